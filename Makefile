@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+# The front door.  What is built is in Kbuild; the work is done in scripts/.
+
+# Kernel to build against: the running one's headers, else the newest installed.
+KDIR ?= $(or $(wildcard /lib/modules/$(shell uname -r)/build), \
+	     $(lastword $(shell ls -dv /usr/src/linux-headers-*-amd64 2>/dev/null)))
+KERNEL ?= 6.12
+export KERNEL
+
+modules := $(MAKE) -C "$(KDIR)" M="$(CURDIR)" CONFIG_QUARRY_SAMPLES=m
+
+all: modules
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' $(MAKEFILE_LIST)
+
+#: Build
+#:   make                 quarry.ko and the samples, against KDIR
+#:   make clean           remove what was built in the tree, and build/
+#:   make modules_install install the modules for KDIR's kernel (root)
+#:
+#: See it
+#:   make demo            boot Debian's kernel in a VM, index real text, show the books
+#:   make vm              the same VM with a shell: module loaded, debugfs mounted
+#:
+#: Check it
+#:   make check           everything; ends in "N passed, N failed"
+#:   make check-fast      what needs no VM: lint, generated files, build warnings
+#:   make lint            sparse, checkpatch, kernel-doc, shellcheck, layers, ...
+#:   make bench           instructions per operation, beside SLUB's, in a table
+#:   make bench-native    nanoseconds and throughput, beside SLUB's, in User Mode Linux
+#:
+#: Other
+#:   make generate        size classes anew, after a change of scripts/mksizeclasses.c
+#:   make compile_commands.json   for clangd
+#:
+#: Variables
+#:   KDIR=DIR             kernel headers to build against (make, modules_install)
+#:   KERNEL=6.12|6.1      Debian's kernel to boot (demo, vm); also debug, kcsan
+#:   QUARRY_CACHE=DIR     where kernels are kept (default ~/.cache/quarry)
+#:   QUARRY_NO_INSTALL=1  never install packages; say what is missing and stop
+#:   V=1 W=1 C=2          as in the kernel's own makefiles
+
+modules:
+	@test -n "$(KDIR)" || { echo "No kernel headers found. Install linux-headers-amd64, or say KDIR=..." >&2; exit 1; }
+	$(modules) modules
+
+modules_install: modules
+	$(modules) modules_install
+
+clean:
+	$(if $(KDIR),$(modules) CONFIG_QUARRY_KUNIT=m CONFIG_QUARRY_TEST=m CONFIG_QUARRY_BENCH=m clean)
+	rm -rf build
+
+demo:
+	@scripts/demo
+
+vm:
+	@scripts/deps build vm
+	@scripts/build "$(KERNEL)" >/dev/null
+	@scripts/vm --kernel "$(KERNEL)" --shell
+
+check:
+	@scripts/check
+
+check-fast:
+	@scripts/check-fast
+
+lint:
+	@scripts/check-fast lint
+
+bench:
+	@scripts/bench
+
+bench-native:
+	@scripts/bench-native
+
+generate:
+	@scripts/check-generated --write
+
+compile_commands.json: modules
+	@scripts/compile-commands "$(KDIR)" >$@
+
+.PHONY: all help modules modules_install clean demo vm check check-fast lint bench bench-native generate
