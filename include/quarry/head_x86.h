@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The head's fast path on x86-64.
+ *
+ * At rest nr is QR_CLAIM plus the number of objects.  An allocation subtracts
+ * QR_CLAIM + 1 in one instruction: a result below zero says "claimed below us
+ * on this CPU" or "empty", so one branch answers both.  A free subtracts
+ * QR_CLAIM; one unsigned compare with the capacity answers "full" and
+ * "claimed" together.  A single read-modify-write instruction is atomic
+ * against interrupts and NMIs of its own CPU without a lock prefix, and
+ * whatever nests inside undoes itself, so the owner may release with a plain
+ * store of the value it read; a second read-modify-write would put a
+ * store-forwarding chain on the critical path.
+ *
+ * Bounds: QR_CLAIM > capacity; nesting depth x QR_CLAIM < 2^31.  Another CPU
+ * may read a claimed value, see qr_head_peek().
+ */
+#ifndef QUARRY_HEAD_X86_H
+#define QUARRY_HEAD_X86_H
+
+#define QR_CLAIM	(1 << 20)
+#define QR_HEAD_REST	QR_CLAIM
+
+#ifdef CONFIG_SMP
+#define QR_GS		"%%gs:"
+#else
+#define QR_GS		""
+#endif
+
+/* A per-CPU member as an asm operand: the address is a %gs offset. */
+#define qr_gs(head, member) (((struct qr_head __force *)(head))->member)
+
+static __always_inline bool qr_head_pop(struct qr_head __percpu *head, void **obj)
+{
+	unsigned long n;
+	bool below;
+
+	asm volatile("subl %2, " QR_GS "%1"
+		     : "=@ccs" (below), "+m" (qr_gs(head, nr))
+		     : "i" (QR_CLAIM + 1) : "memory");
+	if (unlikely(below))
+		return false;
+	asm volatile("movl " QR_GS "%1, %k0"
+		     : "=r" (n) : "m" (qr_gs(head, nr)) : "memory");
+	asm volatile("decl " QR_GS "%1"
+		     : "=@ccs" (below), "+m" (qr_gs(head, countdown)) : : "memory");
+	if (unlikely(below))
+		return false;
+	asm volatile("movq " QR_GS "%1, %0"
+		     : "=r" (*obj) : "m" (qr_gs(head, obj[n])) : "memory");
+	asm volatile("movl %k1, " QR_GS "%0"
+		     : "=m" (qr_gs(head, nr)) : "r" (n + QR_CLAIM) : "memory");
+	return true;
+}
+
+static __always_inline bool qr_head_push(struct qr_head __percpu *head, void *obj)
+{
+	unsigned long n;
+	bool full;
+
+	asm volatile("subl %1, " QR_GS "%0"
+		     : "+m" (qr_gs(head, nr)) : "i" (QR_CLAIM) : "memory");
+	asm volatile("movl " QR_GS "%1, %k0"
+		     : "=r" (n) : "m" (qr_gs(head, nr)) : "memory");
+	asm volatile("cmpl " QR_GS "%2, %k1"
+		     : "=@ccae" (full)
+		     : "r" (n), "m" (qr_gs(head, capacity)) : "memory");
+	if (unlikely(full))
+		return false;
+	asm volatile("movq %1, " QR_GS "%0"
+		     : "=m" (qr_gs(head, obj[n])) : "r" (obj) : "memory");
+	asm volatile("movl %k1, " QR_GS "%0"
+		     : "=m" (qr_gs(head, nr)) : "r" (n + QR_CLAIM + 1) : "memory");
+	return true;
+}
+
+/* One instruction each: a nested claim may come and go at any boundary. */
+static __always_inline void qr_head_add(struct qr_head *h, int k)
+{
+	asm volatile("addl %1, %0" : "+m" (h->nr) : "ir" (k) : "memory");
+}
+
+static inline int qr_head_enter_alloc(struct qr_head *h)
+{
+	int nr = READ_ONCE(h->nr);
+
+	if (nr < -1) {			/* claimed below us */
+		qr_head_add(h, QR_CLAIM + 1);
+		return -1;
+	}
+	if (nr >= 0)			/* the countdown ran out, and counted */
+		h->countdown++;
+	return nr + 1;
+}
+
+static inline int qr_head_enter_free(struct qr_head *h)
+{
+	int nr = READ_ONCE(h->nr);
+
+	if (nr < 0) {
+		qr_head_add(h, QR_CLAIM);
+		return -1;
+	}
+	return nr;
+}
+
+static inline int qr_head_claim(struct qr_head *h)
+{
+	qr_head_add(h, -QR_CLAIM);
+	return qr_head_enter_free(h);
+}
+
+static inline void qr_head_release(struct qr_head *h, int n)
+{
+	barrier();
+	WRITE_ONCE(h->nr, n + QR_CLAIM);
+}
+
+/*
+ * Objects held, as seen from anywhere: exact at rest.  A claimed head reads
+ * as what it will hold, give or take the operation that is under way.
+ */
+static inline unsigned int qr_head_peek(const struct qr_head *h)
+{
+	unsigned int n = (unsigned int)READ_ONCE(h->nr) & (QR_CLAIM - 1);
+
+	return n <= h->capacity ? n : 0;
+}
+
+#endif /* QUARRY_HEAD_X86_H */

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What observers (debugfs/, the tests) may know of the allocator: filled
+ * structures, iterators, and three things to ask of it.  Observers never
+ * include a header of module/.
+ */
+#ifndef QUARRY_STATS_H
+#define QUARRY_STATS_H
+
+#include <linux/types.h>
+#include <quarry/quarry.h>
+
+#define QUARRY_NAME_LEN 48	/* a cache's name with its terminating zero */
+
+/*
+ * One line per number: member, and what it means.  The same list makes the
+ * structure and the names in debugfs.  Exact when nothing is under way.
+ */
+#define QUARRY_STATS(X)								\
+	X(sys_bytes,		"held from the kernel: inuse + idle + metadata")	\
+	X(inuse_bytes,		"pages of slabs and large objects")		\
+	X(idle_bytes,		"pages held for later use")			\
+	X(metadata_bytes,	"the allocator's own bookkeeping")		\
+	X(taken_bytes,		"taken from the kernel so far")			\
+	X(returned_bytes,	"given back to the kernel so far")		\
+	X(live_bytes,		"objects that clients hold")			\
+	X(live_objects,		"mallocs - frees")				\
+	X(mallocs,		"allocations so far")				\
+	X(frees,		"frees so far")					\
+	X(cached_objects,	"free objects in magazines and depots")		\
+	X(cached_bytes,		"the same in bytes")				\
+	X(large_objects,	"live objects over 32 KiB")			\
+	X(large_bytes,		"their pages")					\
+	X(caches,		"caches, size classes included")		\
+	X(zombie_caches,	"caches destroyed with live objects")		\
+	X(slabs,		"slabs held")					\
+	X(chunks,		"2 MiB chunks held")				\
+	X(mixed_bytes,		"inuse bytes in chunks that are not wholly ours")	\
+	X(refilled_objects,	"objects moved from depots to magazines")	\
+	X(flushed_objects,	"objects moved from magazines to depots")	\
+	X(direct_allocs,	"allocations past a magazine")			\
+	X(direct_frees,		"frees past a magazine")			\
+	X(remote_frees,		"frees of another node's objects")		\
+	X(remote_fallbacks,	"slabs taken from a node not asked for")	\
+	X(failed_allocs,	"allocations that returned NULL")		\
+	X(misuse_foreign,	"frees of pointers that are not Quarry's")	\
+	X(misuse_interior,	"frees of pointers into an object")		\
+	X(misuse_wrong_cache,	"frees to the wrong cache")			\
+	X(misuse_double_free,	"frees of free objects")			\
+	X(misuse_busy_destroy,	"caches destroyed with live objects")		\
+	X(leaked_objects,	"objects kept back after misuse")
+
+/**
+ * struct quarry_stats - the whole allocator's numbers, see QUARRY_STATS()
+ */
+struct quarry_stats {
+#define QR_STATS_MEMBER(name, help) u64 name;
+	QUARRY_STATS(QR_STATS_MEMBER)
+#undef QR_STATS_MEMBER
+};
+
+/**
+ * struct quarry_cache_stats - one cache's numbers
+ * @name: as given to quarry_cache_create()
+ * @id: unique since the module was loaded
+ * @class: the size class it serves, or 0
+ * @zombie: it was destroyed while objects were live
+ * @size: bytes an object offers
+ * @stride: bytes from one object to the next
+ * @slab_pages: pages of a slab
+ * @slab_objects: objects in a slab
+ * @magazine: capacity of a magazine
+ * @slabs: slabs held
+ * @inuse_bytes: their pages
+ * @capacity_objects: objects they hold, free or not
+ * @live_objects: mallocs - frees
+ * @cached_objects: free objects in magazines and depots
+ * @mallocs: allocations so far
+ * @frees: frees so far
+ * @refilled: objects moved from the depot to magazines
+ * @flushed: objects moved from magazines to the depot
+ * @direct_allocs: allocations past a magazine
+ * @direct_frees: frees past a magazine
+ * @remote_frees: frees of another node's objects
+ */
+struct quarry_cache_stats {
+	char name[QUARRY_NAME_LEN];
+	unsigned int id;
+	unsigned int class;
+	bool zombie;
+	unsigned int size;
+	unsigned int stride;
+	unsigned int slab_pages;
+	unsigned int slab_objects;
+	unsigned int magazine;
+	u64 slabs;
+	u64 inuse_bytes;
+	u64 capacity_objects;
+	u64 live_objects;
+	u64 cached_objects;
+	u64 mallocs;
+	u64 frees;
+	u64 refilled;
+	u64 flushed;
+	u64 direct_allocs;
+	u64 direct_frees;
+	u64 remote_frees;
+};
+
+/**
+ * struct quarry_node_stats - one node's numbers
+ * @chunks: whole 2 MiB chunks held, by kind: ordinary, large
+ * @inuse_bytes: pages handed out
+ * @idle_bytes: pages held for later use
+ * @mixed_bytes: those of @inuse_bytes in chunks that are not wholly ours
+ */
+struct quarry_node_stats {
+	u64 chunks[2];
+	u64 inuse_bytes;
+	u64 idle_bytes;
+	u64 mixed_bytes;
+};
+
+/**
+ * struct quarry_chunk_info - one chunk
+ * @pfn: its first page frame
+ * @kind: "ordinary", "large" or "mixed"
+ * @used: pages handed out
+ * @owned: pages held from the kernel
+ * @longest: pages in its longest free run
+ */
+struct quarry_chunk_info {
+	unsigned long pfn;
+	const char *kind;
+	unsigned int used;
+	unsigned int owned;
+	unsigned int longest;
+};
+
+/**
+ * struct quarry_slab_info - one slab
+ * @addr: its first byte
+ * @node: where its pages are
+ * @pages: its length
+ * @objects: objects in it
+ * @free: those that are free in the slab (not cached above it)
+ * @mixed: its pages lie in a mixed chunk
+ */
+struct quarry_slab_info {
+	const void *addr;
+	int node;
+	unsigned int pages;
+	unsigned int objects;
+	unsigned int free;
+	bool mixed;
+};
+
+void qr_stats_read(struct quarry_stats *st);
+int qr_cache_stats_read(unsigned int id, struct quarry_cache_stats *st);
+void qr_node_stats_read(int node, struct quarry_node_stats *st);
+
+/* Each calls @fn until it returns non-zero, and returns that. */
+int qr_for_each_cache(int (*fn)(const struct quarry_cache_stats *st, void *arg), void *arg);
+int qr_for_each_chunk(int node, int (*fn)(const struct quarry_chunk_info *ci, void *arg),
+		      void *arg);
+int qr_for_each_slab(unsigned int id, int (*fn)(const struct quarry_slab_info *si, void *arg),
+		     void *arg);
+
+/* Empty every magazine and depot downwards.  Returns objects moved. */
+u64 qr_drain_all(void);
+
+/**
+ * struct quarry_validation - what the walker found
+ * @caches: caches walked
+ * @slabs: slabs walked
+ * @chunks: chunks walked
+ * @objects: objects in those slabs
+ * @live: objects that clients hold
+ * @errors: places where the books do not agree
+ * @first: the first of them, in words
+ */
+struct quarry_validation {
+	u64 caches;
+	u64 slabs;
+	u64 chunks;
+	u64 objects;
+	u64 live;
+	u64 errors;
+	char first[160];
+};
+
+/* For the walkers: count an error, and keep the words of the first. */
+__printf(2, 3) void qr_invalid(struct quarry_validation *v, const char *fmt, ...);
+
+/* Walk every layer at one moment.  Returns 0, or -EUCLEAN with v->first set. */
+int qr_validate(struct quarry_validation *v);
+
+/**
+ * struct qr_observer - told when caches come and go
+ * @created: a cache can be looked up by this id
+ * @destroyed: it no longer can
+ *
+ * Both are called in process context and must not call back.  No reader of the
+ * functions above is waited for while @destroyed runs.
+ */
+struct qr_observer {
+	void (*created)(unsigned int id, const char *name);
+	void (*destroyed)(unsigned int id);
+};
+
+/* One observer at a time; it is told of the caches that exist already. */
+void qr_observe(const struct qr_observer *observer);
+
+#endif /* QUARRY_STATS_H */

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Many objects at a time: the magazine is claimed once for all of them, and
+ * what it cannot serve moves to or from the depot by the batch.
+ */
+#include "magazine.h"
+
+#include <linux/irqflags.h>
+#include <linux/string.h>
+#include "compat.h"
+
+/* What this CPU's magazine has, without a lock.  Returns how many. */
+static __always_inline unsigned int take_cached(struct qr_cache *c, void **objs, unsigned int n)
+{
+	struct qr_head *h;
+	int have;
+
+	preempt_disable();
+	h = this_cpu_ptr(c->pub.head);
+	have = qr_head_claim(h);
+	if (unlikely(have < 0)) {
+		n = 0;
+	} else {
+		n = min_t(unsigned int, n, have);
+		have -= n;
+		qr_copy(objs, h->obj + have, n);
+		qr_head_count(h, n);
+		qr_head_release(h, have);
+	}
+	preempt_enable();
+	return n;
+}
+
+/**
+ * quarry_cache_alloc_bulk() - allocate many objects
+ * @cache: from quarry_cache_create()
+ * @gfp: as for quarry_cache_alloc()
+ * @n: how many
+ * @objs: where to put them
+ *
+ * All or none.  Where they come from is as for quarry_cache_alloc().
+ *
+ * Context: process, softirq, hardirq; not NMI.
+ * Return: @n, or 0 when not all of the memory could be had.
+ */
+unsigned int quarry_cache_alloc_bulk(struct quarry_cache *cache, gfp_t gfp,
+				     unsigned int n, void **objs)
+{
+	struct qr_cache *c = qr_cache_of(cache);
+	unsigned int got, i;
+
+	qr_check_gfp(gfp);
+	for (got = take_cached(c, objs, n); unlikely(got < n);) {
+		unsigned int more = 0;
+
+		if (n - got >= c->batch)
+			more = qr_magazine_bypass(c, objs + got, n - got);
+		if (!more) {
+			/* Its refill leaves most of a batch for the next turn. */
+			objs[got] = qr_cache_alloc(cache, gfp & ~__GFP_ZERO);
+			if (!objs[got])
+				goto undo;
+			got++;
+			more = take_cached(c, objs + got, n - got);
+		}
+		got += more;
+	}
+	if (qr_want_zero(gfp) && !cache->no_init)
+		for (i = 0; i < n; i++)
+			qr_zero(objs[i], cache->size);
+	return n;
+
+undo:
+	quarry_cache_free_bulk(cache, got, objs);
+	return 0;
+}
+QUARRY_EXPORT(quarry_cache_alloc_bulk);
+
+/**
+ * quarry_cache_free_bulk() - give many objects back
+ * @cache: the cache that all of them were allocated from
+ * @n: how many
+ * @objs: the objects; NULLs among them are skipped
+ *
+ * Each is treated as by quarry_cache_free().
+ *
+ * Context: process, softirq, hardirq; not NMI.
+ */
+void quarry_cache_free_bulk(struct quarry_cache *cache, unsigned int n, void **objs)
+{
+	struct qr_cache *c = qr_cache_of(cache);
+	unsigned int i = 0;
+
+	while (i < n) {
+		if (!qr_want_wipe()) {
+			unsigned int have, capacity;
+			const u8 *fast;
+			struct qr_head *h;
+			int held;
+
+			preempt_disable();
+			h = this_cpu_ptr(c->pub.head);
+			fast = __this_cpu_read(qr_view.fast);
+			held = qr_head_claim(h);
+			if (likely(held >= 0)) {
+				capacity = h->capacity;
+				for (have = held; i < n && have < capacity; i++) {
+					unsigned long k = qr_offset(objs[i]) >> 21;
+
+					if (unlikely(k >= qr_nr_chunks) || unlikely(fast[k] != 1))
+						break;
+					h->obj[have++] = objs[i];
+				}
+				qr_head_release(h, have);
+			}
+			preempt_enable();
+		}
+		/* Full, or this one is special: the long way makes room again. */
+		if (unlikely(i < n))
+			qr_free_slow(cache, objs[i++]);
+	}
+}
+QUARRY_EXPORT(quarry_cache_free_bulk);

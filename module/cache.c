@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of a cache.  See magazine.c for the paths that objects take.
+ */
+#define pr_fmt(fmt) "quarry: " fmt
+
+#include "cache.h"
+
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/log2.h>
+#include <linux/mutex.h>
+#include <linux/printk.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include "compat.h"
+#include "meta.h"
+
+/*
+ * Lock order: observer_lock, qr_caches_lock, cpus_read_lock(), list_lock, a
+ * depot's lock, a heap's lock.  A CPU that dies comes in at list_lock.
+ */
+DEFINE_MUTEX(qr_caches_lock);
+QR_EXPORT_FOR_TESTS(qr_caches_lock);
+LIST_HEAD(qr_caches);
+QR_EXPORT_FOR_TESTS(qr_caches);
+
+static DEFINE_SPINLOCK(list_lock);	/* changes of qr_caches, with the mutex */
+
+static DEFINE_XARRAY_ALLOC1(cache_ids);
+static u32 next_id;
+
+atomic64_t qr_gone_mallocs, qr_gone_frees;
+
+/* Guarded by observer_lock, which nests outside qr_caches_lock. */
+static DEFINE_MUTEX(observer_lock);
+static const struct qr_observer *observer;
+
+static size_t cache_bytes(void)
+{
+	return struct_size_t(struct qr_cache, depot, nr_node_ids);
+}
+
+static void cache_free_rcu(struct rcu_head *rcu)
+{
+	struct qr_cache *c = container_of(rcu, struct qr_cache, rcu);
+	int node;
+
+	for (node = 0; node < nr_node_ids; node++)
+		qr_meta_free(c->depot[node], sizeof(*c->depot[node]));
+	qr_meta_percpu_free(c->pub.head, c->head_bytes);
+	qr_meta_free(c, cache_bytes());
+}
+
+struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int class,
+			      const struct quarry_cache_args *args)
+{
+	unsigned int align = args->align, capacity, cpu;
+	struct qr_cache *c;
+	int node, err;
+
+	c = qr_meta_alloc(cache_bytes(), GFP_KERNEL, NUMA_NO_NODE);
+	if (!c)
+		return NULL;
+	if (args->flags & QUARRY_HWCACHE_ALIGN)
+		align = max_t(unsigned int, align, cache_line_size());
+	c->geo = qr_geometry(size, align);
+	c->pub.size = round_up(size, QR_MIN_OBJECT);
+	c->pub.no_init = args->ctor;
+	c->class = class;
+	c->ctor = args->ctor;
+	c->policy = args->policy;
+	c->node = args->node;
+	strscpy(c->name, name, sizeof(c->name));
+	INIT_LIST_HEAD(&c->link);
+
+	capacity = qr_magazine_capacity(c->geo.stride);
+	c->batch = capacity / 2;
+	c->head_bytes = round_up(struct_size_t(struct qr_head, obj, capacity), SMP_CACHE_BYTES);
+	c->pub.head = qr_meta_percpu(c->head_bytes, SMP_CACHE_BYTES);
+	if (!c->pub.head)
+		goto no_memory;
+	for_each_possible_cpu(cpu)
+		qr_head_init(per_cpu_ptr(c->pub.head, cpu), capacity);
+	for_each_node_mask(node, qr_nodes) {
+		c->depot[node] = qr_meta_alloc(sizeof(*c->depot[node]), GFP_KERNEL, node);
+		if (!c->depot[node])
+			goto no_memory;
+		qr_depot_init(c->depot[node], c, c->geo.stride);
+	}
+
+	mutex_lock(&observer_lock);
+	mutex_lock(&qr_caches_lock);
+	err = xa_alloc_cyclic(&cache_ids, &c->id, c, xa_limit_31b, &next_id, GFP_KERNEL);
+	if (err >= 0) {
+		spin_lock(&list_lock);
+		list_add_tail(&c->link, &qr_caches);
+		spin_unlock(&list_lock);
+	}
+	mutex_unlock(&qr_caches_lock);
+	if (err >= 0 && observer)
+		observer->created(c->id, c->name);
+	mutex_unlock(&observer_lock);
+	if (err < 0)
+		goto no_memory;
+	return c;
+
+no_memory:
+	cache_free_rcu(&c->rcu);
+	return NULL;
+}
+
+static struct quarry_cache *refuse(const char *name, const char *why)
+{
+	pr_err("cache %s not created: %s\n", name && *name ? name : "(no name)", why);
+	return NULL;
+}
+
+/**
+ * quarry_cache_create() - make a cache of equal objects
+ * @name: for people; copied, cut to 47 bytes.  Need not be unique
+ * @size: bytes per object, 1 to 32 KiB; rounded up to a multiple of 8
+ * @args: what is out of the ordinary, or NULL
+ *
+ * Context: process; sleeps.
+ * Return: the cache, or NULL.  Bad arguments are explained in the log.
+ */
+struct quarry_cache *quarry_cache_create(const char *name, unsigned int size,
+					 const struct quarry_cache_args *args)
+{
+	static const struct quarry_cache_args plain;
+	struct qr_cache *c;
+
+	might_sleep();
+	if (!args)
+		args = &plain;
+	if (!name || !*name)
+		return refuse(name, "it needs a name");
+	if (!size || size > QR_MAX_OBJECT)
+		return refuse(name, "objects are 1 byte to 32 KiB");
+	if (args->align && (!is_power_of_2(args->align) || args->align > QR_MAX_ALIGN))
+		return refuse(name, "the alignment is no power of two up to 32 KiB");
+	if (round_up(size, max(args->align, QR_MIN_OBJECT)) > QR_MAX_OBJECT)
+		return refuse(name, "aligned objects are larger than 32 KiB");
+	if (args->flags & ~QUARRY_CACHE_FLAGS)
+		return refuse(name, "unknown flags");
+	if (args->policy > QUARRY_NODE_INTERLEAVE)
+		return refuse(name, "unknown node policy");
+	if (args->policy == QUARRY_NODE_FIXED &&
+	    (args->node < 0 || args->node >= nr_node_ids || !node_isset(args->node, qr_nodes)))
+		return refuse(name, "its node has no memory");
+
+	c = qr_cache_new(name, size, 0, args);
+	return c ? &c->pub : refuse(name, "no memory");
+}
+QUARRY_EXPORT(quarry_cache_create);
+
+/* Nobody uses the cache any more: its magazines can be emptied from here. */
+static void cache_empty(struct qr_cache *c)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		qr_magazine_drain(c, cpu);
+	qr_cache_settle(c);
+}
+
+/* Objects that its slabs miss; *first is one of them. */
+static unsigned long cache_live(struct qr_cache *c, const void **first)
+{
+	unsigned long live = 0;
+	int node;
+
+	for (node = 0; node < nr_node_ids; node++)
+		if (c->depot[node])
+			live += qr_depot_live(c->depot[node], first);
+	return live;
+}
+
+/* It is empty, or given up.  Its numbers go into the totals. */
+static void cache_gone(struct qr_cache *c)
+{
+	struct quarry_cache_stats st;
+
+	qr_cache_sum(c, &st);
+	atomic64_add(st.mallocs, &qr_gone_mallocs);
+	atomic64_add(st.frees, &qr_gone_frees);
+	spin_lock(&list_lock);
+	list_del(&c->link);
+	spin_unlock(&list_lock);
+	xa_erase(&cache_ids, c->id);
+	call_rcu(&c->rcu, cache_free_rcu);
+}
+
+/**
+ * quarry_cache_destroy() - destroy a cache
+ * @cache: from quarry_cache_create(), or NULL.  Nobody uses it any more
+ *
+ * All of its objects should have been freed.  If not, that is reported, and
+ * the cache lives on unseen so that late frees do no harm; its memory is
+ * given back once they are all free, or with the module.
+ *
+ * Context: process; sleeps.
+ */
+void quarry_cache_destroy(struct quarry_cache *cache)
+{
+	struct qr_cache *c = cache ? qr_cache_of(cache) : NULL;
+	const void *first = NULL;
+	unsigned long live;
+
+	might_sleep();
+	if (!c)
+		return;
+	mutex_lock(&observer_lock);
+	if (observer)
+		observer->destroyed(c->id);
+	mutex_unlock(&observer_lock);
+
+	mutex_lock(&qr_caches_lock);
+	cpus_read_lock();
+	cache_empty(c);
+	cpus_read_unlock();
+	live = cache_live(c, &first);
+	if (!live) {
+		cache_gone(c);
+	} else {
+		WRITE_ONCE(c->zombie, true);
+		qr_report(QR_MISUSE_BUSY_DESTROY, first, c->name, NULL, _RET_IP_);
+		pr_err("cache %s destroyed with %lu live objects of %u bytes\n", c->name, live,
+		       c->pub.size);
+	}
+	mutex_unlock(&qr_caches_lock);
+}
+QUARRY_EXPORT(quarry_cache_destroy);
+
+struct drain_work {
+	struct work_struct work;
+	struct qr_cache *cache;	/* or all of them */
+	u64 moved;
+};
+
+static DEFINE_PER_CPU(struct drain_work, drain_works);
+
+static void drain_fn(struct work_struct *work)
+{
+	struct drain_work *dw = container_of(work, struct drain_work, work);
+	struct qr_cache *c;
+
+	/* Bound to this CPU; its magazines are at rest between two instructions. */
+	if (dw->cache) {
+		dw->moved += qr_magazine_drain(dw->cache, raw_smp_processor_id());
+		return;
+	}
+	list_for_each_entry(c, &qr_caches, link)
+		dw->moved += qr_magazine_drain(c, raw_smp_processor_id());
+}
+
+/* Each CPU empties its own magazines.  qr_caches_lock is held. */
+static u64 drain_magazines(struct qr_cache *cache)
+{
+	unsigned int cpu;
+	u64 moved = 0;
+
+	lockdep_assert_held(&qr_caches_lock);
+	cpus_read_lock();
+	for_each_online_cpu(cpu) {
+		struct drain_work *dw = per_cpu_ptr(&drain_works, cpu);
+
+		INIT_WORK(&dw->work, drain_fn);
+		dw->cache = cache;
+		dw->moved = 0;
+		schedule_work_on(cpu, &dw->work);
+	}
+	for_each_online_cpu(cpu) {
+		struct drain_work *dw = per_cpu_ptr(&drain_works, cpu);
+
+		flush_work(&dw->work);
+		moved += dw->moved;
+	}
+	cpus_read_unlock();
+	return moved;
+}
+
+/**
+ * quarry_cache_shrink() - give back what a cache holds but does not need
+ * @cache: from quarry_cache_create(); may be in use meanwhile
+ *
+ * Empties magazines and depots on all CPUs and nodes; slabs without an object
+ * in use go back to their node's page heap.
+ *
+ * Context: process; sleeps.
+ * Return: free objects that left magazines and depots.
+ */
+unsigned int quarry_cache_shrink(struct quarry_cache *cache)
+{
+	struct qr_cache *c = qr_cache_of(cache);
+	unsigned int moved;
+
+	might_sleep();
+	mutex_lock(&qr_caches_lock);
+	moved = drain_magazines(c);
+	moved += qr_cache_settle(c);
+	mutex_unlock(&qr_caches_lock);
+	return moved;
+}
+QUARRY_EXPORT(quarry_cache_shrink);
+
+u64 qr_drain_all(void)
+{
+	struct qr_cache *c, *next;
+	u64 moved;
+
+	mutex_lock(&qr_caches_lock);
+	moved = drain_magazines(NULL);
+	list_for_each_entry_safe(c, next, &qr_caches, link) {
+		const void *first;
+
+		moved += qr_cache_settle(c);
+		if (c->zombie && !cache_live(c, &first))
+			cache_gone(c);
+		cond_resched();
+	}
+	mutex_unlock(&qr_caches_lock);
+	return moved;
+}
+QR_EXPORT_FOR_TESTS(qr_drain_all);
+
+void qr_observe(const struct qr_observer *new)
+{
+	struct qr_cache *c;
+
+	mutex_lock(&observer_lock);
+	observer = new;
+	if (new) {
+		mutex_lock(&qr_caches_lock);
+		list_for_each_entry(c, &qr_caches, link)
+			if (!c->zombie)
+				new->created(c->id, c->name);
+		mutex_unlock(&qr_caches_lock);
+	}
+	mutex_unlock(&observer_lock);
+}
+
+void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
+{
+	u64 made = 0, held = 0;
+	unsigned int cpu;
+	int node;
+
+	memset(st, 0, sizeof(*st));
+	strscpy(st->name, c->name, sizeof(st->name));
+	st->id = c->id;
+	st->class = c->class;
+	st->zombie = c->zombie;
+	st->size = c->pub.size;
+	st->stride = c->geo.stride;
+	st->slab_pages = c->geo.pages;
+	st->slab_objects = c->geo.objects;
+	st->magazine = 2 * c->batch;
+	for_each_possible_cpu(cpu) {
+		const struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
+
+		made += READ_ONCE(h->drawn) - READ_ONCE(h->countdown);
+		held += qr_head_peek(h);
+		st->refilled += READ_ONCE(h->refilled);
+		st->flushed += READ_ONCE(h->flushed);
+		st->direct_allocs += READ_ONCE(h->direct_allocs);
+		st->direct_frees += READ_ONCE(h->direct_frees);
+		st->remote_frees += READ_ONCE(h->remote_frees);
+	}
+	st->mallocs = made + st->direct_allocs;
+	st->frees = made - st->refilled + st->flushed + held + st->direct_frees;
+	st->live_objects = st->mallocs - st->frees;
+	st->cached_objects = held;
+	for (node = 0; node < nr_node_ids; node++) {
+		struct qr_depot *d = c->depot[node];
+
+		if (!d)
+			continue;
+		st->slabs += READ_ONCE(d->nr_slabs);
+		st->inuse_bytes += (u64)READ_ONCE(d->nr_pages) << PAGE_SHIFT;
+		st->capacity_objects += READ_ONCE(d->nr_objects);
+		st->cached_objects += READ_ONCE(d->nr_cached);
+	}
+}
+QR_EXPORT_FOR_TESTS(qr_cache_sum);
+
+int qr_cache_stats_read(unsigned int id, struct quarry_cache_stats *st)
+{
+	struct qr_cache *c;
+
+	mutex_lock(&qr_caches_lock);
+	c = xa_load(&cache_ids, id);
+	if (c)
+		qr_cache_sum(c, st);
+	mutex_unlock(&qr_caches_lock);
+	return c ? 0 : -ENOENT;
+}
+
+int qr_for_each_cache(int (*fn)(const struct quarry_cache_stats *st, void *arg), void *arg)
+{
+	struct quarry_cache_stats st;
+	struct qr_cache *c;
+	int err = 0;
+
+	mutex_lock(&qr_caches_lock);
+	list_for_each_entry(c, &qr_caches, link) {
+		qr_cache_sum(c, &st);
+		err = fn(&st, arg);
+		if (err)
+			break;
+	}
+	mutex_unlock(&qr_caches_lock);
+	return err;
+}
+QR_EXPORT_FOR_TESTS(qr_for_each_cache);
+
+int qr_for_each_slab(unsigned int id, int (*fn)(const struct quarry_slab_info *si, void *arg),
+		     void *arg)
+{
+	struct qr_cache *c;
+	int node, err = 0;
+
+	mutex_lock(&qr_caches_lock);
+	c = xa_load(&cache_ids, id);
+	if (!c)
+		err = -ENOENT;
+	for (node = 0; !err && node < nr_node_ids; node++)
+		if (c->depot[node])
+			err = qr_depot_for_each_slab(c->depot[node], fn, arg);
+	mutex_unlock(&qr_caches_lock);
+	return err;
+}
+
+static enum cpuhp_state hotplug_state;
+
+static int cpu_prepare(unsigned int cpu)
+{
+	qr_view_set_cpu(cpu);
+	return 0;
+}
+
+/* What it had goes to its node's slabs, for others to use. */
+static int cpu_dead(unsigned int cpu)
+{
+	struct qr_cache *c;
+
+	spin_lock(&list_lock);
+	list_for_each_entry(c, &qr_caches, link)
+		qr_magazine_drain(c, cpu);
+	spin_unlock(&list_lock);
+	return 0;
+}
+
+int qr_caches_init(void)
+{
+	int err = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "quarry:magazines",
+					    cpu_prepare, cpu_dead);
+
+	if (err < 0)
+		return err;
+	hotplug_state = err;
+	return 0;
+}
+
+void qr_caches_exit(void)
+{
+	struct qr_cache *c, *next;
+
+	cpuhp_remove_state_nocalls(hotplug_state);
+	list_for_each_entry_safe(c, next, &qr_caches, link) {
+		unsigned long live = 0;
+		LIST_HEAD(doomed);
+		int node;
+
+		cache_empty(c);
+		for (node = 0; node < nr_node_ids; node++)
+			if (c->depot[node])
+				live += qr_depot_abandon(c->depot[node], &doomed);
+		if (live)
+			pr_warn("cache %s: %lu objects of %u bytes were never freed\n", c->name,
+				live, c->pub.size);
+		qr_slabs_destroy(&doomed);
+		cache_gone(c);
+	}
+	rcu_barrier();
+}

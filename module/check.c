@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Misuse is reported and survived: the object is leaked rather than reused,
+ * and the allocator's own state is never in it.  A caller that misbehaves in a
+ * loop fills a counter, not the log.
+ */
+#define pr_fmt(fmt) "quarry: " fmt
+
+#include "check.h"
+
+#include <linux/hash.h>
+#include <linux/kernel.h>
+#include <linux/printk.h>
+
+#define SEEN_BITS 8
+
+atomic64_t qr_misuse_count[QR_NR_MISUSE];
+atomic64_t qr_leaked_objects;
+
+/* Callers that were logged.  A collision logs one of them again: no harm. */
+static unsigned long seen[1 << SEEN_BITS];
+
+static const char *const what_text[QR_NR_MISUSE] = {
+	[QR_MISUSE_FOREIGN] = "free of a pointer that is not Quarry's",
+	[QR_MISUSE_INTERIOR] = "free of a pointer that is not the start of an object",
+	[QR_MISUSE_WRONG_CACHE] = "free to the wrong cache",
+	[QR_MISUSE_DOUBLE_FREE] = "double free",
+	[QR_MISUSE_BUSY_DESTROY] = "cache destroyed with live objects",
+};
+
+void qr_report(enum qr_misuse what, const void *p, const char *cache, const char *given,
+	       unsigned long ip)
+{
+	unsigned long key = ip + what;
+	unsigned long *slot = &seen[hash_long(key, SEEN_BITS)];
+
+	atomic64_inc(&qr_misuse_count[what]);
+	if (READ_ONCE(*slot) == key)
+		return;
+	WRITE_ONCE(*slot, key);
+	pr_err("misuse: %s: object %px, cache %s%s%s, seen in %pS; %s\n", what_text[what], p,
+	       cache ?: "none", given ? ", given to " : "", given ?: "", (void *)ip,
+	       what == QR_MISUSE_FOREIGN ? "ignored" : "object leaked");
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Reports of misuse. */
+#ifndef QR_CHECK_H
+#define QR_CHECK_H
+
+#include <linux/atomic.h>
+#include <linux/types.h>
+
+enum qr_misuse {
+	QR_MISUSE_NONE,
+	QR_MISUSE_FOREIGN,
+	QR_MISUSE_INTERIOR,
+	QR_MISUSE_WRONG_CACHE,
+	QR_MISUSE_DOUBLE_FREE,
+	QR_MISUSE_BUSY_DESTROY,
+	QR_NR_MISUSE,
+};
+
+extern atomic64_t qr_misuse_count[QR_NR_MISUSE];
+extern atomic64_t qr_leaked_objects;
+
+/**
+ * qr_report() - count misuse, and log it the first time it comes from a caller
+ * @what: what was done
+ * @p: the object
+ * @cache: name of the cache the object belongs to, or NULL if none is known
+ * @given: name of the cache it was given to, where that is another one
+ * @ip: the caller
+ *
+ * Any context.
+ */
+void qr_report(enum qr_misuse what, const void *p, const char *cache, const char *given,
+	       unsigned long ip);
+
+#endif /* QR_CHECK_H */

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The chunk layer.  See chunk.h for the states, quarry.h for the arrays that
+ * the fast path reads.
+ */
+#include "chunk.h"
+
+#include <linux/cpumask.h>
+#include <linux/nodemask.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/topology.h>
+#include "compat.h"
+#include "meta.h"
+
+struct qr_chunk **qr_chunks;
+QR_EXPORT_FOR_TESTS(qr_chunks);
+nodemask_t qr_nodes;
+unsigned long qr_nr_chunks __read_mostly;
+QUARRY_EXPORT(qr_nr_chunks);
+DEFINE_PER_CPU(struct qr_view, qr_view);
+QUARRY_EXPORT_PER_CPU(qr_view);
+
+DEFINE_PER_CPU(int, qr_home_node);
+QR_EXPORT_FOR_TESTS(qr_home_node);
+
+/* Per node: what its CPUs see.  NULL for nodes without memory. */
+static u8 *fast_of[MAX_NUMNODES];
+static const u8 **class_of[MAX_NUMNODES];
+
+/* What the pages of everybody else's chunks are: no size class. */
+static const u8 no_class[QR_CHUNK_PAGES];
+
+/* Mixed chunks come and go with the runs inside them. */
+static DEFINE_RAW_SPINLOCK(mixed_lock);
+
+/* A table for one chunk, moved so that it takes a page number of the whole map. */
+static const u8 *biased(const u8 *table, unsigned long index)
+{
+	return (const u8 *)((unsigned long)table - index * QR_CHUNK_PAGES);
+}
+
+static void view_open(struct qr_chunk *chunk)
+{
+	WRITE_ONCE(class_of[chunk->node][chunk->index], biased(chunk->class, chunk->index));
+	WRITE_ONCE(fast_of[chunk->node][chunk->index], 1);
+}
+
+static void view_close(struct qr_chunk *chunk)
+{
+	WRITE_ONCE(fast_of[chunk->node][chunk->index], 0);
+	WRITE_ONCE(class_of[chunk->node][chunk->index], biased(no_class, chunk->index));
+}
+
+static struct qr_chunk *chunk_new(struct page *page, int node, enum qr_kind kind, gfp_t gfp)
+{
+	struct qr_chunk *chunk = qr_meta_alloc(sizeof(*chunk), gfp, node);
+
+	if (!chunk)
+		return NULL;
+	INIT_LIST_HEAD(&chunk->link);
+	chunk->page = page;
+	chunk->index = qr_chunk_index(page_address(page));
+	chunk->node = node;
+	chunk->kind = kind;
+	chunk->longest = QR_CHUNK_PAGES;
+	return chunk;
+}
+
+static void chunk_free_rcu(struct rcu_head *rcu)
+{
+	qr_meta_free(container_of(rcu, struct qr_chunk, rcu), sizeof(struct qr_chunk));
+}
+
+struct qr_chunk *qr_chunk_create(int node, enum qr_kind kind, gfp_t gfp)
+{
+	struct qr_chunk *chunk;
+	struct page *page;
+
+	gfp = (gfp & QR_GFP_MASK & ~(__GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) |
+	      __GFP_NOWARN | __GFP_NORETRY;
+	page = alloc_pages_node(node, gfp | __GFP_THISNODE, QR_CHUNK_ORDER);
+	if (!page)
+		return NULL;
+	/* Memory that was plugged in since we were loaded, beyond our arrays. */
+	if (qr_chunk_index(page_address(page)) >= qr_nr_chunks)
+		goto no_chunk;
+	chunk = chunk_new(page, node, kind, gfp);
+	if (!chunk)
+		goto no_chunk;
+	/* Clients may take references on single pages of what they hold. */
+	split_page(page, QR_CHUNK_ORDER);
+	if (want_init_on_alloc(gfp))
+		bitmap_fill(chunk->fresh, QR_CHUNK_PAGES);
+	qr_account_pages(QR_CHUNK_PAGES);
+	WRITE_ONCE(qr_chunks[chunk->index], chunk);
+	if (kind == QR_ORDINARY)
+		view_open(chunk);
+	return chunk;
+
+no_chunk:
+	__free_pages(page, QR_CHUNK_ORDER);
+	return NULL;
+}
+
+/*
+ * Put split pages together again where nobody else holds one: a block goes
+ * back in one step instead of by way of the per-CPU page lists, where 512
+ * single pages would stay out of sight of the free counter.
+ */
+void qr_chunk_release_pages(struct page *page, unsigned int nr)
+{
+	unsigned int i;
+
+	qr_account_pages(-(long)nr);
+	if (is_power_of_2(nr)) {
+		for (i = 0; i < nr; i++)
+			if (page_ref_count(page + i) != 1)
+				break;
+		if (i == nr) {
+			for (i = 1; i < nr; i++)
+				set_page_count(page + i, 0);
+			__free_pages(page, ilog2(nr));
+			return;
+		}
+	}
+	for (i = 0; i < nr; i++)
+		__free_page(page + i);
+}
+
+void qr_chunk_destroy(struct qr_chunk *chunk)
+{
+	if (chunk->kind == QR_ORDINARY)
+		view_close(chunk);
+	WRITE_ONCE(qr_chunks[chunk->index], NULL);
+	qr_chunk_release_pages(chunk->page, QR_CHUNK_PAGES);
+	call_rcu(&chunk->rcu, chunk_free_rcu);
+}
+
+void qr_chunk_own(struct qr_chunk *chunk, unsigned int page, unsigned int nr,
+		  struct qr_slab *owner)
+{
+	unsigned int i;
+
+	bitmap_set(chunk->used, page, nr);
+	chunk->nr_used += nr;
+	for (i = page; i < page + nr; i++)
+		WRITE_ONCE(chunk->slab[i], owner);
+}
+
+void qr_chunk_disown(struct qr_chunk *chunk, unsigned int page, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = page; i < page + nr; i++) {
+		WRITE_ONCE(chunk->class[i], 0);
+		WRITE_ONCE(chunk->slab[i], NULL);
+	}
+	bitmap_clear(chunk->used, page, nr);
+	chunk->nr_used -= nr;
+}
+
+struct qr_chunk *qr_mixed_get(struct page *page, unsigned int nr, struct qr_slab *owner,
+			      gfp_t gfp)
+{
+	unsigned long i = qr_chunk_index(page_address(page));
+	struct qr_chunk *chunk, *new = NULL;
+	unsigned long flags;
+
+	if (i >= qr_nr_chunks)
+		return NULL;
+again:
+	raw_spin_lock_irqsave(&mixed_lock, flags);
+	chunk = qr_chunks[i];
+	if (!chunk && new) {
+		chunk = new;
+		new = NULL;
+		WRITE_ONCE(qr_chunks[i], chunk);
+	}
+	if (chunk)
+		qr_chunk_own(chunk, qr_page_in_chunk(page_address(page)), nr, owner);
+	raw_spin_unlock_irqrestore(&mixed_lock, flags);
+	if (!chunk) {
+		new = chunk_new(pfn_to_page(round_down(page_to_pfn(page), QR_CHUNK_PAGES)),
+				page_to_nid(page), QR_MIXED, gfp);
+		if (!new)
+			return NULL;
+		goto again;
+	}
+	qr_meta_free(new, sizeof(*new));
+	qr_account_pages(nr);
+	return chunk;
+}
+
+void qr_mixed_put(struct qr_chunk *chunk, unsigned int page, unsigned int nr)
+{
+	unsigned long flags;
+	bool last;
+
+	raw_spin_lock_irqsave(&mixed_lock, flags);
+	qr_chunk_disown(chunk, page, nr);
+	last = !chunk->nr_used;
+	if (last)
+		WRITE_ONCE(qr_chunks[chunk->index], NULL);
+	raw_spin_unlock_irqrestore(&mixed_lock, flags);
+	qr_chunk_release_pages(chunk->page + page, nr);
+	if (last)
+		call_rcu(&chunk->rcu, chunk_free_rcu);
+}
+
+/* The nearest node that has memory; a CPU's own may have none. */
+static int home_of(unsigned int cpu)
+{
+	int node = cpu_to_mem(cpu), best = first_node(qr_nodes), other;
+
+	if (node == NUMA_NO_NODE || !node_online(node))
+		return best;
+	for_each_node_mask(other, qr_nodes)
+		if (node_distance(node, other) < node_distance(node, best))
+			best = other;
+	return best;
+}
+
+/* Before @cpu runs anything: which node it is near may change while it is down. */
+void qr_view_set_cpu(unsigned int cpu)
+{
+	struct qr_view *view = per_cpu_ptr(&qr_view, cpu);
+	int node = home_of(cpu);
+
+	per_cpu(qr_home_node, cpu) = node;
+	view->fast = fast_of[node];
+	view->class = class_of[node];
+}
+
+int qr_chunks_init(void)
+{
+	unsigned long end = 0, i;
+	unsigned int cpu;
+	int node;
+
+	for_each_online_node(node)
+		end = max(end, pgdat_end_pfn(NODE_DATA(node)));
+	qr_nr_chunks = DIV_ROUND_UP(end, QR_CHUNK_PAGES);
+	qr_chunks = qr_meta_valloc(qr_nr_chunks * sizeof(*qr_chunks));
+	if (!qr_chunks)
+		goto no_memory;
+	qr_nodes = node_states[N_MEMORY];
+	for_each_node_mask(node, qr_nodes) {
+		fast_of[node] = qr_meta_valloc(qr_nr_chunks);
+		class_of[node] = qr_meta_valloc(qr_nr_chunks * sizeof(*class_of[node]));
+		if (!fast_of[node] || !class_of[node])
+			goto no_memory;
+		for (i = 0; i < qr_nr_chunks; i++)
+			class_of[node][i] = biased(no_class, i);
+	}
+	for_each_possible_cpu(cpu)
+		qr_view_set_cpu(cpu);
+	return 0;
+
+no_memory:
+	qr_chunks_exit();
+	return -ENOMEM;
+}
+
+void qr_chunks_exit(void)
+{
+	int node;
+
+	rcu_barrier();		/* chunk_free_rcu() is our code */
+	for_each_node_mask(node, qr_nodes) {
+		qr_meta_vfree(fast_of[node], qr_nr_chunks);
+		qr_meta_vfree(class_of[node], qr_nr_chunks * sizeof(*class_of[node]));
+		fast_of[node] = NULL;
+		class_of[node] = NULL;
+	}
+	qr_meta_vfree(qr_chunks, qr_nr_chunks * sizeof(*qr_chunks));
+	qr_chunks = NULL;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Chunks: naturally aligned 2 MiB blocks of the direct map, and the arrays
+ * that tell from an address which chunk it lies in and of what kind.
+ *
+ *	none -> ordinary | large	a whole block, from the buddy allocator
+ *	none -> mixed			single runs of pages; the rest is not ours
+ */
+#ifndef QR_CHUNK_H
+#define QR_CHUNK_H
+
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+#include <quarry/quarry.h>
+
+#define QR_CHUNK_SHIFT	21
+#define QR_CHUNK_ORDER	(QR_CHUNK_SHIFT - PAGE_SHIFT)
+#define QR_CHUNK_PAGES	(1u << QR_CHUNK_ORDER)
+
+enum qr_kind {
+	QR_ORDINARY,	/* slabs: frees on the right node are fast */
+	QR_LARGE,	/* runs of pages: every free is slow */
+	QR_MIXED,	/* we own some of the pages: every free is slow */
+	QR_NR_KINDS,
+};
+
+struct qr_slab;
+
+/**
+ * struct qr_chunk - a 2 MiB block that is, at least in part, ours
+ * @link: in its page heap's list, by address; heap lock
+ * @page: the block's first page
+ * @index: 2 MiB blocks from the start of the direct map
+ * @node: NUMA node of the pages
+ * @kind: which of the three
+ * @nr_used: pages handed out; heap lock
+ * @longest: no run of free pages is longer; heap lock
+ * @used: pages handed out; heap lock
+ * @fresh: pages that the kernel zeroed and nobody had since; heap lock
+ * @rcu: freed after readers that found it by address
+ * @class: per page the size class of its objects, 0 if none
+ * @slab: per page the slab that it belongs to
+ *
+ * @slab changes together with @used.  @class is written by the pages' owner
+ * before the first object is handed out, and cleared when the run goes back.
+ */
+struct qr_chunk {
+	struct list_head link;
+	struct page *page;
+	unsigned long index;
+	int node;
+	enum qr_kind kind;
+	unsigned int nr_used;
+	unsigned int longest;
+	DECLARE_BITMAP(used, QR_CHUNK_PAGES);
+	DECLARE_BITMAP(fresh, QR_CHUNK_PAGES);
+	struct rcu_head rcu;
+	u8 class[QR_CHUNK_PAGES];
+	struct qr_slab *slab[QR_CHUNK_PAGES];
+};
+
+extern struct qr_chunk **qr_chunks;
+/* The nodes that had memory when we were loaded: those have heaps and depots. */
+extern nodemask_t qr_nodes;
+/* The node whose pages are this CPU's own; always one with memory. */
+DECLARE_PER_CPU(int, qr_home_node);
+
+static inline unsigned long qr_chunk_index(const void *p)
+{
+	return qr_offset(p) >> QR_CHUNK_SHIFT;
+}
+
+static inline unsigned int qr_page_in_chunk(const void *p)
+{
+	return (qr_offset(p) >> PAGE_SHIFT) & (QR_CHUNK_PAGES - 1);
+}
+
+static inline void *qr_chunk_addr(const struct qr_chunk *chunk, unsigned int page)
+{
+	return page_address(chunk->page) + ((unsigned long)page << PAGE_SHIFT);
+}
+
+/*
+ * The slab that @p points into, or NULL.  Any address will do.  The caller is
+ * in an RCU read-side section, or owns an object of the slab.
+ */
+static inline struct qr_slab *qr_slab_of(const void *p)
+{
+	unsigned long i = qr_chunk_index(p);
+	struct qr_chunk *chunk;
+
+	if (i >= qr_nr_chunks)
+		return NULL;
+	chunk = READ_ONCE(qr_chunks[i]);
+	return chunk ? READ_ONCE(chunk->slab[qr_page_in_chunk(p)]) : NULL;
+}
+
+/*
+ * Take a whole block from the kernel on exactly @node.  May sleep if @gfp
+ * says so; no locks held.  NULL if there is none, or no memory to describe it.
+ */
+struct qr_chunk *qr_chunk_create(int node, enum qr_kind kind, gfp_t gfp);
+/* Give a whole block back; no page of it is in use. */
+void qr_chunk_destroy(struct qr_chunk *chunk);
+
+/*
+ * The mixed chunk around @page: found, or made.  Adds @nr pages that are
+ * @owner's.  NULL if there is no memory.
+ */
+struct qr_chunk *qr_mixed_get(struct page *page, unsigned int nr, struct qr_slab *owner,
+			      gfp_t gfp);
+/* @nr pages of it are no longer ours; the last ones take it along. */
+void qr_mixed_put(struct qr_chunk *chunk, unsigned int page, unsigned int nr);
+
+/* Pages change hands; under the lock that guards the chunk. */
+void qr_chunk_own(struct qr_chunk *chunk, unsigned int page, unsigned int nr,
+		  struct qr_slab *owner);
+void qr_chunk_disown(struct qr_chunk *chunk, unsigned int page, unsigned int nr);
+
+void qr_chunk_release_pages(struct page *page, unsigned int nr);
+void qr_view_set_cpu(unsigned int cpu);
+int qr_chunks_init(void);
+void qr_chunks_exit(void);
+
+#endif /* QR_CHUNK_H */

@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The depot layer.  Batches as the unit between CPUs are Bonwick and Adams'
+ * ("Magazines and Vmem", USENIX 2001), but objects are copied rather than
+ * magazines swapped: the fast path's array stays where it is.
+ *
+ * A batch in the depot has not been looked at.  Objects are checked, and
+ * misuse found, when they reach their slab.
+ */
+#include "depot.h"
+
+#include <linux/preempt.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <quarry/stats.h>
+#include "compat.h"
+#include "meta.h"
+
+/* Empty slabs to keep: a burst that comes again should not cut them anew. */
+static unsigned long empties_kept(const struct qr_depot *d)
+{
+	return max(4UL, d->nr_slabs / 8);
+}
+
+/*
+ * From NMI the lock may be the interrupted code's.  Callers take a refusal as
+ * "nothing here".
+ */
+static __always_inline bool depot_lock(struct qr_depot *d)
+{
+	if (unlikely(in_nmi()))
+		return raw_spin_trylock(&d->lock);
+	raw_spin_lock(&d->lock);
+	return true;
+}
+
+void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, unsigned int stride)
+{
+	unsigned int i;
+
+	raw_spin_lock_init(&d->lock);
+	d->cache = cache;
+	d->batch = qr_magazine_capacity(stride) / 2;
+	d->max_batches = qr_depot_batches(stride);
+	for (i = 0; i < QR_DEPOT_BINS; i++)
+		INIT_LIST_HEAD(&d->bins[i]);
+	INIT_LIST_HEAD(&d->empty);
+	INIT_LIST_HEAD(&d->used_up);
+}
+
+/* The list that a slab belongs in.  0 stands for "used up": no free object. */
+static __always_inline unsigned int bin_of(const struct qr_slab *slab)
+{
+	return (slab->nr_free * slab->bin_scale + 0xffff) >> 16;
+}
+
+static noinline void slab_move(struct qr_depot *d, struct qr_slab *slab, unsigned int bin)
+{
+	slab->bin = bin;
+	if (!bin)
+		list_move(&slab->link, &d->used_up);
+	else
+		list_move(&slab->link, &d->bins[min_t(unsigned int, bin, QR_DEPOT_BINS) - 1]);
+}
+
+static void depot_forget(struct qr_depot *d, struct qr_slab *slab, struct list_head *doomed)
+{
+	list_move(&slab->link, doomed);
+	d->nr_slabs--;
+	d->nr_pages -= slab->run.nr;
+	d->nr_objects -= slab->nr_objects;
+}
+
+static noinline void slab_emptied(struct qr_depot *d, struct qr_slab *slab,
+				  struct list_head *doomed)
+{
+	if (d->nr_empty < empties_kept(d) || in_nmi()) {
+		slab->bin = UINT_MAX;
+		list_move(&slab->link, &d->empty);
+		d->nr_empty++;
+		return;
+	}
+	depot_forget(d, slab, doomed);
+}
+
+static __always_inline void slab_filled(struct qr_depot *d, struct qr_slab *slab,
+					struct list_head *doomed)
+{
+	unsigned int bin;
+
+	if (unlikely(slab->nr_free == slab->nr_objects)) {
+		slab_emptied(d, slab, doomed);
+		return;
+	}
+	bin = bin_of(slab);
+	if (unlikely(bin != slab->bin))
+		slab_move(d, slab, bin);
+}
+
+static struct qr_slab *fullest(struct qr_depot *d)
+{
+	struct qr_slab *slab;
+	unsigned int i;
+
+	for (i = 0; i < QR_DEPOT_BINS; i++)
+		if (!list_empty(&d->bins[i]))
+			return list_first_entry(&d->bins[i], struct qr_slab, link);
+	slab = list_first_entry_or_null(&d->empty, struct qr_slab, link);
+	if (slab)
+		d->nr_empty--;
+	return slab;
+}
+
+static unsigned int take_from_slabs(struct qr_depot *d, void **out, unsigned int want)
+{
+	unsigned int n = 0;
+
+	while (n < want) {
+		struct qr_slab *slab = fullest(d);
+		unsigned int bin;
+
+		if (!slab)
+			break;
+		n += qr_slab_take(slab, out + n, want - n);
+		bin = bin_of(slab);
+		if (bin != slab->bin)
+			slab_move(d, slab, bin);
+	}
+	return n;
+}
+
+unsigned int qr_depot_take(struct qr_depot *d, void **out, unsigned int want)
+{
+	unsigned int n = 0;
+
+	if (!depot_lock(d))
+		return 0;
+	while (n < want && d->stocked) {
+		struct qr_batch *b = d->stocked;
+		unsigned int k = min(want - n, b->nr);
+
+		b->nr -= k;
+		qr_copy(out + n, b->obj + b->nr, k);
+		d->nr_cached -= k;
+		n += k;
+		if (!b->nr) {
+			d->stocked = b->next;
+			b->next = d->spare;
+			d->spare = b;
+		}
+	}
+	if (n < want)
+		n += take_from_slabs(d, out + n, want - n);
+	raw_spin_unlock(&d->lock);
+	return n;
+}
+
+static __always_inline unsigned int give_slabs_locked(struct qr_depot *d, void **in,
+						      unsigned int n, struct list_head *doomed)
+{
+	unsigned int i, refused = 0;
+
+	for (i = 0; i < n; i++) {
+		void *p = in[i];
+		struct qr_slab *slab = qr_slab_of(p);
+		int k;
+
+		if (unlikely(!slab) || unlikely(slab->depot != d))
+			goto refuse;
+		k = qr_slab_index(slab, p);
+		if (unlikely(k < 0) || unlikely(qr_slab_is_free(slab, k)))
+			goto refuse;
+		qr_slab_give(slab, k);
+		slab_filled(d, slab, doomed);
+		continue;
+refuse:
+		in[refused++] = p;
+	}
+	return refused;
+}
+
+unsigned int qr_depot_give_slabs(struct qr_depot *d, void **in, unsigned int n,
+				 struct list_head *doomed)
+{
+	unsigned int refused;
+
+	if (!depot_lock(d))
+		return n;
+	refused = give_slabs_locked(d, in, n, doomed);
+	raw_spin_unlock(&d->lock);
+	return refused;
+}
+
+unsigned int qr_depot_give(struct qr_depot *d, void **in, unsigned int n,
+			   struct list_head *doomed)
+{
+	unsigned int refused = 0;
+	struct qr_batch *b;
+
+	if (!depot_lock(d))
+		return n;
+	b = d->spare;
+	if (n == d->batch && b) {
+		d->spare = b->next;
+		qr_copy(b->obj, in, n);
+		b->nr = n;
+		/* A partial batch stays on top. */
+		if (d->stocked && d->stocked->nr < d->batch) {
+			b->next = d->stocked->next;
+			d->stocked->next = b;
+		} else {
+			b->next = d->stocked;
+			d->stocked = b;
+		}
+		d->nr_cached += n;
+	} else {
+		refused = give_slabs_locked(d, in, n, doomed);
+	}
+	raw_spin_unlock(&d->lock);
+	return refused;
+}
+
+enum qr_misuse qr_depot_give_one(struct qr_slab *slab, struct qr_cache *cache, void *p,
+				 struct list_head *doomed)
+{
+	struct qr_depot *d = READ_ONCE(slab->depot);
+	enum qr_misuse what = QR_MISUSE_NONE;
+	int k;
+
+	if (!d || !depot_lock(d))
+		return QR_MISUSE_FOREIGN;
+	/* A dangling pointer's slab may be another by now. */
+	if (slab->depot != d || qr_slab_of(p) != slab) {
+		what = QR_MISUSE_FOREIGN;
+	} else if (cache && slab->cache != cache) {
+		what = QR_MISUSE_WRONG_CACHE;
+	} else {
+		k = qr_slab_index(slab, p);
+		if (k < 0) {
+			what = QR_MISUSE_INTERIOR;
+		} else if (qr_slab_is_free(slab, k)) {
+			what = QR_MISUSE_DOUBLE_FREE;
+		} else {
+			qr_slab_give(slab, k);
+			slab_filled(d, slab, doomed);
+		}
+	}
+	raw_spin_unlock(&d->lock);
+	return what;
+}
+
+static struct qr_batch *batches_new(unsigned int n, gfp_t gfp, int node, unsigned int *got)
+{
+	struct qr_batch *list = NULL;
+
+	/* Batches are a convenience: no reserves, no complaint. */
+	gfp = (gfp & ~(__GFP_NOFAIL | __GFP_MEMALLOC | __GFP_HIGH)) | __GFP_NOWARN;
+	for (*got = 0; *got < n; ++*got) {
+		struct qr_batch *b = qr_meta_alloc(sizeof(*b), gfp, node);
+
+		if (!b)
+			break;
+		b->next = list;
+		list = b;
+	}
+	return list;
+}
+
+static void batches_free(struct qr_batch *list)
+{
+	while (list) {
+		struct qr_batch *next = list->next;
+
+		qr_meta_free(list, sizeof(*list));
+		list = next;
+	}
+}
+
+void qr_depot_add(struct qr_depot *d, struct qr_slab *slab, gfp_t gfp)
+{
+	unsigned int want = DIV_ROUND_UP(slab->nr_objects, d->batch), got, have;
+	struct qr_batch *list = NULL;
+	unsigned long flags;
+
+	have = READ_ONCE(d->nr_batches);
+	if (have < d->max_batches)
+		list = batches_new(min(want, d->max_batches - have), gfp,
+				   slab->run.chunk->node, &got);
+
+	raw_spin_lock_irqsave(&d->lock, flags);
+	slab->cache = d->cache;
+	slab->depot = d;
+	slab->bin = UINT_MAX;
+	list_add(&slab->link, &d->empty);
+	d->nr_empty++;
+	d->nr_slabs++;
+	d->nr_pages += slab->run.nr;
+	d->nr_objects += slab->nr_objects;
+	while (list && d->nr_batches < d->max_batches) {
+		struct qr_batch *b = list;
+
+		list = b->next;
+		b->next = d->spare;
+		d->spare = b;
+		d->nr_batches++;
+	}
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	batches_free(list);	/* another CPU was faster */
+}
+
+unsigned int qr_depot_unstock(struct qr_depot *d, void **out)
+{
+	struct qr_batch *b;
+	unsigned int n = 0;
+
+	raw_spin_lock(&d->lock);
+	b = d->stocked;
+	if (b) {
+		d->stocked = b->next;
+		n = b->nr;
+		qr_copy(out, b->obj, n);
+		d->nr_cached -= n;
+		b->next = d->spare;
+		d->spare = b;
+	}
+	raw_spin_unlock(&d->lock);
+	return n;
+}
+
+unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed)
+{
+	struct qr_slab *slab, *next;
+	struct qr_batch *spare;
+	unsigned long flags;
+	unsigned int n = 0;
+
+	raw_spin_lock_irqsave(&d->lock, flags);
+	list_for_each_entry_safe(slab, next, &d->empty, link) {
+		depot_forget(d, slab, doomed);
+		n++;
+	}
+	d->nr_empty = 0;
+	spare = d->spare;
+	d->spare = NULL;
+	d->nr_batches = 0;
+	for (struct qr_batch *b = d->stocked; b; b = b->next)
+		d->nr_batches++;
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	batches_free(spare);
+	return n;
+}
+
+/* Every list that a slab of @d may be in, one after the other. */
+static struct list_head *depot_list(struct qr_depot *d, unsigned int i)
+{
+	return i < QR_DEPOT_BINS ? &d->bins[i] : i == QR_DEPOT_BINS ? &d->empty : &d->used_up;
+}
+
+#define for_each_depot_slab(slab, next, d, i)				\
+	for (i = 0; i < QR_DEPOT_BINS + 2; i++)				\
+		list_for_each_entry_safe(slab, next, depot_list(d, i), link)
+
+unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed)
+{
+	struct qr_slab *slab, *next;
+	unsigned long flags, live = 0;
+	unsigned int i;
+
+	raw_spin_lock_irqsave(&d->lock, flags);
+	for_each_depot_slab(slab, next, d, i) {
+		live += slab->nr_objects - slab->nr_free;
+		depot_forget(d, slab, doomed);
+	}
+	d->nr_empty = 0;
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	return live;
+}
+
+unsigned long qr_depot_live(struct qr_depot *d, const void **first)
+{
+	struct qr_slab *slab, *next;
+	unsigned long flags, live = 0;
+	unsigned int i, k;
+
+	raw_spin_lock_irqsave(&d->lock, flags);
+	for_each_depot_slab(slab, next, d, i) {
+		if (slab->nr_free == slab->nr_objects)
+			continue;
+		for (k = 0; !live && qr_slab_is_free(slab, k); k++)
+			;
+		if (!live)
+			*first = slab->base + (size_t)k * slab->stride;
+		live += slab->nr_objects - slab->nr_free;
+	}
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	return live;
+}
+
+/* @fn may sleep, so it is shown a copy. */
+int qr_depot_for_each_slab(struct qr_depot *d,
+			   int (*fn)(const struct quarry_slab_info *si, void *arg), void *arg)
+{
+	unsigned long flags, room = READ_ONCE(d->nr_slabs) + 64, n = 0, k;
+	struct quarry_slab_info *copy;
+	struct qr_slab *slab, *next;
+	unsigned int i;
+	int err = 0;
+
+	copy = kvmalloc_array(room, sizeof(*copy), GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	raw_spin_lock_irqsave(&d->lock, flags);
+	for_each_depot_slab(slab, next, d, i) {
+		if (n == room)
+			break;
+		copy[n++] = (struct quarry_slab_info) {
+			.addr = slab->base,
+			.node = page_to_nid(slab->run.chunk->page + slab->run.first),
+			.pages = slab->run.nr,
+			.objects = slab->nr_objects,
+			.free = slab->nr_free,
+			.mixed = slab->run.chunk->kind == QR_MIXED,
+		};
+	}
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	for (k = 0; !err && k < n; k++)
+		err = fn(&copy[k], arg);
+	kvfree(copy);
+	return err;
+}
+
+void qr_slabs_destroy(struct list_head *doomed)
+{
+	struct qr_slab *slab, *next;
+
+	list_for_each_entry_safe(slab, next, doomed, link)
+		qr_slab_destroy(slab);
+}
+
+void qr_depot_validate(struct qr_depot *d,
+		       void (*fn)(struct qr_cache *c, struct qr_depot *d, struct qr_slab *slab,
+				  u64 *live, struct quarry_validation *v),
+		       u64 *live, struct quarry_validation *v)
+{
+	unsigned long slabs = 0, pages = 0, objects = 0, empty = 0;
+	unsigned int batches = 0, i;
+	struct qr_slab *slab, *next;
+	struct qr_batch *b;
+
+	for_each_depot_slab(slab, next, d, i) {
+		unsigned int bin = bin_of(slab);
+		bool right;
+
+		slabs++;
+		pages += slab->run.nr;
+		objects += slab->nr_objects;
+		if (i == QR_DEPOT_BINS)
+			empty++;
+		if (slab->nr_free == slab->nr_objects)
+			right = i == QR_DEPOT_BINS;
+		else if (!slab->nr_free)
+			right = i == QR_DEPOT_BINS + 1;
+		else
+			right = i == min_t(unsigned int, bin, QR_DEPOT_BINS) - 1;
+		if (!right)
+			qr_invalid(v, "slab %px with %u of %u free is in list %u", slab->base,
+				   slab->nr_free, slab->nr_objects, i);
+		fn(d->cache, d, slab, live, v);
+	}
+	for (b = d->stocked; b; b = b->next)
+		batches++;
+	for (b = d->spare; b; b = b->next)
+		batches++;
+	if (slabs != d->nr_slabs || pages != d->nr_pages || objects != d->nr_objects ||
+	    empty != d->nr_empty || batches != d->nr_batches)
+		qr_invalid(v, "depot lists %lu slabs %lu pages %lu objects %lu empty %u batches, counts %lu %lu %lu %lu %u",
+			   slabs, pages, objects, empty, batches, d->nr_slabs, d->nr_pages,
+			   d->nr_objects, d->nr_empty, d->nr_batches);
+}

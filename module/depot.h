@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The depot of a cache on one node: full batches on their way between CPUs,
+ * and below them the node's slabs by fullness.
+ *
+ * Contexts: interrupts off, except qr_depot_add() and qr_depot_reclaim().
+ * Bounded work under the lock.
+ */
+#ifndef QR_DEPOT_H
+#define QR_DEPOT_H
+
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include "check.h"
+#include "slab.h"
+
+#define QR_DEPOT_BINS 8
+
+/**
+ * struct qr_batch - up to half a magazine of objects
+ * @next: in one of the depot's stacks
+ * @nr: objects in it
+ * @obj: the objects
+ */
+struct qr_batch {
+	struct qr_batch *next;
+	unsigned int nr;
+	void *obj[QR_MAGAZINE_MAX / 2];
+};
+
+/* A short copy; a call to memcpy would cost more. */
+static __always_inline void qr_copy(void **to, void *const *from, unsigned int n)
+{
+	for (; n >= 4; n -= 4, to += 4, from += 4) {
+		WRITE_ONCE(to[0], from[0]);
+		WRITE_ONCE(to[1], from[1]);
+		WRITE_ONCE(to[2], from[2]);
+		WRITE_ONCE(to[3], from[3]);
+	}
+	while (n--)
+		WRITE_ONCE(*to++, *from++);
+}
+
+/**
+ * struct qr_depot - one cache's objects on one node
+ * @lock: everything below; taken with interrupts off, before a heap's lock and
+ *	never together with another depot's
+ * @cache: whose
+ * @batch: objects in a batch
+ * @max_batches: batches that it may have
+ * @nr_batches: batches that it has
+ * @nr_cached: objects in them
+ * @stocked: stack of batches with objects, so that the warmest leaves first;
+ *	all but the first are full
+ * @spare: stack of the others
+ * @bins: slabs with some objects free, fullest in bin 0
+ * @empty: slabs with all objects free
+ * @used_up: slabs with none
+ * @nr_empty: slabs in @empty
+ * @nr_slabs: slabs in all
+ * @nr_pages: their pages
+ * @nr_objects: objects cut from them
+ */
+struct qr_depot {
+	raw_spinlock_t lock;
+	struct qr_cache *cache;
+	unsigned int batch;
+	unsigned int max_batches;
+	unsigned int nr_batches;
+	unsigned int nr_cached;
+	struct qr_batch *stocked;
+	struct qr_batch *spare;
+	struct list_head bins[QR_DEPOT_BINS];
+	struct list_head empty;
+	struct list_head used_up;
+	unsigned long nr_empty;
+	unsigned long nr_slabs;
+	unsigned long nr_pages;
+	unsigned long nr_objects;
+} ____cacheline_aligned;
+
+void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, unsigned int stride);
+
+/* Up to @want objects, from batches by preference; returns how many. */
+unsigned int qr_depot_take(struct qr_depot *d, void **out, unsigned int want);
+
+/*
+ * Give @n objects: as a batch if they are one and there is room, else to their
+ * slabs.  Objects that this depot cannot take, because they are
+ * another depot's or because something is wrong with them, are moved to the
+ * front of @in; returns how many.  Slabs to be destroyed, once the
+ * interrupts are on again, go to @doomed.
+ */
+unsigned int qr_depot_give(struct qr_depot *d, void **in, unsigned int n,
+			   struct list_head *doomed);
+
+/* One object straight to its slab, whichever depot's it is; says what is wrong. */
+enum qr_misuse qr_depot_give_one(struct qr_slab *slab, struct qr_cache *cache, void *p,
+				 struct list_head *doomed);
+
+/* A new slab, and empty batches in proportion.  Any context. */
+void qr_depot_add(struct qr_depot *d, struct qr_slab *slab, gfp_t gfp);
+
+/*
+ * Take one batch's objects out, for them to be given to their slabs with
+ * qr_depot_give_slabs(); returns how many.
+ */
+unsigned int qr_depot_unstock(struct qr_depot *d, void **out);
+unsigned int qr_depot_give_slabs(struct qr_depot *d, void **in, unsigned int n,
+				 struct list_head *doomed);
+
+/* Take every empty slab and spare batch away. Returns slabs moved to @doomed. */
+unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed);
+
+/* The cache is going: give up every slab, in use or not.  Returns live objects. */
+unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed);
+
+void qr_slabs_destroy(struct list_head *doomed);
+
+/* Objects that its slabs miss; *first is set to one of them. */
+unsigned long qr_depot_live(struct qr_depot *d, const void **first);
+
+struct quarry_validation;
+/* With the machine stopped: are lists, bins and counters right?  @fn looks at slabs. */
+void qr_depot_validate(struct qr_depot *d,
+		       void (*fn)(struct qr_cache *c, struct qr_depot *d, struct qr_slab *slab,
+				  u64 *live, struct quarry_validation *v),
+		       u64 *live, struct quarry_validation *v);
+
+struct quarry_slab_info;
+int qr_depot_for_each_slab(struct qr_depot *d,
+			   int (*fn)(const struct quarry_slab_info *si, void *arg), void *arg);
+
+#endif /* QR_DEPOT_H */

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How objects of a size are laid out in a slab.  Pure arithmetic: the size
+ * class generator (scripts/mksizeclasses.c) includes this file in user space,
+ * so the table and the caches cut at run time follow one rule.
+ */
+#ifndef QR_GEOMETRY_H
+#define QR_GEOMETRY_H
+
+#define QR_MIN_OBJECT		8u	/* bytes; also the least alignment */
+#define QR_MAX_OBJECT		32768u	/* bytes; larger ones are whole pages */
+#define QR_MAX_ALIGN		32768u	/* bytes */
+#define QR_GEO_PAGE		4096u	/* bytes; asserted against PAGE_SIZE */
+#define QR_SLAB_MAX_OBJECTS	512u	/* bits in a slab's map */
+#define QR_SLAB_MAX_PAGES	32u
+#define QR_WASTE_SHIFT		3	/* waste allowed: 1/8 */
+
+/* A slab is worth its bookkeeping from this many objects or bytes on. */
+#define QR_SLAB_GOOD_OBJECTS	256u
+#define QR_SLAB_GOOD_BYTES	32768u
+#define QR_SLAB_MIN_OBJECTS	4u
+
+/* A magazine holds at most this much, within the bounds below. */
+#define QR_MAGAZINE_BYTES	131072u
+#define QR_MAGAZINE_MAX		64u	/* objects */
+#define QR_MAGAZINE_MIN		4u
+
+/* A depot holds at most this much in full batches, per cache and node. */
+#define QR_DEPOT_BYTES		1048576u
+#define QR_DEPOT_MAX		64u	/* batches */
+#define QR_DEPOT_MIN		4u
+
+struct qr_geometry {
+	unsigned int stride;	/* bytes from one object to the next */
+	unsigned int pages;	/* of a slab */
+	unsigned int objects;	/* in a slab */
+	unsigned int align;	/* pages: the slab's start is a multiple of it */
+	unsigned int tail;	/* bytes at a slab's end that hold no object */
+};
+
+static inline unsigned int qr_geo_clamp(unsigned int v, unsigned int lo, unsigned int hi)
+{
+	return v < lo ? lo : v > hi ? hi : v;
+}
+
+static inline unsigned int qr_geo_objects(unsigned int pages, unsigned int stride)
+{
+	return qr_geo_clamp(pages * QR_GEO_PAGE / stride, 0, QR_SLAB_MAX_OBJECTS);
+}
+
+/*
+ * The smallest slab that is good enough; failing that, the one that wastes
+ * the least.  @align is a power of two.
+ */
+static inline struct qr_geometry qr_geometry(unsigned int size, unsigned int align)
+{
+	struct qr_geometry geo = { 0 };
+	unsigned int pages, least = ~0u;
+
+	if (align < QR_MIN_OBJECT)
+		align = QR_MIN_OBJECT;
+	if (size < QR_MIN_OBJECT)
+		size = QR_MIN_OBJECT;
+	geo.stride = (size + align - 1) & ~(align - 1);
+	geo.align = align > QR_GEO_PAGE ? align / QR_GEO_PAGE : 1;
+
+	for (pages = 1; pages <= QR_SLAB_MAX_PAGES; pages++) {
+		unsigned int bytes = pages * QR_GEO_PAGE;
+		unsigned int n = qr_geo_objects(pages, geo.stride);
+		unsigned int tail = bytes - n * geo.stride, share;
+
+		if (n < QR_SLAB_MIN_OBJECTS)
+			continue;
+		share = tail * 64 / pages;	/* comparable between sizes */
+		if (share < least) {
+			least = share;
+			geo.pages = pages;
+			geo.objects = n;
+			geo.tail = tail;
+		}
+		if (tail <= bytes >> QR_WASTE_SHIFT &&
+		    (n >= QR_SLAB_GOOD_OBJECTS || bytes >= QR_SLAB_GOOD_BYTES)) {
+			geo.pages = pages;
+			geo.objects = n;
+			geo.tail = tail;
+			break;
+		}
+	}
+	return geo;
+}
+
+static inline unsigned int qr_magazine_capacity(unsigned int stride)
+{
+	return qr_geo_clamp(QR_MAGAZINE_BYTES / stride, QR_MAGAZINE_MIN, QR_MAGAZINE_MAX);
+}
+
+/* Batches move between a magazine and its depot half a magazine at a time. */
+static inline unsigned int qr_depot_batches(unsigned int stride)
+{
+	unsigned int batch = qr_magazine_capacity(stride) / 2 * stride;
+
+	return qr_geo_clamp(QR_DEPOT_BYTES / batch, QR_DEPOT_MIN, QR_DEPOT_MAX);
+}
+
+#endif /* QR_GEOMETRY_H */

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Large objects.  They share the page heap, the descriptors and the way from
+ * an address to its owner with slabs, and need nothing else.
+ */
+#define pr_fmt(fmt) "quarry: " fmt
+
+#include "large.h"
+
+#include <linux/printk.h>
+#include <linux/ratelimit.h>
+#include <linux/string.h>
+
+atomic64_t qr_large_allocs, qr_large_frees, qr_large_failed, qr_large_pages;
+
+void *qr_large_alloc(size_t size, gfp_t gfp, int node)
+{
+	struct qr_slab *slab = NULL;
+
+	if (size <= QUARRY_MAX_LARGE) {
+		if (node == NUMA_NO_NODE)
+			node = raw_cpu_read(qr_home_node);
+		slab = qr_slab_create_large(DIV_ROUND_UP(size, PAGE_SIZE), node, gfp);
+	}
+	if (!slab) {
+		atomic64_inc(&qr_large_failed);
+		if (!(gfp & __GFP_NOWARN))
+			pr_warn_ratelimited("no %zu bytes in a row, gfp %pGg%s\n", size, &gfp,
+					    size > QUARRY_MAX_LARGE ? ": more than 2 MiB" : "");
+		return NULL;
+	}
+	if (qr_want_zero(gfp) && !slab->run.zeroed)
+		memset(slab->base, 0, qr_slab_bytes(slab));
+	atomic64_inc(&qr_large_allocs);
+	atomic64_add(slab->run.nr, &qr_large_pages);
+	WRITE_ONCE(slab->bin, QR_LARGE_LIVE);
+	return slab->base;
+}
+
+enum qr_misuse qr_large_free(struct qr_slab *slab, void *p)
+{
+	if (p != slab->base)
+		return QR_MISUSE_INTERIOR;
+	if (cmpxchg(&slab->bin, QR_LARGE_LIVE, 0) != QR_LARGE_LIVE)
+		return QR_MISUSE_DOUBLE_FREE;
+	if (qr_want_wipe())
+		memset(p, 0, qr_slab_bytes(slab));
+	atomic64_inc(&qr_large_frees);
+	atomic64_sub(slab->run.nr, &qr_large_pages);
+	qr_slab_destroy(slab);
+	return QR_MISUSE_NONE;
+}

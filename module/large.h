@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Objects over 32 KiB: a run of whole pages each. */
+#ifndef QR_LARGE_H
+#define QR_LARGE_H
+
+#include <linux/atomic.h>
+#include "check.h"
+#include "slab.h"
+
+extern atomic64_t qr_large_allocs, qr_large_frees, qr_large_failed, qr_large_pages;
+
+/* A large object's slab has no cache and is not cut. */
+static inline bool qr_is_large(const struct qr_slab *slab)
+{
+	return !slab->cache && slab->run.chunk && slab->bin == QR_LARGE_LIVE;
+}
+
+void *qr_large_alloc(size_t size, gfp_t gfp, int node);
+/* Says what is wrong; then nothing was freed.  Interrupts may be off. */
+enum qr_misuse qr_large_free(struct qr_slab *slab, void *p);
+
+#endif /* QR_LARGE_H */

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Bookkeeping memory comes from the kernel's own allocators; this file only
+ * keeps the account, so that `stats` can say what Quarry itself costs and a
+ * test can say that all of it went back.
+ */
+#include "meta.h"
+
+#include <linux/cpumask.h>
+#include <linux/percpu.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+atomic64_t qr_taken_bytes = ATOMIC64_INIT(0);
+atomic64_t qr_returned_bytes = ATOMIC64_INIT(0);
+atomic64_t qr_metadata_bytes = ATOMIC64_INIT(0);
+
+void qr_meta_account(long bytes)
+{
+	atomic64_add(bytes, &qr_metadata_bytes);
+	if (bytes >= 0)
+		atomic64_add(bytes, &qr_taken_bytes);
+	else
+		atomic64_add(-bytes, &qr_returned_bytes);
+}
+
+void *qr_meta_alloc(size_t size, gfp_t gfp, int node)
+{
+	void *p = kzalloc_node(size, gfp & QR_GFP_MASK, node);
+
+	if (p)
+		qr_meta_account(size);
+	return p;
+}
+
+void qr_meta_free(void *p, size_t size)
+{
+	if (!p)
+		return;
+	qr_meta_account(-(long)size);
+	kfree(p);
+}
+
+void *qr_meta_valloc(size_t size)
+{
+	void *p = vzalloc(size);
+
+	if (p)
+		qr_meta_account(size);
+	return p;
+}
+
+void qr_meta_vfree(void *p, size_t size)
+{
+	if (!p)
+		return;
+	qr_meta_account(-(long)size);
+	vfree(p);
+}
+
+/* One copy for every CPU that may ever come up. */
+void __percpu *qr_meta_percpu(size_t size, size_t align)
+{
+	void __percpu *p = __alloc_percpu(size, align);
+
+	if (p)
+		qr_meta_account(size * num_possible_cpus());
+	return p;
+}
+
+void qr_meta_percpu_free(void __percpu *p, size_t size)
+{
+	if (!p)
+		return;
+	qr_meta_account(-(long)(size * num_possible_cpus()));
+	free_percpu(p);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The page heap: runs of pages out of chunks, one heap per NUMA node.
+ *
+ * Contexts: any but NMI; qr_heap_get() sleeps if its gfp flags allow it and
+ * is called with no lock held.
+ */
+#ifndef QR_PAGEHEAP_H
+#define QR_PAGEHEAP_H
+
+#include "chunk.h"
+
+/**
+ * struct qr_run - pages in a row, in use
+ * @chunk: where
+ * @first: first page in the chunk
+ * @nr: pages
+ * @zeroed: the kernel zeroed them and nobody wrote to them since
+ */
+struct qr_run {
+	struct qr_chunk *chunk;
+	unsigned int first;
+	unsigned int nr;
+	bool zeroed;
+};
+
+/**
+ * qr_heap_get() - take a run of pages
+ * @run: what was taken
+ * @owner: what qr_slab_of() is to find for its pages
+ * @kind: QR_ORDINARY or QR_LARGE; where no whole chunk of that kind can be had,
+ *	the run lies in a mixed chunk
+ * @node: the node that it should come from
+ * @nr: pages, at most QR_CHUNK_PAGES
+ * @least: pages to be content with when memory is fragmented
+ * @align: pages, a power of two: the run starts at a multiple of it
+ * @gfp: may it sleep, may it come from another node (not with __GFP_THISNODE),
+ *	must it succeed
+ *
+ * Return: true, or false when there is no such run.
+ */
+bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, int node,
+		 unsigned int nr, unsigned int least, unsigned int align, gfp_t gfp);
+
+/* Give a run back.  Its pages stay with the heap; a mixed chunk's leave. */
+void qr_heap_put(const struct qr_run *run);
+
+/* Give every chunk without a page in use back to the kernel; returns pages. */
+unsigned long qr_heap_release_idle(void);
+
+struct quarry_node_stats;
+struct quarry_validation;
+/* With the machine stopped: do lists, bitmaps and counters agree? */
+void qr_heap_validate(struct quarry_validation *v);
+
+int qr_heaps_init(void);
+void qr_heaps_exit(void);
+
+/* Tests set it: whole chunks cannot be had. */
+extern bool qr_heap_no_chunks;
+
+#endif /* QR_PAGEHEAP_H */

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Size to class for sizes known at run time only: one byte per 8 bytes of
+ * size.  The classes themselves are generated, see scripts/mksizeclasses.c.
+ */
+#include "sizeclass.h"
+
+#include <linux/build_bug.h>
+#include <linux/cache.h>
+#include <linux/mm.h>
+#include <quarry/quarry.h>
+#include "compat.h"
+#include "sizeclass_table.h"
+
+/* Declared const to its users: it is written here, once, before any of them. */
+static u8 table[QUARRY_MAX_SMALL / 8 + 1] __ro_after_init;
+extern const u8 qr_size_class[QUARRY_MAX_SMALL / 8 + 1] __attribute__((alias("table")));
+QUARRY_EXPORT(qr_size_class);
+
+unsigned int qr_class_bytes(unsigned int class)
+{
+	return qr_class_sizes[class];
+}
+QR_EXPORT_FOR_TESTS(qr_class_bytes);
+
+void qr_sizeclass_init(void)
+{
+	unsigned int k = 1, i;
+
+	BUILD_BUG_ON(QR_GEO_PAGE != PAGE_SIZE);
+	BUILD_BUG_ON(ARRAY_SIZE(qr_class_sizes) != QR_NR_CLASSES);
+	BUILD_BUG_ON(QR_MAX_OBJECT != QUARRY_MAX_SMALL);
+	BUILD_BUG_ON(QR_NR_CLASSES > U8_MAX);
+
+	for (i = 0; i < ARRAY_SIZE(table); i++) {
+		if (i * 8 > qr_class_sizes[k])
+			k++;
+		table[i] = k;
+	}
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The slab layer.  Descriptors come from a cache of the kernel's own; they are
+ * small, of one size, and their number follows the slabs'.  They stay
+ * descriptors for a grace period after they are freed, because the free of a
+ * dangling pointer may have found one.
+ */
+#include "slab.h"
+
+#include <linux/slab.h>
+#include "compat.h"
+#include "depot.h"
+#include "meta.h"
+
+static struct kmem_cache *descriptors;
+
+unsigned int qr_slab_take(struct qr_slab *slab, void **out, unsigned int want)
+{
+	unsigned int left = min_t(unsigned int, want, slab->nr_free), n = left, word;
+	unsigned long stride = slab->stride;
+	void *base = slab->base;
+
+	slab->nr_free -= left;
+	for (word = 0; left; word++, base += 64 * stride) {
+		u64 map = slab->free[word];
+
+		while (map && left) {
+			*out++ = base + __ffs64(map) * stride;
+			map &= map - 1;
+			left--;
+		}
+		slab->free[word] = map;
+	}
+	return n;
+}
+QR_EXPORT_FOR_TESTS(qr_slab_take);
+
+static struct qr_slab *descriptor_new(gfp_t gfp, int node)
+{
+	struct qr_slab *slab = kmem_cache_alloc_node(descriptors,
+						     (gfp & QR_GFP_MASK) | __GFP_ZERO, node);
+
+	if (slab) {
+		INIT_LIST_HEAD(&slab->link);
+		qr_meta_account(sizeof(*slab));
+	}
+	return slab;
+}
+
+static void descriptor_free(struct qr_slab *slab)
+{
+	qr_meta_account(-(long)sizeof(*slab));
+	kmem_cache_free(descriptors, slab);
+}
+
+struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class, int node,
+			       gfp_t gfp)
+{
+	unsigned int least = max(DIV_ROUND_UP(geo->stride, (unsigned int)PAGE_SIZE), 1u), i;
+	struct qr_slab *slab = descriptor_new(gfp, node);
+
+	if (!slab)
+		return NULL;
+	if (!qr_heap_get(&slab->run, slab, QR_ORDINARY, node, geo->pages, least, geo->align, gfp)) {
+		descriptor_free(slab);
+		return NULL;
+	}
+	slab->base = qr_chunk_addr(slab->run.chunk, slab->run.first);
+	slab->stride = geo->stride;
+	slab->inverse = DIV_ROUND_UP_ULL(1ULL << 32, geo->stride);
+	slab->nr_objects = qr_geo_objects(slab->run.nr, geo->stride);
+	slab->nr_free = slab->nr_objects;
+	slab->bin_scale = DIV_ROUND_UP(QR_DEPOT_BINS << 16, slab->nr_objects);
+	for (i = 0; i < slab->nr_objects / 64; i++)
+		slab->free[i] = ~0ULL;
+	if (slab->nr_objects % 64)
+		slab->free[i] = BIT_ULL(slab->nr_objects % 64) - 1;
+	if (class && slab->run.chunk->kind == QR_ORDINARY)
+		memset(slab->run.chunk->class + slab->run.first, class, slab->run.nr);
+	return slab;
+}
+QR_EXPORT_FOR_TESTS(qr_slab_create);
+
+struct qr_slab *qr_slab_create_large(unsigned int pages, int node, gfp_t gfp)
+{
+	struct qr_slab *slab = descriptor_new(gfp, node);
+
+	if (!slab)
+		return NULL;
+	if (!qr_heap_get(&slab->run, slab, QR_LARGE, node, pages, pages, 1, gfp)) {
+		descriptor_free(slab);
+		return NULL;
+	}
+	slab->base = qr_chunk_addr(slab->run.chunk, slab->run.first);
+	return slab;
+}
+
+void qr_slab_destroy(struct qr_slab *slab)
+{
+	qr_heap_put(&slab->run);
+	descriptor_free(slab);
+}
+QR_EXPORT_FOR_TESTS(qr_slab_destroy);
+
+int qr_slabs_init(void)
+{
+	descriptors = kmem_cache_create("quarry_slab", sizeof(struct qr_slab), 0,
+					SLAB_HWCACHE_ALIGN | SLAB_TYPESAFE_BY_RCU, NULL);
+	return descriptors ? 0 : -ENOMEM;
+}
+
+void qr_slabs_exit(void)
+{
+	kmem_cache_destroy(descriptors);
+}

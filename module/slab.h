@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Slabs: a run of pages cut into equal objects, the state of which is kept in
+ * a bitmap outside of them.  Nothing is ever written into a free object.
+ */
+#ifndef QR_SLAB_H
+#define QR_SLAB_H
+
+#include <linux/bitops.h>
+#include "geometry.h"
+#include "pageheap.h"
+
+#define QR_SLAB_WORDS (QR_SLAB_MAX_OBJECTS / 64)
+
+/* In qr_slab.bin, for a large object: whoever changes it to 0 has freed it. */
+#define QR_LARGE_LIVE	(UINT_MAX - 1)
+
+struct qr_cache;
+struct qr_depot;
+
+/**
+ * struct qr_slab - one slab, or one large object
+ * @link: in one of its depot's lists; depot lock
+ * @depot: whose it is; NULL for a large object, and while it is on its way
+ * @cache: the same
+ * @base: its first object
+ * @stride: bytes from one object to the next
+ * @inverse: 2^32 / @stride, rounded up
+ * @nr_objects: objects in it
+ * @nr_free: set bits in @free; depot lock
+ * @bin: which of the depot's lists; depot lock
+ * @bin_scale: 2^16 x bins / @nr_objects, rounded up
+ * @nr_marked: set bits in @free that the walker put there, see validate.c
+ * @run: its pages
+ * @free: objects that are here and not above; depot lock
+ */
+struct qr_slab {
+	struct list_head link;
+	struct qr_depot *depot;
+	struct qr_cache *cache;
+	void *base;
+	u32 stride;
+	u32 inverse;
+	u16 nr_objects;
+	u16 nr_free;
+	u32 bin;
+	u32 bin_scale;
+	u32 nr_marked;
+	struct qr_run run;
+	u64 free[QR_SLAB_WORDS];
+};
+
+/* Size that a large object was given, in bytes. */
+static inline size_t qr_slab_bytes(const struct qr_slab *slab)
+{
+	return (size_t)slab->run.nr << PAGE_SHIFT;
+}
+
+/* The number of the object that starts at @p, or -1 if none does. */
+static __always_inline int qr_slab_index(const struct qr_slab *slab, const void *p)
+{
+	u32 offset = p - slab->base;
+	u32 i = ((u64)offset * slab->inverse) >> 32;
+
+	if (unlikely(i * slab->stride != offset) || unlikely(i >= slab->nr_objects))
+		return -1;
+	return i;
+}
+
+static inline bool qr_slab_is_free(const struct qr_slab *slab, unsigned int i)
+{
+	return slab->free[i / 64] & BIT_ULL(i % 64);
+}
+
+static inline void qr_slab_give(struct qr_slab *slab, unsigned int i)
+{
+	slab->free[i / 64] |= BIT_ULL(i % 64);
+	slab->nr_free++;
+}
+
+/*
+ * Take up to @want objects, lowest address first; returns how many.  The
+ * caller holds the depot's lock.
+ */
+unsigned int qr_slab_take(struct qr_slab *slab, void **out, unsigned int want);
+
+/*
+ * Get pages and cut them.  The slab belongs to nobody yet: the caller sets
+ * depot and cache.  @class goes into the chunk's table.  May sleep if @gfp
+ * says so; no lock held.  NULL when there is no memory.
+ */
+struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class, int node,
+			       gfp_t gfp);
+/* One uncut run of @pages in chunks of kind QR_LARGE. */
+struct qr_slab *qr_slab_create_large(unsigned int pages, int node, gfp_t gfp);
+void qr_slab_destroy(struct qr_slab *slab);
+
+int qr_slabs_init(void);
+void qr_slabs_exit(void);
+
+#endif /* QR_SLAB_H */

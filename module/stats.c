@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The whole allocator's numbers, added up from the layers' own.  Nothing is
+ * counted for this file's sake.  Memory that the kernel gave is counted at its
+ * door (meta.c), so that sys = inuse + idle + metadata is a statement.
+ */
+#include <quarry/stats.h>
+
+#include <linux/mutex.h>
+#include <linux/string.h>
+#include "cache.h"
+#include "check.h"
+#include "compat.h"
+#include "large.h"
+#include "meta.h"
+
+void qr_stats_read(struct quarry_stats *st)
+{
+	struct quarry_cache_stats cs;
+	struct qr_cache *c;
+	int node;
+
+	memset(st, 0, sizeof(*st));
+	mutex_lock(&qr_caches_lock);
+	list_for_each_entry(c, &qr_caches, link) {
+		qr_cache_sum(c, &cs);
+		st->caches++;
+		st->zombie_caches += cs.zombie;
+		st->slabs += cs.slabs;
+		st->mallocs += cs.mallocs;
+		st->frees += cs.frees;
+		st->live_objects += cs.live_objects;
+		st->live_bytes += cs.live_objects * cs.size;
+		st->cached_objects += cs.cached_objects;
+		st->cached_bytes += cs.cached_objects * cs.size;
+		st->refilled_objects += cs.refilled;
+		st->flushed_objects += cs.flushed;
+		st->direct_allocs += cs.direct_allocs;
+		st->direct_frees += cs.direct_frees;
+		st->remote_frees += cs.remote_frees;
+		st->failed_allocs += atomic64_read(&c->failed);
+		st->remote_fallbacks += atomic64_read(&c->fallbacks);
+	}
+	st->mallocs += atomic64_read(&qr_gone_mallocs);
+	st->frees += atomic64_read(&qr_gone_frees);
+	mutex_unlock(&qr_caches_lock);
+
+	st->large_objects = atomic64_read(&qr_large_allocs) - atomic64_read(&qr_large_frees);
+	st->large_bytes = (u64)atomic64_read(&qr_large_pages) << PAGE_SHIFT;
+	st->mallocs += atomic64_read(&qr_large_allocs);
+	st->frees += atomic64_read(&qr_large_frees);
+	st->live_objects += st->large_objects;
+	st->live_bytes += st->large_bytes;
+	st->failed_allocs += atomic64_read(&qr_large_failed);
+
+	for_each_node_mask(node, qr_nodes) {
+		struct quarry_node_stats ns;
+
+		qr_node_stats_read(node, &ns);
+		st->inuse_bytes += ns.inuse_bytes;
+		st->idle_bytes += ns.idle_bytes;
+		st->mixed_bytes += ns.mixed_bytes;
+		st->chunks += ns.chunks[QR_ORDINARY] + ns.chunks[QR_LARGE];
+	}
+	st->metadata_bytes = atomic64_read(&qr_metadata_bytes);
+	st->taken_bytes = atomic64_read(&qr_taken_bytes);
+	st->returned_bytes = atomic64_read(&qr_returned_bytes);
+	st->sys_bytes = st->taken_bytes - st->returned_bytes;
+
+	st->misuse_foreign = atomic64_read(&qr_misuse_count[QR_MISUSE_FOREIGN]);
+	st->misuse_interior = atomic64_read(&qr_misuse_count[QR_MISUSE_INTERIOR]);
+	st->misuse_wrong_cache = atomic64_read(&qr_misuse_count[QR_MISUSE_WRONG_CACHE]);
+	st->misuse_double_free = atomic64_read(&qr_misuse_count[QR_MISUSE_DOUBLE_FREE]);
+	st->misuse_busy_destroy = atomic64_read(&qr_misuse_count[QR_MISUSE_BUSY_DESTROY]);
+	st->leaked_objects = atomic64_read(&qr_leaked_objects);
+}
+QR_EXPORT_FOR_TESTS(qr_stats_read);

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The walker: proves that the books of all layers agree.
+ *
+ * It stops the machine, so no head is claimed and no lock is held while it
+ * looks.  For every slab: objects = free + cached above + live, and nothing is
+ * cached twice or cached and free.  For every cache: live by slabs = live by
+ * counters.  For every chunk: each page used has a slab, each slab's pages
+ * are its own.
+ *
+ * Duplicates are found without memory of its own: each cached object is marked
+ * free in its slab, where it must not be so already, and unmarked at the end.
+ */
+#define pr_fmt(fmt) "quarry: " fmt
+
+#include <quarry/stats.h>
+
+#include <linux/cpumask.h>
+#include <linux/mutex.h>
+#include <linux/stop_machine.h>
+#include <linux/string.h>
+#include "cache.h"
+#include "check.h"
+#include "compat.h"
+
+struct walk {
+	struct quarry_validation *v;
+	bool mark;
+};
+
+void qr_invalid(struct quarry_validation *v, const char *fmt, ...)
+{
+	va_list args;
+
+	if (!v->errors++) {
+		va_start(args, fmt);
+		vscnprintf(v->first, sizeof(v->first), fmt, args);
+		va_end(args);
+	}
+}
+
+/* One cached object: mark it free, or take the mark off. */
+static void visit(struct qr_cache *c, const void *p, const char *where, struct walk *w)
+{
+	struct qr_slab *slab = qr_slab_of(p);
+	int k = slab && slab->cache == c ? qr_slab_index(slab, p) : -1;
+
+	if (k < 0) {
+		if (w->mark)
+			qr_invalid(w->v, "cache %s: %s holds %px, not an object of it", c->name,
+				   where, p);
+		return;
+	}
+	if (w->mark && qr_slab_is_free(slab, k)) {
+		qr_invalid(w->v, "cache %s: %s holds %px, which is free or held twice", c->name,
+			   where, p);
+		return;
+	}
+	if (w->mark) {
+		slab->free[k / 64] |= BIT_ULL(k % 64);
+		slab->nr_marked++;
+	} else if (slab->nr_marked) {
+		slab->free[k / 64] &= ~BIT_ULL(k % 64);
+		slab->nr_marked--;
+	}
+}
+
+static u64 visit_cached(struct qr_cache *c, struct walk *w)
+{
+	unsigned int cpu, i;
+	u64 n = 0;
+	int node;
+
+	for_each_possible_cpu(cpu) {
+		const struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
+		unsigned int held = qr_head_peek(h);
+
+		for (i = 0; i < held; i++)
+			visit(c, h->obj[i], "a magazine", w);
+		n += held;
+	}
+	for (node = 0; node < nr_node_ids; node++) {
+		const struct qr_batch *b;
+		u64 batched = 0;
+
+		if (!c->depot[node])
+			continue;
+		for (b = c->depot[node]->stocked; b; b = b->next) {
+			for (i = 0; i < b->nr; i++)
+				visit(c, b->obj[i], "a depot", w);
+			batched += b->nr;
+		}
+		if (w->mark && batched != c->depot[node]->nr_cached)
+			qr_invalid(w->v, "cache %s: depot of node %d has %llu objects, counts %u",
+				   c->name, node, batched, c->depot[node]->nr_cached);
+		n += batched;
+	}
+	return n;
+}
+
+static void check_slab(struct qr_cache *c, struct qr_depot *d, struct qr_slab *slab,
+		       u64 *live, struct quarry_validation *v)
+{
+	const struct qr_run *run = &slab->run;
+	unsigned int i, set = 0;
+
+	v->slabs++;
+	v->objects += slab->nr_objects;
+	for (i = 0; i < QR_SLAB_WORDS; i++)
+		set += hweight64(slab->free[i]);
+	if (set != slab->nr_free + slab->nr_marked)
+		qr_invalid(v, "cache %s: slab %px has %u free bits, counts %u and %u cached",
+			   c->name, slab->base, set, slab->nr_free, slab->nr_marked);
+	if (slab->depot != d || slab->cache != c)
+		qr_invalid(v, "cache %s: slab %px is somebody else's", c->name, slab->base);
+	if (slab->base != qr_chunk_addr(run->chunk, run->first))
+		qr_invalid(v, "cache %s: slab %px is not where its pages are", c->name, slab->base);
+	for (i = 0; i < run->nr; i++) {
+		const struct qr_chunk *chunk = run->chunk;
+		u8 class = chunk->kind == QR_ORDINARY ? c->class : 0;
+
+		if (chunk->slab[run->first + i] != slab || !test_bit(run->first + i, chunk->used))
+			qr_invalid(v, "cache %s: slab %px does not own page %u", c->name,
+				   slab->base, i);
+		if (chunk->class[run->first + i] != class)
+			qr_invalid(v, "cache %s: page %u of slab %px has class %u", c->name, i,
+				   slab->base, chunk->class[run->first + i]);
+	}
+	*live += slab->nr_objects - set;
+}
+
+static void check_cache(struct qr_cache *c, struct quarry_validation *v)
+{
+	struct walk mark = { v, true }, unmark = { v, false };
+	struct quarry_cache_stats st;
+	u64 live = 0, cached;
+	int node;
+
+	v->caches++;
+	cached = visit_cached(c, &mark);
+	for (node = 0; node < nr_node_ids; node++)
+		if (c->depot[node])
+			qr_depot_validate(c->depot[node], check_slab, &live, v);
+	visit_cached(c, &unmark);
+
+	qr_cache_sum(c, &st);
+	if (cached != st.cached_objects)
+		qr_invalid(v, "cache %s: %llu objects cached, %llu counted", c->name, cached,
+			   st.cached_objects);
+	/* Objects that were leaked on purpose are live to the slabs only. */
+	if (live != st.live_objects && !atomic64_read(&qr_leaked_objects))
+		qr_invalid(v, "cache %s: %llu objects live, %lld counted", c->name, live,
+			   st.live_objects);
+	v->live += live;
+}
+
+static int walk_all(void *arg)
+{
+	struct quarry_validation *v = arg;
+	struct qr_cache *c;
+
+	qr_heap_validate(v);
+	list_for_each_entry(c, &qr_caches, link)
+		check_cache(c, v);
+	return 0;
+}
+
+int qr_validate(struct quarry_validation *v)
+{
+	memset(v, 0, sizeof(*v));
+	mutex_lock(&qr_caches_lock);
+	stop_machine(walk_all, v, NULL);
+	mutex_unlock(&qr_caches_lock);
+	if (!v->errors)
+		return 0;
+	pr_err("the books do not agree in %llu places, first: %s\n", v->errors, v->first);
+	return -EUCLEAN;
+}
+QR_EXPORT_FOR_TESTS(qr_validate);
