@@ -74,7 +74,7 @@ undo:
 	quarry_cache_free_bulk(cache, got, objs);
 	return 0;
 }
-QUARRY_EXPORT(quarry_cache_alloc_bulk);
+EXPORT_SYMBOL_QUARRY(quarry_cache_alloc_bulk);
 
 /**
  * quarry_cache_free_bulk() - give many objects back
@@ -120,4 +120,4 @@ void quarry_cache_free_bulk(struct quarry_cache *cache, unsigned int n, void **o
 			qr_free_slow(cache, objs[i++]);
 	}
 }
-QUARRY_EXPORT(quarry_cache_free_bulk);
+EXPORT_SYMBOL_QUARRY(quarry_cache_free_bulk);

@@ -23,9 +23,9 @@
  * depot's lock, a heap's lock.  A CPU that dies comes in at list_lock.
  */
 DEFINE_MUTEX(qr_caches_lock);
-QR_EXPORT_FOR_TESTS(qr_caches_lock);
+EXPORT_SYMBOL_QUARRY_TEST(qr_caches_lock);
 LIST_HEAD(qr_caches);
-QR_EXPORT_FOR_TESTS(qr_caches);
+EXPORT_SYMBOL_QUARRY_TEST(qr_caches);
 
 static DEFINE_SPINLOCK(list_lock);	/* changes of qr_caches, with the mutex */
 
@@ -155,7 +155,7 @@ struct quarry_cache *quarry_cache_create(const char *name, unsigned int size,
 	c = qr_cache_new(name, size, 0, args);
 	return c ? &c->pub : refuse(name, "no memory");
 }
-QUARRY_EXPORT(quarry_cache_create);
+EXPORT_SYMBOL_QUARRY(quarry_cache_create);
 
 /* Nobody uses the cache any more: its magazines can be emptied from here. */
 static void cache_empty(struct qr_cache *c)
@@ -233,7 +233,7 @@ void quarry_cache_destroy(struct quarry_cache *cache)
 	}
 	mutex_unlock(&qr_caches_lock);
 }
-QUARRY_EXPORT(quarry_cache_destroy);
+EXPORT_SYMBOL_QUARRY(quarry_cache_destroy);
 
 struct drain_work {
 	struct work_struct work;
@@ -305,7 +305,7 @@ unsigned int quarry_cache_shrink(struct quarry_cache *cache)
 	mutex_unlock(&qr_caches_lock);
 	return moved;
 }
-QUARRY_EXPORT(quarry_cache_shrink);
+EXPORT_SYMBOL_QUARRY(quarry_cache_shrink);
 
 u64 qr_drain_all(void)
 {
@@ -325,7 +325,7 @@ u64 qr_drain_all(void)
 	mutex_unlock(&qr_caches_lock);
 	return moved;
 }
-QR_EXPORT_FOR_TESTS(qr_drain_all);
+EXPORT_SYMBOL_QUARRY_TEST(qr_drain_all);
 
 void qr_observe(const struct qr_observer *new)
 {
@@ -371,7 +371,8 @@ void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
 		st->remote_frees += READ_ONCE(h->remote_frees);
 	}
 	st->mallocs = made + st->direct_allocs;
-	st->frees = made - st->refilled + st->flushed + held + st->direct_frees;
+	st->frees = made - st->refilled + st->flushed + held + st->direct_frees -
+		    atomic64_read(&c->refused);
 	st->live_objects = st->mallocs - st->frees;
 	st->cached_objects = held;
 	for (node = 0; node < nr_node_ids; node++) {
@@ -385,7 +386,7 @@ void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
 		st->cached_objects += READ_ONCE(d->nr_cached);
 	}
 }
-QR_EXPORT_FOR_TESTS(qr_cache_sum);
+EXPORT_SYMBOL_QUARRY_TEST(qr_cache_sum);
 
 int qr_cache_stats_read(unsigned int id, struct quarry_cache_stats *st)
 {
@@ -399,7 +400,7 @@ int qr_cache_stats_read(unsigned int id, struct quarry_cache_stats *st)
 	return c ? 0 : -ENOENT;
 }
 
-int qr_for_each_cache(int (*fn)(const struct quarry_cache_stats *st, void *arg), void *arg)
+int qr_walk_caches(qr_cache_fn fn, void *arg)
 {
 	struct quarry_cache_stats st;
 	struct qr_cache *c;
@@ -415,10 +416,9 @@ int qr_for_each_cache(int (*fn)(const struct quarry_cache_stats *st, void *arg),
 	mutex_unlock(&qr_caches_lock);
 	return err;
 }
-QR_EXPORT_FOR_TESTS(qr_for_each_cache);
+EXPORT_SYMBOL_QUARRY_TEST(qr_walk_caches);
 
-int qr_for_each_slab(unsigned int id, int (*fn)(const struct quarry_slab_info *si, void *arg),
-		     void *arg)
+int qr_walk_slabs(unsigned int id, qr_slab_fn fn, void *arg)
 {
 	struct qr_cache *c;
 	int node, err = 0;
@@ -429,7 +429,7 @@ int qr_for_each_slab(unsigned int id, int (*fn)(const struct quarry_slab_info *s
 		err = -ENOENT;
 	for (node = 0; !err && node < nr_node_ids; node++)
 		if (c->depot[node])
-			err = qr_depot_for_each_slab(c->depot[node], fn, arg);
+			err = qr_depot_walk_slabs(c->depot[node], fn, arg);
 	mutex_unlock(&qr_caches_lock);
 	return err;
 }

@@ -14,15 +14,14 @@
 #include "meta.h"
 
 struct qr_chunk **qr_chunks;
-QR_EXPORT_FOR_TESTS(qr_chunks);
+EXPORT_SYMBOL_QUARRY_TEST(qr_chunks);
 nodemask_t qr_nodes;
 unsigned long qr_nr_chunks __read_mostly;
-QUARRY_EXPORT(qr_nr_chunks);
+EXPORT_SYMBOL_QUARRY(qr_nr_chunks);
 DEFINE_PER_CPU(struct qr_view, qr_view);
-QUARRY_EXPORT_PER_CPU(qr_view);
 
 DEFINE_PER_CPU(int, qr_home_node);
-QR_EXPORT_FOR_TESTS(qr_home_node);
+EXPORT_SYMBOL_QUARRY_TEST(qr_home_node);
 
 /* Per node: what its CPUs see.  NULL for nodes without memory. */
 static u8 *fast_of[MAX_NUMNODES];
@@ -238,6 +237,9 @@ int qr_chunks_init(void)
 	unsigned int cpu;
 	int node;
 
+	BUILD_BUG_ON(QR_CHUNK_PAGES << PAGE_SHIFT != 1UL << QR_CHUNK_SHIFT);
+	BUILD_BUG_ON(QR_CHUNK_PAGES != BIT(QR_CHUNK_ORDER));
+
 	for_each_online_node(node)
 		end = max(end, pgdat_end_pfn(NODE_DATA(node)));
 	qr_nr_chunks = DIV_ROUND_UP(end, QR_CHUNK_PAGES);
@@ -276,3 +278,6 @@ void qr_chunks_exit(void)
 	qr_meta_vfree(qr_chunks, qr_nr_chunks * sizeof(*qr_chunks));
 	qr_chunks = NULL;
 }
+
+/* Down here because sparse forgets what a per-CPU structure is once exported. */
+EXPORT_SYMBOL_QUARRY(qr_view);

@@ -17,8 +17,8 @@
 #include <quarry/quarry.h>
 
 #define QR_CHUNK_SHIFT	21
-#define QR_CHUNK_ORDER	(QR_CHUNK_SHIFT - PAGE_SHIFT)
-#define QR_CHUNK_PAGES	(1u << QR_CHUNK_ORDER)
+#define QR_CHUNK_ORDER	9
+#define QR_CHUNK_PAGES	512u
 
 enum qr_kind {
 	QR_ORDINARY,	/* slabs: frees on the right node are fast */

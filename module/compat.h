@@ -15,20 +15,16 @@
 
 /* 6.13 made the namespace a string; until then it is a bare token. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
-#define QUARRY_EXPORT(sym)		EXPORT_SYMBOL_NS_GPL(sym, "QUARRY")
+#define EXPORT_SYMBOL_QUARRY(sym)		EXPORT_SYMBOL_NS_GPL(sym, "QUARRY")
 #else
-#define QUARRY_EXPORT(sym)		EXPORT_SYMBOL_NS_GPL(sym, QUARRY)
+#define EXPORT_SYMBOL_QUARRY(sym)		EXPORT_SYMBOL_NS_GPL(sym, QUARRY)
 #endif
 
-/* A per-CPU symbol is exported by the same entry. */
-#define QUARRY_EXPORT_PER_CPU(sym)	QUARRY_EXPORT(sym)
-
+/* Inner symbols, for the KUnit modules of kernels that have KUnit. */
 #if IS_ENABLED(CONFIG_KUNIT)
-#define VISIBLE_IF_QR_TEST
-#define QR_EXPORT_FOR_TESTS(sym)	QUARRY_EXPORT(sym)
+#define EXPORT_SYMBOL_QUARRY_TEST(sym)	EXPORT_SYMBOL_QUARRY(sym)
 #else
-#define VISIBLE_IF_QR_TEST static
-#define QR_EXPORT_FOR_TESTS(sym)
+#define EXPORT_SYMBOL_QUARRY_TEST(sym)
 #endif
 
 #endif /* QR_COMPAT_H */

@@ -26,13 +26,19 @@ static unsigned long empties_kept(const struct qr_depot *d)
  * From NMI the lock may be the interrupted code's.  Callers take a refusal as
  * "nothing here".
  */
-static __always_inline bool depot_lock(struct qr_depot *d)
+static __always_inline bool try_lock(struct qr_depot *d)
 {
-	if (unlikely(in_nmi()))
-		return raw_spin_trylock(&d->lock);
-	raw_spin_lock(&d->lock);
+	if (unlikely(in_nmi())) {
+		if (!raw_spin_trylock(&d->lock))
+			return false;
+	} else {
+		raw_spin_lock(&d->lock);
+	}
+	__release(&d->lock);	/* for sparse, which the macro tells instead */
 	return true;
 }
+
+#define depot_lock(d) __cond_lock(&(d)->lock, try_lock(d))
 
 void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, unsigned int stride)
 {
@@ -42,7 +48,7 @@ void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, unsigned int stri
 	d->cache = cache;
 	d->batch = qr_magazine_capacity(stride) / 2;
 	d->max_batches = qr_depot_batches(stride);
-	for (i = 0; i < QR_DEPOT_BINS; i++)
+	for (i = 0; i < QR_SLAB_BINS; i++)
 		INIT_LIST_HEAD(&d->bins[i]);
 	INIT_LIST_HEAD(&d->empty);
 	INIT_LIST_HEAD(&d->used_up);
@@ -60,7 +66,7 @@ static noinline void slab_move(struct qr_depot *d, struct qr_slab *slab, unsigne
 	if (!bin)
 		list_move(&slab->link, &d->used_up);
 	else
-		list_move(&slab->link, &d->bins[min_t(unsigned int, bin, QR_DEPOT_BINS) - 1]);
+		list_move(&slab->link, &d->bins[min_t(unsigned int, bin, QR_SLAB_BINS) - 1]);
 }
 
 static void depot_forget(struct qr_depot *d, struct qr_slab *slab, struct list_head *doomed)
@@ -102,7 +108,7 @@ static struct qr_slab *fullest(struct qr_depot *d)
 	struct qr_slab *slab;
 	unsigned int i;
 
-	for (i = 0; i < QR_DEPOT_BINS; i++)
+	for (i = 0; i < QR_SLAB_BINS; i++)
 		if (!list_empty(&d->bins[i]))
 			return list_first_entry(&d->bins[i], struct qr_slab, link);
 	slab = list_first_entry_or_null(&d->empty, struct qr_slab, link);
@@ -353,11 +359,11 @@ unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed)
 /* Every list that a slab of @d may be in, one after the other. */
 static struct list_head *depot_list(struct qr_depot *d, unsigned int i)
 {
-	return i < QR_DEPOT_BINS ? &d->bins[i] : i == QR_DEPOT_BINS ? &d->empty : &d->used_up;
+	return i < QR_SLAB_BINS ? &d->bins[i] : i == QR_SLAB_BINS ? &d->empty : &d->used_up;
 }
 
 #define for_each_depot_slab(slab, next, d, i)				\
-	for (i = 0; i < QR_DEPOT_BINS + 2; i++)				\
+	for (i = 0; i < QR_SLAB_BINS + 2; i++)				\
 		list_for_each_entry_safe(slab, next, depot_list(d, i), link)
 
 unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed)
@@ -397,8 +403,7 @@ unsigned long qr_depot_live(struct qr_depot *d, const void **first)
 }
 
 /* @fn may sleep, so it is shown a copy. */
-int qr_depot_for_each_slab(struct qr_depot *d,
-			   int (*fn)(const struct quarry_slab_info *si, void *arg), void *arg)
+int qr_depot_walk_slabs(struct qr_depot *d, qr_slab_fn fn, void *arg)
 {
 	unsigned long flags, room = READ_ONCE(d->nr_slabs) + 64, n = 0, k;
 	struct quarry_slab_info *copy;
@@ -437,15 +442,20 @@ void qr_slabs_destroy(struct list_head *doomed)
 		qr_slab_destroy(slab);
 }
 
-void qr_depot_validate(struct qr_depot *d,
-		       void (*fn)(struct qr_cache *c, struct qr_depot *d, struct qr_slab *slab,
-				  u64 *live, struct quarry_validation *v),
-		       u64 *live, struct quarry_validation *v)
+static void invalid_count(struct quarry_validation *v, const char *what, unsigned long listed,
+			  unsigned long counted)
+{
+	if (listed != counted)
+		qr_invalid(v, "depot lists %lu %s, counts %lu", listed, what, counted);
+}
+
+u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_validation *v)
 {
 	unsigned long slabs = 0, pages = 0, objects = 0, empty = 0;
 	unsigned int batches = 0, i;
 	struct qr_slab *slab, *next;
 	struct qr_batch *b;
+	u64 live = 0;
 
 	for_each_depot_slab(slab, next, d, i) {
 		unsigned int bin = bin_of(slab);
@@ -454,26 +464,27 @@ void qr_depot_validate(struct qr_depot *d,
 		slabs++;
 		pages += slab->run.nr;
 		objects += slab->nr_objects;
-		if (i == QR_DEPOT_BINS)
+		if (i == QR_SLAB_BINS)
 			empty++;
 		if (slab->nr_free == slab->nr_objects)
-			right = i == QR_DEPOT_BINS;
+			right = i == QR_SLAB_BINS;
 		else if (!slab->nr_free)
-			right = i == QR_DEPOT_BINS + 1;
+			right = i == QR_SLAB_BINS + 1;
 		else
-			right = i == min_t(unsigned int, bin, QR_DEPOT_BINS) - 1;
+			right = i == min_t(unsigned int, bin, QR_SLAB_BINS) - 1;
 		if (!right)
 			qr_invalid(v, "slab %px with %u of %u free is in list %u", slab->base,
 				   slab->nr_free, slab->nr_objects, i);
-		fn(d->cache, d, slab, live, v);
+		live += fn(d, slab, v);
 	}
 	for (b = d->stocked; b; b = b->next)
 		batches++;
 	for (b = d->spare; b; b = b->next)
 		batches++;
-	if (slabs != d->nr_slabs || pages != d->nr_pages || objects != d->nr_objects ||
-	    empty != d->nr_empty || batches != d->nr_batches)
-		qr_invalid(v, "depot lists %lu slabs %lu pages %lu objects %lu empty %u batches, counts %lu %lu %lu %lu %u",
-			   slabs, pages, objects, empty, batches, d->nr_slabs, d->nr_pages,
-			   d->nr_objects, d->nr_empty, d->nr_batches);
+	invalid_count(v, "slabs", slabs, d->nr_slabs);
+	invalid_count(v, "pages", pages, d->nr_pages);
+	invalid_count(v, "objects", objects, d->nr_objects);
+	invalid_count(v, "empty slabs", empty, d->nr_empty);
+	invalid_count(v, "batches", batches, d->nr_batches);
+	return live;
 }

@@ -11,10 +11,9 @@
 
 #include <linux/list.h>
 #include <linux/spinlock.h>
+#include <quarry/stats.h>
 #include "check.h"
 #include "slab.h"
-
-#define QR_DEPOT_BINS 8
 
 /**
  * struct qr_batch - up to half a magazine of objects
@@ -70,7 +69,7 @@ struct qr_depot {
 	unsigned int nr_cached;
 	struct qr_batch *stocked;
 	struct qr_batch *spare;
-	struct list_head bins[QR_DEPOT_BINS];
+	struct list_head bins[QR_SLAB_BINS];
 	struct list_head empty;
 	struct list_head used_up;
 	unsigned long nr_empty;
@@ -120,15 +119,14 @@ void qr_slabs_destroy(struct list_head *doomed);
 /* Objects that its slabs miss; *first is set to one of them. */
 unsigned long qr_depot_live(struct qr_depot *d, const void **first);
 
-struct quarry_validation;
-/* With the machine stopped: are lists, bins and counters right?  @fn looks at slabs. */
-void qr_depot_validate(struct qr_depot *d,
-		       void (*fn)(struct qr_cache *c, struct qr_depot *d, struct qr_slab *slab,
-				  u64 *live, struct quarry_validation *v),
-		       u64 *live, struct quarry_validation *v);
+int qr_depot_walk_slabs(struct qr_depot *d, qr_slab_fn fn, void *arg);
 
-struct quarry_slab_info;
-int qr_depot_for_each_slab(struct qr_depot *d,
-			   int (*fn)(const struct quarry_slab_info *si, void *arg), void *arg);
+/*
+ * With the machine stopped: are lists, bins and counters right?  Looks at each
+ * slab with @fn, and adds up what that says is live.
+ */
+typedef u64 (*qr_slab_check_fn)(struct qr_depot *d, struct qr_slab *slab,
+				struct quarry_validation *v);
+u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_validation *v);
 
 #endif /* QR_DEPOT_H */

@@ -50,3 +50,27 @@ enum qr_misuse qr_large_free(struct qr_slab *slab, void *p)
 	qr_slab_destroy(slab);
 	return QR_MISUSE_NONE;
 }
+
+void qr_large_exit(void)
+{
+	unsigned long i, lost = 0;
+	unsigned int page;
+
+	for (i = 0; i < qr_nr_chunks; i++) {
+		for (page = 0; page < QR_CHUNK_PAGES; page++) {
+			/* The last run of a mixed chunk takes the chunk along. */
+			struct qr_chunk *chunk = qr_chunks[i];
+
+			if (!chunk)
+				break;
+			if (!chunk->slab[page])
+				continue;
+			atomic64_inc(&qr_large_frees);
+			atomic64_sub(chunk->slab[page]->run.nr, &qr_large_pages);
+			qr_slab_destroy(chunk->slab[page]);
+			lost++;
+		}
+	}
+	if (lost)
+		pr_warn("%lu objects over 32 KiB were never freed\n", lost);
+}

@@ -19,4 +19,7 @@ void *qr_large_alloc(size_t size, gfp_t gfp, int node);
 /* Says what is wrong; then nothing was freed.  Interrupts may be off. */
 enum qr_misuse qr_large_free(struct qr_slab *slab, void *p);
 
+/* Give back what was never freed; slabs are gone already. */
+void qr_large_exit(void);
+
 #endif /* QR_LARGE_H */

@@ -203,7 +203,7 @@ void *qr_alloc_slow(struct quarry_cache *cache, gfp_t gfp)
 		p = alloc_grow(c, d, gfp);
 	return alloc_finish(c, p, gfp);
 }
-QUARRY_EXPORT(qr_alloc_slow);
+EXPORT_SYMBOL_QUARRY(qr_alloc_slow);
 
 /* Past the magazine, straight from @d. */
 static void *alloc_direct(struct qr_cache *c, struct qr_depot *d, gfp_t gfp)
@@ -263,7 +263,7 @@ void *quarry_cache_alloc_node(struct quarry_cache *cache, gfp_t gfp, int node)
 	}
 	return alloc_direct(c, c->depot[node], gfp);
 }
-QUARRY_EXPORT(quarry_cache_alloc_node);
+EXPORT_SYMBOL_QUARRY(quarry_cache_alloc_node);
 
 /* Objects that a depot would not take: another depot's, or misused. */
 static noinline void settle_refused(struct qr_cache *given, void **in, unsigned int n,
@@ -282,6 +282,7 @@ static noinline void settle_refused(struct qr_cache *given, void **in, unsigned 
 			what = QR_MISUSE_WRONG_CACHE;
 		if (!what)
 			continue;
+		atomic64_inc(&given->refused);
 		atomic64_inc(&qr_leaked_objects);
 		qr_report(what, in[i], owner ? owner->name : NULL,
 			  owner != given ? given->name : NULL, ip);
@@ -389,7 +390,7 @@ void qr_free_full(struct qr_head __percpu *head, struct quarry_cache *cache, voi
 	preempt_enable();
 	free_any(cache ? qr_cache_of(cache) : NULL, p, _RET_IP_);
 }
-QUARRY_EXPORT(qr_free_full);
+EXPORT_SYMBOL_QUARRY(qr_free_full);
 
 /* For everything that the fast path will not look at. */
 void qr_free_slow(struct quarry_cache *cache, void *p)
@@ -397,7 +398,7 @@ void qr_free_slow(struct quarry_cache *cache, void *p)
 	if (likely(p))
 		free_any(cache ? qr_cache_of(cache) : NULL, p, _RET_IP_);
 }
-QUARRY_EXPORT(qr_free_slow);
+EXPORT_SYMBOL_QUARRY(qr_free_slow);
 
 unsigned int qr_magazine_bypass(struct qr_cache *c, void **objs, unsigned int n)
 {

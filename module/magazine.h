@@ -23,6 +23,7 @@
  * @node: for QUARRY_NODE_FIXED
  * @turn: for QUARRY_NODE_INTERLEAVE
  * @failed: allocations that returned NULL
+ * @refused: frees that went into a magazine and turned out to be misuse
  * @fallbacks: slabs that came from a node not asked for
  * @head_bytes: size of one CPU's head
  * @zombie: destroyed while objects were live; no CPU keeps objects of it
@@ -42,6 +43,7 @@ struct qr_cache {
 	int node;
 	atomic_t turn;
 	atomic64_t failed;
+	atomic64_t refused;
 	atomic64_t fallbacks;
 	unsigned int head_bytes;
 	bool zombie;

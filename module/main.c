@@ -8,6 +8,7 @@
 #include <quarry/stats.h>
 #include "cache.h"
 #include "chunk.h"
+#include "large.h"
 #include "malloc.h"
 #include "meta.h"
 #include "pageheap.h"
@@ -60,6 +61,7 @@ static void __exit quarry_exit(void)
 	qr_debugfs_exit();
 	qr_malloc_exit();
 	qr_caches_exit();
+	qr_large_exit();
 	qr_slabs_exit();
 	qr_heaps_exit();
 	qr_chunks_exit();

@@ -13,16 +13,16 @@
 #include "sizeclass.h"
 
 struct quarry_cache *qr_class_cache[QR_NR_CLASSES] __read_mostly;
-QUARRY_EXPORT(qr_class_cache);
+EXPORT_SYMBOL_QUARRY(qr_class_cache);
 struct qr_head __percpu *qr_class_head[QR_NR_CLASSES] __read_mostly;
-QUARRY_EXPORT(qr_class_head);
+EXPORT_SYMBOL_QUARRY(qr_class_head);
 
 void *qr_malloc_large(size_t size, gfp_t gfp)
 {
 	might_alloc(gfp);
 	return qr_large_alloc(size, gfp, NUMA_NO_NODE);
 }
-QUARRY_EXPORT(qr_malloc_large);
+EXPORT_SYMBOL_QUARRY(qr_malloc_large);
 
 /**
  * quarry_malloc_node() - allocate memory of any size on a node
@@ -48,7 +48,7 @@ void *quarry_malloc_node(size_t size, gfp_t gfp, int node)
 	might_alloc(gfp);
 	return qr_large_alloc(size, gfp, node);
 }
-QUARRY_EXPORT(quarry_malloc_node);
+EXPORT_SYMBOL_QUARRY(quarry_malloc_node);
 
 /**
  * quarry_usable_size() - how much memory lies behind a pointer
@@ -74,7 +74,7 @@ size_t quarry_usable_size(const void *p)
 	rcu_read_unlock();
 	return size;
 }
-QUARRY_EXPORT(quarry_usable_size);
+EXPORT_SYMBOL_QUARRY(quarry_usable_size);
 
 /* Callers by the hundred thousand: worth a cache line of their own. */
 #define QR_CALLED __attribute__((hot)) __aligned(64)
@@ -83,25 +83,25 @@ QR_CALLED void *qr_cache_alloc_call(struct quarry_cache *cache, gfp_t gfp)
 {
 	return qr_cache_alloc(cache, gfp);
 }
-QUARRY_EXPORT(qr_cache_alloc_call);
+EXPORT_SYMBOL_QUARRY(qr_cache_alloc_call);
 
 QR_CALLED void qr_cache_free_call(struct quarry_cache *cache, void *obj)
 {
 	qr_cache_free(cache, obj);
 }
-QUARRY_EXPORT(qr_cache_free_call);
+EXPORT_SYMBOL_QUARRY(qr_cache_free_call);
 
 QR_CALLED void *qr_malloc_call(size_t size, gfp_t gfp)
 {
 	return qr_malloc(size, gfp);
 }
-QUARRY_EXPORT(qr_malloc_call);
+EXPORT_SYMBOL_QUARRY(qr_malloc_call);
 
 QR_CALLED void qr_free_call(void *p)
 {
 	qr_free(p);
 }
-QUARRY_EXPORT(qr_free_call);
+EXPORT_SYMBOL_QUARRY(qr_free_call);
 
 int qr_malloc_init(void)
 {

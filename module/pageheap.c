@@ -35,7 +35,7 @@ static struct qr_heap *heaps[MAX_NUMNODES];
 static atomic_long_t mixed_pages[MAX_NUMNODES];
 
 bool qr_heap_no_chunks;
-QR_EXPORT_FOR_TESTS(qr_heap_no_chunks);
+EXPORT_SYMBOL_QUARRY_TEST(qr_heap_no_chunks);
 
 static bool chunk_take(struct qr_chunk *chunk, unsigned int nr, unsigned int align,
 		       struct qr_slab *owner, struct qr_run *run)
@@ -244,8 +244,7 @@ void qr_node_stats_read(int node, struct quarry_node_stats *st)
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 }
 
-int qr_for_each_chunk(int node, int (*fn)(const struct quarry_chunk_info *ci, void *arg),
-		      void *arg)
+int qr_walk_chunks(int node, qr_chunk_fn fn, void *arg)
 {
 	static const char *const kinds[] = { "ordinary", "large", "mixed" };
 	struct quarry_chunk_info ci;
@@ -279,6 +278,24 @@ int qr_for_each_chunk(int node, int (*fn)(const struct quarry_chunk_info *ci, vo
 	return 0;
 }
 
+static void validate_chunk(const struct qr_chunk *chunk, struct quarry_validation *v)
+{
+	unsigned int page;
+
+	v->chunks++;
+	if (qr_chunks[chunk->index] != chunk)
+		qr_invalid(v, "chunk %lu is not in the chunk array", chunk->index);
+	if (bitmap_weight(chunk->used, QR_CHUNK_PAGES) != chunk->nr_used)
+		qr_invalid(v, "chunk %lu: map and count of pages differ", chunk->index);
+	for (page = 0; page < QR_CHUNK_PAGES; page++) {
+		if (!!chunk->slab[page] != test_bit(page, chunk->used))
+			qr_invalid(v, "chunk %lu page %u: map and slab differ", chunk->index,
+				   page);
+		if (chunk->class[page] && !chunk->slab[page])
+			qr_invalid(v, "chunk %lu page %u: class without slab", chunk->index, page);
+	}
+}
+
 void qr_heap_validate(struct quarry_validation *v)
 {
 	int node, kind;
@@ -288,40 +305,26 @@ void qr_heap_validate(struct quarry_validation *v)
 		unsigned long used = 0;
 		struct qr_chunk *chunk;
 
-		if (!heap)
-			continue;
 		for (kind = 0; kind < QR_MIXED; kind++) {
 			unsigned long n = 0, last = 0;
 
 			list_for_each_entry(chunk, &heap->chunks[kind], link) {
-				unsigned int page;
-
 				n++;
-				v->chunks++;
 				used += chunk->nr_used;
-				if (qr_chunks[chunk->index] != chunk)
-					qr_invalid(v, "chunk %lu is not in the chunk array", chunk->index);
+				if (chunk->kind != kind || chunk->node != node)
+					qr_invalid(v, "chunk %lu is in a wrong list", chunk->index);
 				if (last > chunk->index)
 					qr_invalid(v, "chunk %lu is out of order", chunk->index);
 				last = chunk->index;
-				if (bitmap_weight(chunk->used, QR_CHUNK_PAGES) != chunk->nr_used)
-					qr_invalid(v, "chunk %lu: map and count of pages differ",
-						   chunk->index);
-				for (page = 0; page < QR_CHUNK_PAGES; page++) {
-					if (!!chunk->slab[page] != test_bit(page, chunk->used))
-						qr_invalid(v, "chunk %lu page %u: map and slab differ",
-							   chunk->index, page);
-					if (chunk->class[page] && !chunk->slab[page])
-						qr_invalid(v, "chunk %lu page %u: class without slab",
-							   chunk->index, page);
-				}
+				validate_chunk(chunk, v);
 			}
 			if (n != heap->nr_chunks[kind])
 				qr_invalid(v, "node %d: %lu chunks listed, %lu counted", node, n,
 					   heap->nr_chunks[kind]);
 		}
 		if (used != heap->used)
-			qr_invalid(v, "node %d: %lu pages used, %lu counted", node, used, heap->used);
+			qr_invalid(v, "node %d: %lu pages used, %lu counted", node, used,
+				   heap->used);
 	}
 }
 

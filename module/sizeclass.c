@@ -12,16 +12,14 @@
 #include "compat.h"
 #include "sizeclass_table.h"
 
-/* Declared const to its users: it is written here, once, before any of them. */
-static u8 table[QUARRY_MAX_SMALL / 8 + 1] __ro_after_init;
-extern const u8 qr_size_class[QUARRY_MAX_SMALL / 8 + 1] __attribute__((alias("table")));
-QUARRY_EXPORT(qr_size_class);
+u8 qr_size_class[QUARRY_MAX_SMALL / 8 + 1] __ro_after_init;
+EXPORT_SYMBOL_QUARRY(qr_size_class);
 
 unsigned int qr_class_bytes(unsigned int class)
 {
 	return qr_class_sizes[class];
 }
-QR_EXPORT_FOR_TESTS(qr_class_bytes);
+EXPORT_SYMBOL_QUARRY_TEST(qr_class_bytes);
 
 void qr_sizeclass_init(void)
 {
@@ -32,9 +30,9 @@ void qr_sizeclass_init(void)
 	BUILD_BUG_ON(QR_MAX_OBJECT != QUARRY_MAX_SMALL);
 	BUILD_BUG_ON(QR_NR_CLASSES > U8_MAX);
 
-	for (i = 0; i < ARRAY_SIZE(table); i++) {
+	for (i = 0; i < ARRAY_SIZE(qr_size_class); i++) {
 		if (i * 8 > qr_class_sizes[k])
 			k++;
-		table[i] = k;
+		qr_size_class[i] = k;
 	}
 }

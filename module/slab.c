@@ -9,7 +9,6 @@
 
 #include <linux/slab.h>
 #include "compat.h"
-#include "depot.h"
 #include "meta.h"
 
 static struct kmem_cache *descriptors;
@@ -33,7 +32,7 @@ unsigned int qr_slab_take(struct qr_slab *slab, void **out, unsigned int want)
 	}
 	return n;
 }
-QR_EXPORT_FOR_TESTS(qr_slab_take);
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_take);
 
 static struct qr_slab *descriptor_new(gfp_t gfp, int node)
 {
@@ -70,7 +69,7 @@ struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class
 	slab->inverse = DIV_ROUND_UP_ULL(1ULL << 32, geo->stride);
 	slab->nr_objects = qr_geo_objects(slab->run.nr, geo->stride);
 	slab->nr_free = slab->nr_objects;
-	slab->bin_scale = DIV_ROUND_UP(QR_DEPOT_BINS << 16, slab->nr_objects);
+	slab->bin_scale = DIV_ROUND_UP(QR_SLAB_BINS << 16, slab->nr_objects);
 	for (i = 0; i < slab->nr_objects / 64; i++)
 		slab->free[i] = ~0ULL;
 	if (slab->nr_objects % 64)
@@ -79,7 +78,7 @@ struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class
 		memset(slab->run.chunk->class + slab->run.first, class, slab->run.nr);
 	return slab;
 }
-QR_EXPORT_FOR_TESTS(qr_slab_create);
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_create);
 
 struct qr_slab *qr_slab_create_large(unsigned int pages, int node, gfp_t gfp)
 {
@@ -100,7 +99,7 @@ void qr_slab_destroy(struct qr_slab *slab)
 	qr_heap_put(&slab->run);
 	descriptor_free(slab);
 }
-QR_EXPORT_FOR_TESTS(qr_slab_destroy);
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_destroy);
 
 int qr_slabs_init(void)
 {

@@ -12,6 +12,9 @@
 
 #define QR_SLAB_WORDS (QR_SLAB_MAX_OBJECTS / 64)
 
+/* How finely a depot tells its slabs apart by the share of free objects. */
+#define QR_SLAB_BINS	8
+
 /* In qr_slab.bin, for a large object: whoever changes it to 0 has freed it. */
 #define QR_LARGE_LIVE	(UINT_MAX - 1)
 

@@ -74,4 +74,4 @@ void qr_stats_read(struct quarry_stats *st)
 	st->misuse_busy_destroy = atomic64_read(&qr_misuse_count[QR_MISUSE_BUSY_DESTROY]);
 	st->leaked_objects = atomic64_read(&qr_leaked_objects);
 }
-QR_EXPORT_FOR_TESTS(qr_stats_read);
+EXPORT_SYMBOL_QUARRY_TEST(qr_stats_read);

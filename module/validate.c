@@ -20,7 +20,6 @@
 #include <linux/stop_machine.h>
 #include <linux/string.h>
 #include "cache.h"
-#include "check.h"
 #include "compat.h"
 
 struct walk {
@@ -98,9 +97,9 @@ static u64 visit_cached(struct qr_cache *c, struct walk *w)
 	return n;
 }
 
-static void check_slab(struct qr_cache *c, struct qr_depot *d, struct qr_slab *slab,
-		       u64 *live, struct quarry_validation *v)
+static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_validation *v)
 {
+	const struct qr_cache *c = d->cache;
 	const struct qr_run *run = &slab->run;
 	unsigned int i, set = 0;
 
@@ -126,7 +125,7 @@ static void check_slab(struct qr_cache *c, struct qr_depot *d, struct qr_slab *s
 			qr_invalid(v, "cache %s: page %u of slab %px has class %u", c->name, i,
 				   slab->base, chunk->class[run->first + i]);
 	}
-	*live += slab->nr_objects - set;
+	return slab->nr_objects - set;
 }
 
 static void check_cache(struct qr_cache *c, struct quarry_validation *v)
@@ -140,15 +139,14 @@ static void check_cache(struct qr_cache *c, struct quarry_validation *v)
 	cached = visit_cached(c, &mark);
 	for (node = 0; node < nr_node_ids; node++)
 		if (c->depot[node])
-			qr_depot_validate(c->depot[node], check_slab, &live, v);
+			live += qr_depot_validate(c->depot[node], check_slab, v);
 	visit_cached(c, &unmark);
 
 	qr_cache_sum(c, &st);
 	if (cached != st.cached_objects)
 		qr_invalid(v, "cache %s: %llu objects cached, %llu counted", c->name, cached,
 			   st.cached_objects);
-	/* Objects that were leaked on purpose are live to the slabs only. */
-	if (live != st.live_objects && !atomic64_read(&qr_leaked_objects))
+	if (live != st.live_objects)
 		qr_invalid(v, "cache %s: %llu objects live, %lld counted", c->name, live,
 			   st.live_objects);
 	v->live += live;
@@ -176,4 +174,4 @@ int qr_validate(struct quarry_validation *v)
 	pr_err("the books do not agree in %llu places, first: %s\n", v->errors, v->first);
 	return -EUCLEAN;
 }
-QR_EXPORT_FOR_TESTS(qr_validate);
+EXPORT_SYMBOL_QUARRY_TEST(qr_validate);

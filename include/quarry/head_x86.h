@@ -18,7 +18,7 @@
 #ifndef QUARRY_HEAD_X86_H
 #define QUARRY_HEAD_X86_H
 
-#define QR_CLAIM	(1 << 20)
+#define QR_CLAIM	0x100000
 #define QR_HEAD_REST	QR_CLAIM
 
 #ifdef CONFIG_SMP

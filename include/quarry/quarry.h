@@ -18,6 +18,7 @@
 #ifndef QUARRY_QUARRY_H
 #define QUARRY_QUARRY_H
 
+#include <linux/bits.h>
 #include <linux/build_bug.h>
 #include <linux/gfp.h>
 #include <linux/jump_label.h>
@@ -35,7 +36,7 @@
 #define QUARRY_MAX_LARGE	(2UL << 20)	/* bytes; the largest object */
 
 /* Cache flags */
-#define QUARRY_HWCACHE_ALIGN	(1U << 0)	/* objects never share a cache line */
+#define QUARRY_HWCACHE_ALIGN	BIT(0)	/* objects never share a cache line */
 #define QUARRY_CACHE_FLAGS	QUARRY_HWCACHE_ALIGN
 
 /**
@@ -97,7 +98,7 @@ DECLARE_PER_CPU(struct qr_view, qr_view);
 extern unsigned long qr_nr_chunks;
 extern struct quarry_cache *qr_class_cache[QR_NR_CLASSES];
 extern struct qr_head __percpu *qr_class_head[QR_NR_CLASSES];
-extern const u8 qr_size_class[QUARRY_MAX_SMALL / 8 + 1];
+extern u8 qr_size_class[QUARRY_MAX_SMALL / 8 + 1];
 
 struct quarry_cache *quarry_cache_create(const char *name, unsigned int size,
 					 const struct quarry_cache_args *args);

@@ -50,9 +50,7 @@
 	X(misuse_busy_destroy,	"caches destroyed with live objects")		\
 	X(leaked_objects,	"objects kept back after misuse")
 
-/**
- * struct quarry_stats - the whole allocator's numbers, see QUARRY_STATS()
- */
+/* The whole allocator's numbers. */
 struct quarry_stats {
 #define QR_STATS_MEMBER(name, help) u64 name;
 	QUARRY_STATS(QR_STATS_MEMBER)
@@ -159,12 +157,14 @@ void qr_stats_read(struct quarry_stats *st);
 int qr_cache_stats_read(unsigned int id, struct quarry_cache_stats *st);
 void qr_node_stats_read(int node, struct quarry_node_stats *st);
 
-/* Each calls @fn until it returns non-zero, and returns that. */
-int qr_for_each_cache(int (*fn)(const struct quarry_cache_stats *st, void *arg), void *arg);
-int qr_for_each_chunk(int node, int (*fn)(const struct quarry_chunk_info *ci, void *arg),
-		      void *arg);
-int qr_for_each_slab(unsigned int id, int (*fn)(const struct quarry_slab_info *si, void *arg),
-		     void *arg);
+typedef int (*qr_cache_fn)(const struct quarry_cache_stats *st, void *arg);
+typedef int (*qr_chunk_fn)(const struct quarry_chunk_info *ci, void *arg);
+typedef int (*qr_slab_fn)(const struct quarry_slab_info *si, void *arg);
+
+/* Each calls @fn, which may sleep, until it returns non-zero, and returns that. */
+int qr_walk_caches(qr_cache_fn fn, void *arg);
+int qr_walk_chunks(int node, qr_chunk_fn fn, void *arg);
+int qr_walk_slabs(unsigned int id, qr_slab_fn fn, void *arg);
 
 /* Empty every magazine and depot downwards.  Returns objects moved. */
 u64 qr_drain_all(void);
