@@ -16,6 +16,7 @@
 struct qr_chunk **qr_chunks;
 EXPORT_SYMBOL_QUARRY_TEST(qr_chunks);
 nodemask_t qr_nodes;
+EXPORT_SYMBOL_QUARRY_TEST(qr_nodes);
 unsigned long qr_nr_chunks __read_mostly;
 EXPORT_SYMBOL_QUARRY(qr_nr_chunks);
 DEFINE_PER_CPU(struct qr_view, qr_view);

@@ -54,19 +54,18 @@ void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, unsigned int stri
 	INIT_LIST_HEAD(&d->used_up);
 }
 
-/* The list that a slab belongs in.  0 stands for "used up": no free object. */
-static __always_inline unsigned int bin_of(const struct qr_slab *slab)
+/* The bin that a slab belongs in, from 1; 0 means used up. */
+static unsigned int bin_of(const struct qr_slab *slab)
 {
-	return (slab->nr_free * slab->bin_scale + 0xffff) >> 16;
+	return DIV_ROUND_UP(slab->nr_free * QR_SLAB_BINS, slab->nr_objects);
 }
 
-static noinline void slab_move(struct qr_depot *d, struct qr_slab *slab, unsigned int bin)
+static void slab_move(struct qr_depot *d, struct qr_slab *slab, unsigned int bin)
 {
 	slab->bin = bin;
-	if (!bin)
-		list_move(&slab->link, &d->used_up);
-	else
-		list_move(&slab->link, &d->bins[min_t(unsigned int, bin, QR_SLAB_BINS) - 1]);
+	/* Where the next bin begins, or the slab is empty. */
+	slab->mark = min(bin * slab->nr_objects / QR_SLAB_BINS + 1, slab->nr_objects);
+	list_move(&slab->link, bin ? &d->bins[bin - 1] : &d->used_up);
 }
 
 static void depot_forget(struct qr_depot *d, struct qr_slab *slab, struct list_head *doomed)
@@ -89,18 +88,14 @@ static noinline void slab_emptied(struct qr_depot *d, struct qr_slab *slab,
 	depot_forget(d, slab, doomed);
 }
 
-static __always_inline void slab_filled(struct qr_depot *d, struct qr_slab *slab,
-					struct list_head *doomed)
+/* A slab has come to its mark. */
+static noinline void slab_filled(struct qr_depot *d, struct qr_slab *slab,
+				 struct list_head *doomed)
 {
-	unsigned int bin;
-
-	if (unlikely(slab->nr_free == slab->nr_objects)) {
+	if (slab->nr_free == slab->nr_objects)
 		slab_emptied(d, slab, doomed);
-		return;
-	}
-	bin = bin_of(slab);
-	if (unlikely(bin != slab->bin))
-		slab_move(d, slab, bin);
+	else
+		slab_move(d, slab, bin_of(slab));
 }
 
 static struct qr_slab *fullest(struct qr_depot *d)
@@ -161,23 +156,26 @@ unsigned int qr_depot_take(struct qr_depot *d, void **out, unsigned int want)
 	return n;
 }
 
-static __always_inline unsigned int give_slabs_locked(struct qr_depot *d, void **in,
-						      unsigned int n, struct list_head *doomed)
+static unsigned int give_slabs_locked(struct qr_depot *d, void **in, unsigned int n,
+				      struct list_head *doomed)
 {
+	struct qr_chunk **chunks = qr_chunks;
 	unsigned int i, refused = 0;
 
 	for (i = 0; i < n; i++) {
 		void *p = in[i];
-		struct qr_slab *slab = qr_slab_of(p);
-		int k;
+		struct qr_chunk *chunk = READ_ONCE(chunks[qr_chunk_index(p)]);
+		struct qr_slab *slab;
 
-		if (unlikely(!slab) || unlikely(slab->depot != d))
+		/* In range, or it would have got into no magazine. */
+		if (unlikely(!chunk))
 			goto refuse;
-		k = qr_slab_index(slab, p);
-		if (unlikely(k < 0) || unlikely(qr_slab_is_free(slab, k)))
+		slab = READ_ONCE(chunk->slab[qr_page_in_chunk(p)]);
+		if (unlikely(!slab) || unlikely(slab->depot != d) ||
+		    unlikely(!qr_slab_give(slab, p)))
 			goto refuse;
-		qr_slab_give(slab, k);
-		slab_filled(d, slab, doomed);
+		if (unlikely(slab->nr_free == slab->mark))
+			slab_filled(d, slab, doomed);
 		continue;
 refuse:
 		in[refused++] = p;
@@ -231,7 +229,6 @@ enum qr_misuse qr_depot_give_one(struct qr_slab *slab, struct qr_cache *cache, v
 {
 	struct qr_depot *d = READ_ONCE(slab->depot);
 	enum qr_misuse what = QR_MISUSE_NONE;
-	int k;
 
 	if (!d || !depot_lock(d))
 		return QR_MISUSE_FOREIGN;
@@ -241,15 +238,12 @@ enum qr_misuse qr_depot_give_one(struct qr_slab *slab, struct qr_cache *cache, v
 	} else if (cache && slab->cache != cache) {
 		what = QR_MISUSE_WRONG_CACHE;
 	} else {
-		k = qr_slab_index(slab, p);
-		if (k < 0) {
+		if (qr_slab_index(slab, p) < 0)
 			what = QR_MISUSE_INTERIOR;
-		} else if (qr_slab_is_free(slab, k)) {
+		else if (!qr_slab_give(slab, p))
 			what = QR_MISUSE_DOUBLE_FREE;
-		} else {
-			qr_slab_give(slab, k);
+		else if (slab->nr_free == slab->mark)
 			slab_filled(d, slab, doomed);
-		}
 	}
 	raw_spin_unlock(&d->lock);
 	return what;
@@ -471,7 +465,7 @@ u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_val
 		else if (!slab->nr_free)
 			right = i == QR_SLAB_BINS + 1;
 		else
-			right = i == min_t(unsigned int, bin, QR_SLAB_BINS) - 1;
+			right = i == bin - 1;
 		if (!right)
 			qr_invalid(v, "slab %px with %u of %u free is in list %u", slab->base,
 				   slab->nr_free, slab->nr_objects, i);

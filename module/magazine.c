@@ -375,7 +375,7 @@ out:
 }
 
 /* After a failed qr_head_push(): preemption is off, the claim as that left it. */
-void qr_free_full(struct qr_head __percpu *head, struct quarry_cache *cache, void *p)
+void qr_free_full(void *p, struct qr_head __percpu *head, struct quarry_cache *cache)
 {
 	unsigned long flags;
 	struct qr_head *h;

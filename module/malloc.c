@@ -76,8 +76,11 @@ size_t quarry_usable_size(const void *p)
 }
 EXPORT_SYMBOL_QUARRY(quarry_usable_size);
 
-/* Callers by the hundred thousand: worth a cache line of their own. */
-#define QR_CALLED __attribute__((hot)) __aligned(64)
+/*
+ * Worth a cache line of their own, and not worth an ftrace site, which costs
+ * an instruction even when it is off; the inline forms have none either.
+ */
+#define QR_CALLED __attribute__((hot)) __aligned(64) notrace
 
 QR_CALLED void *qr_cache_alloc_call(struct quarry_cache *cache, gfp_t gfp)
 {

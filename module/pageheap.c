@@ -173,6 +173,7 @@ bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, i
 		msleep(20);
 	return true;
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_heap_get);
 
 void qr_heap_put(const struct qr_run *run)
 {
@@ -192,6 +193,7 @@ void qr_heap_put(const struct qr_run *run)
 	heap->used -= run->nr;
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_heap_put);
 
 unsigned long qr_heap_release_idle(void)
 {
@@ -222,6 +224,7 @@ unsigned long qr_heap_release_idle(void)
 	}
 	return pages;
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_heap_release_idle);
 
 void qr_node_stats_read(int node, struct quarry_node_stats *st)
 {
@@ -243,6 +246,7 @@ void qr_node_stats_read(int node, struct quarry_node_stats *st)
 	st->idle_bytes = (u64)(owned - heap->used) << PAGE_SHIFT;
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_node_stats_read);
 
 int qr_walk_chunks(int node, qr_chunk_fn fn, void *arg)
 {

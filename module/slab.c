@@ -8,6 +8,7 @@
 #include "slab.h"
 
 #include <linux/slab.h>
+#include <linux/string.h>
 #include "compat.h"
 #include "meta.h"
 
@@ -15,7 +16,7 @@ static struct kmem_cache *descriptors;
 
 unsigned int qr_slab_take(struct qr_slab *slab, void **out, unsigned int want)
 {
-	unsigned int left = min_t(unsigned int, want, slab->nr_free), n = left, word;
+	unsigned int left = min(want, slab->nr_free), n = left, word;
 	unsigned long stride = slab->stride;
 	void *base = slab->base;
 
@@ -55,7 +56,7 @@ static void descriptor_free(struct qr_slab *slab)
 struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class, int node,
 			       gfp_t gfp)
 {
-	unsigned int least = max(DIV_ROUND_UP(geo->stride, (unsigned int)PAGE_SIZE), 1u), i;
+	unsigned int least = DIV_ROUND_UP(geo->stride, QR_GEO_PAGE);
 	struct qr_slab *slab = descriptor_new(gfp, node);
 
 	if (!slab)
@@ -69,11 +70,7 @@ struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class
 	slab->inverse = DIV_ROUND_UP_ULL(1ULL << 32, geo->stride);
 	slab->nr_objects = qr_geo_objects(slab->run.nr, geo->stride);
 	slab->nr_free = slab->nr_objects;
-	slab->bin_scale = DIV_ROUND_UP(QR_SLAB_BINS << 16, slab->nr_objects);
-	for (i = 0; i < slab->nr_objects / 64; i++)
-		slab->free[i] = ~0ULL;
-	if (slab->nr_objects % 64)
-		slab->free[i] = BIT_ULL(slab->nr_objects % 64) - 1;
+	memset(slab->free, 0xff, sizeof(slab->free));
 	if (class && slab->run.chunk->kind == QR_ORDINARY)
 		memset(slab->run.chunk->class + slab->run.first, class, slab->run.nr);
 	return slab;

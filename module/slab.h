@@ -30,12 +30,13 @@ struct qr_depot;
  * @stride: bytes from one object to the next
  * @inverse: 2^32 / @stride, rounded up
  * @nr_objects: objects in it
- * @nr_free: set bits in @free; depot lock
+ * @nr_free: objects in @free; depot lock
+ * @mark: the @nr_free at which a free must look at the slab's place; depot lock
  * @bin: which of the depot's lists; depot lock
- * @bin_scale: 2^16 x bins / @nr_objects, rounded up
  * @nr_marked: set bits in @free that the walker put there, see validate.c
  * @run: its pages
- * @free: objects that are here and not above; depot lock
+ * @free: objects that are here and not above; depot lock.  Bits that stand
+ *	for no object are set, so that a pointer there looks free already
  */
 struct qr_slab {
 	struct list_head link;
@@ -44,10 +45,10 @@ struct qr_slab {
 	void *base;
 	u32 stride;
 	u32 inverse;
-	u16 nr_objects;
-	u16 nr_free;
+	u32 nr_objects;
+	u32 nr_free;
+	u32 mark;
 	u32 bin;
-	u32 bin_scale;
 	u32 nr_marked;
 	struct qr_run run;
 	u64 free[QR_SLAB_WORDS];
@@ -75,10 +76,27 @@ static inline bool qr_slab_is_free(const struct qr_slab *slab, unsigned int i)
 	return slab->free[i / 64] & BIT_ULL(i % 64);
 }
 
-static inline void qr_slab_give(struct qr_slab *slab, unsigned int i)
+/* Bits in the map that stand for no object. */
+static inline unsigned int qr_slab_spare_bits(const struct qr_slab *slab)
 {
-	slab->free[i / 64] |= BIT_ULL(i % 64);
+	return QR_SLAB_MAX_OBJECTS - slab->nr_objects;
+}
+
+/*
+ * Give the object at @p; false if there is none or it is free already.  @p
+ * points into the slab's pages, which makes the bit one of the map's.
+ */
+static __always_inline bool qr_slab_give(struct qr_slab *slab, const void *p)
+{
+	u32 offset = p - slab->base;
+	u32 i = ((u64)offset * slab->inverse) >> 32;
+	u64 *word = &slab->free[i / 64], bit = BIT_ULL(i % 64);
+
+	if (unlikely(i * slab->stride != offset) || unlikely(*word & bit))
+		return false;
+	*word |= bit;
 	slab->nr_free++;
+	return true;
 }
 
 /*

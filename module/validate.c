@@ -101,12 +101,13 @@ static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_va
 {
 	const struct qr_cache *c = d->cache;
 	const struct qr_run *run = &slab->run;
-	unsigned int i, set = 0;
+	unsigned int i, set = 0, spare = qr_slab_spare_bits(slab);
 
 	v->slabs++;
 	v->objects += slab->nr_objects;
 	for (i = 0; i < QR_SLAB_WORDS; i++)
 		set += hweight64(slab->free[i]);
+	set -= min(set, spare);
 	if (set != slab->nr_free + slab->nr_marked)
 		qr_invalid(v, "cache %s: slab %px has %u free bits, counts %u and %u cached",
 			   c->name, slab->base, set, slab->nr_free, slab->nr_marked);

@@ -113,7 +113,7 @@ size_t quarry_usable_size(const void *p);
 
 /* The slow paths.  qr_alloc_slow() and qr_free_full() return with preemption on. */
 void *qr_alloc_slow(struct quarry_cache *cache, gfp_t gfp);
-void qr_free_full(struct qr_head __percpu *head, struct quarry_cache *cache, void *p);
+void qr_free_full(void *p, struct qr_head __percpu *head, struct quarry_cache *cache);
 void qr_free_slow(struct quarry_cache *cache, void *p);
 void *qr_malloc_large(size_t size, gfp_t gfp);
 
@@ -199,10 +199,30 @@ static __always_inline void qr_cache_free(struct quarry_cache *cache, void *obj)
 		return;
 	}
 	if (unlikely(!qr_head_push(cache->head, obj))) {
-		qr_free_full(cache->head, cache, obj);
+		qr_free_full(obj, cache->head, cache);
 		return;
 	}
 	preempt_enable();
+}
+
+static __always_inline void *qr_malloc_const(size_t size, gfp_t gfp)
+{
+	unsigned int class = qr_class_const(size);
+	void *p;
+
+	qr_check_gfp(gfp);
+	preempt_disable();
+	if (unlikely(!qr_head_pop(qr_class_head[class], &p)))
+		return qr_alloc_slow(qr_class_cache[class], gfp);
+	preempt_enable();
+	if (qr_want_zero(gfp))
+		qr_zero(p, qr_class_const_size(class));
+	return p;
+}
+
+static __always_inline void *qr_malloc_const_call(size_t size, gfp_t gfp)
+{
+	return qr_cache_alloc_call(qr_class_cache[qr_class_const(size)], gfp);
 }
 
 static __always_inline void *qr_malloc(size_t size, gfp_t gfp)
@@ -213,20 +233,13 @@ static __always_inline void *qr_malloc(size_t size, gfp_t gfp)
 	qr_check_gfp(gfp);
 	if (unlikely(size > QUARRY_MAX_SMALL))
 		return qr_malloc_large(size, gfp);
-	if (__builtin_constant_p(size))
-		class = qr_class_const(size);
-	else
-		class = qr_size_class[(size + 7) / 8];
+	class = qr_size_class[(size + 7) / 8];
 	preempt_disable();
 	if (unlikely(!qr_head_pop(qr_class_head[class], &p)))
 		return qr_alloc_slow(qr_class_cache[class], gfp);
 	preempt_enable();
-	if (qr_want_zero(gfp)) {
-		if (__builtin_constant_p(size))
-			qr_zero(p, qr_class_const_size(qr_class_const(size)));
-		else
-			qr_zero(p, qr_class_cache[class]->size);
-	}
+	if (qr_want_zero(gfp))
+		qr_zero(p, qr_class_cache[class]->size);
 	return p;
 }
 
@@ -247,7 +260,7 @@ static __always_inline void qr_free(void *p)
 	preempt_disable();
 	head = qr_class_head[__this_cpu_read(qr_view.class)[off >> 21][off >> 12]];
 	if (unlikely(!qr_head_push(head, p))) {
-		qr_free_full(head, NULL, p);
+		qr_free_full(p, head, NULL);
 		return;
 	}
 	preempt_enable();
@@ -324,6 +337,9 @@ static __always_inline void quarry_cache_free(struct quarry_cache *cache, void *
  */
 static __always_inline void *quarry_malloc(size_t size, gfp_t gfp)
 {
+	/* Out of line too, the class of a constant size is settled here. */
+	if (__builtin_constant_p(size) && size <= QUARRY_MAX_SMALL)
+		return qr_form(qr_malloc_const)(size, gfp);
 	return qr_form(qr_malloc)(size, gfp);
 }
 

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Fixtures that the suites share. */
+#include "kunit_util.h"
+
+#include <linux/cpumask.h>
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+KUNIT_DEFINE_ACTION_WRAPPER(cache_destroy_action, quarry_cache_destroy, struct quarry_cache *);
+KUNIT_DEFINE_ACTION_WRAPPER(kvfree_action, kvfree, const void *);
+
+struct quarry_cache *qt_cache(struct kunit *test, unsigned int size,
+			      const struct quarry_cache_args *args)
+{
+	struct quarry_cache *cache = quarry_cache_create(test->name, size, args);
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, cache_destroy_action, cache));
+	return cache;
+}
+
+void qt_cache_destroy(struct kunit *test, struct quarry_cache *cache)
+{
+	kunit_release_action(test, cache_destroy_action, cache);
+}
+
+void *qt_array(struct kunit *test, size_t n, size_t size)
+{
+	void *p = kvcalloc(n, size, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, kvfree_action, p));
+	return p;
+}
+
+/* The thread ends with the case, so nothing needs to be undone. */
+void qt_pin(struct kunit *test, unsigned int cpu)
+{
+	if (cpu >= nr_cpu_ids || !cpu_online(cpu))
+		kunit_skip(test, "CPU %u is not there", cpu);
+	KUNIT_ASSERT_EQ(test, 0, set_cpus_allowed_ptr(current, cpumask_of(cpu)));
+	KUNIT_ASSERT_EQ(test, cpu, raw_smp_processor_id());
+}
+
+unsigned int qt_cpu_of_node(struct kunit *test, int node)
+{
+	unsigned int cpu;
+
+	if (nodes_weight(qr_nodes) < 2)
+		kunit_skip(test, "one node only");
+	for_each_online_cpu(cpu)
+		if (per_cpu(qr_home_node, cpu) == node)
+			return cpu;
+	kunit_skip(test, "no CPU near node %d", node);
+	return 0;
+}
+
+int qt_other_node(struct kunit *test, int node)
+{
+	int other;
+
+	for_each_node_mask(other, qr_nodes)
+		if (other != node)
+			return other;
+	kunit_skip(test, "one node only");
+	return NUMA_NO_NODE;
+}
+
+static void chunks_again(void *unused)
+{
+	WRITE_ONCE(qr_heap_no_chunks, false);
+}
+
+void qt_no_chunks(struct kunit *test)
+{
+	WRITE_ONCE(qr_heap_no_chunks, true);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, chunks_again, NULL));
+}
+
+struct quarry_cache_stats qt_sum(struct quarry_cache *cache)
+{
+	struct quarry_cache_stats st;
+
+	qr_cache_sum(qr_cache_of(cache), &st);
+	return st;
+}
+
+struct quarry_stats *qt_stats(struct kunit *test)
+{
+	struct quarry_stats *st = kunit_kzalloc(test, sizeof(*st), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, st);
+	qr_stats_read(st);
+	return st;
+}
+
+struct qr_head *qt_head(struct quarry_cache *cache)
+{
+	return raw_cpu_ptr(cache->head);
+}
+
+int qt_node_of(const void *p)
+{
+	return page_to_nid(virt_to_page(p));
+}
+
+bool qt_is_zero(const void *p, size_t size)
+{
+	return !memchr_inv(p, 0, size);
+}
+
+void qt_exit(struct kunit *test)
+{
+	struct quarry_validation *v = kunit_kzalloc(test, sizeof(*v), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, v);
+	KUNIT_EXPECT_EQ_MSG(test, 0, qr_validate(v), "%llu errors, first: %s", v->errors,
+			    v->first);
+}
+
+static struct {
+	u64 live_objects;
+	u64 inuse_bytes;
+	u64 zombies;
+} before;
+
+static void remember(struct quarry_stats *st)
+{
+	qr_drain_all();
+	qr_heap_release_idle();
+	qr_stats_read(st);
+}
+
+int qt_suite_init(struct kunit_suite *suite)
+{
+	struct quarry_stats *st = kzalloc(sizeof(*st), GFP_KERNEL);
+
+	if (!st)
+		return -ENOMEM;
+	remember(st);
+	before.live_objects = st->live_objects;
+	before.inuse_bytes = st->inuse_bytes;
+	before.zombies = st->zombie_caches;
+	kfree(st);
+	return 0;
+}
+
+void qt_books_balance(struct kunit *test)
+{
+	struct quarry_stats *st = qt_stats(test);
+
+	remember(st);
+	KUNIT_EXPECT_EQ(test, before.live_objects, st->live_objects);
+	KUNIT_EXPECT_EQ(test, before.inuse_bytes, st->inuse_bytes);
+	KUNIT_EXPECT_EQ(test, before.zombies, st->zombie_caches);
+	KUNIT_EXPECT_EQ(test, 0, st->cached_objects);
+	KUNIT_EXPECT_EQ(test, st->live_objects, st->mallocs - st->frees);
+	KUNIT_EXPECT_EQ(test, st->sys_bytes,
+			st->inuse_bytes + st->idle_bytes + st->metadata_bytes);
+	KUNIT_EXPECT_EQ(test, st->sys_bytes, st->taken_bytes - st->returned_bytes);
+}
+
+void qt_shadow_init(struct qt_shadow *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->live = get_random_u64();
+}
+
+void qt_shadow_check(struct kunit *test, struct qt_shadow *s, struct quarry_cache *cache)
+{
+	struct quarry_cache_stats st = qt_sum(cache);
+	u64 allocs = atomic64_read(&s->allocs), frees = atomic64_read(&s->frees);
+
+	KUNIT_EXPECT_EQ(test, 0, atomic64_read(&s->errors));
+	KUNIT_EXPECT_EQ(test, allocs, st.mallocs);
+	KUNIT_EXPECT_EQ(test, frees, st.frees);
+	KUNIT_EXPECT_EQ(test, allocs - frees, st.live_objects);
+}
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("KUnit suites of Quarry");
+QUARRY_IMPORT_NS;

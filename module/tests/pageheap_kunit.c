@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The page heap against a naive model of the same chunks. */
+#include "kunit_util.h"
+
+#include <linux/bitmap.h>
+#include <linux/log2.h>
+#include <linux/random.h>
+
+#define MAX_RUNS 48
+
+/* The heap only keeps the pointer; no run of these is ever cut. */
+struct runs {
+	struct qr_slab owner[MAX_RUNS];
+	struct qr_run run[MAX_RUNS];
+};
+
+static void put_runs(void *arg)
+{
+	struct runs *r = arg;
+	unsigned int i;
+
+	for (i = 0; i < MAX_RUNS; i++) {
+		if (r->run[i].chunk)
+			qr_heap_put(&r->run[i]);
+		r->run[i].chunk = NULL;
+	}
+}
+
+static struct runs *new_runs(struct kunit *test)
+{
+	struct runs *r = qt_array(test, 1, sizeof(*r));
+
+	qr_drain_all();
+	qr_heap_release_idle();
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, put_runs, r));
+	return r;
+}
+
+static bool get(struct runs *r, unsigned int i, enum qr_kind kind, int node, unsigned int nr,
+		unsigned int align, gfp_t gfp)
+{
+	return qr_heap_get(&r->run[i], &r->owner[i], kind, node, nr, nr, align, gfp);
+}
+
+static void put(struct runs *r, unsigned int i)
+{
+	qr_heap_put(&r->run[i]);
+	r->run[i].chunk = NULL;
+}
+
+static void *run_addr(const struct qr_run *run)
+{
+	return qr_chunk_addr(run->chunk, run->first);
+}
+
+/* What first fit by lowest address has to find: page by page, chunk by chunk. */
+static void *model_first_fit(enum qr_kind kind, int node, unsigned int nr, unsigned int align)
+{
+	unsigned int first, k;
+	unsigned long i;
+
+	for (i = 0; i < qr_nr_chunks; i++) {
+		struct qr_chunk *chunk = qr_chunks[i];
+
+		if (!chunk || chunk->kind != kind || chunk->node != node)
+			continue;
+		for (first = 0; first + nr <= QR_CHUNK_PAGES; first += align) {
+			for (k = 0; k < nr && !test_bit(first + k, chunk->used); k++)
+				;
+			if (k == nr)
+				return qr_chunk_addr(chunk, first);
+		}
+	}
+	return NULL;
+}
+
+static void check_run(struct kunit *test, struct runs *r, unsigned int i)
+{
+	const struct qr_run *run = &r->run[i];
+	void *start = run_addr(run), *end = start + run->nr * PAGE_SIZE;
+	unsigned int k;
+
+	for (k = 0; k < run->nr; k++)
+		KUNIT_ASSERT_PTR_EQ(test, qr_slab_of(start + k * PAGE_SIZE), &r->owner[i]);
+	for (k = 0; k < MAX_RUNS; k++) {
+		const struct qr_run *other = &r->run[k];
+		void *from;
+
+		if (k == i || !other->chunk)
+			continue;
+		from = run_addr(other);
+		KUNIT_ASSERT_TRUE(test, end <= from || from + other->nr * PAGE_SIZE <= start);
+	}
+	if (run->zeroed)
+		KUNIT_ASSERT_TRUE(test, qt_is_zero(start, run->nr * PAGE_SIZE));
+	memset(start, 0xa5, run->nr * PAGE_SIZE);
+}
+
+static void random_runs_match_model(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	int node = first_node(qr_nodes);
+	unsigned int step;
+
+	for (step = 0; step < 1500; step++) {
+		unsigned int i = get_random_u32_below(MAX_RUNS);
+		unsigned int nr, align;
+		enum qr_kind kind;
+		void *expected;
+
+		cond_resched();
+		if (r->run[i].chunk) {
+			put(r, i);
+			continue;
+		}
+		/* Small ones by preference, up to a whole chunk. */
+		nr = 1 + get_random_u32_below(1 << (1 + get_random_u32_below(9)));
+		align = 1 << get_random_u32_below(5);
+		kind = get_random_u32_below(4) ? QR_ORDINARY : QR_LARGE;
+		expected = model_first_fit(kind, node, nr, align);
+		KUNIT_ASSERT_TRUE(test, get(r, i, kind, node, nr, align, GFP_KERNEL));
+		KUNIT_ASSERT_EQ(test, nr, r->run[i].nr);
+		if (r->run[i].chunk->kind != QR_MIXED)
+			KUNIT_ASSERT_EQ(test, kind, r->run[i].chunk->kind);
+		if (expected)
+			KUNIT_ASSERT_PTR_EQ(test, expected, run_addr(&r->run[i]));
+		KUNIT_ASSERT_EQ(test, 0,
+				((unsigned long)run_addr(&r->run[i]) >> PAGE_SHIFT) % align);
+		check_run(test, r, i);
+	}
+}
+
+static void whole_chunk_and_no_more(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	int node = first_node(qr_nodes);
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		KUNIT_ASSERT_TRUE(test, get(r, i, QR_ORDINARY, node, QR_CHUNK_PAGES,
+					    QR_CHUNK_PAGES, GFP_KERNEL));
+		KUNIT_EXPECT_EQ(test, 0, r->run[i].first);
+		KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, r->run[i].chunk->nr_used);
+		check_run(test, r, i);
+	}
+	put(r, 1);
+	KUNIT_ASSERT_TRUE(test, get(r, 3, QR_ORDINARY, node, 1, 1, GFP_KERNEL));
+	KUNIT_EXPECT_PTR_EQ(test, run_addr(&r->run[3]),
+			    model_first_fit(QR_ORDINARY, node, 1, 1) - PAGE_SIZE);
+}
+
+static void zeroed_only_while_fresh(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	int node = first_node(qr_nodes);
+
+	/* No chunk is idle, so this one has just come from the kernel. */
+	KUNIT_ASSERT_TRUE(test, get(r, 0, QR_LARGE, node, QR_CHUNK_PAGES, 1, GFP_KERNEL));
+	if (r->run[0].chunk->kind == QR_MIXED)
+		kunit_skip(test, "no whole chunk to be had");
+	KUNIT_EXPECT_EQ(test, r->run[0].zeroed, want_init_on_alloc(GFP_KERNEL));
+	check_run(test, r, 0);
+	put(r, 0);
+	/* The same pages again, which check_run() has written to. */
+	KUNIT_ASSERT_TRUE(test, get(r, 0, QR_LARGE, node, 8, 1, GFP_KERNEL));
+	KUNIT_EXPECT_FALSE(test, r->run[0].zeroed);
+	KUNIT_ASSERT_TRUE(test, get(r, 1, QR_LARGE, node, 16, 16, GFP_KERNEL));
+	KUNIT_EXPECT_FALSE(test, r->run[1].zeroed);
+}
+
+static void idle_pages_are_used_again(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	int node = first_node(qr_nodes);
+	struct quarry_stats *st;
+	u64 taken, inuse, idle;
+	void *first;
+
+	KUNIT_ASSERT_TRUE(test, get(r, 0, QR_ORDINARY, node, 100, 1, GFP_KERNEL));
+	first = run_addr(&r->run[0]);
+	st = qt_stats(test);
+	taken = st->taken_bytes;
+	inuse = st->inuse_bytes;
+	idle = st->idle_bytes;
+	put(r, 0);
+	st = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, st->inuse_bytes, inuse - 100 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, st->idle_bytes, idle + 100 * PAGE_SIZE);
+	KUNIT_ASSERT_TRUE(test, get(r, 0, QR_ORDINARY, node, 100, 1, GFP_KERNEL));
+	KUNIT_EXPECT_PTR_EQ(test, first, run_addr(&r->run[0]));
+	st = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, st->taken_bytes, taken);
+	KUNIT_EXPECT_EQ(test, st->inuse_bytes, inuse);
+}
+
+static void release_idle_gives_back(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	int node = first_node(qr_nodes);
+	struct quarry_stats *st;
+	u64 sys, returned, meta;
+	unsigned int i;
+
+	rcu_barrier();
+	st = qt_stats(test);
+	sys = st->sys_bytes;
+	meta = st->metadata_bytes;
+	returned = st->returned_bytes;
+	for (i = 0; i < 4; i++)
+		KUNIT_ASSERT_TRUE(test, get(r, i, i & 1 ? QR_LARGE : QR_ORDINARY, node,
+					    QR_CHUNK_PAGES, 1, GFP_KERNEL));
+	/* A chunk with a page in use stays. */
+	KUNIT_ASSERT_TRUE(test, get(r, 4, QR_ORDINARY, node, 1, 1, GFP_KERNEL));
+	put(r, 0);
+	put(r, 3);
+	KUNIT_EXPECT_EQ(test, 2 * QR_CHUNK_PAGES, qr_heap_release_idle());
+	KUNIT_EXPECT_EQ(test, 0, qr_heap_release_idle());
+	for (i = 0; i < 5; i++)
+		if (r->run[i].chunk)
+			check_run(test, r, i);
+	put_runs(r);
+	qr_heap_release_idle();
+	rcu_barrier();
+	st = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, sys, st->sys_bytes);
+	KUNIT_EXPECT_EQ(test, meta, st->metadata_bytes);
+	KUNIT_EXPECT_GE(test, st->returned_bytes, returned + 4 * QR_CHUNK_PAGES * PAGE_SIZE);
+}
+
+/* What a free on the fast path will see of the chunk around @p. */
+static void check_views(struct kunit *test, const void *p, bool ordinary)
+{
+	unsigned long i = qr_chunk_index(p);
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu) {
+		struct qr_view *view = per_cpu_ptr(&qr_view, cpu);
+		const u8 *class = view->class[i];
+		bool near = ordinary && qr_chunks[i]->node == per_cpu(qr_home_node, cpu);
+
+		KUNIT_EXPECT_EQ(test, near, view->fast[i]);
+		KUNIT_EXPECT_EQ(test, near,
+				&class[qr_offset(p) >> PAGE_SHIFT] ==
+				&qr_chunks[i]->class[qr_page_in_chunk(p)]);
+	}
+}
+
+static void kinds_are_apart(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	int node = first_node(qr_nodes);
+	unsigned int i;
+
+	for (i = 0; i < 8; i++) {
+		enum qr_kind kind = i & 1 ? QR_LARGE : QR_ORDINARY;
+
+		KUNIT_ASSERT_TRUE(test, get(r, i, kind, node, 5, 1, GFP_KERNEL));
+		if (r->run[i].chunk->kind == QR_MIXED)
+			kunit_skip(test, "no whole chunk to be had");
+		KUNIT_EXPECT_EQ(test, kind, r->run[i].chunk->kind);
+		check_views(test, run_addr(&r->run[i]), kind == QR_ORDINARY);
+	}
+	put_runs(r);
+	KUNIT_EXPECT_GT(test, qr_heap_release_idle(), 0);
+}
+
+static void views_close_with_the_chunk(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	unsigned int cpu;
+	unsigned long i;
+
+	KUNIT_ASSERT_TRUE(test, get(r, 0, QR_ORDINARY, first_node(qr_nodes), QR_CHUNK_PAGES, 1,
+				    GFP_KERNEL));
+	i = r->run[0].chunk->index;
+	put_runs(r);
+	KUNIT_EXPECT_GT(test, qr_heap_release_idle(), 0);
+	KUNIT_EXPECT_NULL(test, qr_chunks[i]);
+	for_each_online_cpu(cpu) {
+		struct qr_view *view = per_cpu_ptr(&qr_view, cpu);
+
+		KUNIT_EXPECT_EQ(test, 0, view->fast[i]);
+		KUNIT_EXPECT_EQ(test, 0, view->class[i][i * QR_CHUNK_PAGES]);
+		KUNIT_EXPECT_EQ(test, 0, view->class[i][(i + 1) * QR_CHUNK_PAGES - 1]);
+	}
+}
+
+static void this_node_is_kept_to(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	struct quarry_node_stats st[2];
+	int nodes[2] = { first_node(qr_nodes), qt_other_node(test, first_node(qr_nodes)) };
+	unsigned int i, k;
+
+	for (i = 0; i < 16; i++) {
+		int node = nodes[i & 1];
+
+		qr_node_stats_read(node, &st[0]);
+		KUNIT_ASSERT_TRUE(test, get(r, i, i & 2 ? QR_LARGE : QR_ORDINARY, node, 1 + 9 * i,
+					    1, GFP_KERNEL | __GFP_THISNODE));
+		qr_node_stats_read(node, &st[1]);
+		KUNIT_EXPECT_EQ(test, st[0].inuse_bytes + (1 + 9 * i) * PAGE_SIZE,
+				st[1].inuse_bytes);
+		for (k = 0; k < r->run[i].nr; k++)
+			KUNIT_ASSERT_EQ(test, node,
+					qt_node_of(run_addr(&r->run[i]) + k * PAGE_SIZE));
+		check_run(test, r, i);
+	}
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(random_runs_match_model),
+	KUNIT_CASE(whole_chunk_and_no_more),
+	KUNIT_CASE(zeroed_only_while_fresh),
+	KUNIT_CASE(idle_pages_are_used_again),
+	KUNIT_CASE(release_idle_gives_back),
+	KUNIT_CASE(kinds_are_apart),
+	KUNIT_CASE(views_close_with_the_chunk),
+	KUNIT_CASE(this_node_is_kept_to),
+	KUNIT_CASE(qt_books_balance),
+	{}
+};
+
+static struct kunit_suite pageheap_suite = {
+	.name = "quarry_pageheap",
+	.suite_init = qt_suite_init,
+	.exit = qt_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(pageheap_suite);
