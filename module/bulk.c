@@ -65,9 +65,9 @@ unsigned int quarry_cache_alloc_bulk(struct quarry_cache *cache, gfp_t gfp,
 		}
 		got += more;
 	}
-	if (qr_want_zero(gfp) && !cache->no_init)
+	if (qr_want_zero(gfp))
 		for (i = 0; i < n; i++)
-			qr_zero(objs[i], cache->size);
+			qr_zero(cache, objs[i]);
 	return n;
 
 undo:

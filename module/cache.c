@@ -38,6 +38,15 @@ atomic64_t qr_gone_mallocs, qr_gone_frees;
 static DEFINE_MUTEX(observer_lock);
 static const struct qr_observer *observer;
 
+/* Bytes up to which a loop beats memset(), which wants a call and a set-up. */
+#define ZERO_INLINE_MAX 512
+
+void *qr_zero_slow(const struct quarry_cache *cache, void *p)
+{
+	return cache->no_init ? p : memset(p, 0, cache->size);
+}
+EXPORT_SYMBOL_QUARRY(qr_zero_slow);
+
 static size_t cache_bytes(void)
 {
 	return struct_size_t(struct qr_cache, depot, nr_node_ids);
@@ -69,6 +78,8 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 	c->geo = qr_geometry(size, align);
 	c->pub.size = round_up(size, QR_MIN_OBJECT);
 	c->pub.no_init = args->ctor;
+	if (!args->ctor && c->pub.size <= ZERO_INLINE_MAX && c->pub.size % 32 == 0)
+		c->pub.zero_inline = c->pub.size;
 	c->class = class;
 	c->ctor = args->ctor;
 	c->policy = args->policy;

@@ -179,8 +179,8 @@ static noinline void *alloc_grow(struct qr_cache *c, struct qr_depot *d, gfp_t g
 
 static __always_inline void *alloc_finish(struct qr_cache *c, void *p, gfp_t gfp)
 {
-	if (likely(p) && qr_want_zero(gfp) && !c->pub.no_init)
-		qr_zero(p, c->pub.size);
+	if (likely(p) && qr_want_zero(gfp))
+		qr_zero(&c->pub, p);
 	return p;
 }
 
@@ -341,8 +341,8 @@ static void free_any(struct qr_cache *given, void *p, unsigned long ip)
 		goto out;
 	}
 	what = QR_MISUSE_NONE;
-	if (qr_want_wipe() && !c->pub.no_init)
-		qr_zero(p, c->pub.size);
+	if (qr_want_wipe())
+		qr_zero(&c->pub, p);
 
 	h = this_cpu_ptr(c->pub.head);
 	if (likely(slab_is_near(slab)) && likely(!c->zombie)) {

@@ -73,6 +73,7 @@ struct quarry_cache_args {
  * struct quarry_cache - a cache of equal objects
  * @head: per-CPU magazines
  * @size: bytes an object offers, a multiple of 8
+ * @zero_inline: bytes to zero inline, a multiple of 32; 0: see qr_zero_slow()
  * @no_init: objects are constructed: zero them never
  *
  * The fast path needs these; treat them as private.
@@ -80,6 +81,7 @@ struct quarry_cache_args {
 struct quarry_cache {
 	struct qr_head __percpu *head;
 	unsigned int size;
+	unsigned int zero_inline;
 	bool no_init;
 };
 
@@ -117,6 +119,9 @@ void qr_free_full(void *p, struct qr_head __percpu *head, struct quarry_cache *c
 void qr_free_slow(struct quarry_cache *cache, void *p);
 void *qr_malloc_large(size_t size, gfp_t gfp);
 
+/* What is too long, too odd or constructed; does nothing to the last.  Returns @p. */
+void *qr_zero_slow(const struct quarry_cache *cache, void *p);
+
 /* The inline functions below, out of line: see QUARRY_CALLED. */
 void *qr_cache_alloc_call(struct quarry_cache *cache, gfp_t gfp) __malloc;
 void qr_cache_free_call(struct quarry_cache *cache, void *obj);
@@ -148,26 +153,25 @@ static __always_inline bool qr_want_wipe(void)
 	return static_branch_maybe(CONFIG_INIT_ON_FREE_DEFAULT_ON, &init_on_free);
 }
 
-/* @size is a multiple of 8.  A call to memset costs more than a short loop. */
-static __always_inline void qr_zero(void *p, unsigned int size)
+/*
+ * Zero an object and return it, so that the long form can be a tail call.  A
+ * short loop costs less than a call of memset().
+ */
+static __always_inline void *qr_zero(struct quarry_cache *cache, void *p)
 {
+	unsigned int n = cache->zero_inline;
 	u64 *q = p;
 
-	if (__builtin_constant_p(size) && size <= 128) {
-		__builtin_memset(p, 0, size);
-		return;
-	}
-	if (size > 512 || (size & 31)) {
-		memset(p, 0, size);
-		return;
-	}
+	if (unlikely(!n))
+		return qr_zero_slow(cache, p);
 	do {
 		WRITE_ONCE(q[0], 0);
 		WRITE_ONCE(q[1], 0);
 		WRITE_ONCE(q[2], 0);
 		WRITE_ONCE(q[3], 0);
 		q += 4;
-	} while (size -= 32);
+	} while (n -= 32);
+	return p;
 }
 
 static __always_inline void *qr_cache_alloc(struct quarry_cache *cache, gfp_t gfp)
@@ -179,8 +183,8 @@ static __always_inline void *qr_cache_alloc(struct quarry_cache *cache, gfp_t gf
 	if (unlikely(!qr_head_pop(cache->head, &p)))
 		return qr_alloc_slow(cache, gfp);
 	preempt_enable();
-	if (qr_want_zero(gfp) && likely(!cache->no_init))
-		qr_zero(p, cache->size);
+	if (qr_want_zero(gfp))
+		return qr_zero(cache, p);
 	return p;
 }
 
@@ -215,9 +219,11 @@ static __always_inline void *qr_malloc_const(size_t size, gfp_t gfp)
 	if (unlikely(!qr_head_pop(qr_class_head[class], &p)))
 		return qr_alloc_slow(qr_class_cache[class], gfp);
 	preempt_enable();
-	if (qr_want_zero(gfp))
-		qr_zero(p, qr_class_const_size(class));
-	return p;
+	if (!qr_want_zero(gfp))
+		return p;
+	if (qr_class_const_size(class) <= 128)
+		return __builtin_memset(p, 0, qr_class_const_size(class));
+	return qr_zero(qr_class_cache[class], p);
 }
 
 static __always_inline void *qr_malloc_const_call(size_t size, gfp_t gfp)
@@ -239,7 +245,7 @@ static __always_inline void *qr_malloc(size_t size, gfp_t gfp)
 		return qr_alloc_slow(qr_class_cache[class], gfp);
 	preempt_enable();
 	if (qr_want_zero(gfp))
-		qr_zero(p, qr_class_cache[class]->size);
+		return qr_zero(qr_class_cache[class], p);
 	return p;
 }
 

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * caches/: a table of all caches, and a directory for each.
+ *
+ * A directory is made when the allocator tells of a new cache and removed,
+ * after the last reader has left, when it tells of its end.  Its files know the
+ * cache by its number only, so a reader that comes late gets an error.
+ */
+#include <linux/ctype.h>
+#include <linux/dcache.h>
+#include <linux/err.h>
+#include <linux/kernel.h>
+#include <linux/mutex.h>
+#include <linux/string.h>
+#include <linux/xarray.h>
+#include "private.h"
+
+#define ID_LEN	12	/* ":" and a number */
+
+static struct dentry *caches_dir;
+static DEFINE_XARRAY(cache_dirs);	/* a cache's number to its directory */
+
+/* A name is looked up, then taken: nobody may come between.  Readers stay out of it. */
+static DEFINE_MUTEX(cache_dirs_lock);
+
+/* A cache's name as a word that can stand in a table and name a directory. */
+static void clean_name(char *to, const char *name)
+{
+	size_t i;
+
+	strscpy(to, *name ? name : "_", QUARRY_NAME_LEN);
+	strreplace(to, '/', '!');
+	for (i = 0; to[i]; i++) {
+		if (!isascii(to[i]) || !isgraph(to[i]))
+			to[i] = '_';
+	}
+}
+
+static int cache_line(const struct quarry_cache_stats *st, void *arg)
+{
+	char name[QUARRY_NAME_LEN];
+	struct seq_file *m = arg;
+
+	clean_name(name, st->name);
+	seq_printf(m, "%-20s %5u %10u %6u %10u %9u %7llu %9llu %9llu %8llu %10llu %12llu %12llu %s\n",
+		   name, st->id, st->size, st->stride, st->slab_pages, st->slab_objects,
+		   st->slabs, st->inuse_bytes >> 10, st->live_objects, st->cached_objects,
+		   st->live_objects * st->size, st->mallocs, st->frees,
+		   st->zombie ? "zombie" : "active");
+	return seq_has_overflowed(m);
+}
+
+static int table_show(struct seq_file *m, void *unused)
+{
+	seq_printf(m, "%-20s %5s %10s %6s %10s %9s %7s %9s %9s %8s %10s %12s %12s %s\n",
+		   "#name", "id", "size_bytes", "stride", "slab_pages", "slab_objs", "slabs",
+		   "inuse_kib", "live_objs", "cached", "live_bytes", "mallocs", "frees", "state");
+	qr_walk_caches(cache_line, m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(table);
+
+static int cache_stats_show(struct seq_file *m, void *unused)
+{
+	struct quarry_cache_stats st;
+	int err = qr_cache_stats_read(qr_file_number(m), &st);
+
+	if (err)
+		return err;
+#define CACHE_LINE(name) qr_show_value(m, #name, st.name)
+	CACHE_LINE(id);
+	CACHE_LINE(class);
+	CACHE_LINE(size);
+	CACHE_LINE(stride);
+	CACHE_LINE(slab_pages);
+	CACHE_LINE(slab_objects);
+	CACHE_LINE(magazine);
+	CACHE_LINE(slabs);
+	CACHE_LINE(inuse_bytes);
+	CACHE_LINE(capacity_objects);
+	CACHE_LINE(live_objects);
+	qr_show_value(m, "live_bytes", st.live_objects * st.size);
+	CACHE_LINE(cached_objects);
+	CACHE_LINE(mallocs);
+	CACHE_LINE(frees);
+	CACHE_LINE(refilled);
+	CACHE_LINE(flushed);
+	CACHE_LINE(direct_allocs);
+	CACHE_LINE(direct_frees);
+	CACHE_LINE(remote_frees);
+#undef CACHE_LINE
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(cache_stats);
+
+/* used: objects outside the slab, with clients or in magazines and depots. */
+static int slab_line(const struct quarry_slab_info *si, void *arg)
+{
+	struct seq_file *m = arg;
+
+	seq_printf(m, "%016lx %4d %5u %7u %7u %7u %5u\n", (unsigned long)si->addr, si->node,
+		   si->pages, si->objects, si->objects - si->free, si->free, si->mixed);
+	return seq_has_overflowed(m);
+}
+
+static int slabs_show(struct seq_file *m, void *unused)
+{
+	int err;
+
+	seq_printf(m, "%-16s %4s %5s %7s %7s %7s %5s\n",
+		   "#addr", "node", "pages", "objects", "used", "free", "mixed");
+	err = qr_walk_slabs(qr_file_number(m), slab_line, m);
+	return err < 0 ? err : 0;
+}
+DEFINE_SHOW_ATTRIBUTE(slabs);
+
+/* "." and ".." cannot be created and count as taken. */
+static bool name_taken(const char *name)
+{
+	struct dentry *dentry;
+
+	if (!name[strspn(name, ".")])
+		return true;
+	dentry = debugfs_lookup(name, caches_dir);
+	if (!dentry)
+		return false;
+	dput(dentry);
+	return true;
+}
+
+static void cache_created(unsigned int id, const char *name)
+{
+	char dir_name[QUARRY_NAME_LEN + ID_LEN];
+	struct dentry *dir;
+
+	clean_name(dir_name, name);
+	mutex_lock(&cache_dirs_lock);
+	if (name_taken(dir_name))
+		snprintf(dir_name + strlen(dir_name), ID_LEN, ":%u", id);
+	dir = debugfs_create_dir(dir_name, caches_dir);
+	if (IS_ERR(dir))
+		goto out;
+	if (xa_err(xa_store(&cache_dirs, id, dir, GFP_KERNEL))) {
+		debugfs_remove(dir);
+		goto out;
+	}
+	debugfs_create_file("stats", 0400, dir, qr_file_data(id), &cache_stats_fops);
+	debugfs_create_file("slabs", 0400, dir, qr_file_data(id), &slabs_fops);
+out:
+	mutex_unlock(&cache_dirs_lock);
+}
+
+static void cache_destroyed(unsigned int id)
+{
+	mutex_lock(&cache_dirs_lock);
+	debugfs_remove(xa_erase(&cache_dirs, id));
+	mutex_unlock(&cache_dirs_lock);
+}
+
+static const struct qr_observer cache_observer = {
+	.created	= cache_created,
+	.destroyed	= cache_destroyed,
+};
+
+void qr_debugfs_caches(struct dentry *root)
+{
+	caches_dir = debugfs_create_dir("caches", root);
+	debugfs_create_file("table", 0400, caches_dir, NULL, &table_fops);
+	qr_observe(&cache_observer);
+}
+
+/* The directories go with the tree. */
+void qr_debugfs_caches_stop(void)
+{
+	qr_observe(NULL);
+	xa_destroy(&cache_dirs);
+}

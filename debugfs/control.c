@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+/* control/: what can be asked of the allocator.  One verb per file, "1" is do it. */
+#include <linux/atomic.h>
+#include <linux/errno.h>
+#include <linux/kstrtox.h>
+#include "private.h"
+
+static int expect_one(const char __user *buf, size_t len)
+{
+	unsigned int value;
+	int err = kstrtouint_from_user(buf, len, 10, &value);
+
+	if (!err && value != 1)
+		err = -EINVAL;
+	return err;
+}
+
+static atomic64_t last_drained;
+
+static int drain_show(struct seq_file *m, void *unused)
+{
+	seq_printf(m, "%llu\n", (u64)atomic64_read(&last_drained));
+	return 0;
+}
+
+static int drain_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, drain_show, NULL);
+}
+
+static ssize_t drain_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+{
+	int err = expect_one(buf, len);
+
+	if (err)
+		return err;
+	atomic64_set(&last_drained, qr_drain_all());
+	return len;
+}
+
+static const struct file_operations drain_fops = {
+	.owner		= THIS_MODULE,
+	.open		= drain_open,
+	.read		= seq_read,
+	.write		= drain_write,
+	.llseek		= seq_lseek,
+	.release	= single_release,
+};
+
+/* Books that do not agree are an answer here, and not an error. */
+static int validate_show(struct seq_file *m, void *unused)
+{
+	struct quarry_validation v;
+	int err = qr_validate(&v);
+
+	if (err && err != -EUCLEAN)
+		return err;
+	qr_show_value(m, "caches", v.caches);
+	qr_show_value(m, "slabs", v.slabs);
+	qr_show_value(m, "chunks", v.chunks);
+	qr_show_value(m, "objects", v.objects);
+	qr_show_value(m, "live", v.live);
+	qr_show_value(m, "errors", v.errors);
+	seq_printf(m, "%-20s %s\n", "verdict", err ? v.first : "ok");
+	return 0;
+}
+
+static int validate_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, validate_show, NULL);
+}
+
+/* For scripts: "echo 1 > validate" has an exit status. */
+static ssize_t validate_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+{
+	struct quarry_validation v;
+	int err = expect_one(buf, len);
+
+	if (!err)
+		err = qr_validate(&v);
+	return err ?: len;
+}
+
+static const struct file_operations validate_fops = {
+	.owner		= THIS_MODULE,
+	.open		= validate_open,
+	.read		= seq_read,
+	.write		= validate_write,
+	.llseek		= seq_lseek,
+	.release	= single_release,
+};
+
+void qr_debugfs_control(struct dentry *root)
+{
+	struct dentry *dir = debugfs_create_dir("control", root);
+
+	debugfs_create_file("drain", 0600, dir, NULL, &drain_fops);
+	debugfs_create_file("validate", 0600, dir, NULL, &validate_fops);
+}

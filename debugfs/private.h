@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of debugfs/ share; nothing else includes it.
+ *
+ * Two kinds of text.  Lists have one "name value" per line.  Tables begin with
+ * a line of column names, whose first word starts with '#', so that a field
+ * has the same number in that line and below it.
+ */
+#ifndef QR_DEBUGFS_PRIVATE_H
+#define QR_DEBUGFS_PRIVATE_H
+
+#include <linux/debugfs.h>
+#include <linux/seq_file.h>
+#include <linux/types.h>
+#include <quarry/stats.h>
+
+static inline void qr_show_value(struct seq_file *m, const char *name, u64 value)
+{
+	seq_printf(m, "%-20s %15llu\n", name, value);
+}
+
+/* Numbers travel as a file's private pointer: there is nothing to keep alive. */
+static inline void *qr_file_data(unsigned int number)
+{
+	return (void *)(unsigned long)number;
+}
+
+static inline unsigned int qr_file_number(const struct seq_file *m)
+{
+	return (unsigned long)m->private;
+}
+
+void qr_debugfs_stats(struct dentry *root);
+void qr_debugfs_nodes(struct dentry *root);
+void qr_debugfs_control(struct dentry *root);
+void qr_debugfs_caches(struct dentry *root);
+void qr_debugfs_caches_stop(void);
+
+#endif /* QR_DEBUGFS_PRIVATE_H */

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Parts of scripts/vm: what the guest boots from, and what its console may not say.
+# Source it after lib.sh.
+
+# shellcheck disable=SC2034 # for the script that sources this
+GUEST=$QUARRY_TOP/scripts/guest
+
+# What a healthy kernel does not print.
+VM_BAD='WARNING:|BUG[: ]|Oops|possible circular locking|INFO: possible|possible recursive locking'
+VM_BAD+='|inconsistent lock state|suspicious RCU usage|DEBUG_LOCKS_WARN_ON|Invalid wait context'
+VM_BAD+='|sleeping function called|scheduling while atomic|UBSAN:|general protection'
+VM_BAD+='|rcu: INFO: rcu_|soft lockup|hard LOCKUP|blocked for more than|Call Trace'
+VM_BAD+='|page allocation failure|Kernel panic|ODEBUG:|refcount_t:|(list_add|list_del) corruption'
+VM_BAD+='|unable to handle|kmemleak: [0-9]+ new suspected|leaked percpu|Objects remaining'
+
+# vm_complaints LOG ALLOW: the lines of a console that match, except ALLOW's.
+vm_complaints()
+{
+	local allow=${2:-}
+
+	tr -d '\r' <"$1" | grep -aE "$VM_BAD" | if [ -n "$allow" ]; then
+		grep -avE "$allow"
+	else
+		cat
+	fi
+}
+
+# pack DIR: a cpio archive of DIR on stdout, owned by root whoever runs this.
+pack()
+{
+	(cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio -o -H newc -R +0:+0 --quiet)
+}
+
+# The part that is the same in every run: busybox and its applets.
+vm_base()
+{
+	local busybox key
+
+	busybox=$(command -v busybox) || die "busybox not found; run scripts/deps vm"
+	! ldd "$busybox" >/dev/null 2>&1 ||
+		die "busybox needs shared libraries; run scripts/deps vm"
+	key=$(sha256sum <"$busybox")
+	printf '%s/base.cpio\n' \
+		"$(cached "$QUARRY_CACHE/initramfs-${key:0:12}" vm_base_make "$busybox")"
+}
+
+vm_base_make()
+{
+	local busybox=$1 dir=$2 root=$2/root applet
+
+	mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,proc,sys,dev,tmp,root,etc,lib/quarry}
+	cp "$busybox" "$root/bin/busybox"
+	"$busybox" --list-full | while read -r applet; do
+		[ "$applet" = bin/busybox ] || ln -sf /bin/busybox "$root/$applet"
+	done
+	pack "$root" >"$dir/base.cpio"
+	rm -rf "$root"
+}
+
+# vm_modules BUILD ROOT: every module of a build, flat; without the debugging data
+# of a distribution kernel's build, which is most of it.
+vm_modules()
+{
+	local module
+
+	mkdir -p "$2/lib/quarry"
+	find "$1" -name '*.ko' | while read -r module; do
+		strip --strip-debug -o "$2/lib/quarry/${module##*/}" "$module"
+	done
+}
+
+# vm_file SPEC ROOT: copy SRC[:DST] in.
+vm_file()
+{
+	local src=${1%%:*} dst=
+
+	[ "$src" = "$1" ] || dst=${1#*:}
+	[ -e "$src" ] || die "$src: no such file"
+	[ -n "$dst" ] || dst=/root/
+	case $dst in
+	*/) dst=$dst$(basename "$src") ;;
+	esac
+	mkdir -p "$2/$(dirname "$dst")"
+	cp -rLT "$src" "$2/$dst"
+}
+
+# vm_numa NODES CPUS MB: QEMU's options, one per line. Processors of one socket
+# must not be on two nodes: the kernel warns about such a machine.
+vm_numa()
+{
+	local nodes=$1 cpus=$2 mb=$3 per node
+
+	per=$((cpus / nodes))
+	[ $((per * nodes)) = "$cpus" ] || die "--cpus must be a multiple of --numa"
+	printf '%s\n' -smp "$cpus,sockets=$nodes,cores=$per,threads=1" -m "${mb}M"
+	[ "$nodes" -gt 1 ] || return 0
+	[ $((mb % nodes)) = 0 ] || die "--mem must be a multiple of --numa MiB"
+	for ((node = 0; node < nodes; node++)); do
+		printf '%s\n' -object "memory-backend-ram,id=m$node,size=$((mb / nodes))M" \
+			-numa "node,nodeid=$node,cpus=$((node * per))-$((node * per + per - 1)),memdev=m$node"
+	done
+}
+
+# vm_mb SIZE: 1G, 512M or plain MiB, in MiB.
+vm_mb()
+{
+	case $1 in
+	*[Gg]) echo $((${1%?} * 1024)) ;;
+	*[Mm]) echo "${1%?}" ;;
+	*) echo "$1" ;;
+	esac
+}

@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Helpers shared by the scripts. Source it; it runs nothing.
+
+set -euo pipefail
+# Without it a failure inside "$(...)" goes unnoticed.
+shopt -s inherit_errexit
+
+# shellcheck disable=SC2034 # for the scripts that source this
+QUARRY_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Outside the tree, so that "git clean" does not cost an hour of kernel builds.
+QUARRY_CACHE=${QUARRY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/quarry}
+export QUARRY_CACHE
+export LC_ALL=C
+
+# Progress goes to stderr: stdout belongs to the answer (a path, a verdict).
+say()
+{
+	printf '[%4ds] %s\n' "$SECONDS" "$*" >&2
+}
+
+die()
+{
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+have()
+{
+	command -v "$1" >/dev/null 2>&1
+}
+
+# need TOOL GROUP: stop with the command that mends it.
+need()
+{
+	have "$1" || die "$1 not found; run scripts/deps $2"
+}
+
+# Print the comment block at the top of a script as its help text.
+usage()
+{
+	awk 'NR > 2 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"
+}
+
+# locked NAME COMMAND...: run a shell function while no other run holds NAME.
+# The lock goes with the process, however it ends.
+locked()
+{
+	local lock=$QUARRY_CACHE/lock/$1
+
+	shift
+	mkdir -p "$QUARRY_CACHE/lock"
+	(
+		if ! flock -n 9; then
+			say "waiting for another run (${lock##*/})"
+			flock 9
+		fi
+		"$@"
+	) 9>"$lock"
+}
+
+# cached DIR COMMAND...: DIR, made by "COMMAND... TEMPDIR" when it is absent.
+# An interrupted command leaves no DIR, only a temporary that the next run drops.
+cached()
+{
+	local dir=$1
+
+	shift
+	[ -d "$dir" ] || locked "${dir##*/}" cached_make "$dir" "$@"
+	printf '%s\n' "$dir"
+}
+
+cached_make()
+{
+	local dir=$1 tmp=$1.new
+
+	shift
+	[ ! -d "$dir" ] || return 0
+	rm -rf "$tmp"
+	mkdir -p "$tmp"
+	"$@" "$tmp" >&2
+	mv -T "$tmp" "$dir"
+}
