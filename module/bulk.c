@@ -76,6 +76,36 @@ undo:
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_alloc_bulk);
 
+/* As many of @n objects as this CPU's magazine takes, without a lock. */
+static __always_inline unsigned int give_cached(struct qr_cache *c, void **objs, unsigned int n)
+{
+	unsigned long nr_chunks = qr_nr_chunks, base = PAGE_OFFSET;
+	unsigned long i = 0;
+	struct qr_head *h;
+	const u8 *fast;
+	int have;
+
+	preempt_disable();
+	h = this_cpu_ptr(c->pub.head);
+	fast = __this_cpu_read(qr_view.fast);
+	have = qr_head_claim(h);
+	if (likely(have >= 0)) {
+		unsigned long room = min(n, h->capacity - have);
+		void **to = h->obj + have;
+
+		for (; i < room; i++) {
+			unsigned long chunk = ((unsigned long)objs[i] - base) >> QR_CHUNK_SHIFT;
+
+			if (unlikely(chunk >= nr_chunks) || unlikely(fast[chunk] != 1))
+				break;
+			to[i] = objs[i];
+		}
+		qr_head_release(h, have + i);
+	}
+	preempt_enable();
+	return i;
+}
+
 /**
  * quarry_cache_free_bulk() - give many objects back
  * @cache: the cache that all of them were allocated from
@@ -88,36 +118,15 @@ EXPORT_SYMBOL_QUARRY(quarry_cache_alloc_bulk);
  */
 void quarry_cache_free_bulk(struct quarry_cache *cache, unsigned int n, void **objs)
 {
-	struct qr_cache *c = qr_cache_of(cache);
 	unsigned int i = 0;
 
-	while (i < n) {
-		if (!qr_want_wipe()) {
-			unsigned int have, capacity;
-			const u8 *fast;
-			struct qr_head *h;
-			int held;
-
-			preempt_disable();
-			h = this_cpu_ptr(c->pub.head);
-			fast = __this_cpu_read(qr_view.fast);
-			held = qr_head_claim(h);
-			if (likely(held >= 0)) {
-				capacity = h->capacity;
-				for (have = held; i < n && have < capacity; i++) {
-					unsigned long k = qr_offset(objs[i]) >> 21;
-
-					if (unlikely(k >= qr_nr_chunks) || unlikely(fast[k] != 1))
-						break;
-					h->obj[have++] = objs[i];
-				}
-				qr_head_release(h, have);
-			}
-			preempt_enable();
-		}
+	for (;;) {
+		if (!qr_want_wipe())
+			i += give_cached(qr_cache_of(cache), objs + i, n - i);
+		if (likely(i == n))
+			return;
 		/* Full, or this one is special: the long way makes room again. */
-		if (unlikely(i < n))
-			qr_free_slow(cache, objs[i++]);
+		qr_free_slow(cache, objs[i++]);
 	}
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_free_bulk);
