@@ -9,6 +9,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/nodemask.h>
 #include <linux/slab.h>
@@ -23,12 +24,15 @@
  * @chunks: whole chunks by kind, in address order
  * @nr_chunks: how many, mixed ones not included
  * @used: pages handed out of whole chunks
+ * @compact_after: in jiffies; the kernel could not make a free block, and it is
+ *	too dear to have it try again for every slab.  Written without the lock
  */
 struct qr_heap {
 	raw_spinlock_t lock;
 	struct list_head chunks[QR_MIXED];
 	unsigned long nr_chunks[QR_MIXED];
 	unsigned long used;
+	unsigned long compact_after;
 } ____cacheline_aligned;
 
 static struct qr_heap *heaps[MAX_NUMNODES];
@@ -105,9 +109,13 @@ static bool heap_get_whole(int node, enum qr_kind kind, unsigned int nr, unsigne
 			return true;
 		if (unlikely(READ_ONCE(qr_heap_no_chunks)))
 			return false;
+		if (time_before(jiffies, READ_ONCE(heap->compact_after)))
+			gfp &= ~__GFP_DIRECT_RECLAIM;
 		chunk = qr_chunk_create(node, kind, gfp);
 		if (chunk)
 			heap_add(heap, chunk);
+		else if (gfp & __GFP_DIRECT_RECLAIM)
+			WRITE_ONCE(heap->compact_after, jiffies + HZ);
 		/* Another CPU may take it all; then ask for one more. */
 	} while (chunk);
 	return false;
@@ -344,6 +352,7 @@ int qr_heaps_init(void)
 			return -ENOMEM;
 		}
 		raw_spin_lock_init(&heap->lock);
+		heap->compact_after = jiffies;
 		for (kind = 0; kind < QR_MIXED; kind++)
 			INIT_LIST_HEAD(&heap->chunks[kind]);
 		heaps[node] = heap;
