@@ -79,6 +79,6 @@ generate:
 	@scripts/check-generated --write
 
 compile_commands.json: modules
-	@scripts/compile-commands "$(KDIR)" >$@
+	@scripts/compile-commands >$@
 
 .PHONY: all help modules modules_install clean demo vm check check-fast lint bench bench-native generate
