@@ -20,12 +20,16 @@ atomic64_t qr_leaked_objects;
 /* Callers that were logged.  A collision logs one of them again: no harm. */
 static unsigned long seen[1 << SEEN_BITS];
 
-static const char *const what_text[QR_NR_MISUSE] = {
-	[QR_MISUSE_FOREIGN] = "free of a pointer that is not Quarry's",
-	[QR_MISUSE_INTERIOR] = "free of a pointer that is not the start of an object",
-	[QR_MISUSE_WRONG_CACHE] = "free to the wrong cache",
-	[QR_MISUSE_DOUBLE_FREE] = "double free",
-	[QR_MISUSE_BUSY_DESTROY] = "cache destroyed with live objects",
+static const struct {
+	const char *what;
+	const char *result;
+} text[QR_NR_MISUSE] = {
+	[QR_MISUSE_FOREIGN] = { "free of a pointer that is not Quarry's", "ignored" },
+	[QR_MISUSE_INTERIOR] = { "free of a pointer that is not the start of an object",
+				 "object leaked" },
+	[QR_MISUSE_WRONG_CACHE] = { "free to the wrong cache", "object leaked" },
+	[QR_MISUSE_DOUBLE_FREE] = { "double free", "ignored" },
+	[QR_MISUSE_BUSY_DESTROY] = { "cache destroyed with live objects", "cache kept" },
 };
 
 void qr_report(enum qr_misuse what, const void *p, const char *cache, const char *given,
@@ -35,10 +39,13 @@ void qr_report(enum qr_misuse what, const void *p, const char *cache, const char
 	unsigned long *slot = &seen[hash_long(key, SEEN_BITS)];
 
 	atomic64_inc(&qr_misuse_count[what]);
+	/* It was live, and nobody can free it any more as they should. */
+	if (what == QR_MISUSE_INTERIOR || what == QR_MISUSE_WRONG_CACHE)
+		atomic64_inc(&qr_leaked_objects);
 	if (READ_ONCE(*slot) == key)
 		return;
 	WRITE_ONCE(*slot, key);
-	pr_err("misuse: %s: object %px, cache %s%s%s, seen in %pS; %s\n", what_text[what], p,
+	pr_err("misuse: %s: object %px, cache %s%s%s, seen in %pS; %s\n", text[what].what, p,
 	       cache ?: "none", given ? ", given to " : "", given ?: "", (void *)ip,
-	       what == QR_MISUSE_FOREIGN ? "ignored" : "object leaked");
+	       text[what].result);
 }

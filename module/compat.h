@@ -20,6 +20,11 @@
 #define EXPORT_SYMBOL_QUARRY(sym)		EXPORT_SYMBOL_NS_GPL(sym, QUARRY)
 #endif
 
+/* 6.19 or so left lock tracking to clang and took sparse's macros away. */
+#ifndef __cond_lock
+#define __cond_lock(lock, taken)	(taken)
+#endif
+
 /* Inner symbols, for the KUnit modules of kernels that have KUnit. */
 #if IS_ENABLED(CONFIG_KUNIT)
 #define EXPORT_SYMBOL_QUARRY_TEST(sym)	EXPORT_SYMBOL_QUARRY(sym)

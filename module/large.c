@@ -37,18 +37,22 @@ void *qr_large_alloc(size_t size, gfp_t gfp, int node)
 	return slab->base;
 }
 
-enum qr_misuse qr_large_free(struct qr_slab *slab, void *p)
+enum qr_misuse qr_large_claim(struct qr_slab *slab, const void *p)
 {
 	if (p != slab->base)
 		return QR_MISUSE_INTERIOR;
 	if (cmpxchg(&slab->bin, QR_LARGE_LIVE, 0) != QR_LARGE_LIVE)
 		return QR_MISUSE_DOUBLE_FREE;
+	return QR_MISUSE_NONE;
+}
+
+void qr_large_release(struct qr_slab *slab)
+{
 	if (qr_want_wipe())
-		memset(p, 0, qr_slab_bytes(slab));
+		memset(slab->base, 0, qr_slab_bytes(slab));
 	atomic64_inc(&qr_large_frees);
 	atomic64_sub(slab->run.nr, &qr_large_pages);
 	qr_slab_destroy(slab);
-	return QR_MISUSE_NONE;
 }
 
 void qr_large_exit(void)

@@ -16,8 +16,13 @@ static inline bool qr_is_large(const struct qr_slab *slab)
 }
 
 void *qr_large_alloc(size_t size, gfp_t gfp, int node);
-/* Says what is wrong; then nothing was freed.  Interrupts may be off. */
-enum qr_misuse qr_large_free(struct qr_slab *slab, void *p);
+
+/*
+ * A free, in two steps: whoever gets QR_MISUSE_NONE of the first, which wants
+ * interrupts off, must do the second, which does not.
+ */
+enum qr_misuse qr_large_claim(struct qr_slab *slab, const void *p);
+void qr_large_release(struct qr_slab *slab);
 
 /* Give back what was never freed; slabs are gone already. */
 void qr_large_exit(void);

@@ -283,7 +283,6 @@ static noinline void settle_refused(struct qr_cache *given, void **in, unsigned 
 		if (!what)
 			continue;
 		atomic64_inc(&given->refused);
-		atomic64_inc(&qr_leaked_objects);
 		qr_report(what, in[i], owner ? owner->name : NULL,
 			  owner != given ? given->name : NULL, ip);
 	}
@@ -311,25 +310,28 @@ static __always_inline bool slab_is_near(const struct qr_slab *slab)
 	return chunk->kind == QR_ORDINARY && chunk->node == raw_cpu_read(qr_home_node);
 }
 
-/* Everything that a free may meet.  @given is the cache it named, if any. */
-static void free_any(struct qr_cache *given, void *p, unsigned long ip)
+/*
+ * Everything that a free may meet.  @given is the cache it named, if any.
+ * Entered with interrupts off, left with them as @flags says; a free that
+ * comes from the fast path has preemption off, which ends here as well.
+ */
+static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned long flags,
+		     bool from_fast_path)
 {
 	enum qr_misuse what = QR_MISUSE_FOREIGN;
 	struct qr_cache *c = NULL;
 	struct qr_slab *slab;
-	unsigned long flags;
 	struct qr_head *h;
 	LIST_HEAD(doomed);
 	int n;
 
-	local_irq_save(flags);
 	slab = qr_slab_of(p);
 	if (unlikely(!slab))
 		goto out;
 	c = READ_ONCE(slab->cache);
 	if (unlikely(!c)) {
 		if (qr_is_large(slab))
-			what = given ? QR_MISUSE_WRONG_CACHE : QR_MISUSE_NONE;
+			what = given ? QR_MISUSE_WRONG_CACHE : qr_large_claim(slab, p);
 		goto out;
 	}
 	if (unlikely(given && c != given)) {
@@ -362,14 +364,13 @@ static void free_any(struct qr_cache *given, void *p, unsigned long ip)
 		h->direct_frees++;
 out:
 	local_irq_restore(flags);
-	if (unlikely(slab && !c && !what))
-		what = qr_large_free(slab, p);
-	if (unlikely(what)) {
-		if (what != QR_MISUSE_FOREIGN)
-			atomic64_inc(&qr_leaked_objects);
+	if (from_fast_path)
+		preempt_enable();
+	if (unlikely(what))
 		qr_report(what, p, c ? c->name : slab ? "(large)" : NULL,
 			  given && given != c ? given->name : NULL, ip);
-	}
+	else if (unlikely(!c))
+		qr_large_release(slab);
 	if (unlikely(!list_empty(&doomed)))
 		qr_slabs_destroy(&doomed);
 }
@@ -386,17 +387,19 @@ void qr_free_full(void *p, struct qr_head __percpu *head, struct quarry_cache *c
 	n = qr_head_enter_free(h);
 	if (n >= 0)
 		qr_head_release(h, n);
-	local_irq_restore(flags);
-	preempt_enable();
-	free_any(cache ? qr_cache_of(cache) : NULL, p, _RET_IP_);
+	free_any(cache ? qr_cache_of(cache) : NULL, p, _RET_IP_, flags, true);
 }
 EXPORT_SYMBOL_QUARRY(qr_free_full);
 
 /* For everything that the fast path will not look at. */
 void qr_free_slow(struct quarry_cache *cache, void *p)
 {
-	if (likely(p))
-		free_any(cache ? qr_cache_of(cache) : NULL, p, _RET_IP_);
+	unsigned long flags;
+
+	if (unlikely(!p))
+		return;
+	local_irq_save(flags);
+	free_any(cache ? qr_cache_of(cache) : NULL, p, _RET_IP_, flags, false);
 }
 EXPORT_SYMBOL_QUARRY(qr_free_slow);
 

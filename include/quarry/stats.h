@@ -48,7 +48,7 @@
 	X(misuse_wrong_cache,	"frees to the wrong cache")			\
 	X(misuse_double_free,	"frees of free objects")			\
 	X(misuse_busy_destroy,	"caches destroyed with live objects")		\
-	X(leaked_objects,	"objects kept back after misuse")
+	X(leaked_objects,	"objects lost to misuse")
 
 /* The whole allocator's numbers. */
 struct quarry_stats {

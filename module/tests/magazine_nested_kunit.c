@@ -172,14 +172,12 @@ static void prepare(struct nest *n, unsigned int level, bool expire)
 		n->held[n->nr_held++] = qt_got(&n->shadow, nested_alloc(n->cache));
 	while (n->nr_pool < NEST_POOL / 2)
 		keep(n, nested_alloc(n->cache));
+	while (n->nr_pool > NEST_POOL / 2)
+		nested_free(n->cache, spend(n));
 	while (qr_head_peek(h) > level)
 		keep(n, nested_alloc(n->cache));
-	while (qr_head_peek(h) < level || n->nr_pool > NEST_POOL / 2 + QR_MAGAZINE_MAX) {
+	while (qr_head_peek(h) < level)
 		nested_free(n->cache, spend(n));
-		if (qr_head_peek(h) > level)
-			while (qr_head_peek(h) > level)
-				keep(n, nested_alloc(n->cache));
-	}
 	if (expire) {
 		h->drawn -= h->countdown;
 		h->countdown = 0;

@@ -105,6 +105,8 @@ static void any_geometry_is_sound(struct kunit *test)
 				geo.objects >= QR_SLAB_MIN_OBJECTS &&
 				geo.objects <= QR_SLAB_MAX_OBJECTS &&
 				geo.pages >= 1 && geo.pages <= QR_SLAB_MAX_PAGES &&
+				/* All that fit: the slab's map has no bits beyond. */
+				geo.objects == geo.pages * PAGE_SIZE / geo.stride &&
 				geo.objects * geo.stride + geo.tail == geo.pages * PAGE_SIZE &&
 				is_power_of_2(geo.align) &&
 				geo.align * PAGE_SIZE >= align;

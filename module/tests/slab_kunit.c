@@ -19,6 +19,11 @@ static struct qr_slab *new_slab(struct kunit *test, unsigned int size, unsigned 
 	return slab;
 }
 
+static bool give(struct qr_slab *slab, unsigned int i)
+{
+	return qr_slab_give(slab, slab->base + i * slab->stride);
+}
+
 static void created_full_of_free_objects(struct kunit *test)
 {
 	unsigned int class, i;
@@ -33,7 +38,7 @@ static void created_full_of_free_objects(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, (unsigned long)slab->base % qr_class_align(size));
 		for (i = 0; i < QR_SLAB_WORDS; i++)
 			set += hweight64(slab->free[i]);
-		KUNIT_EXPECT_EQ(test, set, slab->nr_objects);
+		KUNIT_EXPECT_EQ(test, set, slab->nr_objects + qr_slab_spare_bits(slab));
 		KUNIT_EXPECT_TRUE(test, qr_slab_is_free(slab, slab->nr_objects - 1));
 		KUNIT_EXPECT_PTR_EQ(test, slab, qr_slab_of(slab->base));
 		KUNIT_EXPECT_PTR_EQ(test, slab,
@@ -63,16 +68,42 @@ static void taken_lowest_address_first(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qr_slab_take(slab, objs, 1));
 
 	/* What comes back is taken again by address, whatever the order it came in. */
-	qr_slab_give(slab, 300);
-	qr_slab_give(slab, 64);
-	qr_slab_give(slab, 63);
+	KUNIT_EXPECT_TRUE(test, give(slab, 300));
+	KUNIT_EXPECT_TRUE(test, give(slab, 64));
+	KUNIT_EXPECT_TRUE(test, give(slab, 63));
 	KUNIT_EXPECT_EQ(test, 3, qr_slab_take(slab, objs, 5));
 	KUNIT_EXPECT_EQ(test, 63, qr_slab_index(slab, objs[0]));
 	KUNIT_EXPECT_EQ(test, 64, qr_slab_index(slab, objs[1]));
 	KUNIT_EXPECT_EQ(test, 300, qr_slab_index(slab, objs[2]));
 	for (i = 0; i < total; i++)
-		qr_slab_give(slab, i);
+		KUNIT_ASSERT_TRUE(test, give(slab, i));
 	KUNIT_EXPECT_EQ(test, total, slab->nr_free);
+}
+
+/* Neither a free object, nor what is none, at any byte of any class's slab. */
+static void refuses_what_it_should(struct kunit *test)
+{
+	unsigned int class, offset, wrong = 0;
+
+	for (class = 1; class < QR_NR_CLASSES; class++) {
+		unsigned int size = qr_class_bytes(class);
+		struct qr_slab *slab = new_slab(test, size, qr_class_align(size));
+		void **objs = qt_array(test, slab->nr_objects, sizeof(*objs));
+		unsigned int total = slab->nr_objects;
+
+		wrong += give(slab, 0) + give(slab, total - 1);
+		KUNIT_ASSERT_EQ(test, total, qr_slab_take(slab, objs, total));
+		for (offset = 0; offset < slab->run.nr * PAGE_SIZE; offset++) {
+			bool right = offset % size == 0 && offset / size < total;
+
+			wrong += qr_slab_give(slab, slab->base + offset) != right;
+			wrong += qr_slab_give(slab, slab->base + offset);
+		}
+		KUNIT_EXPECT_EQ_MSG(test, 0, wrong, "class of %u bytes", size);
+		KUNIT_EXPECT_EQ(test, total, slab->nr_free);
+		kunit_release_action(test, slab_destroy_action, slab);
+		cond_resched();
+	}
 }
 
 /* Against division, at every byte of the slab. */
@@ -186,7 +217,7 @@ static void random_operations_match_model(struct kunit *test)
 					if (__test_and_set_bit(i, model))
 						continue;
 					KUNIT_ASSERT_FALSE(test, qr_slab_is_free(slab, i));
-					qr_slab_give(slab, i);
+					KUNIT_ASSERT_TRUE(test, give(slab, i));
 				}
 			}
 			KUNIT_ASSERT_EQ(test, slab->nr_free, bitmap_weight(model, total));
@@ -220,6 +251,7 @@ static void classes_are_told_to_the_chunk(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(created_full_of_free_objects),
 	KUNIT_CASE(taken_lowest_address_first),
+	KUNIT_CASE(refuses_what_it_should),
 	KUNIT_CASE(index_is_exact_for_classes),
 	KUNIT_CASE(index_is_exact_for_random_strides),
 	KUNIT_CASE(index_is_exact_for_every_stride),
