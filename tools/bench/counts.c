@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What an operation costs on one processor: the cases that scripts/bench
+ * counts in guest instructions.
+ */
+#include <linux/kernel.h>
+#include <linux/minmax.h>
+#include <linux/sched.h>
+#include "measure.h"
+
+#define PAIRS		1000	/* per repeat */
+#define BULKS		200
+#define BATCH_OBJECTS	4096	/* per repeat at least */
+
+static const struct bench_side *const sides[] = { &bench_slub, &bench_inline, &bench_called };
+
+/* One case on one cache: @bulk is 0 unless the case is one of bulks. */
+static s64 run_pairs(const struct bench_side *side, void *cache, bool zeroed, unsigned int bulk)
+{
+	if (bulk)
+		return side->bulk(cache, bench_objs, bulk, BULKS);
+	if (zeroed)
+		return side->zeroed(cache, PAIRS);
+	return side->pair(cache, PAIRS);
+}
+
+static int repeat_pairs(const char *name, const struct bench_side *side, void *cache,
+			unsigned int size, bool zeroed, unsigned int bulk)
+{
+	u64 values[BENCH_REPEATS];
+	u64 ops = bulk ? (u64)BULKS * bulk : PAIRS;
+	u64 overhead = bulk ? bench_overhead.pair / bulk : bench_overhead.pair;
+	unsigned int r;
+	s64 ticks;
+
+	/* The first fills the magazine. */
+	ticks = run_pairs(side, cache, zeroed, bulk);
+	for (r = 0; ticks >= 0 && r < BENCH_REPEATS; r++) {
+		cond_resched();
+		ticks = run_pairs(side, cache, zeroed, bulk);
+		values[r] = bench_x100(ticks - bench_overhead.clock, ops, overhead);
+	}
+	if (ticks < 0)
+		return ticks;
+	bench_report(name, size, bulk ? bulk : 1, side->name, values, BENCH_REPEATS);
+	return 0;
+}
+
+static int pairs(const char *name, unsigned int size, bool zeroed, unsigned int bulk)
+{
+	unsigned int i;
+	void *cache;
+	int err = 0;
+
+	for (i = 0; !err && i < ARRAY_SIZE(sides); i++) {
+		if (bulk && !sides[i]->bulk)
+			continue;
+		cache = sides[i]->create(size);
+		if (!cache)
+			return -ENOMEM;
+		err = repeat_pairs(name, sides[i], cache, size, zeroed, bulk);
+		sides[i]->destroy(cache);
+	}
+	return err;
+}
+
+int bench_hot(void)
+{
+	static const unsigned int sizes[] = { 8, 64, 256, 1024, 4096 };
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; !err && i < ARRAY_SIZE(sizes); i++)
+		err = pairs("hot", sizes[i], false, 0);
+	return err;
+}
+
+int bench_zeroed(void)
+{
+	int err = pairs("zeroed", 64, true, 0);
+
+	return err ? err : pairs("zeroed", 1024, true, 0);
+}
+
+int bench_bulk(void)
+{
+	int err = pairs("bulk", 64, false, 16);
+
+	return err ? err : pairs("bulk", 64, false, 64);
+}
+
+static int repeat_malloc(const struct bench_side *side, bool constant)
+{
+	u64 values[BENCH_REPEATS];
+	unsigned int r;
+	s64 ticks;
+
+	ticks = constant ? side->malloc_const(PAIRS) : side->malloc_var(64, PAIRS);
+	for (r = 0; ticks >= 0 && r < BENCH_REPEATS; r++) {
+		cond_resched();
+		ticks = constant ? side->malloc_const(PAIRS) : side->malloc_var(64, PAIRS);
+		values[r] = bench_x100(ticks - bench_overhead.clock, PAIRS, bench_overhead.pair);
+	}
+	if (ticks < 0)
+		return ticks;
+	bench_report(constant ? "malloc-const" : "malloc-var", 64, 1, side->name, values,
+		     BENCH_REPEATS);
+	return 0;
+}
+
+int bench_malloc(void)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; !err && i < 2 * ARRAY_SIZE(sides); i++)
+		err = repeat_malloc(sides[i % ARRAY_SIZE(sides)], i < ARRAY_SIZE(sides));
+	return err;
+}
+
+/* @n objects at a time, several times over when they are few. */
+static int repeat_batch(const struct bench_side *side, void *cache, unsigned int size,
+			unsigned int n, bool shuffled)
+{
+	u64 both[BENCH_REPEATS], allocs[BENCH_REPEATS], frees[BENCH_REPEATS];
+	unsigned int rounds = max(1U, BATCH_OBJECTS / n), k;
+	const char *name = shuffled ? "batch-shuffled" : "batch-ordered";
+	u64 ops = (u64)n * rounds, a, f;
+	int r, err;
+
+	bench_shuffle(n, shuffled);
+	for (r = -1; r < BENCH_REPEATS; r++) {
+		u64 alloc = 0, free = 0;
+
+		for (k = 0; k < rounds; k++) {
+			err = bench_batch_once(side, cache, n, &a, &f);
+			if (err)
+				return err;
+			alloc += a;
+			free += f;
+		}
+		if (r < 0)	/* the first makes the slabs */
+			continue;
+		allocs[r] = bench_x100(alloc, ops, bench_overhead.fill);
+		frees[r] = bench_x100(free, ops, bench_overhead.drain);
+		both[r] = allocs[r] + frees[r];
+	}
+	bench_report(name, size, n, side->name, both, BENCH_REPEATS);
+	bench_report(shuffled ? "batch-shuffled-alloc" : "batch-ordered-alloc", size, n,
+		     side->name, allocs, BENCH_REPEATS);
+	bench_report(shuffled ? "batch-shuffled-free" : "batch-ordered-free", size, n,
+		     side->name, frees, BENCH_REPEATS);
+	return 0;
+}
+
+int bench_batch(void)
+{
+	static const struct {
+		unsigned int size, n;
+		bool shuffled;
+	} cases[] = {
+		{ 64, 1024, false }, { 64, 1024, true }, { 64, BENCH_MAX_BATCH, true },
+		{ 1024, 1024, false }, { 1024, 1024, true },
+		{ 4096, 1024, false }, { 4096, 1024, true },
+	};
+	unsigned int i, s;
+	void *cache;
+	int err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (s = 0; !err && s < ARRAY_SIZE(sides); s++) {
+			cache = sides[s]->create(cases[i].size);
+			if (!cache)
+				return -ENOMEM;
+			err = repeat_batch(sides[s], cache, cases[i].size, cases[i].n,
+					   cases[i].shuffled);
+			sides[s]->destroy(cache);
+		}
+	}
+	return err;
+}

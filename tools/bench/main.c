@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * quarry_bench: Quarry against the kernel's own allocator, in one boot.
+ *
+ * Write a group ("counts", "native" or one of groups[]) to
+ * /sys/kernel/debug/quarry_bench/run; when the write returns, "results" holds
+ * one line per result:
+ *
+ *   case size batch side min_x100 median_x100
+ *
+ * and remarks behind '#'.  See scripts/bench and scripts/bench-native.
+ */
+#include <linux/completion.h>
+#include <linux/debugfs.h>
+#include <linux/err.h>
+#include <linux/kernel.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/sched/task.h>
+#include <linux/seq_file.h>
+#include <linux/sort.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <quarry/quarry.h>
+#include "measure.h"
+
+static const struct bench_group {
+	const char *name;
+	bool counts;		/* part of "counts" */
+	int (*run)(void);
+} groups[] = {
+	{ "hot",	true,	bench_hot },
+	{ "malloc",	true,	bench_malloc },
+	{ "batch",	true,	bench_batch },
+	{ "bulk",	true,	bench_bulk },
+	{ "zeroed",	true,	bench_zeroed },
+	{ "native",	false,	bench_native },
+};
+
+static struct dentry *dir;
+static DEFINE_MUTEX(lock);	/* one run at a time; guards all below */
+static char text[16384];
+static size_t text_len;
+
+static __printf(1, 0) void append(const char *fmt, va_list args)
+{
+	text_len += vscnprintf(text + text_len, sizeof(text) - text_len, fmt, args);
+}
+
+static __printf(1, 2) void line(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	append(fmt, args);
+	va_end(args);
+}
+
+void bench_note(const char *fmt, ...)
+{
+	va_list args;
+
+	line("# ");
+	va_start(args, fmt);
+	append(fmt, args);
+	va_end(args);
+	line("\n");
+}
+
+static int compare(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+void bench_report(const char *name, unsigned int size, unsigned int batch, const char *side,
+		  u64 *values, unsigned int n)
+{
+	sort(values, n, sizeof(*values), compare, NULL);
+	line("%s %u %u %s %llu %llu\n", name, size, batch, side, values[0], values[n / 2]);
+}
+
+struct run {
+	const char *name;
+	struct completion done;
+};
+
+static int run_groups(void *data)
+{
+	struct run *run = data;
+	bool found = false;
+	unsigned int i;
+	int err = 0;
+
+	text_len = 0;
+	bench_calibrate();
+	for (i = 0; !err && i < ARRAY_SIZE(groups); i++) {
+		if (strcmp(run->name, groups[i].name) &&
+		    !(groups[i].counts && !strcmp(run->name, "counts")))
+			continue;
+		found = true;
+		err = groups[i].run();
+	}
+	complete(&run->done);
+	if (err)
+		bench_note("failed: %d", err);
+	return found ? err : -EINVAL;
+}
+
+/* In a thread of its own: a writer may not be bound to a processor. */
+static int run_on_first_cpu(const char *name)
+{
+	struct run run = { .name = name };
+	struct task_struct *task;
+	int ret;
+
+	init_completion(&run.done);
+	task = kthread_create(run_groups, &run, "quarry_bench");
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	kthread_bind(task, 0);
+	get_task_struct(task);
+	wake_up_process(task);
+	/* A thread that is told to stop before it ran would not run at all. */
+	wait_for_completion(&run.done);
+	ret = kthread_stop(task);
+	put_task_struct(task);
+	return ret;
+}
+
+static ssize_t run_write(struct file *file, const char __user *buf, size_t count, loff_t *pos)
+{
+	char name[16];
+	int ret;
+
+	if (count >= sizeof(name))
+		return -EINVAL;
+	if (copy_from_user(name, buf, count))
+		return -EFAULT;
+	name[count] = 0;
+	ret = mutex_lock_interruptible(&lock);
+	if (ret)
+		return ret;
+	ret = run_on_first_cpu(strim(name));
+	mutex_unlock(&lock);
+	return ret ? ret : count;
+}
+
+static const struct file_operations run_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = run_write,
+	.llseek = noop_llseek,
+};
+
+static int results_show(struct seq_file *m, void *v)
+{
+	mutex_lock(&lock);
+	seq_write(m, text, text_len);
+	mutex_unlock(&lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(results);
+
+static int __init bench_init(void)
+{
+	int err = bench_buffers_alloc();
+
+	if (err)
+		return err;
+	dir = debugfs_create_dir("quarry_bench", NULL);
+	debugfs_create_file("run", 0200, dir, NULL, &run_fops);
+	debugfs_create_file("results", 0400, dir, NULL, &results_fops);
+	return 0;
+}
+
+static void __exit bench_exit(void)
+{
+	debugfs_remove_recursive(dir);
+	bench_buffers_free();
+}
+
+module_init(bench_init);
+module_exit(bench_exit);
+MODULE_DESCRIPTION("Quarry against the kernel's own allocator");
+MODULE_LICENSE("GPL");
+QUARRY_IMPORT_NS;

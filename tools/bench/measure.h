@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the parts of the benchmark share.
+ *
+ * Three sides run the same cases: "slub", "inline" (Quarry as quarry.h gives
+ * it) and "called" (Quarry with QUARRY_CALLED).  pairs.h and workers.h are
+ * compiled once for each, so that every allocator meets the same loop with its
+ * own calls expanded in place.
+ *
+ * All results are times in units of 10 ps, "x100" of a nanosecond.  Under
+ * QEMU's -icount shift=0 a nanosecond is one guest instruction.
+ */
+#ifndef BENCH_MEASURE_H
+#define BENCH_MEASURE_H
+
+#include <linux/cache.h>
+#include <linux/compiler.h>
+#include <linux/timekeeping.h>
+#include <linux/types.h>
+
+#define BENCH_REPEATS	15
+#define BENCH_MAX_BATCH	16384
+
+/* GCC takes what only a module's init or a table refers to for cold: it is not. */
+#define bench_timed	__attribute__((__hot__))
+
+#if defined(CONFIG_X86_64) && !defined(CONFIG_UML)
+#include <asm/msr.h>
+#include <asm/tsc.h>
+
+static __always_inline u64 bench_ticks(void)
+{
+	u64 t;
+
+	barrier();
+	t = rdtsc();
+	barrier();
+	return t;
+}
+#else
+static __always_inline u64 bench_ticks(void)
+{
+	return ktime_get_ns();
+}
+#endif
+
+/**
+ * struct bench_worker - one thread of a case with two processors
+ * @cache: shared by both workers
+ * @ctl: what both workers share
+ * @index: 0 or 1
+ * @seed: of its random numbers
+ * @run: the side's loop
+ * @task: the thread
+ * @err: why it ended early
+ * @pairs: objects allocated and freed so far; on a line of its own because
+ *	the controller reads it while the case runs
+ */
+struct bench_worker {
+	void *cache;
+	struct bench_control *ctl;
+	unsigned int index;
+	u64 seed;
+	void (*run)(struct bench_worker *w);
+	struct task_struct *task;
+	int err;
+	u64 pairs ____cacheline_aligned_in_smp;
+};
+
+/*
+ * Slots between producer and consumer: enough for either to go on while the
+ * other's processor, a thread of the host, is not running.
+ */
+#define BENCH_RING	16384
+#define BENCH_PUBLISH	16		/* objects handed over at a time */
+#define BENCH_SLOTS	4096		/* shared slots of the handing-over case */
+#define BENCH_CHURN	256		/* objects that a churning worker holds */
+
+/**
+ * struct bench_control - what the workers of a case share
+ * @stop: set when they shall end
+ * @head: ring slots filled; the producer's
+ * @tail: ring slots emptied; the consumer's
+ * @ring: objects under way
+ * @slots: objects that either worker may free
+ */
+struct bench_control {
+	bool stop;
+	unsigned int head ____cacheline_aligned_in_smp;
+	unsigned int tail ____cacheline_aligned_in_smp;
+	void *ring[BENCH_RING] ____cacheline_aligned_in_smp;
+	void *slots[BENCH_SLOTS];
+};
+
+/**
+ * struct bench_side - one allocator in one form
+ * @name: as in the results
+ * @create: make a cache of objects of @size bytes
+ * @destroy: undo @create
+ * @free: free one object, untimed
+ * @pair: @n times allocate and free
+ * @zeroed: the same with __GFP_ZERO
+ * @fill: allocate @n objects into @objs
+ * @drain: free @n objects
+ * @malloc_const: @n times allocate 64 bytes, a constant, and free by pointer
+ * @malloc_var: the same with a size that the compiler does not know
+ * @bulk: @n times allocate and free @bulk objects at once; may be NULL
+ * @churn: worker that replaces objects of its own at random
+ * @pipe: worker 0 allocates, worker 1 frees
+ * @handover: worker that replaces objects of either worker at random
+ *
+ * Those that take @n return ticks, or -ENOMEM with nothing left allocated,
+ * except for @fill, which stores NULL.
+ */
+struct bench_side {
+	const char *name;
+	void *(*create)(unsigned int size);
+	void (*destroy)(void *cache);
+	void (*free)(void *cache, void *obj);
+	s64 (*pair)(void *cache, unsigned int n);
+	s64 (*zeroed)(void *cache, unsigned int n);
+	s64 (*fill)(void *cache, void **objs, unsigned int n);
+	s64 (*drain)(void *cache, void **objs, unsigned int n);
+	s64 (*malloc_const)(unsigned int n);
+	s64 (*malloc_var)(size_t size, unsigned int n);
+	s64 (*bulk)(void *cache, void **objs, unsigned int bulk, unsigned int n);
+	void (*churn)(struct bench_worker *w);
+	void (*pipe)(struct bench_worker *w);
+	void (*handover)(struct bench_worker *w);
+};
+
+extern const struct bench_side bench_slub, bench_inline, bench_called;
+
+/**
+ * struct bench_overhead - what the loops cost by themselves
+ * @clock: ticks between two readings of the clock
+ * @pair: x100 ticks per turn of a pair's loop
+ * @fill: the same for fill
+ * @drain: the same for drain
+ */
+struct bench_overhead {
+	u64 clock;
+	u64 pair;
+	u64 fill;
+	u64 drain;
+};
+
+extern struct bench_overhead bench_overhead;
+extern void **bench_objs, **bench_order;
+
+int bench_buffers_alloc(void);
+void bench_buffers_free(void);
+void bench_calibrate(void);
+void bench_shuffle(unsigned int n, bool shuffled);
+void bench_permute(unsigned int n);
+u64 bench_x100(u64 ticks, u64 ops, u64 overhead);
+void bench_report(const char *name, unsigned int size, unsigned int batch, const char *side,
+		  u64 *values, unsigned int n);
+void bench_note(const char *fmt, ...) __printf(1, 2);
+
+/* Allocates @n objects and frees them permuted.  Returns 0 or -ENOMEM. */
+int bench_batch_once(const struct bench_side *side, void *cache, unsigned int n,
+		     u64 *alloc, u64 *free);
+
+int bench_hot(void);
+int bench_batch(void);
+int bench_malloc(void);
+int bench_bulk(void);
+int bench_zeroed(void);
+int bench_native(void);
+
+#endif /* BENCH_MEASURE_H */

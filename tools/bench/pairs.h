@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The timed loops, for the side that includes this file.  It has defined
+ * side_alloc(), side_free(), side_malloc(), side_malloc_free() and, with
+ * SIDE_BULK, side_bulk_alloc() and side_bulk_free().
+ *
+ * The loops are twins of those in measure.c that find out what a loop costs:
+ * change both.
+ */
+
+/* Ticks for @n turns, or -ENOMEM.  A client looks at what it was given, too. */
+#define SIDE_LOOP(n, alloc, release)				\
+({								\
+	u64 start = bench_ticks();				\
+	unsigned int left = (n);				\
+	void *p;						\
+								\
+	do {							\
+		p = alloc;					\
+		OPTIMIZER_HIDE_VAR(p);				\
+		if (unlikely(!p))				\
+			break;					\
+		release;					\
+		barrier();					\
+	} while (--left);					\
+	left ? -ENOMEM : (s64)(bench_ticks() - start);		\
+})
+
+static bench_timed s64 side_pair(void *cache, unsigned int n)
+{
+	return SIDE_LOOP(n, side_alloc(cache, GFP_KERNEL), side_free(cache, p));
+}
+
+static bench_timed s64 side_zeroed(void *cache, unsigned int n)
+{
+	return SIDE_LOOP(n, side_alloc(cache, GFP_KERNEL | __GFP_ZERO), side_free(cache, p));
+}
+
+static bench_timed s64 side_malloc_const(unsigned int n)
+{
+	return SIDE_LOOP(n, side_malloc(64, GFP_KERNEL), side_malloc_free(p));
+}
+
+static bench_timed s64 side_malloc_var(size_t size, unsigned int n)
+{
+	OPTIMIZER_HIDE_VAR(size);
+	return SIDE_LOOP(n, side_malloc(size, GFP_KERNEL), side_malloc_free(p));
+}
+
+static bench_timed s64 side_fill(void *cache, void **objs, unsigned int n)
+{
+	u64 start = bench_ticks();
+
+	do {
+		*objs++ = side_alloc(cache, GFP_KERNEL);
+		barrier();
+	} while (--n);
+	return bench_ticks() - start;
+}
+
+static bench_timed s64 side_drain(void *cache, void **objs, unsigned int n)
+{
+	u64 start = bench_ticks();
+
+	do {
+		side_free(cache, *objs++);
+		barrier();
+	} while (--n);
+	return bench_ticks() - start;
+}
+
+#ifdef SIDE_BULK
+static bench_timed s64 side_bulk(void *cache, void **objs, unsigned int bulk, unsigned int n)
+{
+	u64 start = bench_ticks();
+
+	do {
+		if (unlikely(!side_bulk_alloc(cache, GFP_KERNEL, bulk, objs)))
+			return -ENOMEM;
+		side_bulk_free(cache, bulk, objs);
+		barrier();
+	} while (--n);
+	return bench_ticks() - start;
+}
+#else
+#define side_bulk NULL
+#endif
+
+static void side_free_one(void *cache, void *obj)
+{
+	side_free(cache, obj);
+}

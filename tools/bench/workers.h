@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The loops of the cases with two processors, for the side that includes this
+ * file after pairs.h.  Each runs until told to stop and counts the objects
+ * that went all the way.  Every object is written by the one who allocates
+ * it and read by the one who frees it, as a client would.
+ */
+
+static __always_inline u64 side_random(struct bench_worker *w)
+{
+	w->seed ^= w->seed << 13;
+	w->seed ^= w->seed >> 7;
+	w->seed ^= w->seed << 17;
+	return w->seed;
+}
+
+static __always_inline void *side_get(struct bench_worker *w)
+{
+	u64 *p = side_alloc(w->cache, GFP_KERNEL);
+
+	if (likely(p))
+		WRITE_ONCE(*p, w->seed);
+	else
+		w->err = -ENOMEM;
+	return p;
+}
+
+static __always_inline void side_put(struct bench_worker *w, void *obj)
+{
+	(void)READ_ONCE(*(u64 *)obj);
+	side_free(w->cache, obj);
+}
+
+/* A few hundred pairs between looks at the world. */
+static __always_inline bool side_go_on(struct bench_worker *w, unsigned int pairs)
+{
+	WRITE_ONCE(w->pairs, w->pairs + pairs);
+	cond_resched();
+	return !READ_ONCE(w->ctl->stop) && !w->err;
+}
+
+static bench_timed void side_churn(struct bench_worker *w)
+{
+	/* The halves of the shared slots belong to one worker each here. */
+	void **slots = w->ctl->slots + w->index * (BENCH_SLOTS / 2);
+	unsigned int i, k;
+
+	do {
+		for (i = 0; i < 256; i++) {
+			k = side_random(w) % BENCH_CHURN;
+			if (slots[k])
+				side_put(w, slots[k]);
+			slots[k] = side_get(w);
+			if (unlikely(!slots[k]))
+				break;
+		}
+	} while (side_go_on(w, i));
+}
+
+static bench_timed void side_handover(struct bench_worker *w)
+{
+	void **slots = w->ctl->slots;
+	unsigned int i;
+	void *p;
+
+	do {
+		for (i = 0; i < 256; i++) {
+			p = side_get(w);
+			if (unlikely(!p))
+				break;
+			p = xchg(&slots[side_random(w) % BENCH_SLOTS], p);
+			if (p)
+				side_put(w, p);
+		}
+	} while (side_go_on(w, i));
+}
+
+static bench_timed void side_produce(struct bench_worker *w)
+{
+	struct bench_control *ctl = w->ctl;
+	unsigned int head = 0, tail = 0, i;
+	void *p;
+
+	do {
+		while (head - tail > BENCH_RING - BENCH_PUBLISH) {
+			/* Pairs with the release in side_consume(). */
+			tail = smp_load_acquire(&ctl->tail);
+			cpu_relax();
+			if (!side_go_on(w, 0))
+				return;
+		}
+		for (i = 0; i < BENCH_PUBLISH; i++) {
+			p = side_get(w);
+			if (unlikely(!p))
+				break;
+			ctl->ring[(head + i) % BENCH_RING] = p;
+		}
+		head += i;
+		/* Pairs with the acquire in side_consume(). */
+		smp_store_release(&ctl->head, head);
+	} while (side_go_on(w, 0));
+}
+
+static bench_timed void side_consume(struct bench_worker *w)
+{
+	struct bench_control *ctl = w->ctl;
+	unsigned int head = 0, tail = 0, done;
+
+	do {
+		/* Pairs with the release in side_produce(). */
+		head = smp_load_acquire(&ctl->head);
+		done = head - tail;
+		for (; tail != head; tail++)
+			side_put(w, ctl->ring[tail % BENCH_RING]);
+		if (!done)
+			cpu_relax();
+		/* Pairs with the acquire in side_produce(). */
+		smp_store_release(&ctl->tail, tail);
+	} while (side_go_on(w, done));
+}
+
+static void side_pipe(struct bench_worker *w)
+{
+	if (w->index)
+		side_consume(w);
+	else
+		side_produce(w);
+}
+
+#define SIDE_TABLE(title)				\
+{							\
+	.name = title,					\
+	.create = side_create,				\
+	.destroy = side_destroy,			\
+	.free = side_free_one,				\
+	.pair = side_pair,				\
+	.zeroed = side_zeroed,				\
+	.fill = side_fill,				\
+	.drain = side_drain,				\
+	.malloc_const = side_malloc_const,		\
+	.malloc_var = side_malloc_var,			\
+	.bulk = side_bulk,				\
+	.churn = side_churn,				\
+	.pipe = side_pipe,				\
+	.handover = side_handover,			\
+}
