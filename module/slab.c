@@ -7,6 +7,7 @@
  */
 #include "slab.h"
 
+#include <linux/bitops.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "compat.h"
@@ -16,20 +17,23 @@ static struct kmem_cache *descriptors;
 
 unsigned int qr_slab_take(struct qr_slab *slab, void **out, unsigned int want)
 {
-	unsigned int left = min(want, slab->nr_free), n = left, word;
+	unsigned int left = min(want, slab->nr_free), n = left;
 	unsigned long stride = slab->stride;
 	void *base = slab->base;
+	u64 *word;
 
 	slab->nr_free -= left;
-	for (word = 0; left; word++, base += 64 * stride) {
-		u64 map = slab->free[word];
+	for (word = slab->free; left; word++, base += 64 * stride) {
+		unsigned int here = min_t(unsigned int, left, hweight64(*word));
+		void **end = out + here;
+		u64 map = *word;
 
-		while (map && left) {
-			*out++ = base + __ffs64(map) * stride;
+		while (out != end) {
+			*out++ = base + __ffs(map) * stride;
 			map &= map - 1;
-			left--;
 		}
-		slab->free[word] = map;
+		*word = map;
+		left -= here;
 	}
 	return n;
 }
