@@ -386,10 +386,12 @@ unsigned long qr_depot_live(struct qr_depot *d, const void **first)
 	for_each_depot_slab(slab, next, d, i) {
 		if (slab->nr_free == slab->nr_objects)
 			continue;
-		for (k = 0; !live && qr_slab_is_free(slab, k); k++)
-			;
-		if (!live)
-			*first = slab->base + (size_t)k * slab->stride;
+		for (k = 0; !live && k < slab->nr_objects; k++) {
+			if (!qr_slab_is_free(slab, k)) {
+				*first = slab->base + (size_t)k * slab->stride;
+				break;
+			}
+		}
 		live += slab->nr_objects - slab->nr_free;
 	}
 	raw_spin_unlock_irqrestore(&d->lock, flags);
