@@ -174,7 +174,7 @@ void qt_shadow_check(struct kunit *test, struct qt_shadow *s, struct quarry_cach
 	struct quarry_cache_stats st = qt_sum(cache);
 	u64 allocs = atomic64_read(&s->allocs), frees = atomic64_read(&s->frees);
 
-	KUNIT_EXPECT_EQ(test, 0, atomic64_read(&s->errors));
+	KUNIT_ASSERT_EQ(test, 0, atomic64_read(&s->errors));
 	KUNIT_EXPECT_EQ(test, allocs, st.mallocs);
 	KUNIT_EXPECT_EQ(test, frees, st.frees);
 	KUNIT_EXPECT_EQ(test, allocs - frees, st.live_objects);

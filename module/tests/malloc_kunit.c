@@ -41,32 +41,37 @@ static void every_small_size(struct kunit *test)
 	}
 }
 
+static __always_inline void constant(struct kunit *test, const size_t size)
+{
+	void *p = quarry_malloc(size, GFP_KERNEL), *z = quarry_zalloc(size, GFP_KERNEL);
+
+	check_one(test, size, p);
+	KUNIT_EXPECT_TRUE(test, qt_is_zero(z, quarry_usable_size(z)));
+	check_one(test, size, z);
+	quarry_free(p);
+	quarry_free(z);
+	/* Once more, over what check_one() has left there. */
+	z = quarry_zalloc(size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, z);
+	KUNIT_EXPECT_TRUE(test, qt_is_zero(z, quarry_usable_size(z)));
+	quarry_free(z);
+}
+
 static void constant_sizes(struct kunit *test)
 {
-#define CONSTANT(size) do {						\
-		void *p = quarry_malloc(size, GFP_KERNEL);		\
-		void *z = quarry_zalloc(size, GFP_KERNEL);		\
-									\
-		check_one(test, size, p);				\
-		KUNIT_EXPECT_TRUE(test, qt_is_zero(z, quarry_usable_size(z)));	\
-		check_one(test, size, z);				\
-		quarry_free(p);						\
-		quarry_free(z);						\
-	} while (0)
-	CONSTANT(0);
-	CONSTANT(1);
-	CONSTANT(8);
-	CONSTANT(24);
-	CONSTANT(100);
-	CONSTANT(128);
-	CONSTANT(129);
-	CONSTANT(512);
-	CONSTANT(600);
-	CONSTANT(4096);
-	CONSTANT(32768);
-	CONSTANT(32769);
-	CONSTANT(2UL << 20);
-#undef CONSTANT
+	constant(test, 0);
+	constant(test, 1);
+	constant(test, 8);
+	constant(test, 24);
+	constant(test, 100);
+	constant(test, 128);
+	constant(test, 129);
+	constant(test, 512);
+	constant(test, 600);
+	constant(test, 4096);
+	constant(test, 32768);
+	constant(test, 32769);
+	constant(test, 2UL << 20);
 }
 
 static void powers_of_two_are_aligned(struct kunit *test)

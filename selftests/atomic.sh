@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck source-path=SCRIPTDIR
+# Contexts that may not sleep, requests that may not fail, and memory that has no
+# whole block left.
+
+cd "$(dirname "$0")" || exit 1
+# shellcheck source=lib.sh
+. ./lib.sh
+load_anew quarry_client
+
+# Objects of a size class that has no slab yet: slabs and chunks are made there.
+for context in hardirq softirq irqsoff; do
+	for size in 8 200 4096 20000; do
+		expect "$context, $size bytes" client atomic "context=$context" "size=$size"
+		within "$context, $size bytes: failures" "$(result failed)" 0 \
+			$((size > 10000 ? 400 : 0))
+	done
+	drain
+	expect "$context: the walker finds no error" validate
+done
+expect "no failure allowed" client failnth op=nofail
+same "and there is none" "$(result worked)" 1
+
+# Books are empty again, so that every slab has to come from a kernel without blocks.
+load_anew quarry_client
+expect "all whole blocks are gone" client fragment
+note "$(result blocks) blocks of 2 MiB were taken apart"
+# Now and then a block comes back, from the kernel's own memory.
+expect "memory is held" client hold mib=16
+total=$(stat inuse_bytes)
+mixed=$(stat mixed_bytes)
+note "in use $total, of them in mixed chunks $mixed"
+within "per cent in mixed chunks" $((mixed * 100 / total)) 50 100
+expect "the equations hold" balanced
+expect "the walker finds no error" validate
+client release || fail "release"
+expect "the stress in mixed chunks" \
+	client stress "seconds=$(choose 3 3)" threads=4 "seed=${QUARRY_SEED:-5}"
+sed 's/^/# /' "$CLIENT/result"
+for context in hardirq softirq; do
+	expect "$context in mixed chunks" client atomic "context=$context" size=500
+done
+drain
+same "live objects" "$(stat live_objects)" 0
+same "mixed bytes after a drain" "$(stat mixed_bytes)" 0
+expect "the equations hold" balanced
+expect "the walker finds no error" validate
+client defragment || fail "defragment"
+unload quarry_client quarry
+expect "both modules unload" test ! -d "$QUARRY"
+finish

@@ -1,0 +1,46 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck source-path=SCRIPTDIR
+# Files that take text take nothing else.
+
+cd "$(dirname "$0")" || exit 1
+# shellcheck source=lib.sh
+. ./lib.sh
+load_anew quarry_client
+
+# refused FILE TEXT [ERROR]
+refused()
+{
+	if (echo "$2" >"$1") 2>"$TMP/error"; then
+		fail "${1#"$DEBUGFS/"} takes '$2'"
+	elif grep -q "${3:-Invalid argument}" "$TMP/error"; then
+		ok "${1#"$DEBUGFS/"} refuses '$2'"
+	else
+		fail "${1#"$DEBUGFS/"} refuses '$2' with another error"
+		sed 's/^/# /' "$TMP/error"
+	fi
+}
+
+long=$(printf '%0300d' 1)
+for file in drain validate; do
+	for text in '' ' ' 0 2 -1 +-1 1x x1 '1 1' 0x1 1.0 yes; do
+		refused "$QUARRY/control/$file" "$text"
+	done
+	refused "$QUARRY/control/$file" 99999999999 'Numerical result out of range\|Result not representable'
+	refused "$QUARRY/control/$file" "${long}0" 'Invalid argument\|Numerical result\|not representable'
+	expect "control/$file takes 1" sh -c "echo 1 >$QUARRY/control/$file"
+done
+drained=$(cat "$QUARRY/control/drain")
+refused "$QUARRY/control/drain" 2
+same "what was refused changes nothing" "$(cat "$QUARRY/control/drain")" "$drained"
+for file in stats classes caches/table caches/malloc-64/stats caches/malloc-64/slabs; do
+	refused "$QUARRY/$file" 1 'Invalid argument\|Permission denied\|not permitted'
+done
+
+# The client is part of the proof, so it has to be as strict.
+for text in nonsense 'stress secs=1' 'stress seconds' 'stress seconds=x' 'misuse kind=none' \
+	'hold mib=99999999' 'release all=1' 'failnth op=create nth=-1'; do
+	refused "$CLIENT/run" "$text"
+done
+expect "the walker finds no error" validate
+finish

@@ -1,0 +1,97 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck source-path=SCRIPTDIR
+# The books: every file reads, every number has its name, and the equations hold
+# before, while and after memory is held.
+
+cd "$(dirname "$0")" || exit 1
+# shellcheck source=lib.sh
+. ./lib.sh
+load_anew quarry_client
+
+# names TEXT FILE LIST: a list file has these names in this order and only numbers.
+names()
+{
+	awk '{ print $1 }' "$2" >"$TMP/names"
+	grep -v '^#' "$3" >"$TMP/wanted"
+	if cmp -s "$TMP/names" "$TMP/wanted"; then
+		ok "$1 has the names of $3"
+	else
+		fail "$1 has other names than $3"
+		diff "$TMP/names" "$TMP/wanted" | sed 's/^/# /'
+	fi
+	# shellcheck disable=SC2016 # for awk
+	expect "$1: a number with each name" \
+		awk 'NF != 2 || $2 !~ /^[0-9]+$/ { exit 1 }' "$2"
+}
+
+# table TEXT FILE: a head, and as many words in every line.
+table()
+{
+	# shellcheck disable=SC2016 # for awk
+	expect "$1: a table" awk '
+		NR == 1 { if ($1 !~ /^#/) exit 1; n = NF }
+		NF != n { print "# " $0; exit 1 }
+		END { if (!NR) exit 1 }' "$2"
+}
+
+books()
+{
+	expect "the equations hold $1" balanced
+	expect "the walker finds no error $1" validate
+}
+
+books "at first"
+names stats "$QUARRY/stats" stats.names
+names "a cache's stats" "$QUARRY/caches/malloc-64/stats" cache-stats.names
+for node in $(memory_nodes); do
+	names "node $node's stats" "$QUARRY/nodes/$node/stats" node-stats.names
+done
+same "control/validate has the names of validate.names" \
+	"$(awk '{ print $1 }' "$QUARRY/control/validate" | xargs)" "$(grep -v '^#' validate.names | xargs)"
+
+client hold mib=24 || fail "hold"
+held=$(result objects)
+bytes=$(result bytes)
+books "while memory is held"
+table "caches/table" "$QUARRY/caches/table"
+table "classes" "$QUARRY/classes"
+table "a cache's slabs" "$QUARRY/caches/malloc-64/slabs"
+for node in $(memory_nodes); do
+	table "node $node's chunks" "$QUARRY/nodes/$node/chunks"
+done
+same "live_objects is what is held" "$(stat live_objects)" "$held"
+within "live_bytes over what is held, in per cent" \
+	$(($(stat live_bytes) * 100 / bytes)) 100 125
+within "inuse_bytes over live_bytes, in per cent" \
+	$(($(stat inuse_bytes) * 100 / $(stat live_bytes))) 100 130
+same "live objects of all caches and the large ones" \
+	"$(awk 'NR > 1 { n += $9 } END { print n }' "$QUARRY/caches/table")" \
+	$((held - $(stat large_objects)))
+same "pages of all nodes are inuse_bytes" \
+	"$(cat "$QUARRY"/nodes/*/stats | awk '$1 == "inuse_bytes" { n += $2 } END { printf "%.0f", n }')" \
+	"$(stat inuse_bytes)"
+same "live objects by the walker" "$(value "$QUARRY/control/validate" live)" \
+	$((held - $(stat large_objects)))
+
+client release || fail "release"
+books "after the release"
+same "live_objects" "$(stat live_objects)" 0
+drain
+books "after a drain"
+same "cached_objects after a drain" "$(stat cached_objects)" 0
+same "slabs after a drain" "$(stat slabs)" 0
+same "inuse_bytes after a drain" "$(stat inuse_bytes)" 0
+
+# Every file there is, so that a new one is not forgotten.
+find "$QUARRY" -type f >"$TMP/files"
+while read -r file; do
+	cat "$file" >/dev/null || echo "$file"
+done <"$TMP/files" >"$TMP/unreadable"
+same "files that do not read" "$(cat "$TMP/unreadable")" ""
+within "files" "$(wc -l <"$TMP/files")" 100 1000
+same "files that others may open" "$(find "$QUARRY" -type f -perm +077)" ""
+for file in stats classes caches/table control/drain control/validate; do
+	expect "$file is there" test -f "$QUARRY/$file"
+done
+finish

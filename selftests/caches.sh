@@ -1,0 +1,73 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck source-path=SCRIPTDIR
+# Caches that come and go, and clients that are loaded and unloaded, leave nothing.
+
+cd "$(dirname "$0")" || exit 1
+# On one processor: a move to another node would make that node's page heap grow.
+[ -n "${PINNED:-}" ] || PINNED=1 exec taskset -c 0 sh ./caches.sh
+# shellcheck source=lib.sh
+. ./lib.sh
+load_anew quarry_client
+
+caches=$(choose 10000 300)
+rounds=${QUARRY_ROUNDS:-$(choose 1000 20)}
+bound=64	# pages: some 26 bytes for each of 10,000 caches
+slab_bound=256	# KiB
+
+slab_kib()
+{
+	awk '/^Slab:/ { print $2 }' /proc/meminfo
+}
+
+measure()
+{
+	drain
+	settle_memory
+	metadata=$(settled_metadata)
+	pages=$(free_pages)
+	slab=$(slab_kib)
+	sys=$(stat sys_bytes)
+}
+
+# compare TEXT: the state of now with what was measured before.
+compare()
+{
+	old_metadata=$metadata old_pages=$pages old_slab=$slab old_sys=$sys
+	measure
+	note "$1: metadata $old_metadata to $metadata, free pages $old_pages to $pages," \
+		"Slab $old_slab to $slab KiB"
+	same "$1: metadata_bytes" "$metadata" "$old_metadata"
+	same "$1: sys_bytes" "$sys" "$old_sys"
+	if has_kasan; then
+		skip "$1: free pages and Slab (KASAN keeps freed memory in quarantine)"
+		return
+	fi
+	within "$1: free pages that are gone" $((old_pages - pages)) -100000 $bound
+	within "$1: growth of Slab in KiB" $((slab - old_slab)) -100000 $slab_bound
+}
+
+caches_before=$(stat caches)
+# Caches of every size that comes, so that the page heap is as large as it gets.
+client caches "n=$(choose 4000 300)" || fail "warm-up"
+measure
+start=$(cut -d ' ' -f 1 /proc/uptime)
+expect "$caches caches are made and destroyed" client caches "n=$caches"
+note "in $(awk -v s="$start" '{ print $1 - s }' /proc/uptime) s"
+same "caches in all" "$(result created)" "$caches"
+compare "$caches caches"
+same "caches that are left" "$(stat caches)" "$caches_before"
+same "directories that are left" \
+	"$(find "$QUARRY/caches" -mindepth 1 -maxdepth 1 -type d | wc -l)" "$caches_before"
+
+./modload cycle "$MODULES/quarry_client_tiny.ko" quarry_client_tiny 10 || fail "warm-up"
+measure
+start=$(cut -d ' ' -f 1 /proc/uptime)
+expect "$rounds loads and unloads of a client" \
+	./modload cycle "$MODULES/quarry_client_tiny.ko" quarry_client_tiny "$rounds"
+note "in $(awk -v s="$start" '{ print $1 - s }' /proc/uptime) s"
+compare "$rounds loads"
+same "live objects" "$(stat live_objects)" 0
+expect "the equations hold" balanced
+expect "the walker finds no error" validate
+finish

@@ -1,0 +1,126 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck source-path=SCRIPTDIR
+# Every allocation that Quarry asks of the kernel fails once: the request fails or
+# does without, nothing leaks, and nothing breaks.
+
+cd "$(dirname "$0")" || exit 1
+# shellcheck source=lib.sh
+. ./lib.sh
+is_slow || skip_all "no fault injection here"
+
+# By default requests that may sleep are spared, and so are single pages. What an
+# injected failure would print, we know.
+for fault in failslab fail_page_alloc; do
+	echo N >"$DEBUGFS/$fault/ignore-gfp-wait"
+	echo 0 >"$DEBUGFS/$fault/verbose"
+done
+echo 0 >"$DEBUGFS/fail_page_alloc/min-order"
+echo N >"$DEBUGFS/fail_page_alloc/ignore-gfp-highmem"
+
+# Nothing is live and the books agree.
+intact()
+{
+	balanced && validate && [ "$(stat live_objects)" = 0 ]
+}
+
+# sweep OP: fail the first, the second, ... allocation of an operation, up to the
+# one that it does not make. The warm-up makes the page heap as large as it gets.
+sweep()
+{
+	client failnth "op=$1" || fail "$1 without faults"
+	drain
+	before=$(settled_metadata)
+	chunks=$(stat chunks)
+	nth=0 failures=0 wrong=0
+	while :; do
+		nth=$((nth + 1))
+		client failnth "op=$1" "nth=$nth" || wrong=$((wrong + 1))
+		[ "$(result worked)" = 1 ] || failures=$((failures + 1))
+		drain
+		now=$(stat metadata_bytes)
+		[ "$now" = "$before" ] || now=$(settled_metadata)
+		# A failure may send the request to another node, whose heap grows.
+		if [ "$(stat chunks)" != "$chunks" ]; then
+			chunks=$(stat chunks) before=$now
+		fi
+		if [ "$now" != "$before" ]; then
+			note "$1, allocation $nth: metadata $now instead of $before"
+			wrong=$((wrong + 1))
+			before=$now
+		fi
+		intact || wrong=$((wrong + 1))
+		[ "$(result injected)" = 1 ] || break
+		[ "$nth" -lt 2000 ] || break
+	done
+	note "$1: $((nth - 1)) allocations, of which $failures made it fail"
+	within "$1: allocations" $((nth - 1)) "$2" 1999
+	same "$1: wrong endings" "$wrong" 0
+}
+
+load_anew quarry_client
+sweep create 4
+same "create: the request failed for some" "$((failures > 0))" 1
+sweep first 1
+sweep bulk 1
+sweep nofail 1
+same "nofail: failures" "$failures" 0
+
+# With an empty page heap, chunks are to be had as well.
+for op in first large bulk; do
+	nth=0 failures=0 wrong=0
+	while :; do
+		nth=$((nth + 1))
+		load_anew quarry_client
+		client failnth "op=$op" "nth=$nth" || wrong=$((wrong + 1))
+		[ "$(result worked)" = 1 ] || failures=$((failures + 1))
+		intact || wrong=$((wrong + 1))
+		[ "$(result injected)" = 1 ] || break
+		[ "$nth" -lt 100 ] || break
+	done
+	note "$op in an empty heap: $((nth - 1)) allocations, $failures made it fail"
+	within "$op in an empty heap: allocations" $((nth - 1)) 3 99
+	same "$op in an empty heap: wrong endings" "$wrong" 0
+done
+
+# Loading: the kernel's own allocations for a module come first and last. Every one
+# would take minutes; a prime step from a new start visits others each time.
+unload quarry_client quarry
+step=${QUARRY_NTH_STEP:-37}
+nth=$((1 + $(date +%s) % step))
+note "loading: from allocation $nth in steps of $step"
+tries=0 refused=0 wrong=0
+while :; do
+	answer=$(./modload nth "$MODULES/quarry.ko" quarry "$nth") || {
+		note "allocation $nth: modload failed"
+		wrong=$((wrong + 1))
+		break
+	}
+	tries=$((tries + 1))
+	case $answer in
+	clean*) break ;;
+	"injected loaded") ;;
+	"injected Cannot allocate memory") refused=$((refused + 1)) ;;
+	*)
+		note "allocation $nth: $answer"
+		wrong=$((wrong + 1))
+		;;
+	esac
+	if loaded quarry || [ -d "$QUARRY" ]; then
+		note "allocation $nth: something is left"
+		wrong=$((wrong + 1))
+		break
+	fi
+	nth=$((nth + step))
+done
+same "loading: the last try" "$answer" "clean loaded"
+note "loading: $tries of about $nth allocations failed, $refused of them the load"
+within "loading: failures that it does not survive" "$refused" 3 100000
+same "loading: wrong endings" "$wrong" 0
+same "loading: messages about memory that was kept" \
+	"$(dmesg | grep -c 'quarry: unloaded with')" 0
+load quarry quarry_client
+expect "after all that it loads and works" client hold mib=4
+client release || fail "release"
+expect "the walker finds no error" validate
+finish

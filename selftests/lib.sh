@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# Shared by the tests: the modules, the files of debugfs, and TAP. Source it as
+# ". ./lib.sh"; begin with "load" or "skip_all", end with "finish".
+#
+# The tests run as root in a machine of their own (scripts/vm) with the modules in
+# /lib/quarry, under a POSIX shell with busybox's programs.
+
+MODULES=${QUARRY_MODULES:-/lib/quarry}
+DEBUGFS=/sys/kernel/debug
+QUARRY=$DEBUGFS/quarry
+CLIENT=$DEBUGFS/quarry_client
+TMP=$(mktemp -d)
+trap 'rm -rf "$TMP"' EXIT
+
+number=0 failed=0
+
+# --- TAP ----------------------------------------------------------------------
+
+note()
+{
+	printf '# %s\n' "$*"
+}
+
+ok()
+{
+	number=$((number + 1))
+	printf 'ok %d %s\n' "$number" "$*"
+}
+
+fail()
+{
+	number=$((number + 1))
+	failed=$((failed + 1))
+	printf 'not ok %d %s\n' "$number" "$*"
+}
+
+# A check that this kernel or machine cannot make.
+skip()
+{
+	number=$((number + 1))
+	printf 'ok %d # SKIP %s\n' "$number" "$*"
+}
+
+skip_all()
+{
+	printf '1..0 # SKIP %s\n' "$*"
+	exit 4
+}
+
+# expect TEXT COMMAND...: the command succeeds.
+expect()
+{
+	text=$1
+	shift
+	if "$@"; then
+		ok "$text"
+	else
+		fail "$text"
+	fi
+}
+
+# same TEXT GOT WANTED
+same()
+{
+	if [ "$2" = "$3" ]; then
+		ok "$1"
+	else
+		fail "$1: $2, should be $3"
+	fi
+}
+
+# within TEXT GOT LOW HIGH
+within()
+{
+	if [ "$2" -ge "$3" ] && [ "$2" -le "$4" ]; then
+		ok "$1: $2"
+	else
+		fail "$1: $2, should be $3 to $4"
+	fi
+}
+
+# Nothing that a test did may have upset the kernel.
+finish()
+{
+	same "no complaint of the kernel" "$(complaints)" "$complaints_before"
+	printf '1..%d\n' "$number"
+	[ "$failed" = 0 ]
+	exit
+}
+
+complaints()
+{
+	dmesg | grep -cE 'WARNING:|BUG[: ]|KASAN|possible (circular|recursive)|Invalid wait context'
+}
+complaints_before=$(complaints)
+
+# --- Machine ------------------------------------------------------------------
+
+# Sanitizers make everything ten times slower.
+is_slow()
+{
+	[ -d "$DEBUGFS/failslab" ]
+}
+
+# choose NORMAL SLOW: by the kind of kernel.
+choose()
+{
+	if is_slow; then
+		echo "$2"
+	else
+		echo "$1"
+	fi
+}
+
+has_kasan()
+{
+	grep -q ' kasan_restore_multi_shot$\| __asan_report_load8_noabort$' /proc/kallsyms
+}
+
+cpus_online()
+{
+	grep -c '^processor' /proc/cpuinfo
+}
+
+# Nodes that have memory, one per line.
+memory_nodes()
+{
+	awk -F, '{
+		for (i = 1; i <= NF; i++) {
+			n = split($i, range, "-")
+			for (k = range[1]; k <= range[n]; k++)
+				print k
+		}
+	}' /sys/devices/system/node/has_memory 2>/dev/null || echo 0
+}
+
+# cpu_of NODE: one of its processors; nothing when it has none.
+cpu_of()
+{
+	for cpu in /sys/devices/system/node/node"$1"/cpu[0-9]*; do
+		[ ! -e "$cpu" ] || echo "${cpu##*/cpu}"
+	done | head -n 1
+}
+
+# Lines of the log since a mark was set with "mark".
+mark()
+{
+	dmesg | wc -l >"$TMP/mark"
+}
+
+since_mark()
+{
+	dmesg | tail -n +$(($(cat "$TMP/mark") + 1))
+}
+
+# --- Modules ------------------------------------------------------------------
+
+loaded()
+{
+	[ -d "/sys/module/$1" ]
+}
+
+load()
+{
+	for module; do
+		loaded "$module" && continue
+		insmod "$MODULES/$module.ko" || {
+			fail "insmod $module"
+			finish
+		}
+	done
+}
+
+unload()
+{
+	for module; do
+		loaded "$module" || continue
+		rmmod "$module" || fail "rmmod $module"
+	done
+}
+
+# With empty books, whatever ran before.
+load_anew()
+{
+	unload wordindex quarry_client quarry
+	load quarry "$@"
+}
+
+# --- Files --------------------------------------------------------------------
+
+# value FILE NAME: of a list with a "name value" per line.
+value()
+{
+	awk -v name="$2" '$1 == name { print $2 }' "$1"
+}
+
+stat()
+{
+	value "$QUARRY/stats" "$1"
+}
+
+cache_stat()
+{
+	value "$QUARRY/caches/$1/stats" "$2"
+}
+
+# client COMMAND...: what the client module is to do; its status. Errors of the
+# write are the shell's to print, so they are kept for who wants them.
+client()
+{
+	(echo "$*" >"$CLIENT/run") 2>"$TMP/error"
+}
+
+result()
+{
+	value "$CLIENT/result" "$1"
+}
+
+drain()
+{
+	echo 1 >"$QUARRY/control/drain"
+}
+
+validate()
+{
+	echo 1 >"$QUARRY/control/validate" && return
+	sed 's/^/# /' "$QUARRY/control/validate"
+	return 1
+}
+
+# The equations of the books, from one reading. mallocs and frees are compared as
+# text of the difference, for a number below zero shows as one of twenty digits.
+balanced()
+{
+	awk '
+	function equal(text, a, b) {
+		if (a == b)
+			return
+		printf "# %s: %.0f is not %.0f\n", text, a, b
+		wrong++
+	}
+	{ v[$1] = $2 }
+	END {
+		equal("sys = inuse + idle + metadata", v["sys_bytes"],
+		      v["inuse_bytes"] + v["idle_bytes"] + v["metadata_bytes"])
+		equal("taken - returned = sys", v["taken_bytes"] - v["returned_bytes"],
+		      v["sys_bytes"])
+		equal("mallocs - frees = live", v["mallocs"] - v["frees"], v["live_objects"])
+		if (v["live_objects"] > 1e15)
+			equal("live is below zero", v["live_objects"], 0)
+		exit wrong || NR == 0
+	}' "$QUARRY/stats"
+}
+
+# Bytes of the allocator's books once what waits for a grace period has gone.
+settled_metadata()
+{
+	last=
+	for try in 1 2 3 4 5 6 7 8 9 10; do
+		now=$(stat metadata_bytes)
+		[ "$now" != "$last" ] || break
+		last=$now
+		sleep 0.3
+	done
+	[ "$try" != 10 ] || note "metadata_bytes does not come to rest"
+	echo "$now"
+}
+
+# Free pages. Pages that were freed singly are in the processors' own lists, which
+# MemFree leaves out; the counters are brought up to date first.
+free_pages()
+{
+	echo 1 >/proc/sys/vm/stat_refresh
+	awk '/^MemFree:/ { n += $2 / 4 } /^ *count:/ { n += $2 } END { printf "%d\n", n }' \
+		/proc/meminfo /proc/zoneinfo
+}
+
+# Let go of what the kernel holds only because it was there: cached files, slabs
+# that are nearly empty, mappings that are unmapped lazily.
+settle_memory()
+{
+	sync
+	for try in 1 2 3; do
+		echo 3 >/proc/sys/vm/drop_caches
+		echo 1 >/proc/sys/vm/compact_memory
+		sleep 0.3
+	done
+}

@@ -1,0 +1,78 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck source-path=SCRIPTDIR
+# Each kind of misuse is counted, reported in one line, and survived.
+
+cd "$(dirname "$0")" || exit 1
+# shellcheck source=lib.sh
+. ./lib.sh
+load_anew quarry_client
+
+# misuse KIND COUNTER TEXT CACHE CALLER
+misuse()
+{
+	before=$(stat "misuse_$2")
+	others=$(awk '/^misuse/ { n += $2 } END { print n }' "$QUARRY/stats")
+	mark
+	expect "$1: the client goes on" client misuse "kind=$1"
+	object=$(result object)
+	since_mark | grep 'quarry: misuse' >"$TMP/report"
+	same "$1: misuse_$2" "$(stat "misuse_$2")" $((before + 1))
+	same "$1: misuse in all" "$(awk '/^misuse/ { n += $2 } END { print n }' "$QUARRY/stats")" \
+		$((others + 1))
+	same "$1: lines in the log" "$(wc -l <"$TMP/report")" 1
+	sed 's/^/# /' "$TMP/report"
+	expect "$1: the line says what" grep -q "$3" "$TMP/report"
+	expect "$1: the line names the object" grep -q "object $object," "$TMP/report"
+	expect "$1: the line names the cache" grep -q "cache $4[, ]" "$TMP/report"
+	expect "$1: the line names the caller" grep -q "seen in $5+" "$TMP/report"
+	expect "$1: the walker finds no error" validate
+	expect "$1: the equations hold" balanced
+	expect "$1: the allocator goes on" client hold mib=1
+	client release || fail "$1: release"
+	same "$1: live objects" "$(stat live_objects)" "${6:-0}"
+}
+
+# What the fast path let through is seen when it reaches its slab, which is here
+# in the drain that the client asks for.
+misuse foreign foreign "not Quarry's" none free_foreign
+misuse large_interior interior "not the start of an object" "(large)" free_large_interior
+misuse interior interior "not the start of an object" client_misused '[a-z_]*'
+misuse wrong_cache wrong_cache "wrong cache" client_misused '[a-z_]*'
+expect "wrong_cache: the line names the cache it was given to" \
+	grep -q 'given to client_wrong' "$TMP/report"
+misuse double_free double_free "double free" client_misused '[a-z_]*'
+misuse busy_destroy busy_destroy "live objects" client_busy destroy_busy
+same "zombie caches until the next drain" "$(stat zombie_caches)" 1
+drain
+same "zombie caches after late frees and a drain" "$(stat zombie_caches)" 0
+
+mark
+for again in 1 2 3 4; do
+	client misuse kind=foreign || fail "foreign again"
+done
+same "the same caller again is counted" "$(stat misuse_foreign)" $((again + 1))
+same "and not logged" "$(since_mark | grep -c 'quarry: misuse')" 0
+
+# The walker sees a double free that is half way, and leaves all as it was: then
+# exactly that object is refused, and every other is there once.
+client misuse kind=pend || fail "pend"
+object=$(result object)
+before=$(stat misuse_double_free)
+if (echo 1 >"$QUARRY/control/validate") 2>/dev/null; then
+	fail "the walker misses an object that is free and cached"
+else
+	ok "the walker finds an object that is free and cached"
+fi
+expect "and names it" grep -q "^verdict.*${object#0x}" "$QUARRY/control/validate"
+cat "$QUARRY/control/validate" >/dev/null
+drain
+expect "after a drain it finds no error" validate
+same "it was counted once" "$(stat misuse_double_free)" $((before + 1))
+expect "all other objects are there, and once" client misuse kind=settle
+expect "the walker finds no error at the end" validate
+expect "the equations hold at the end" balanced
+same "live objects at the end" "$(stat live_objects)" 0
+unload quarry_client quarry
+expect "both modules unload" test ! -d "$QUARRY"
+finish

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One operation, in which the kernel's nth allocation on our behalf fails.
+ * The count is set here and not through /proc/self/fail-nth, so that only the
+ * operation's own allocations are counted.
+ */
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include "client.h"
+
+#ifdef CONFIG_FAULT_INJECTION
+static void arm(unsigned int nth)
+{
+	WRITE_ONCE(current->fail_nth, nth);
+}
+
+/* Returns whether the fault was reached. */
+static bool disarm(unsigned int nth)
+{
+	bool left = READ_ONCE(current->fail_nth);
+
+	WRITE_ONCE(current->fail_nth, 0);
+	return nth && !left;
+}
+#else
+static void arm(unsigned int nth)
+{
+}
+
+static bool disarm(unsigned int nth)
+{
+	return false;
+}
+#endif
+
+#define QUIET	(GFP_KERNEL | __GFP_NOWARN)
+#define BULK	500
+
+enum { OP_CREATE, OP_FIRST, OP_LARGE, OP_BULK, OP_NOFAIL };
+
+static const char *const ops[] = { "create", "first", "large", "bulk", "nofail", NULL };
+
+static int failnth_run(const u64 *v)
+{
+	struct quarry_cache *cache = NULL;
+	static void *objs[BULK];
+	unsigned int nth = v[1];
+	bool injected, worked = false;
+	void *p = NULL;
+
+	if (nth && !IS_ENABLED(CONFIG_FAULT_INJECTION))
+		return -EOPNOTSUPP;
+	if (v[0] != OP_CREATE && v[0] != OP_LARGE) {
+		cache = quarry_cache_create("client_faults", 700, NULL);
+		if (!cache)
+			return -ENOMEM;
+	}
+	arm(nth);
+	switch (v[0]) {
+	case OP_CREATE:
+		cache = quarry_cache_create("client_faults", 700, NULL);
+		worked = cache;
+		break;
+	case OP_FIRST:
+		p = quarry_cache_alloc(cache, QUIET);
+		break;
+	case OP_LARGE:
+		p = quarry_malloc(300000, QUIET);
+		break;
+	case OP_BULK:
+		worked = quarry_cache_alloc_bulk(cache, QUIET, BULK, objs) == BULK;
+		break;
+	default:
+		p = quarry_cache_alloc(cache, GFP_KERNEL | __GFP_NOFAIL);
+	}
+	injected = disarm(nth);
+	worked = worked || p;
+	if (worked && v[0] == OP_BULK)
+		quarry_cache_free_bulk(cache, BULK, objs);
+	quarry_free(p);
+	quarry_cache_destroy(cache);
+	/* What is freed after a grace period counts as there until then. */
+	rcu_barrier();
+	client_say("injected %d\nworked %d\n", injected, worked);
+	if (!worked && v[0] == OP_NOFAIL)
+		return -EIO;
+	return worked || injected ? 0 : -ENOMEM;
+}
+
+const struct client_command client_failnth = {
+	"failnth", failnth_run, {
+		{ .name = "op", .words = ops },
+		{ .name = "nth", .max = 1000000 },
+	},
+};

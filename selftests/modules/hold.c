@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Memory that stays taken until it is released: Quarry's, and all whole blocks. */
+#include <linux/errno.h>
+#include <linux/gfp.h>
+#include <linux/kernel.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include "client.h"
+
+/* At the start of a held object; its size proves that nobody wrote there. */
+struct held {
+	struct held *next;
+	size_t size;
+	size_t check;
+};
+
+static struct held *held;
+
+static int hold(size_t size)
+{
+	struct held *h = quarry_malloc(size, GFP_KERNEL | __GFP_NOWARN);
+
+	if (!h)
+		return -ENOMEM;
+	h->next = held;
+	h->size = size;
+	h->check = ~size;
+	held = h;
+	return 0;
+}
+
+static int hold_run(const u64 *v)
+{
+	/* About as many bytes of each, and many more small ones than large. */
+	static const size_t sizes[] = { 24, 192, 1000, 4096, 30000, 262144 };
+	size_t want = v[0] << 20, bytes = 0, objects = 0;
+	unsigned int i;
+	int err = 0;
+
+	while (!err && bytes < want) {
+		for (i = 0; !err && i < ARRAY_SIZE(sizes); i++) {
+			size_t n = i ? 262144 / sizes[i] : 100;
+
+			for (; !err && n; n--) {
+				err = hold(sizes[i]);
+				if (err)
+					break;
+				bytes += sizes[i];
+				objects++;
+			}
+		}
+		cond_resched();
+	}
+	client_say("objects %zu\nbytes %zu\n", objects, bytes);
+	return err;
+}
+
+const struct client_command client_hold = {
+	"hold", hold_run, { { .name = "mib", .value = 256, .max = 1 << 20 } },
+};
+
+static int release_run(const u64 *v)
+{
+	size_t objects = 0;
+
+	while (held) {
+		struct held *h = held;
+
+		if (h->check != ~h->size)
+			return -EIO;
+		held = h->next;
+		quarry_free(h);
+		if (!(++objects % 1024))
+			cond_resched();
+	}
+	client_say("objects %zu\n", objects);
+	return 0;
+}
+
+const struct client_command client_release = { "release", release_run };
+
+void client_release_all(void)
+{
+	release_run(NULL);
+}
+
+/*
+ * Take every block of 2 MiB, keep a page from the middle of each, and give the
+ * rest back: there is plenty of memory then, and no whole block.  The pages
+ * that are kept cannot be moved by compaction.
+ */
+static LIST_HEAD(kept);
+
+static unsigned long take_apart(int node)
+{
+	const unsigned int order = get_order(2UL << 20), middle = 1U << (order - 1);
+	struct page *page, *next;
+	unsigned long blocks = 0;
+	LIST_HEAD(blocked);
+	unsigned int i;
+
+	while ((page = alloc_pages_node(node, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN |
+					__GFP_THISNODE, order))) {
+		split_page(page, order);
+		list_add(&page->lru, &blocked);
+		blocks++;
+	}
+	list_for_each_entry_safe(page, next, &blocked, lru) {
+		list_del(&page->lru);
+		for (i = 0; i < 1U << order; i++)
+			if (i != middle)
+				__free_page(page + i);
+		list_add(&page[middle].lru, &kept);
+		cond_resched();
+	}
+	return blocks;
+}
+
+static int fragment_run(const u64 *v)
+{
+	unsigned long blocks = 0, more;
+	int node;
+
+	/* The last blocks are to be had once the others' pages are free again. */
+	for_each_node_state(node, N_MEMORY) {
+		do {
+			more = take_apart(node);
+			blocks += more;
+		} while (more);
+	}
+	client_say("blocks %lu\n", blocks);
+	return 0;
+}
+
+const struct client_command client_fragment = { "fragment", fragment_run };
+
+static int defragment_run(const u64 *v)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &kept, lru) {
+		list_del(&page->lru);
+		__free_page(page);
+	}
+	return 0;
+}
+
+const struct client_command client_defragment = { "defragment", defragment_run };
+
+void client_defragment_all(void)
+{
+	defragment_run(NULL);
+}

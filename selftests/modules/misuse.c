@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a broken client does.  The fast path does not look, so the mistake is
+ * pushed on to the slabs at once: nobody may get such an object meanwhile.
+ */
+#include <linux/errno.h>
+#include <linux/slab.h>
+#include "client.h"
+
+#define SIZE	96
+
+static int free_foreign(struct quarry_cache *a, struct quarry_cache *b)
+{
+	void *p = kmalloc(SIZE, GFP_KERNEL);
+
+	if (!p)
+		return -ENOMEM;
+	client_say("object %px\n", p);
+	quarry_free(p);
+	kfree(p);
+	return 0;
+}
+
+static int free_interior(struct quarry_cache *a, struct quarry_cache *b)
+{
+	void *p = quarry_cache_alloc(a, GFP_KERNEL);
+
+	if (!p)
+		return -ENOMEM;
+	client_say("object %px\n", p + 8);
+	quarry_cache_free(a, p + 8);
+	quarry_cache_shrink(a);
+	quarry_cache_free(a, p);
+	return 0;
+}
+
+static int free_wrong_cache(struct quarry_cache *a, struct quarry_cache *b)
+{
+	void *p = quarry_cache_alloc(a, GFP_KERNEL);
+
+	if (!p)
+		return -ENOMEM;
+	client_say("object %px\n", p);
+	quarry_cache_free(b, p);
+	quarry_cache_shrink(b);
+	/* It was not freed, so this is what the client should have done. */
+	quarry_cache_free(a, p);
+	return 0;
+}
+
+static int free_twice(struct quarry_cache *a, struct quarry_cache *b)
+{
+	void *p = quarry_cache_alloc(a, GFP_KERNEL);
+
+	if (!p)
+		return -ENOMEM;
+	client_say("object %px\n", p);
+	quarry_cache_free(a, p);
+	quarry_cache_free(a, p);
+	quarry_cache_shrink(a);
+	return 0;
+}
+
+/* A large object is looked at right away. */
+static int free_large_interior(struct quarry_cache *a, struct quarry_cache *b)
+{
+	void *p = quarry_malloc(100000, GFP_KERNEL);
+
+	if (!p)
+		return -ENOMEM;
+	client_say("object %px\n", p + 4096);
+	quarry_free(p + 4096);
+	quarry_free(p);
+	return 0;
+}
+
+static int destroy_busy(struct quarry_cache *a, struct quarry_cache *b)
+{
+	struct quarry_cache *c = quarry_cache_create("client_busy", SIZE, NULL);
+	void *p;
+
+	if (!c)
+		return -ENOMEM;
+	p = quarry_cache_alloc(c, GFP_KERNEL);
+	if (!p) {
+		quarry_cache_destroy(c);
+		return -ENOMEM;
+	}
+	client_say("object %px\n", p);
+	quarry_cache_destroy(c);
+	/* Late, and harmless. */
+	quarry_free(p);
+	return 0;
+}
+
+/*
+ * A double free that has gone half way: one copy in its slab, the other in the
+ * magazine, together with a good object of that slab.  Left for the script,
+ * which looks at it with the walker.
+ */
+static struct quarry_cache *pending_cache;
+static void *pending_object;
+
+static int pend_double_free(struct quarry_cache *a, struct quarry_cache *b)
+{
+	struct quarry_cache *c = quarry_cache_create("client_pending", SIZE, NULL);
+	void *p, *q;
+
+	if (!c)
+		return -ENOMEM;
+	if (pending_cache) {
+		quarry_cache_destroy(c);
+		return -EBUSY;
+	}
+	p = quarry_cache_alloc(c, GFP_KERNEL);
+	q = quarry_cache_alloc(c, GFP_KERNEL);
+	pending_object = quarry_cache_alloc(c, GFP_KERNEL);
+	pending_cache = c;
+	if (!p || !q || !pending_object)
+		return -ENOMEM;
+	client_say("object %px\n", p);
+	quarry_cache_free(c, p);
+	quarry_cache_shrink(c);
+	quarry_cache_free(c, p);
+	quarry_cache_free(c, q);
+	return 0;
+}
+
+/* Afterwards every object of the slab must be there once: take more than it has. */
+static int settle_double_free(struct quarry_cache *a, struct quarry_cache *b)
+{
+	static struct client_object o[300];
+	unsigned int i, n = 0;
+	int err = 0;
+
+	if (!pending_cache)
+		return -EINVAL;
+	quarry_cache_shrink(pending_cache);
+	for (i = 0; i < ARRAY_SIZE(o); i++) {
+		o[n].p = quarry_cache_alloc(pending_cache, GFP_KERNEL);
+		if (!o[n].p)
+			continue;
+		o[n].cache = pending_cache;
+		o[n].size = SIZE;
+		o[n].seq = n;
+		o[n].cpu = 0;
+		client_fill(&o[n++]);
+	}
+	for (i = 0; i < n; i++)
+		err = client_free(&o[i]) ?: err;
+	quarry_cache_free(pending_cache, pending_object);
+	quarry_cache_destroy(pending_cache);
+	pending_cache = NULL;
+	return err;
+}
+
+static const char *const kinds[] = {
+	"foreign", "interior", "wrong_cache", "double_free", "busy_destroy", "large_interior",
+	"pend", "settle", NULL
+};
+
+static int (*const misuses[])(struct quarry_cache *a, struct quarry_cache *b) = {
+	free_foreign, free_interior, free_wrong_cache, free_twice, destroy_busy,
+	free_large_interior, pend_double_free, settle_double_free,
+};
+
+static int misuse_run(const u64 *v)
+{
+	struct quarry_cache *a = quarry_cache_create("client_misused", SIZE, NULL);
+	struct quarry_cache *b = quarry_cache_create("client_wrong", SIZE, NULL);
+	int err = -ENOMEM;
+
+	static_assert(ARRAY_SIZE(misuses) == ARRAY_SIZE(kinds) - 1);
+	if (a && b)
+		err = misuses[v[0]](a, b);
+	quarry_cache_destroy(a);
+	quarry_cache_destroy(b);
+	return err;
+}
+
+const struct client_command client_misuse = {
+	"misuse", misuse_run, { { .name = "kind", .words = kinds } },
+};

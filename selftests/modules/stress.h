@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* One stress run: what its users share, and what each of them does. */
+#ifndef QUARRY_CLIENT_STRESS_H
+#define QUARRY_CLIENT_STRESS_H
+
+#include <linux/spinlock.h>
+#include "client.h"
+
+#define STRESS_CACHES	7
+#define STRESS_SHARDS	64
+#define STRESS_SLOTS	32	/* in a shard */
+
+/**
+ * struct stress_shard - objects on their way from one user to another
+ * @lock: everything below; users are tasks and interrupts alike
+ * @slot: an object each, or p = NULL
+ */
+struct stress_shard {
+	raw_spinlock_t lock;
+	struct client_object slot[STRESS_SLOTS];
+};
+
+/**
+ * struct stress_user - one thread, or one CPU's interrupts of a kind
+ * @rnd: its random numbers
+ * @seq: objects it made
+ * @allocs: allocations that succeeded
+ * @frees: objects it freed
+ * @failed: allocations that failed
+ * @cross: objects it freed that another CPU had allocated
+ * @err: the first error
+ */
+struct stress_user {
+	struct rnd_state rnd;
+	u32 seq;
+	u64 allocs;
+	u64 frees;
+	u64 failed;
+	u64 cross;
+	int err;
+};
+
+extern struct quarry_cache *stress_cache[STRESS_CACHES];
+
+int stress_create(void);
+void stress_destroy(void);
+
+/* A number below @n. */
+static inline u32 stress_below(struct stress_user *u, u32 n)
+{
+	return ((u64)prandom_u32_state(&u->rnd) * n) >> 32;
+}
+
+/* What an interrupt does: an object is made, another goes.  Atomic. */
+void stress_step_atomic(struct stress_user *u);
+/* What a thread does.  Sleeps. */
+void stress_step(struct stress_user *u);
+/* Free what is still in the table. */
+void stress_empty(struct stress_user *u);
+
+#endif /* QUARRY_CLIENT_STRESS_H */

@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck source-path=SCRIPTDIR
+# Run the tests named, or all, by the kernel's runner, which is installed beside them.
+# Prints TAP; exit status 1 when one failed.
+#
+# Usage: sh run.sh [TEST...]
+
+cd "$(dirname "$0")" || exit 1
+[ $# -gt 0 ] || {
+	set -- ./*.sh
+	for test; do
+		shift
+		case ${test##*/} in
+		lib.sh | run.sh) ;;
+		*) set -- "$@" "${test##*/}" ;;
+		esac
+	done
+}
+
+BASE_DIR=$(cd .. && pwd)
+export BASE_DIR
+# shellcheck source=/dev/null # from the kernel's source
+. "$BASE_DIR/kselftest/runner.sh"
+
+# Busybox's timeout has no --foreground. A command is words.
+# shellcheck disable=SC2086,SC2154 # the runner sets it
+tap_timeout()
+{
+	timeout "$kselftest_timeout" $1
+}
+
+run_many "$@" 2>&1 | tee /tmp/run.log
+! grep -q '^not ok' /tmp/run.log

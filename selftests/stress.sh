@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck source-path=SCRIPTDIR
+# Threads and interrupts allocate, hand on and free for some seconds, each byte
+# checked, while the caches are drained, shrunk and walked.
+
+cd "$(dirname "$0")" || exit 1
+# shellcheck source=lib.sh
+. ./lib.sh
+load_anew quarry_client
+
+seconds=$(choose 6 4)
+seed=${QUARRY_SEED:-$(date +%s)}
+note "seed $seed"
+
+client stress "seconds=$seconds" threads=$(($(cpus_online) * 2 + 1)) "seed=$seed" &
+pid=$!
+rounds=0 invalid=0 unread=0
+while kill -0 "$pid" 2>/dev/null; do
+	drain
+	validate || invalid=$((invalid + 1))
+	cat "$QUARRY/caches/table" "$QUARRY"/nodes/*/chunks "$QUARRY/classes" \
+		"$QUARRY/stats" >/dev/null || unread=$((unread + 1))
+	# These come and go with the run.
+	cat "$QUARRY"/caches/client_*/slabs >/dev/null 2>&1
+	rounds=$((rounds + 1))
+done
+wait "$pid"
+same "status of the stress" $? 0
+sed 's/^/# /' "$CLIENT/result"
+within "drains and walks meanwhile" "$rounds" 3 1000000
+same "walks that found errors" "$invalid" 0
+same "files that did not read" "$unread" 0
+for who in task hardirq softirq; do
+	within "allocations by $who" "$(result "${who}_allocs")" 100 1000000000000
+done
+[ "$(cpus_online)" = 1 ] ||
+	within "frees on another processor" "$(result cross_cpu_frees)" 100 1000000000000
+within "shrinks" "$(result shrinks)" 3 1000000
+same "failed allocations" "$(result failed)" 0
+same "frees" "$(result frees)" "$(result allocs)"
+same "live objects" "$(stat live_objects)" 0
+same "misuse" "$(awk '/^misuse|^leaked/ { n += $2 } END { print n }' "$QUARRY/stats")" 0
+expect "the equations hold" balanced
+expect "the walker finds no error" validate
+drain
+same "slabs after a drain" "$(stat slabs)" 0
+unload quarry_client quarry
+expect "both modules unload" test ! -d "$QUARRY"
+finish
