@@ -7,7 +7,6 @@
 
 #include <linux/cpumask.h>
 #include <linux/nodemask.h>
-#include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/topology.h>
 #include "compat.h"
@@ -15,6 +14,8 @@
 
 struct qr_chunk **qr_chunks;
 EXPORT_SYMBOL_QUARRY_TEST(qr_chunks);
+static struct kmem_cache *descriptors;
+
 nodemask_t qr_nodes;
 EXPORT_SYMBOL_QUARRY_TEST(qr_nodes);
 unsigned long qr_nr_chunks __read_mostly;
@@ -54,7 +55,7 @@ static void view_close(struct qr_chunk *chunk)
 
 static struct qr_chunk *chunk_new(struct page *page, int node, enum qr_kind kind, gfp_t gfp)
 {
-	struct qr_chunk *chunk = qr_meta_alloc(sizeof(*chunk), gfp, node);
+	struct qr_chunk *chunk = qr_meta_cache_alloc(descriptors, gfp, node);
 
 	if (!chunk)
 		return NULL;
@@ -69,7 +70,7 @@ static struct qr_chunk *chunk_new(struct page *page, int node, enum qr_kind kind
 
 static void chunk_free_rcu(struct rcu_head *rcu)
 {
-	qr_meta_free(container_of(rcu, struct qr_chunk, rcu), sizeof(struct qr_chunk));
+	qr_meta_cache_free(descriptors, container_of(rcu, struct qr_chunk, rcu));
 }
 
 struct qr_chunk *qr_chunk_create(int node, enum qr_kind kind, gfp_t gfp)
@@ -187,7 +188,8 @@ again:
 			return NULL;
 		goto again;
 	}
-	qr_meta_free(new, sizeof(*new));
+	if (new)
+		qr_meta_cache_free(descriptors, new);
 	qr_account_pages(nr);
 	return chunk;
 }
@@ -245,7 +247,8 @@ int qr_chunks_init(void)
 		end = max(end, pgdat_end_pfn(NODE_DATA(node)));
 	qr_nr_chunks = DIV_ROUND_UP(end, QR_CHUNK_PAGES);
 	qr_chunks = qr_meta_valloc(qr_nr_chunks * sizeof(*qr_chunks));
-	if (!qr_chunks)
+	descriptors = qr_meta_cache_create("quarry_chunk", sizeof(struct qr_chunk));
+	if (!qr_chunks || !descriptors)
 		goto no_memory;
 	qr_nodes = node_states[N_MEMORY];
 	for_each_node_mask(node, qr_nodes) {
@@ -270,6 +273,7 @@ void qr_chunks_exit(void)
 	int node;
 
 	rcu_barrier();		/* chunk_free_rcu() is our code */
+	kmem_cache_destroy(descriptors);
 	for_each_node_mask(node, qr_nodes) {
 		qr_meta_vfree(fast_of[node], qr_nr_chunks);
 		qr_meta_vfree(class_of[node], qr_nr_chunks * sizeof(*class_of[node]));

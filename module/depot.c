@@ -16,6 +16,8 @@
 #include "compat.h"
 #include "meta.h"
 
+static struct kmem_cache *batches;
+
 /* Empty slabs to keep: a burst that comes again should not cut them anew. */
 static unsigned long empties_kept(const struct qr_depot *d)
 {
@@ -256,7 +258,7 @@ static struct qr_batch *batches_new(unsigned int n, gfp_t gfp, int node, unsigne
 	/* Batches are a convenience: no reserves, no complaint. */
 	gfp = (gfp & ~(__GFP_NOFAIL | __GFP_MEMALLOC | __GFP_HIGH)) | __GFP_NOWARN;
 	for (*got = 0; *got < n; ++*got) {
-		struct qr_batch *b = qr_meta_alloc(sizeof(*b), gfp, node);
+		struct qr_batch *b = qr_meta_cache_alloc(batches, gfp, node);
 
 		if (!b)
 			break;
@@ -271,7 +273,7 @@ static void batches_free(struct qr_batch *list)
 	while (list) {
 		struct qr_batch *next = list->next;
 
-		qr_meta_free(list, sizeof(*list));
+		qr_meta_cache_free(batches, list);
 		list = next;
 	}
 }
@@ -483,4 +485,15 @@ u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_val
 	invalid_count(v, "empty slabs", empty, d->nr_empty);
 	invalid_count(v, "batches", batches, d->nr_batches);
 	return live;
+}
+
+int qr_depots_init(void)
+{
+	batches = qr_meta_cache_create("quarry_batch", sizeof(struct qr_batch));
+	return batches ? 0 : -ENOMEM;
+}
+
+void qr_depots_exit(void)
+{
+	kmem_cache_destroy(batches);
 }

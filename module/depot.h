@@ -129,4 +129,7 @@ typedef u64 (*qr_slab_check_fn)(struct qr_depot *d, struct qr_slab *slab,
 				struct quarry_validation *v);
 u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_validation *v);
 
+int qr_depots_init(void);
+void qr_depots_exit(void);
+
 #endif /* QR_DEPOT_H */

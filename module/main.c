@@ -8,6 +8,7 @@
 #include <quarry/stats.h>
 #include "cache.h"
 #include "chunk.h"
+#include "depot.h"
 #include "large.h"
 #include "malloc.h"
 #include "meta.h"
@@ -30,6 +31,9 @@ static int __init quarry_init(void)
 	err = qr_slabs_init();
 	if (err)
 		goto no_slabs;
+	err = qr_depots_init();
+	if (err)
+		goto no_depots;
 	err = qr_caches_init();
 	if (err)
 		goto no_caches;
@@ -46,6 +50,8 @@ no_debugfs:
 no_malloc:
 	qr_caches_exit();
 no_caches:
+	qr_depots_exit();
+no_depots:
 	qr_slabs_exit();
 no_slabs:
 	qr_heaps_exit();
@@ -62,6 +68,7 @@ static void __exit quarry_exit(void)
 	qr_malloc_exit();
 	qr_caches_exit();
 	qr_large_exit();
+	qr_depots_exit();
 	qr_slabs_exit();
 	qr_heaps_exit();
 	qr_chunks_exit();

@@ -8,14 +8,13 @@
 
 #include <linux/cpumask.h>
 #include <linux/percpu.h>
-#include <linux/slab.h>
 #include <linux/vmalloc.h>
 
 atomic64_t qr_taken_bytes = ATOMIC64_INIT(0);
 atomic64_t qr_returned_bytes = ATOMIC64_INIT(0);
 atomic64_t qr_metadata_bytes = ATOMIC64_INIT(0);
 
-void qr_meta_account(long bytes)
+static void account(long bytes)
 {
 	atomic64_add(bytes, &qr_metadata_bytes);
 	if (bytes >= 0)
@@ -29,7 +28,7 @@ void *qr_meta_alloc(size_t size, gfp_t gfp, int node)
 	void *p = kzalloc_node(size, gfp & QR_GFP_MASK, node);
 
 	if (p)
-		qr_meta_account(size);
+		account(size);
 	return p;
 }
 
@@ -37,7 +36,7 @@ void qr_meta_free(void *p, size_t size)
 {
 	if (!p)
 		return;
-	qr_meta_account(-(long)size);
+	account(-(long)size);
 	kfree(p);
 }
 
@@ -46,7 +45,7 @@ void *qr_meta_valloc(size_t size)
 	void *p = vzalloc(size);
 
 	if (p)
-		qr_meta_account(size);
+		account(size);
 	return p;
 }
 
@@ -54,7 +53,7 @@ void qr_meta_vfree(void *p, size_t size)
 {
 	if (!p)
 		return;
-	qr_meta_account(-(long)size);
+	account(-(long)size);
 	vfree(p);
 }
 
@@ -64,7 +63,7 @@ void __percpu *qr_meta_percpu(size_t size, size_t align)
 	void __percpu *p = __alloc_percpu(size, align);
 
 	if (p)
-		qr_meta_account(size * num_possible_cpus());
+		account(size * num_possible_cpus());
 	return p;
 }
 
@@ -72,6 +71,31 @@ void qr_meta_percpu_free(void __percpu *p, size_t size)
 {
 	if (!p)
 		return;
-	qr_meta_account(-(long)(size * num_possible_cpus()));
+	account(-(long)(size * num_possible_cpus()));
 	free_percpu(p);
+}
+
+/*
+ * The flag keeps an object an object of its kind for a grace period, which
+ * those who found one by a dangling address rely on.  It keeps the kernel from
+ * merging the cache with others as well.
+ */
+struct kmem_cache *qr_meta_cache_create(const char *name, size_t size)
+{
+	return kmem_cache_create(name, size, 0, SLAB_HWCACHE_ALIGN | SLAB_TYPESAFE_BY_RCU, NULL);
+}
+
+void *qr_meta_cache_alloc(struct kmem_cache *cache, gfp_t gfp, int node)
+{
+	void *p = kmem_cache_alloc_node(cache, (gfp & QR_GFP_MASK) | __GFP_ZERO, node);
+
+	if (p)
+		account(kmem_cache_size(cache));
+	return p;
+}
+
+void qr_meta_cache_free(struct kmem_cache *cache, void *p)
+{
+	account(-(long)kmem_cache_size(cache));
+	kmem_cache_free(cache, p);
 }

@@ -5,6 +5,7 @@
 
 #include <linux/atomic.h>
 #include <linux/gfp.h>
+#include <linux/slab.h>
 #include <linux/types.h>
 
 /*
@@ -25,8 +26,14 @@ void qr_meta_vfree(void *p, size_t size);
 void __percpu *qr_meta_percpu(size_t size, size_t align);
 void qr_meta_percpu_free(void __percpu *p, size_t size);
 
-/* Memory that came or went by another way. */
-void qr_meta_account(long bytes);
+
+/*
+ * Bookkeeping of one size has a cache of its own in the kernel, so that its
+ * pages leave with us instead of staying in a kmalloc cache's reserve.
+ */
+struct kmem_cache *qr_meta_cache_create(const char *name, size_t size);
+void *qr_meta_cache_alloc(struct kmem_cache *cache, gfp_t gfp, int node);
+void qr_meta_cache_free(struct kmem_cache *cache, void *p);
 
 static inline void qr_account_pages(long pages)
 {

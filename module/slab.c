@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The slab layer.  Descriptors come from a cache of the kernel's own; they are
- * small, of one size, and their number follows the slabs'.  They stay
- * descriptors for a grace period after they are freed, because the free of a
- * dangling pointer may have found one.
+ * small, of one size, and their number follows the slabs'.
  */
 #include "slab.h"
 
 #include <linux/bitops.h>
-#include <linux/slab.h>
 #include <linux/string.h>
 #include "compat.h"
 #include "meta.h"
@@ -41,20 +38,11 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_slab_take);
 
 static struct qr_slab *descriptor_new(gfp_t gfp, int node)
 {
-	struct qr_slab *slab = kmem_cache_alloc_node(descriptors,
-						     (gfp & QR_GFP_MASK) | __GFP_ZERO, node);
+	struct qr_slab *slab = qr_meta_cache_alloc(descriptors, gfp, node);
 
-	if (slab) {
+	if (slab)
 		INIT_LIST_HEAD(&slab->link);
-		qr_meta_account(sizeof(*slab));
-	}
 	return slab;
-}
-
-static void descriptor_free(struct qr_slab *slab)
-{
-	qr_meta_account(-(long)sizeof(*slab));
-	kmem_cache_free(descriptors, slab);
 }
 
 struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class, int node,
@@ -66,7 +54,7 @@ struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class
 	if (!slab)
 		return NULL;
 	if (!qr_heap_get(&slab->run, slab, QR_ORDINARY, node, geo->pages, least, geo->align, gfp)) {
-		descriptor_free(slab);
+		qr_meta_cache_free(descriptors, slab);
 		return NULL;
 	}
 	slab->base = qr_chunk_addr(slab->run.chunk, slab->run.first);
@@ -88,7 +76,7 @@ struct qr_slab *qr_slab_create_large(unsigned int pages, int node, gfp_t gfp)
 	if (!slab)
 		return NULL;
 	if (!qr_heap_get(&slab->run, slab, QR_LARGE, node, pages, pages, 1, gfp)) {
-		descriptor_free(slab);
+		qr_meta_cache_free(descriptors, slab);
 		return NULL;
 	}
 	slab->base = qr_chunk_addr(slab->run.chunk, slab->run.first);
@@ -98,14 +86,13 @@ struct qr_slab *qr_slab_create_large(unsigned int pages, int node, gfp_t gfp)
 void qr_slab_destroy(struct qr_slab *slab)
 {
 	qr_heap_put(&slab->run);
-	descriptor_free(slab);
+	qr_meta_cache_free(descriptors, slab);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_slab_destroy);
 
 int qr_slabs_init(void)
 {
-	descriptors = kmem_cache_create("quarry_slab", sizeof(struct qr_slab), 0,
-					SLAB_HWCACHE_ALIGN | SLAB_TYPESAFE_BY_RCU, NULL);
+	descriptors = qr_meta_cache_create("quarry_slab", sizeof(struct qr_slab));
 	return descriptors ? 0 : -ENOMEM;
 }
 

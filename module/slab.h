@@ -33,10 +33,10 @@ struct qr_depot;
  * @nr_free: objects in @free; depot lock
  * @mark: the @nr_free at which a free must look at the slab's place; depot lock
  * @bin: which of the depot's lists; depot lock
- * @nr_marked: set bits in @free that the walker put there, see validate.c
  * @run: its pages
  * @free: objects that are here and not above; depot lock.  Bits that stand
  *	for no object are set, so that a pointer there looks free already
+ * @cached: what the walker found in magazines and depots, see validate.c
  */
 struct qr_slab {
 	struct list_head link;
@@ -49,9 +49,9 @@ struct qr_slab {
 	u32 nr_free;
 	u32 mark;
 	u32 bin;
-	u32 nr_marked;
 	struct qr_run run;
 	u64 free[QR_SLAB_WORDS];
+	u64 cached[QR_SLAB_WORDS];
 };
 
 /* Size that a large object was given, in bytes. */

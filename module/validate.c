@@ -8,8 +8,8 @@
  * counters.  For every chunk: each page used has a slab, each slab's pages
  * are its own.
  *
- * Duplicates are found without memory of its own: each cached object is marked
- * free in its slab, where it must not be so already, and unmarked at the end.
+ * Each slab has room for one mark per object, so that the walk needs no
+ * memory, and duplicates are found.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -22,11 +22,6 @@
 #include "cache.h"
 #include "compat.h"
 
-struct walk {
-	struct quarry_validation *v;
-	bool mark;
-};
-
 void qr_invalid(struct quarry_validation *v, const char *fmt, ...)
 {
 	va_list args;
@@ -38,33 +33,26 @@ void qr_invalid(struct quarry_validation *v, const char *fmt, ...)
 	}
 }
 
-/* One cached object: mark it free, or take the mark off. */
-static void visit(struct qr_cache *c, const void *p, const char *where, struct walk *w)
+/* One cached object. */
+static void visit(struct qr_cache *c, const void *p, const char *where,
+		  struct quarry_validation *v)
 {
 	struct qr_slab *slab = qr_slab_of(p);
 	int k = slab && slab->cache == c ? qr_slab_index(slab, p) : -1;
 
 	if (k < 0) {
-		if (w->mark)
-			qr_invalid(w->v, "cache %s: %s holds %px, not an object of it", c->name,
-				   where, p);
+		qr_invalid(v, "cache %s: %s holds %px, not an object of it", c->name, where, p);
 		return;
 	}
-	if (w->mark && qr_slab_is_free(slab, k)) {
-		qr_invalid(w->v, "cache %s: %s holds %px, which is free or held twice", c->name,
+	if (qr_slab_is_free(slab, k) || slab->cached[k / 64] & BIT_ULL(k % 64)) {
+		qr_invalid(v, "cache %s: %s holds %px, which is free or held twice", c->name,
 			   where, p);
 		return;
 	}
-	if (w->mark) {
-		slab->free[k / 64] |= BIT_ULL(k % 64);
-		slab->nr_marked++;
-	} else if (slab->nr_marked) {
-		slab->free[k / 64] &= ~BIT_ULL(k % 64);
-		slab->nr_marked--;
-	}
+	slab->cached[k / 64] |= BIT_ULL(k % 64);
 }
 
-static u64 visit_cached(struct qr_cache *c, struct walk *w)
+static u64 visit_cached(struct qr_cache *c, struct quarry_validation *v)
 {
 	unsigned int cpu, i;
 	u64 n = 0;
@@ -75,7 +63,7 @@ static u64 visit_cached(struct qr_cache *c, struct walk *w)
 		unsigned int held = qr_head_peek(h);
 
 		for (i = 0; i < held; i++)
-			visit(c, h->obj[i], "a magazine", w);
+			visit(c, h->obj[i], "a magazine", v);
 		n += held;
 	}
 	for (node = 0; node < nr_node_ids; node++) {
@@ -86,11 +74,11 @@ static u64 visit_cached(struct qr_cache *c, struct walk *w)
 			continue;
 		for (b = c->depot[node]->stocked; b; b = b->next) {
 			for (i = 0; i < b->nr; i++)
-				visit(c, b->obj[i], "a depot", w);
+				visit(c, b->obj[i], "a depot", v);
 			batched += b->nr;
 		}
-		if (w->mark && batched != c->depot[node]->nr_cached)
-			qr_invalid(w->v, "cache %s: depot of node %d has %llu objects, counts %u",
+		if (batched != c->depot[node]->nr_cached)
+			qr_invalid(v, "cache %s: depot of node %d has %llu objects, counts %u",
 				   c->name, node, batched, c->depot[node]->nr_cached);
 		n += batched;
 	}
@@ -101,16 +89,19 @@ static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_va
 {
 	const struct qr_cache *c = d->cache;
 	const struct qr_run *run = &slab->run;
-	unsigned int i, set = 0, spare = qr_slab_spare_bits(slab);
+	unsigned int i, free = 0, cached = 0;
 
 	v->slabs++;
 	v->objects += slab->nr_objects;
-	for (i = 0; i < QR_SLAB_WORDS; i++)
-		set += hweight64(slab->free[i]);
-	set -= min(set, spare);
-	if (set != slab->nr_free + slab->nr_marked)
-		qr_invalid(v, "cache %s: slab %px has %u free bits, counts %u and %u cached",
-			   c->name, slab->base, set, slab->nr_free, slab->nr_marked);
+	for (i = 0; i < QR_SLAB_WORDS; i++) {
+		free += hweight64(slab->free[i]);
+		cached += hweight64(slab->cached[i]);
+		slab->cached[i] = 0;
+	}
+	free -= min(free, qr_slab_spare_bits(slab));
+	if (free != slab->nr_free)
+		qr_invalid(v, "cache %s: slab %px has %u free bits, counts %u", c->name,
+			   slab->base, free, slab->nr_free);
 	if (slab->depot != d || slab->cache != c)
 		qr_invalid(v, "cache %s: slab %px is somebody else's", c->name, slab->base);
 	if (slab->base != qr_chunk_addr(run->chunk, run->first))
@@ -126,22 +117,20 @@ static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_va
 			qr_invalid(v, "cache %s: page %u of slab %px has class %u", c->name, i,
 				   slab->base, chunk->class[run->first + i]);
 	}
-	return slab->nr_objects - set;
+	return slab->nr_objects - free - cached;
 }
 
 static void check_cache(struct qr_cache *c, struct quarry_validation *v)
 {
-	struct walk mark = { v, true }, unmark = { v, false };
 	struct quarry_cache_stats st;
 	u64 live = 0, cached;
 	int node;
 
 	v->caches++;
-	cached = visit_cached(c, &mark);
+	cached = visit_cached(c, v);
 	for (node = 0; node < nr_node_ids; node++)
 		if (c->depot[node])
 			live += qr_depot_validate(c->depot[node], check_slab, v);
-	visit_cached(c, &unmark);
 
 	qr_cache_sum(c, &st);
 	if (cached != st.cached_objects)
