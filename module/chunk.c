@@ -104,26 +104,34 @@ no_chunk:
 	return NULL;
 }
 
+/* Make the @nr pages one block again; false if somebody else holds one of them. */
+static bool unsplit_page(struct page *page, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 1; i < nr; i++) {
+		if (page_ref_freeze(page + i, 1))
+			continue;
+		while (--i)
+			page_ref_unfreeze(page + i, 1);
+		return false;
+	}
+	return true;
+}
+
 /*
- * Put split pages together again where nobody else holds one: a block goes
- * back in one step instead of by way of the per-CPU page lists, where 512
- * single pages would stay out of sight of the free counter.
+ * A block goes back in one step where that can be, instead of by way of the
+ * per-CPU page lists, where 512 single pages would stay out of sight of the
+ * free counter.
  */
 void qr_chunk_release_pages(struct page *page, unsigned int nr)
 {
 	unsigned int i;
 
 	qr_account_pages(-(long)nr);
-	if (is_power_of_2(nr)) {
-		for (i = 0; i < nr; i++)
-			if (page_ref_count(page + i) != 1)
-				break;
-		if (i == nr) {
-			for (i = 1; i < nr; i++)
-				set_page_count(page + i, 0);
-			__free_pages(page, ilog2(nr));
-			return;
-		}
+	if (is_power_of_2(nr) && unsplit_page(page, nr)) {
+		__free_pages(page, ilog2(nr));
+		return;
 	}
 	for (i = 0; i < nr; i++)
 		__free_page(page + i);

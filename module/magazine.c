@@ -208,6 +208,7 @@ EXPORT_SYMBOL_QUARRY(qr_alloc_slow);
 /* Past the magazine, straight from @d. */
 static void *alloc_direct(struct qr_cache *c, struct qr_depot *d, gfp_t gfp)
 {
+	struct qr_depot *from;
 	unsigned long flags;
 	void *p = NULL;
 
@@ -219,11 +220,16 @@ static void *alloc_direct(struct qr_cache *c, struct qr_depot *d, gfp_t gfp)
 		local_irq_restore(flags);
 		if (p)
 			break;
-		d = grow(c, depot_node(c, d), gfp);
-		if (!d) {
-			alloc_failed(c, gfp);
-			return NULL;
+		from = grow(c, depot_node(c, d), gfp);
+		if (from) {
+			d = from;
+			continue;
 		}
+		if (!(gfp & __GFP_THISNODE) && c->policy != QUARRY_NODE_FIXED)
+			p = take_elsewhere(c, d);
+		if (!p)
+			alloc_failed(c, gfp);
+		break;
 	}
 	return alloc_finish(c, p, gfp);
 }
@@ -323,6 +329,7 @@ static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned
 	struct qr_slab *slab;
 	struct qr_head *h;
 	LIST_HEAD(doomed);
+	bool remote;
 	int n;
 
 	slab = qr_slab_of(p);
@@ -356,12 +363,13 @@ static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned
 			qr_head_release(h, n + 1);
 			goto out;
 		}
-	} else if (slab->run.chunk->node != raw_cpu_read(qr_home_node)) {
-		h->remote_frees++;
 	}
+	remote = slab->run.chunk->node != raw_cpu_read(qr_home_node);
 	what = qr_depot_give_one(slab, c, p, &doomed);
-	if (likely(!what))
+	if (likely(!what)) {
 		h->direct_frees++;
+		h->remote_frees += remote;
+	}
 out:
 	local_irq_restore(flags);
 	if (from_fast_path)

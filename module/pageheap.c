@@ -158,8 +158,9 @@ bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, i
 	int other;
 
 	/*
-	 * Near memory first, as long as it costs no reclaim; then memory of
-	 * other nodes; then whatever the caller's flags can squeeze out.
+	 * Near memory first, with one light attempt at making a free block but
+	 * no reclaim of single pages; then memory of other nodes; then whatever
+	 * the caller's flags can squeeze out.
 	 */
 	if (heap_get_whole(node, kind, nr, align, gfp, owner, run))
 		return true;

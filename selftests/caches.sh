@@ -25,7 +25,8 @@ measure()
 	drain
 	settle_memory
 	metadata=$(settled_metadata)
-	pages=$(free_pages)
+	count_free_pages
+	pages=$pages_free
 	slab=$(slab_kib)
 	sys=$(stat sys_bytes)
 }

@@ -267,23 +267,37 @@ settled_metadata()
 	echo "$now"
 }
 
-# Free pages. Pages that were freed singly are in the processors' own lists, which
-# MemFree leaves out; the counters are brought up to date first.
-free_pages()
+# Wait a second without a process, which would take memory itself and leave some
+# of it behind until the next grace period.
+wait_quietly()
+{
+	[ -p "$TMP/never" ] || mkfifo "$TMP/never"
+	read -r -t 1 _ <>"$TMP/never"
+}
+
+# Sets pages_free. Pages that were freed singly are in the processors' own lists, which
+# MemFree leaves out. All is read from one file, since between two of them pages
+# would move, and by the shell itself; the counters are brought up to date first.
+count_free_pages()
 {
 	echo 1 >/proc/sys/vm/stat_refresh
-	awk '/^MemFree:/ { n += $2 / 4 } /^ *count:/ { n += $2 } END { printf "%d\n", n }' \
-		/proc/meminfo /proc/zoneinfo
+	pages_free=0
+	while read -r word next number _; do
+		case "$word $next" in
+		"pages free") pages_free=$((pages_free + number)) ;;
+		"count: "*) pages_free=$((pages_free + next)) ;;
+		esac
+	done </proc/zoneinfo
 }
 
 # Let go of what the kernel holds only because it was there: cached files, slabs
 # that are nearly empty, mappings that are unmapped lazily.
 settle_memory()
 {
-	sync
-	for try in 1 2 3; do
-		echo 3 >/proc/sys/vm/drop_caches
-		echo 1 >/proc/sys/vm/compact_memory
-		sleep 0.3
-	done
+	echo 3 >/proc/sys/vm/drop_caches
+	echo 1 >/proc/sys/vm/compact_memory
+	for shrink in /sys/kernel/slab/*/shrink; do
+		[ ! -w "$shrink" ] || echo 1 >"$shrink"
+	done 2>/dev/null
+	wait_quietly
 }

@@ -6,6 +6,8 @@
  *
  * Contexts: every allocation and free below may be called from process,
  * softirq and hardirq context, with interrupts on or off, but not from NMI.
+ * As with kmalloc(), an allocation that has to ask the kernel for pages takes
+ * locks that sleep on PREEMPT_RT, so not from contexts that are atomic there.
  * Whether an allocation may sleep is what its gfp flags say.  Creating,
  * destroying and shrinking a cache sleeps.
  *
@@ -43,6 +45,7 @@
  * enum quarry_policy - which node a cache's objects come from
  * @QUARRY_NODE_LOCAL: the allocating CPU's node; others when it has nothing
  * @QUARRY_NODE_FIXED: the node in &struct quarry_cache_args.node, and no other
+ *	but where quarry_cache_alloc_node() names one
  * @QUARRY_NODE_INTERLEAVE: slabs go round the nodes that have memory
  */
 enum quarry_policy {

@@ -191,6 +191,33 @@ static void double_free(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
 }
 
+/* The walker finds an object that is held twice, and leaves everything as it was. */
+static void walker_changes_nothing(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	struct quarry_validation *v = qt_array(test, 2, sizeof(*v));
+	u64 before[QR_NR_MISUSE];
+	void *p[3];
+	int first, second;
+
+	qt_pin(test, 0);
+	KUNIT_ASSERT_EQ(test, 3, quarry_cache_alloc_bulk(cache, GFP_KERNEL, 3, p));
+	counts(test, before);
+	quarry_cache_free(cache, p[0]);
+	quarry_cache_free(cache, p[0]);
+	quarry_cache_free(cache, p[1]);
+	first = qr_validate(&v[0]);
+	second = qr_validate(&v[1]);
+	quarry_cache_shrink(cache);
+	KUNIT_EXPECT_EQ(test, -EUCLEAN, first);
+	KUNIT_EXPECT_EQ(test, -EUCLEAN, second);
+	KUNIT_EXPECT_EQ_MSG(test, v[0].errors, v[1].errors, "then: %s", v[1].first);
+	expect_only(test, before, QR_MISUSE_DOUBLE_FREE, 1);
+	expect_sound(test, cache);
+	quarry_cache_free(cache, p[2]);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
+}
+
 /* In mixed chunks no magazine is in between: it is seen where it happens. */
 static void seen_at_once_without_magazine(struct kunit *test)
 {
@@ -276,6 +303,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(interior_pointers),
 	KUNIT_CASE(wrong_cache),
 	KUNIT_CASE(double_free),
+	KUNIT_CASE(walker_changes_nothing),
 	KUNIT_CASE(seen_at_once_without_magazine),
 	KUNIT_CASE(misuse_in_a_set),
 	KUNIT_CASE(large_objects),
