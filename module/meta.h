@@ -26,7 +26,6 @@ void qr_meta_vfree(void *p, size_t size);
 void __percpu *qr_meta_percpu(size_t size, size_t align);
 void qr_meta_percpu_free(void __percpu *p, size_t size);
 
-
 /*
  * Bookkeeping of one size has a cache of its own in the kernel, so that its
  * pages leave with us instead of staying in a kmalloc cache's reserve.

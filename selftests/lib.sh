@@ -272,6 +272,7 @@ settled_metadata()
 wait_quietly()
 {
 	[ -p "$TMP/never" ] || mkfifo "$TMP/never"
+	# shellcheck disable=SC3045 # busybox has it
 	read -r -t 1 _ <>"$TMP/never"
 }
 

@@ -70,7 +70,7 @@ done
 if has_kasan; then
 	skip "pages (KASAN keeps freed memory in quarantine)"
 else
-	# shellcheck disable=SC2086 # numbers are words
+	# shellcheck disable=SC2046,SC2086 # numbers are words
 	set -- $(printf '%s\n' $losses | sort -n)
 	note "pages that did not come back, by round:$losses"
 	shift $(($# / 2))
