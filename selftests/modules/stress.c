@@ -116,7 +116,9 @@ static void interrupts_start(u64 seed)
 /* Where the tick does not have a user yet; also after a CPU came back. */
 static int tick_start(void *unused)
 {
-	irq_work_queue(&this_cpu_ptr(cpu_users)->tick);
+	/* A CPU that goes down loses its worker to another; then start that one's. */
+	irq_work_queue(&get_cpu_ptr(cpu_users)->tick);
+	put_cpu_ptr(cpu_users);
 	return 0;
 }
 
