@@ -21,13 +21,13 @@
 #define QR_SLAB_MIN_OBJECTS	4u
 
 /* A magazine holds at most this much, within the bounds below. */
-#define QR_MAGAZINE_BYTES	131072u
-#define QR_MAGAZINE_MAX		64u	/* objects */
+#define QR_MAGAZINE_BYTES	65536u
+#define QR_MAGAZINE_MAX		128u	/* objects */
 #define QR_MAGAZINE_MIN		4u
 
 /* A depot holds at most this much in full batches, per cache and node. */
 #define QR_DEPOT_BYTES		1048576u
-#define QR_DEPOT_MAX		64u	/* batches */
+#define QR_DEPOT_MAX		32u	/* batches */
 #define QR_DEPOT_MIN		4u
 
 struct qr_geometry {
