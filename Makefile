@@ -31,7 +31,7 @@ help:
 #:   make bench-native    nanoseconds and throughput, beside SLUB's, in User Mode Linux
 #:
 #: Other
-#:   make generate        size classes anew, after a change of scripts/mksizeclasses.c
+#:   make generate        generated tables anew, after a change of scripts/mk*.c
 #:   make compile_commands.json   for clangd
 #:
 #: Variables

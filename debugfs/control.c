@@ -5,17 +5,25 @@
 #include <linux/kstrtox.h>
 #include "private.h"
 
-static int expect_one(const char __user *buf, size_t len)
+ssize_t qr_do_on_one(const char __user *buf, size_t len, int (*verb)(void))
 {
 	unsigned int value;
 	int err = kstrtouint_from_user(buf, len, 10, &value);
 
 	if (!err && value != 1)
 		err = -EINVAL;
-	return err;
+	if (!err)
+		err = verb();
+	return err ?: len;
 }
 
 static atomic64_t last_drained;
+
+static int do_drain(void)
+{
+	atomic64_set(&last_drained, qr_drain_all());
+	return 0;
+}
 
 static int drain_show(struct seq_file *m, void *unused)
 {
@@ -30,15 +38,10 @@ static int drain_open(struct inode *inode, struct file *file)
 
 static ssize_t drain_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
-	int err = expect_one(buf, len);
-
-	if (err)
-		return err;
-	atomic64_set(&last_drained, qr_drain_all());
-	return len;
+	return qr_do_on_one(buf, len, do_drain);
 }
 
-static const struct file_operations drain_fops = {
+const struct file_operations qr_drain_fops = {
 	.owner		= THIS_MODULE,
 	.open		= drain_open,
 	.read		= seq_read,
@@ -70,15 +73,17 @@ static int validate_open(struct inode *inode, struct file *file)
 	return single_open(file, validate_show, NULL);
 }
 
+static int do_validate(void)
+{
+	struct quarry_validation v;
+
+	return qr_validate(&v);
+}
+
 /* For scripts: "echo 1 > validate" has an exit status. */
 static ssize_t validate_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
-	struct quarry_validation v;
-	int err = expect_one(buf, len);
-
-	if (!err)
-		err = qr_validate(&v);
-	return err ?: len;
+	return qr_do_on_one(buf, len, do_validate);
 }
 
 static const struct file_operations validate_fops = {
@@ -94,6 +99,6 @@ void qr_debugfs_control(struct dentry *root)
 {
 	struct dentry *dir = debugfs_create_dir("control", root);
 
-	debugfs_create_file("drain", 0600, dir, NULL, &drain_fops);
+	debugfs_create_file("drain", 0600, dir, NULL, &qr_drain_fops);
 	debugfs_create_file("validate", 0600, dir, NULL, &validate_fops);
 }

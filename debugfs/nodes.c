@@ -10,7 +10,8 @@ static int node_stats_show(struct seq_file *m, void *unused)
 
 	qr_node_stats_read(qr_file_number(m), &st);
 	qr_show_value(m, "chunks_ordinary", st.chunks[0]);
-	qr_show_value(m, "chunks_large", st.chunks[1]);
+	qr_show_value(m, "chunks_sampled", st.chunks[1]);
+	qr_show_value(m, "chunks_large", st.chunks[2]);
 	qr_show_value(m, "inuse_bytes", st.inuse_bytes);
 	qr_show_value(m, "idle_bytes", st.idle_bytes);
 	qr_show_value(m, "mixed_bytes", st.mixed_bytes);

@@ -30,9 +30,19 @@ static inline unsigned int qr_file_number(const struct seq_file *m)
 	return (unsigned long)m->private;
 }
 
+/* A file that takes "1": do it.  Returns @len, or what is wrong. */
+ssize_t qr_do_on_one(const char __user *buf, size_t len, int (*verb)(void));
+
+/* In control/ and in profile/. */
+extern const struct file_operations qr_drain_fops;
+
+/* What a cache's profile/ has; the whole heap's has it too, by QUARRY_CACHE_ALL. */
+void qr_debugfs_profile_files(struct dentry *dir, u32 cache);
+
 void qr_debugfs_stats(struct dentry *root);
 void qr_debugfs_nodes(struct dentry *root);
 void qr_debugfs_control(struct dentry *root);
+void qr_debugfs_profile(struct dentry *root);
 void qr_debugfs_caches(struct dentry *root);
 void qr_debugfs_caches_stop(void);
 

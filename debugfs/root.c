@@ -17,6 +17,7 @@ int qr_debugfs_init(void)
 	qr_debugfs_stats(qr_root);
 	qr_debugfs_nodes(qr_root);
 	qr_debugfs_control(qr_root);
+	qr_debugfs_profile(qr_root);
 	qr_debugfs_caches(qr_root);
 	return 0;
 }

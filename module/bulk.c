@@ -21,7 +21,7 @@ static __always_inline unsigned int take_cached(struct qr_cache *c, void **objs,
 	if (unlikely(have < 0)) {
 		n = 0;
 	} else {
-		n = min_t(unsigned int, n, have);
+		n = min3(n, (unsigned int)have, qr_head_quota(h));
 		have -= n;
 		qr_copy(objs, h->obj + have, n);
 		qr_head_count(h, n);

@@ -15,6 +15,7 @@
 #include <linux/string.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
+#include "bucket.h"
 #include "compat.h"
 #include "meta.h"
 
@@ -33,6 +34,7 @@ static DEFINE_XARRAY_ALLOC1(cache_ids);
 static u32 next_id;
 
 atomic64_t qr_gone_mallocs, qr_gone_frees;
+u32 qr_default_rate;
 
 /* Guarded by observer_lock, which nests outside qr_caches_lock. */
 static DEFINE_MUTEX(observer_lock);
@@ -49,18 +51,26 @@ EXPORT_SYMBOL_QUARRY(qr_zero_slow);
 
 static size_t cache_bytes(void)
 {
-	return struct_size_t(struct qr_cache, depot, nr_node_ids);
+	return struct_size_t(struct qr_cache, depot, qr_nr_depots());
 }
 
 static void cache_free_rcu(struct rcu_head *rcu)
 {
 	struct qr_cache *c = container_of(rcu, struct qr_cache, rcu);
-	int node;
+	unsigned int i;
 
-	for (node = 0; node < nr_node_ids; node++)
-		qr_meta_free(c->depot[node], sizeof(*c->depot[node]));
+	for (i = 0; i < qr_nr_depots(); i++)
+		qr_meta_free(c->depot[i], sizeof(*c->depot[i]));
 	qr_meta_percpu_free(c->pub.head, c->head_bytes);
 	qr_meta_free(c, cache_bytes());
+}
+
+static bool depot_new(struct qr_cache *c, unsigned int i, int node, bool batches)
+{
+	c->depot[i] = qr_meta_alloc(sizeof(*c->depot[i]), GFP_KERNEL, node);
+	if (c->depot[i])
+		qr_depot_init(c->depot[i], c, node, c->geo.stride, batches);
+	return c->depot[i];
 }
 
 struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int class,
@@ -76,12 +86,14 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 	if (args->flags & QUARRY_HWCACHE_ALIGN)
 		align = max_t(unsigned int, align, cache_line_size());
 	c->geo = qr_geometry(size, align);
+	c->asked = size;
 	c->pub.size = round_up(size, QR_MIN_OBJECT);
 	c->pub.no_init = args->ctor;
 	if (!args->ctor && c->pub.size <= ZERO_INLINE_MAX && c->pub.size % 32 == 0)
 		c->pub.zero_inline = c->pub.size;
 	c->class = class;
 	c->ctor = args->ctor;
+	c->no_sample = args->flags & QUARRY_NO_SAMPLE;
 	c->policy = args->policy;
 	c->node = args->node;
 	strscpy(c->name, name, sizeof(c->name));
@@ -96,16 +108,18 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 	for_each_possible_cpu(cpu)
 		qr_head_init(per_cpu_ptr(c->pub.head, cpu), capacity);
 	for_each_node_mask(node, qr_nodes) {
-		c->depot[node] = qr_meta_alloc(sizeof(*c->depot[node]), GFP_KERNEL, node);
-		if (!c->depot[node])
+		if (!depot_new(c, node, node, true) ||
+		    !depot_new(c, nr_node_ids + node, node, false))
 			goto no_memory;
-		qr_depot_init(c->depot[node], c, c->geo.stride);
 	}
 
 	mutex_lock(&observer_lock);
 	mutex_lock(&qr_caches_lock);
 	err = xa_alloc_cyclic(&cache_ids, &c->id, c, xa_limit_31b, &next_id, GFP_KERNEL);
 	if (err >= 0) {
+		c->rate = c->no_sample ? 0 : qr_default_rate;
+		for_each_possible_cpu(cpu)
+			qr_magazine_redraw(c, cpu);
 		spin_lock(&list_lock);
 		list_add_tail(&c->link, &qr_caches);
 		spin_unlock(&list_lock);
@@ -182,11 +196,11 @@ static void cache_empty(struct qr_cache *c)
 static unsigned long cache_live(struct qr_cache *c, const void **first)
 {
 	unsigned long live = 0;
-	int node;
+	unsigned int i;
 
-	for (node = 0; node < nr_node_ids; node++)
-		if (c->depot[node])
-			live += qr_depot_live(c->depot[node], first);
+	for (i = 0; i < qr_nr_depots(); i++)
+		if (c->depot[i])
+			live += qr_depot_live(c->depot[i], first);
 	return live;
 }
 
@@ -202,6 +216,7 @@ static void cache_gone(struct qr_cache *c)
 	list_del(&c->link);
 	spin_unlock(&list_lock);
 	xa_erase(&cache_ids, c->id);
+	qr_profile_cache_gone(c->id);
 	call_rcu(&c->rcu, cache_free_rcu);
 }
 
@@ -246,52 +261,67 @@ void quarry_cache_destroy(struct quarry_cache *cache)
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_destroy);
 
-struct drain_work {
+struct visit {
 	struct work_struct work;
 	struct qr_cache *cache;	/* or all of them */
-	u64 moved;
+	qr_magazine_fn fn;
+	u64 sum;
 };
 
-static DEFINE_PER_CPU(struct drain_work, drain_works);
+static DEFINE_PER_CPU(struct visit, visits);
 
-static void drain_fn(struct work_struct *work)
+static u64 visit_cpu(struct qr_cache *cache, qr_magazine_fn fn, unsigned int cpu)
 {
-	struct drain_work *dw = container_of(work, struct drain_work, work);
 	struct qr_cache *c;
+	u64 sum = 0;
 
-	/* Bound to this CPU; its magazines are at rest between two instructions. */
-	if (dw->cache) {
-		dw->moved += qr_magazine_drain(dw->cache, raw_smp_processor_id());
-		return;
-	}
+	if (cache)
+		return fn(cache, cpu);
 	list_for_each_entry(c, &qr_caches, link)
-		dw->moved += qr_magazine_drain(c, raw_smp_processor_id());
+		sum += fn(c, cpu);
+	return sum;
 }
 
-/* Each CPU empties its own magazines.  qr_caches_lock is held. */
-static u64 drain_magazines(struct qr_cache *cache)
+static void visit_fn(struct work_struct *work)
+{
+	struct visit *v = container_of(work, struct visit, work);
+
+	/* Bound to this CPU; its magazines are at rest between two instructions. */
+	v->sum = visit_cpu(v->cache, v->fn, raw_smp_processor_id());
+}
+
+u64 qr_visit_magazines(struct qr_cache *cache, qr_magazine_fn fn)
 {
 	unsigned int cpu;
-	u64 moved = 0;
+	u64 sum = 0;
 
 	lockdep_assert_held(&qr_caches_lock);
 	cpus_read_lock();
 	for_each_online_cpu(cpu) {
-		struct drain_work *dw = per_cpu_ptr(&drain_works, cpu);
+		struct visit *v = per_cpu_ptr(&visits, cpu);
 
-		INIT_WORK(&dw->work, drain_fn);
-		dw->cache = cache;
-		dw->moved = 0;
-		schedule_work_on(cpu, &dw->work);
+		INIT_WORK(&v->work, visit_fn);
+		v->cache = cache;
+		v->fn = fn;
+		schedule_work_on(cpu, &v->work);
 	}
-	for_each_online_cpu(cpu) {
-		struct drain_work *dw = per_cpu_ptr(&drain_works, cpu);
+	for_each_possible_cpu(cpu) {
+		struct visit *v = per_cpu_ptr(&visits, cpu);
 
-		flush_work(&dw->work);
-		moved += dw->moved;
+		if (cpu_online(cpu)) {
+			flush_work(&v->work);
+			sum += v->sum;
+		} else {
+			sum += visit_cpu(cache, fn, cpu);
+		}
 	}
 	cpus_read_unlock();
-	return moved;
+	return sum;
+}
+
+struct qr_cache *qr_cache_find(unsigned int id)
+{
+	return xa_load(&cache_ids, id);
 }
 
 /**
@@ -311,7 +341,7 @@ unsigned int quarry_cache_shrink(struct quarry_cache *cache)
 
 	might_sleep();
 	mutex_lock(&qr_caches_lock);
-	moved = drain_magazines(c);
+	moved = qr_visit_magazines(c, qr_magazine_drain);
 	moved += qr_cache_settle(c);
 	mutex_unlock(&qr_caches_lock);
 	return moved;
@@ -324,7 +354,7 @@ u64 qr_drain_all(void)
 	u64 moved;
 
 	mutex_lock(&qr_caches_lock);
-	moved = drain_magazines(NULL);
+	moved = qr_visit_magazines(NULL, qr_magazine_drain);
 	list_for_each_entry_safe(c, next, &qr_caches, link) {
 		const void *first;
 
@@ -357,8 +387,7 @@ void qr_observe(const struct qr_observer *new)
 void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
 {
 	u64 made = 0, held = 0;
-	unsigned int cpu;
-	int node;
+	unsigned int cpu, i;
 
 	memset(st, 0, sizeof(*st));
 	strscpy(st->name, c->name, sizeof(st->name));
@@ -386,8 +415,8 @@ void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
 		    atomic64_read(&c->refused);
 	st->live_objects = st->mallocs - st->frees;
 	st->cached_objects = held;
-	for (node = 0; node < nr_node_ids; node++) {
-		struct qr_depot *d = c->depot[node];
+	for (i = 0; i < qr_nr_depots(); i++) {
+		struct qr_depot *d = c->depot[i];
 
 		if (!d)
 			continue;
@@ -404,7 +433,7 @@ int qr_cache_stats_read(unsigned int id, struct quarry_cache_stats *st)
 	struct qr_cache *c;
 
 	mutex_lock(&qr_caches_lock);
-	c = xa_load(&cache_ids, id);
+	c = qr_cache_find(id);
 	if (c)
 		qr_cache_sum(c, st);
 	mutex_unlock(&qr_caches_lock);
@@ -432,15 +461,16 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_walk_caches);
 int qr_walk_slabs(unsigned int id, qr_slab_fn fn, void *arg)
 {
 	struct qr_cache *c;
-	int node, err = 0;
+	unsigned int i;
+	int err = 0;
 
 	mutex_lock(&qr_caches_lock);
-	c = xa_load(&cache_ids, id);
+	c = qr_cache_find(id);
 	if (!c)
 		err = -ENOENT;
-	for (node = 0; !err && node < nr_node_ids; node++)
-		if (c->depot[node])
-			err = qr_depot_walk_slabs(c->depot[node], fn, arg);
+	for (i = 0; !err && i < qr_nr_depots(); i++)
+		if (c->depot[i])
+			err = qr_depot_walk_slabs(c->depot[i], fn, arg);
 	mutex_unlock(&qr_caches_lock);
 	return err;
 }
@@ -484,12 +514,12 @@ void qr_caches_exit(void)
 	list_for_each_entry_safe(c, next, &qr_caches, link) {
 		unsigned long live = 0;
 		LIST_HEAD(doomed);
-		int node;
+		unsigned int i;
 
 		cache_empty(c);
-		for (node = 0; node < nr_node_ids; node++)
-			if (c->depot[node])
-				live += qr_depot_abandon(c->depot[node], &doomed);
+		for (i = 0; i < qr_nr_depots(); i++)
+			if (c->depot[i])
+				live += qr_depot_abandon(c->depot[i], &doomed);
 		if (live)
 			pr_warn("cache %s: %lu objects of %u bytes were never freed\n", c->name,
 				live, c->pub.size);

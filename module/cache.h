@@ -9,6 +9,19 @@
 extern struct mutex qr_caches_lock;
 extern struct list_head qr_caches;
 
+/* The rate of every cache that has none of its own; with the lock. */
+extern u32 qr_default_rate;
+
+/*
+ * Run @fn for @cache, or for all caches if that is NULL, on every CPU: there, or
+ * in the name of one that is offline.  Returns the sum.  The lock is held.
+ */
+typedef unsigned int (*qr_magazine_fn)(struct qr_cache *cache, unsigned int cpu);
+u64 qr_visit_magazines(struct qr_cache *cache, qr_magazine_fn fn);
+
+/* The cache of that number, or NULL; with the lock. */
+struct qr_cache *qr_cache_find(unsigned int id);
+
 /* What caches that no longer exist had counted. */
 extern atomic64_t qr_gone_mallocs, qr_gone_frees;
 

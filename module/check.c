@@ -11,6 +11,7 @@
 #include <linux/hash.h>
 #include <linux/kernel.h>
 #include <linux/printk.h>
+#include <trace/events/quarry.h>
 
 #define SEEN_BITS 8
 
@@ -21,15 +22,18 @@ atomic64_t qr_leaked_objects;
 static unsigned long seen[1 << SEEN_BITS];
 
 static const struct {
+	const char *name;
 	const char *what;
 	const char *result;
 } text[QR_NR_MISUSE] = {
-	[QR_MISUSE_FOREIGN] = { "free of a pointer that is not Quarry's", "ignored" },
-	[QR_MISUSE_INTERIOR] = { "free of a pointer that is not the start of an object",
+	[QR_MISUSE_FOREIGN] = { "foreign", "free of a pointer that is not Quarry's", "ignored" },
+	[QR_MISUSE_INTERIOR] = { "interior",
+				 "free of a pointer that is not the start of an object",
 				 "object leaked" },
-	[QR_MISUSE_WRONG_CACHE] = { "free to the wrong cache", "object leaked" },
-	[QR_MISUSE_DOUBLE_FREE] = { "double free", "ignored" },
-	[QR_MISUSE_BUSY_DESTROY] = { "cache destroyed with live objects", "cache kept" },
+	[QR_MISUSE_WRONG_CACHE] = { "wrong_cache", "free to the wrong cache", "object leaked" },
+	[QR_MISUSE_DOUBLE_FREE] = { "double_free", "double free", "ignored" },
+	[QR_MISUSE_BUSY_DESTROY] = { "busy_destroy", "cache destroyed with live objects",
+				     "cache kept" },
 };
 
 void qr_report(enum qr_misuse what, const void *p, const char *cache, const char *given,
@@ -39,6 +43,7 @@ void qr_report(enum qr_misuse what, const void *p, const char *cache, const char
 	unsigned long *slot = &seen[hash_long(key, SEEN_BITS)];
 
 	atomic64_inc(&qr_misuse_count[what]);
+	trace_misuse(text[what].name, p, ip);
 	/* It was live, and nobody can free it any more as they should. */
 	if (what == QR_MISUSE_INTERIOR || what == QR_MISUSE_WRONG_CACHE)
 		atomic64_inc(&qr_leaked_objects);

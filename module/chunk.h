@@ -3,7 +3,7 @@
  * Chunks: naturally aligned 2 MiB blocks of the direct map, and the arrays
  * that tell from an address which chunk it lies in and of what kind.
  *
- *	none -> ordinary | large	a whole block, from the buddy allocator
+ *	none -> ordinary | sampled | large	a whole block, from the buddy allocator
  *	none -> mixed			single runs of pages; the rest is not ours
  */
 #ifndef QR_CHUNK_H
@@ -22,7 +22,8 @@
 
 enum qr_kind {
 	QR_ORDINARY,	/* slabs: frees on the right node are fast */
-	QR_LARGE,	/* runs of pages: every free is slow */
+	QR_SAMPLED,	/* slabs of objects that the profiler knows: every free is slow */
+	QR_LARGE,	/* runs of pages: likewise */
 	QR_MIXED,	/* we own some of the pages: every free is slow */
 	QR_NR_KINDS,
 };
@@ -35,7 +36,7 @@ struct qr_slab;
  * @page: the block's first page
  * @index: 2 MiB blocks from the start of the direct map
  * @node: NUMA node of the pages
- * @kind: which of the three
+ * @kind: which of them
  * @nr_used: pages handed out; heap lock
  * @longest: no run of free pages is longer; heap lock
  * @used: pages handed out; heap lock

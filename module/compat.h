@@ -7,10 +7,36 @@
 #define QR_COMPAT_H
 
 #include <linux/export.h>
+#include <linux/stackdepot.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "Quarry needs Linux 6.1 or later"
+#endif
+
+/* 6.4 gave each kind of a module's memory a range of its own. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#define qr_compat_module_text(mod)		((mod)->mem[MOD_TEXT].base)
+#define qr_compat_module_text_size(mod)		((mod)->mem[MOD_TEXT].size)
+#else
+#define qr_compat_module_text(mod)		((mod)->core_layout.base)
+#define qr_compat_module_text_size(mod)		((mod)->core_layout.text_size)
+#endif
+
+/* 6.3 made the flags of a mapping const, and added functions to change them. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#define qr_compat_vm_flags_clear(vma, flags)	vm_flags_clear(vma, flags)
+#else
+#define qr_compat_vm_flags_clear(vma, flags)	((vma)->vm_flags &= ~(flags))
+#endif
+
+/* 6.8 made a flag of whether the stack depot may grow. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#define qr_compat_depot_save(entries, nr, gfp, add)	\
+	stack_depot_save_flags(entries, nr, gfp, (add) ? STACK_DEPOT_FLAG_CAN_ALLOC : 0)
+#else
+#define qr_compat_depot_save(entries, nr, gfp, add)	\
+	__stack_depot_save(entries, nr, 0, gfp, add)
 #endif
 
 /* 6.13 made the namespace a string; until then it is a bare token. */
@@ -18,6 +44,16 @@
 #define EXPORT_SYMBOL_QUARRY(sym)		EXPORT_SYMBOL_NS_GPL(sym, "QUARRY")
 #else
 #define EXPORT_SYMBOL_QUARRY(sym)		EXPORT_SYMBOL_NS_GPL(sym, QUARRY)
+#endif
+
+/* 6.13 to 6.17 had two ways to read a binary file of sysfs, of which each file had one. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define qr_compat_bin_read(kobj, attr, buf, size)				\
+	((attr)->read_new ? (attr)->read_new(NULL, kobj, attr, buf, 0, size) :	\
+	 (attr)->read ? (attr)->read(NULL, kobj, attr, buf, 0, size) : -EIO)
+#else
+#define qr_compat_bin_read(kobj, attr, buf, size)				\
+	((attr)->read ? (attr)->read(NULL, kobj, attr, buf, 0, size) : -EIO)
 #endif
 
 /* 6.19 or so left lock tracking to clang and took sparse's macros away. */

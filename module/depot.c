@@ -42,14 +42,16 @@ static __always_inline bool try_lock(struct qr_depot *d)
 
 #define depot_lock(d) __cond_lock(&(d)->lock, try_lock(d))
 
-void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, unsigned int stride)
+void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, int node, unsigned int stride,
+		   bool batches)
 {
 	unsigned int i;
 
 	raw_spin_lock_init(&d->lock);
 	d->cache = cache;
+	d->node = node;
 	d->batch = qr_magazine_capacity(stride) / 2;
-	d->max_batches = qr_depot_batches(stride);
+	d->max_batches = batches ? qr_depot_batches(stride) : 0;
 	for (i = 0; i < QR_SLAB_BINS; i++)
 		INIT_LIST_HEAD(&d->bins[i]);
 	INIT_LIST_HEAD(&d->empty);
@@ -62,11 +64,26 @@ static unsigned int bin_of(const struct qr_slab *slab)
 	return DIV_ROUND_UP(slab->nr_free * QR_SLAB_BINS, slab->nr_objects);
 }
 
+/*
+ * A slab that gives objects one by one may stay where it is until it has lost a bin's
+ * worth, or others in turn with a give would move it each time.
+ */
+static bool slab_lags(const struct qr_slab *slab)
+{
+	/* Not of a bin: it was empty. */
+	if (slab->bin > QR_SLAB_BINS || !slab->nr_free)
+		return true;
+	return slab->nr_free * QR_SLAB_BINS + slab->nr_objects <=
+	       (slab->bin - 1) * slab->nr_objects;
+}
+
 static void slab_move(struct qr_depot *d, struct qr_slab *slab, unsigned int bin)
 {
 	slab->bin = bin;
 	/* Where the next bin begins, or the slab is empty. */
 	slab->mark = min(bin * slab->nr_objects / QR_SLAB_BINS + 1, slab->nr_objects);
+	if (bin)
+		d->used_bins |= BIT(bin - 1);
 	list_move(&slab->link, bin ? &d->bins[bin - 1] : &d->used_up);
 }
 
@@ -103,11 +120,14 @@ static noinline void slab_filled(struct qr_depot *d, struct qr_slab *slab,
 static struct qr_slab *fullest(struct qr_depot *d)
 {
 	struct qr_slab *slab;
-	unsigned int i;
 
-	for (i = 0; i < QR_SLAB_BINS; i++)
-		if (!list_empty(&d->bins[i]))
-			return list_first_entry(&d->bins[i], struct qr_slab, link);
+	while (d->used_bins) {
+		struct list_head *bin = &d->bins[__ffs(d->used_bins)];
+
+		if (likely(!list_empty(bin)))
+			return list_first_entry(bin, struct qr_slab, link);
+		d->used_bins &= d->used_bins - 1;
+	}
 	slab = list_first_entry_or_null(&d->empty, struct qr_slab, link);
 	if (slab)
 		d->nr_empty--;
@@ -156,6 +176,25 @@ unsigned int qr_depot_take(struct qr_depot *d, void **out, unsigned int want)
 		n += take_from_slabs(d, out + n, want - n);
 	raw_spin_unlock(&d->lock);
 	return n;
+}
+
+void *qr_depot_take_one(struct qr_depot *d, struct qr_slab **from, unsigned int *index)
+{
+	struct qr_slab *slab;
+	void *p = NULL;
+
+	if (!depot_lock(d))
+		return NULL;
+	slab = fullest(d);
+	if (likely(slab)) {
+		*from = slab;
+		*index = qr_slab_take_first(slab);
+		p = slab->base + (size_t)*index * slab->stride;
+		if (unlikely(slab_lags(slab)))
+			slab_move(d, slab, bin_of(slab));
+	}
+	raw_spin_unlock(&d->lock);
+	return p;
 }
 
 static unsigned int give_slabs_locked(struct qr_depot *d, void **in, unsigned int n,
@@ -240,10 +279,9 @@ enum qr_misuse qr_depot_give_one(struct qr_slab *slab, struct qr_cache *cache, v
 	} else if (cache && slab->cache != cache) {
 		what = QR_MISUSE_WRONG_CACHE;
 	} else {
-		if (qr_slab_index(slab, p) < 0)
-			what = QR_MISUSE_INTERIOR;
-		else if (!qr_slab_give(slab, p))
-			what = QR_MISUSE_DOUBLE_FREE;
+		if (unlikely(!qr_slab_give(slab, p)))
+			what = qr_slab_index(slab, p) < 0 ? QR_MISUSE_INTERIOR :
+							    QR_MISUSE_DOUBLE_FREE;
 		else if (slab->nr_free == slab->mark)
 			slab_filled(d, slab, doomed);
 	}
@@ -455,6 +493,9 @@ u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_val
 	struct qr_batch *b;
 	u64 live = 0;
 
+	for (i = 0; i < QR_SLAB_BINS; i++)
+		if (!list_empty(&d->bins[i]) && !(d->used_bins & BIT(i)))
+			qr_invalid(v, "depot overlooks bin %u", i);
 	for_each_depot_slab(slab, next, d, i) {
 		unsigned int bin = bin_of(slab);
 		bool right;
@@ -469,7 +510,7 @@ u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_val
 		else if (!slab->nr_free)
 			right = i == QR_SLAB_BINS + 1;
 		else
-			right = i == bin - 1;
+			right = i == bin - 1 || (i == bin && !slab_lags(slab));
 		if (!right)
 			qr_invalid(v, "slab %px with %u of %u free is in list %u", slab->base,
 				   slab->nr_free, slab->nr_objects, i);

@@ -45,6 +45,7 @@ static __always_inline void qr_copy(void **to, void *const *from, unsigned int n
  * @lock: everything below; taken with interrupts off, before a heap's lock and
  *	never together with another depot's
  * @cache: whose
+ * @node: where
  * @batch: objects in a batch
  * @max_batches: batches that it may have
  * @nr_batches: batches that it has
@@ -53,6 +54,7 @@ static __always_inline void qr_copy(void **to, void *const *from, unsigned int n
  *	all but the first are full
  * @spare: stack of the others
  * @bins: slabs with some objects free, fullest in bin 0
+ * @used_bins: a bit for each of @bins that may hold a slab
  * @empty: slabs with all objects free
  * @used_up: slabs with none
  * @nr_empty: slabs in @empty
@@ -63,10 +65,12 @@ static __always_inline void qr_copy(void **to, void *const *from, unsigned int n
 struct qr_depot {
 	raw_spinlock_t lock;
 	struct qr_cache *cache;
+	int node;
 	unsigned int batch;
 	unsigned int max_batches;
 	unsigned int nr_batches;
 	unsigned int nr_cached;
+	unsigned long used_bins;
 	struct qr_batch *stocked;
 	struct qr_batch *spare;
 	struct list_head bins[QR_SLAB_BINS];
@@ -78,10 +82,18 @@ struct qr_depot {
 	unsigned long nr_objects;
 } ____cacheline_aligned;
 
-void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, unsigned int stride);
+/* @batches false: objects go straight to their slabs. */
+void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, int node, unsigned int stride,
+		   bool batches);
 
 /* Up to @want objects, from batches by preference; returns how many. */
 unsigned int qr_depot_take(struct qr_depot *d, void **out, unsigned int want);
+
+/*
+ * One object straight from a slab; NULL if there is none.  Says which slab's, and its
+ * number there.
+ */
+void *qr_depot_take_one(struct qr_depot *d, struct qr_slab **slab, unsigned int *index);
 
 /*
  * Give @n objects: as a batch if they are one and there is room, else to their

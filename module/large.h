@@ -15,7 +15,10 @@ static inline bool qr_is_large(const struct qr_slab *slab)
 	return !slab->cache && slab->run.chunk && slab->bin == QR_LARGE_LIVE;
 }
 
-void *qr_large_alloc(size_t size, gfp_t gfp, int node);
+/* Bytes between samples of large objects; 0 is off. */
+extern u32 qr_large_rate;
+
+void *qr_large_alloc(size_t size, gfp_t gfp, int node, unsigned long ip);
 
 /*
  * A free, in two steps: whoever gets QR_MISUSE_NONE of the first, which wants

@@ -21,7 +21,9 @@
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include <linux/string.h>
+#include <trace/events/quarry.h>
 #include "compat.h"
+#include "draw.h"
 #include "large.h"
 
 void qr_head_init(struct qr_head *h, unsigned int capacity)
@@ -32,12 +34,23 @@ void qr_head_init(struct qr_head *h, unsigned int capacity)
 	h->drawn = QR_DRAW;
 }
 
-noinline void qr_head_draw(struct qr_head *h)
+/* Interrupts off, the head claimed, its countdown at zero. */
+static __always_inline void head_draw(struct qr_cache *c, struct qr_head *h)
 {
-	do {
-		h->countdown += QR_DRAW;
-		h->drawn += QR_DRAW;
-	} while (h->countdown < 0);
+	u32 rate = READ_ONCE(c->rate);
+	unsigned int n = QR_DRAW;
+	bool drawn = false;
+
+	if (rate)
+		n = qr_draw(rate, c->pub.size, &drawn);
+	h->countdown += n;
+	h->drawn += n;
+	if (!drawn) {
+		h->weight = 0;
+	} else if (unlikely(!h->weight) || unlikely(h->rate != rate)) {
+		h->weight = qr_weight(rate, c->pub.size);
+		h->rate = rate;
+	}
 }
 
 static __always_inline struct qr_depot *home_depot(struct qr_cache *c)
@@ -45,14 +58,11 @@ static __always_inline struct qr_depot *home_depot(struct qr_cache *c)
 	return c->depot[raw_cpu_read(qr_home_node)];
 }
 
-/* Where the cache's policy wants objects from. */
-static struct qr_depot *depot_for(struct qr_cache *c)
+static noinline struct qr_depot *depot_by_policy(struct qr_cache *c)
 {
 	unsigned int turn;
 	int node;
 
-	if (likely(c->policy == QUARRY_NODE_LOCAL))
-		return home_depot(c);
 	if (c->policy == QUARRY_NODE_FIXED)
 		return c->depot[c->node];
 	turn = (unsigned int)atomic_inc_return(&c->turn);
@@ -61,28 +71,45 @@ static struct qr_depot *depot_for(struct qr_cache *c)
 	return c->depot[node];
 }
 
-static int depot_node(struct qr_cache *c, struct qr_depot *d)
+/* Where the cache's policy wants objects from. */
+static __always_inline struct qr_depot *depot_for(struct qr_cache *c)
 {
-	int node;
+	return likely(c->policy == QUARRY_NODE_LOCAL) ? home_depot(c) : depot_by_policy(c);
+}
 
-	for (node = 0; c->depot[node] != d; node++)
-		;
-	return node;
+/*
+ * The first slabs of sampled objects are short: most caches never have more
+ * than a few.
+ */
+static unsigned int sampled_pages(struct qr_cache *c, int node)
+{
+	unsigned int least = DIV_ROUND_UP(c->geo.stride, QR_GEO_PAGE);
+	struct qr_depot *d = qr_sampled_depot(c, node);
+
+	if (READ_ONCE(d->nr_slabs) < 4)
+		return least;
+	return clamp(DIV_ROUND_UP(QR_SAMPLED_OBJECTS * c->geo.stride, QR_GEO_PAGE), least,
+		     c->geo.pages);
 }
 
 /* A new slab for @node; returns the depot that has it now. */
-static noinline struct qr_depot *grow(struct qr_cache *c, int node, gfp_t gfp)
+static noinline struct qr_depot *grow(struct qr_cache *c, int node, bool sampled, gfp_t gfp)
 {
 	struct qr_slab *slab;
+	struct qr_depot *d;
 	int got;
 
 	if (in_nmi())
 		return NULL;
 	if (c->policy == QUARRY_NODE_FIXED)
 		gfp |= __GFP_THISNODE;
-	slab = qr_slab_create(&c->geo, c->class, node, gfp);
+	if (sampled)
+		slab = qr_slab_create_sampled(&c->geo, sampled_pages(c, node), node, gfp);
+	else
+		slab = qr_slab_create(&c->geo, c->class, node, gfp);
 	if (!slab)
 		return NULL;
+	trace_slab_get(c->name, slab->base, slab->run.nr, slab->run.chunk->node);
 	got = page_to_nid(slab->run.chunk->page + slab->run.first);
 	if (unlikely(!c->depot[got])) {
 		/* Memory of a node that came up after the cache was made. */
@@ -97,8 +124,18 @@ static noinline struct qr_depot *grow(struct qr_cache *c, int node, gfp_t gfp)
 	}
 	if (got != node)
 		atomic64_inc(&c->fallbacks);
-	qr_depot_add(c->depot[got], slab, gfp);
-	return c->depot[got];
+	d = sampled ? qr_sampled_depot(c, got) : c->depot[got];
+	qr_depot_add(d, slab, gfp);
+	return d;
+}
+
+/* Objects came from @d. */
+static __always_inline void count_refill(struct qr_cache *c, struct qr_head *h,
+					 struct qr_depot *d, unsigned int n)
+{
+	h->refilled += n;
+	if (trace_refill_enabled() && n)
+		trace_refill(c->name, d->node, n);
 }
 
 static noinline void alloc_failed(struct qr_cache *c, gfp_t gfp)
@@ -109,24 +146,75 @@ static noinline void alloc_failed(struct qr_cache *c, gfp_t gfp)
 				    c->name, c->pub.size, &gfp);
 }
 
-/* Interrupts off, @n from qr_head_claim() or its like.  Releases the head. */
+/*
+ * Is an allocation that no countdown counts to be sampled?  If so, its weight, or
+ * else 0.  Interrupts off.
+ */
+static u64 is_drawn(struct qr_cache *c)
+{
+	u32 rate = in_nmi() ? 0 : READ_ONCE(c->rate);
+
+	return rate && qr_draw_one(rate, c->pub.size) ? qr_weight(rate, c->pub.size) : 0;
+}
+
+/*
+ * The countdown has run out.  Returns the weight of this allocation if it is to
+ * be sampled, or else 0.  If it may not be sampled, the sample stays due.
+ */
+static noinline u64 countdown_expired(struct qr_cache *c, struct qr_head *h, bool may_sample)
+{
+	u64 weight = h->weight;
+
+	if (weight && !may_sample)
+		return 0;
+	do {
+		head_draw(c, h);
+		if (weight)
+			return weight;
+		weight = h->weight;
+	} while (!h->countdown);
+	return 0;
+}
+
+/*
+ * Interrupts off, @n from qr_head_claim() or its like.  Releases the head.
+ * Where the object is to be sampled, *@weight is set and none is taken; without
+ * @weight it never is.
+ */
 static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d,
-				      struct qr_head *h, int n)
+				      struct qr_head *h, int n, u64 *weight)
 {
 	void *p = NULL;
 
 	if (unlikely(n < 0)) {
+		if (weight) {
+			*weight = is_drawn(c);
+			if (unlikely(*weight))
+				return NULL;
+		}
 		if (qr_depot_take(d, &p, 1))
 			h->direct_allocs++;
 		return p;
 	}
+	if (unlikely(h->countdown <= 0)) {
+		u64 due = countdown_expired(c, h, weight);
+
+		if (due) {
+			*weight = due;
+			qr_head_release(h, n);
+			return NULL;
+		}
+	}
 	if (!n) {
 		n = qr_depot_take(d, h->obj, c->batch);
-		h->refilled += n;
+		count_refill(c, h, d, n);
 	}
 	if (likely(n)) {
 		p = h->obj[--n];
-		qr_head_count(h, 1);
+		if (likely(h->countdown > 0))
+			qr_head_count(h, 1);
+		else
+			h->drawn++;	/* counted, and not down */
 	}
 	qr_head_release(h, n);
 	return p;
@@ -140,7 +228,7 @@ static void *take_from(struct qr_cache *c, struct qr_depot *d)
 
 	local_irq_save(flags);
 	h = this_cpu_ptr(c->pub.head);
-	p = take_one(c, d, h, qr_head_claim(h));
+	p = take_one(c, d, h, qr_head_claim(h), NULL);
 	local_irq_restore(flags);
 	return p;
 }
@@ -157,23 +245,68 @@ static void *take_elsewhere(struct qr_cache *c, struct qr_depot *not)
 	return p;
 }
 
-/* Nothing was to be had from @d: grow, and take from what has grown. */
+/* Nothing was to be had from @d, or no sample: grow, and take from what has grown. */
 static noinline void *alloc_grow(struct qr_cache *c, struct qr_depot *d, gfp_t gfp)
 {
-	void *p = NULL;
+	struct qr_depot *from = d;
+	void *p;
 
 	might_alloc(gfp);
-	while (!p) {
-		struct qr_depot *from = grow(c, depot_node(c, d), gfp);
-
+	for (;;) {
+		p = take_from(c, from);	/* NULL after growth: others were faster */
+		if (p)
+			return p;
+		from = grow(c, d->node, false, gfp);
 		if (!from)
 			break;
-		p = take_from(c, from);	/* NULL: others were faster */
 	}
-	if (!p && !(gfp & __GFP_THISNODE) && c->policy != QUARRY_NODE_FIXED)
+	if (!(gfp & __GFP_THISNODE) && c->policy != QUARRY_NODE_FIXED)
 		p = take_elsewhere(c, d);
 	if (!p)
 		alloc_failed(c, gfp);
+	return p;
+}
+
+/*
+ * An object that has been drawn.  It comes from a slab of its own kind, so that
+ * its free cannot miss the slow path.  NULL if that cannot be had: the object is
+ * then allocated as any other, and the sample lost.
+ */
+static noinline void *alloc_sampled(struct qr_cache *c, int node, u64 weight, size_t asked,
+				    gfp_t gfp, unsigned long ip)
+{
+	gfp_t humble = (gfp & ~(__GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) | __GFP_NORETRY | __GFP_NOWARN;
+	struct qr_depot *d = qr_sampled_depot(c, node);
+	struct qr_sampled what = {
+		.cache = c->id,
+		.name = c->name,
+		.size = c->pub.size,
+		.asked = asked,
+		.weight = weight,
+		.ip = ip,
+	};
+	struct qr_slab *slab;
+	unsigned long flags;
+	unsigned int i;
+	void *p;
+
+	for (;;) {
+		local_irq_save(flags);
+		p = qr_depot_take_one(d, &slab, &i);
+		if (likely(p))
+			this_cpu_ptr(c->pub.head)->direct_allocs++;
+		local_irq_restore(flags);
+		if (likely(p))
+			break;
+		d = grow(c, node, true, humble);
+		if (!d) {
+			qr_profile_dropped(weight, c->pub.size);
+			return NULL;
+		}
+	}
+	what.ptr = p;
+	what.node = slab->run.chunk->node;
+	qr_profile_alloced(&slab->sample[i], &what, gfp);
 	return p;
 }
 
@@ -185,34 +318,72 @@ static __always_inline void *alloc_finish(struct qr_cache *c, void *p, gfp_t gfp
 }
 
 /* After a failed qr_head_pop(): preemption is off, the claim as that left it. */
-void *qr_alloc_slow(struct quarry_cache *cache, gfp_t gfp)
+static __always_inline void *alloc_slow(struct qr_cache *c, gfp_t gfp, size_t asked,
+					unsigned long ip)
 {
-	struct qr_cache *c = qr_cache_of(cache);
 	struct qr_depot *d;
 	unsigned long flags;
 	struct qr_head *h;
+	u64 weight = 0;
 	void *p;
 
 	local_irq_save(flags);
 	d = depot_for(c);
-	h = this_cpu_ptr(cache->head);
-	p = take_one(c, d, h, qr_head_enter_alloc(h));
+	h = this_cpu_ptr(c->pub.head);
+	p = take_one(c, d, h, qr_head_enter_alloc(h), in_nmi() ? NULL : &weight);
 	local_irq_restore(flags);
 	preempt_enable();
+	if (unlikely(weight))
+		p = alloc_sampled(c, d->node, weight, asked, gfp, ip);
 	if (unlikely(!p))
 		p = alloc_grow(c, d, gfp);
 	return alloc_finish(c, p, gfp);
 }
+
+void *qr_alloc_slow(struct quarry_cache *cache, gfp_t gfp)
+{
+	struct qr_cache *c = qr_cache_of(cache);
+
+	return alloc_slow(c, gfp, c->asked, _RET_IP_);
+}
 EXPORT_SYMBOL_QUARRY(qr_alloc_slow);
 
+void *qr_malloc_slow(struct quarry_cache *cache, gfp_t gfp, size_t size)
+{
+	return alloc_slow(qr_cache_of(cache), gfp, size, _RET_IP_);
+}
+EXPORT_SYMBOL_QUARRY(qr_malloc_slow);
+
+void *qr_magazine_alloc(struct qr_cache *c, gfp_t gfp, size_t asked, unsigned long ip)
+{
+	void *p;
+
+	qr_check_gfp(gfp);
+	preempt_disable();
+	if (unlikely(!qr_head_pop(c->pub.head, &p)))
+		return alloc_slow(c, gfp, asked, ip);
+	preempt_enable();
+	return alloc_finish(c, p, gfp);
+}
+
 /* Past the magazine, straight from @d. */
-static void *alloc_direct(struct qr_cache *c, struct qr_depot *d, gfp_t gfp)
+static void *alloc_direct(struct qr_cache *c, struct qr_depot *d, gfp_t gfp, size_t asked,
+			  unsigned long ip)
 {
 	struct qr_depot *from;
 	unsigned long flags;
 	void *p = NULL;
+	u64 weight;
 
 	might_alloc(gfp);
+	local_irq_save(flags);
+	weight = is_drawn(c);
+	local_irq_restore(flags);
+	if (unlikely(weight)) {
+		p = alloc_sampled(c, d->node, weight, asked, gfp, ip);
+		if (p)
+			return alloc_finish(c, p, gfp);
+	}
 	for (;;) {
 		local_irq_save(flags);
 		if (qr_depot_take(d, &p, 1))
@@ -220,7 +391,7 @@ static void *alloc_direct(struct qr_cache *c, struct qr_depot *d, gfp_t gfp)
 		local_irq_restore(flags);
 		if (p)
 			break;
-		from = grow(c, depot_node(c, d), gfp);
+		from = grow(c, d->node, false, gfp);
 		if (from) {
 			d = from;
 			continue;
@@ -252,24 +423,30 @@ void *quarry_cache_alloc_node(struct quarry_cache *cache, gfp_t gfp, int node)
 {
 	struct qr_cache *c = qr_cache_of(cache);
 
+	return qr_magazine_alloc_node(c, gfp, node, c->asked, _RET_IP_);
+}
+EXPORT_SYMBOL_QUARRY(quarry_cache_alloc_node);
+
+void *qr_magazine_alloc_node(struct qr_cache *c, gfp_t gfp, int node, size_t asked,
+			     unsigned long ip)
+{
 	if (node == NUMA_NO_NODE)
-		return qr_cache_alloc(cache, gfp);
+		return qr_magazine_alloc(c, gfp, asked, ip);
 	if (node < 0 || node >= nr_node_ids) {
 		pr_warn_ratelimited("cache %s: there is no node %d\n", c->name, node);
 		return NULL;
 	}
 	if (node == raw_cpu_read(qr_home_node) && c->policy == QUARRY_NODE_LOCAL &&
 	    !(gfp & __GFP_THISNODE))
-		return qr_cache_alloc(cache, gfp);
+		return qr_magazine_alloc(c, gfp, asked, ip);
 	if (!c->depot[node]) {
 		if (!(gfp & __GFP_THISNODE))
-			return qr_cache_alloc(cache, gfp);
+			return qr_magazine_alloc(c, gfp, asked, ip);
 		alloc_failed(c, gfp);
 		return NULL;
 	}
-	return alloc_direct(c, c->depot[node], gfp);
+	return alloc_direct(c, c->depot[node], gfp, asked, ip);
 }
-EXPORT_SYMBOL_QUARRY(quarry_cache_alloc_node);
 
 /* Objects that a depot would not take: another depot's, or misused. */
 static noinline void settle_refused(struct qr_cache *given, void **in, unsigned int n,
@@ -302,6 +479,7 @@ static __always_inline int flush(struct qr_cache *c, struct qr_head *h, int n,
 
 	n -= c->batch;
 	h->flushed += c->batch;
+	trace_flush(c->name, raw_cpu_read(qr_home_node), c->batch);
 	refused = qr_depot_give(home_depot(c), h->obj + n, c->batch, doomed);
 	if (unlikely(refused))
 		settle_refused(c, h->obj + n, refused, doomed, ip);
@@ -330,7 +508,7 @@ static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned
 	struct qr_head *h;
 	LIST_HEAD(doomed);
 	bool remote;
-	int n;
+	int n, i;
 
 	slab = qr_slab_of(p);
 	if (unlikely(!slab))
@@ -345,7 +523,8 @@ static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned
 		what = QR_MISUSE_WRONG_CACHE;
 		goto out;
 	}
-	if (unlikely(qr_slab_index(slab, p) < 0)) {
+	i = qr_slab_index(slab, p);
+	if (unlikely(i < 0)) {
 		what = QR_MISUSE_INTERIOR;
 		goto out;
 	}
@@ -365,7 +544,11 @@ static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned
 		}
 	}
 	remote = slab->run.chunk->node != raw_cpu_read(qr_home_node);
-	what = qr_depot_give_one(slab, c, p, &doomed);
+	if (unlikely(slab->sample) &&
+	    !qr_profile_freed(&slab->sample, i, p, c->pub.size))
+		what = QR_MISUSE_FOREIGN;	/* NMI */
+	else
+		what = qr_depot_give_one(slab, c, p, &doomed);
 	if (likely(!what)) {
 		h->direct_frees++;
 		h->remote_frees += remote;
@@ -413,6 +596,7 @@ EXPORT_SYMBOL_QUARRY(qr_free_slow);
 
 unsigned int qr_magazine_bypass(struct qr_cache *c, void **objs, unsigned int n)
 {
+	struct qr_depot *d;
 	unsigned long flags;
 	struct qr_head *h;
 	int have;
@@ -420,17 +604,43 @@ unsigned int qr_magazine_bypass(struct qr_cache *c, void **objs, unsigned int n)
 	local_irq_save(flags);
 	h = this_cpu_ptr(c->pub.head);
 	have = qr_head_claim(h);
-	/* A few batches at a time: interrupts are off. */
-	n = qr_depot_take(depot_for(c), objs, min(n, 4 * c->batch));
-	if (likely(have >= 0)) {
-		h->refilled += n;
+	if (unlikely(have < 0)) {
+		n = 0;		/* one by one, as each may be sampled */
+	} else {
+		/* A few batches at a time: interrupts are off. */
+		n = min3(n, 4 * c->batch, qr_head_quota(h));
+		if (n) {
+			d = depot_for(c);
+			n = qr_depot_take(d, objs, n);
+			count_refill(c, h, d, n);
+		}
 		qr_head_count(h, n);
 		qr_head_release(h, have);
-	} else {
-		h->direct_allocs += n;
 	}
 	local_irq_restore(flags);
 	return n;
+}
+
+unsigned int qr_magazine_redraw(struct qr_cache *c, unsigned int cpu)
+{
+	struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
+	unsigned long flags;
+	int n;
+
+	local_irq_save(flags);
+	n = qr_head_claim(h);
+	if (n >= 0) {
+		/*
+		 * What is left of a countdown says nothing about the next
+		 * sample: the exponential has no memory.
+		 */
+		h->drawn -= h->countdown;
+		h->countdown = 0;
+		head_draw(c, h);
+		qr_head_release(h, n);
+	}
+	local_irq_restore(flags);
+	return 0;
 }
 
 unsigned int qr_magazine_drain(struct qr_cache *c, unsigned int cpu)
@@ -451,6 +661,7 @@ unsigned int qr_magazine_drain(struct qr_cache *c, unsigned int cpu)
 
 			n -= k;
 			h->flushed += k;
+			trace_flush(c->name, per_cpu(qr_home_node, cpu), k);
 			refused = qr_depot_give_slabs(d, h->obj + n, k, &doomed);
 			if (unlikely(refused))
 				settle_refused(c, h->obj + n, refused, &doomed, _RET_IP_);
@@ -467,7 +678,7 @@ unsigned int qr_cache_settle(struct qr_cache *c)
 	unsigned int moved = 0;
 	int node;
 
-	for (node = 0; node < nr_node_ids; node++) {
+	for (node = 0; node < qr_nr_depots(); node++) {
 		struct qr_depot *d = c->depot[node];
 		void *objs[QR_MAGAZINE_MAX / 2];
 		unsigned long flags;

@@ -18,6 +18,10 @@
  * @batch: objects that move between a magazine and a depot at a time
  * @class: the size class that it serves, or 0
  * @id: unique since the module was loaded
+ * @asked: bytes per object that were asked for
+ * @rate: bytes between samples; 0 is off
+ * @own_rate: @rate is this cache's own, not that of all
+ * @no_sample: QUARRY_NO_SAMPLE
  * @ctor: see &struct quarry_cache_args
  * @policy: where objects come from
  * @node: for QUARRY_NODE_FIXED
@@ -30,7 +34,8 @@
  * @link: in the list of caches
  * @rcu: freed after readers that came from a dangling object
  * @name: for people
- * @depot: by node; NULL for nodes that had no memory
+ * @depot: by node, and from nr_node_ids on again by node those of sampled objects;
+ *	NULL for nodes that had no memory
  */
 struct qr_cache {
 	struct quarry_cache pub;
@@ -38,6 +43,10 @@ struct qr_cache {
 	unsigned int batch;
 	unsigned int class;
 	unsigned int id;
+	unsigned int asked;
+	u32 rate;
+	bool own_rate;
+	bool no_sample;
 	void (*ctor)(void *obj);
 	enum quarry_policy policy;
 	int node;
@@ -59,27 +68,50 @@ static inline struct qr_cache *qr_cache_of(struct quarry_cache *pub)
 }
 
 /*
- * What goes into a countdown when it has run out.  Large enough that drawing
- * costs nothing, small enough that the sum cannot overflow the countdown.
+ * What goes into a countdown while nothing is sampled.  Large enough that the
+ * slow path costs nothing, small enough that the sum cannot overflow the countdown.
  */
 #define QR_DRAW 65536
+
+static inline unsigned int qr_nr_depots(void)
+{
+	return 2 * nr_node_ids;
+}
+
+static inline struct qr_depot *qr_sampled_depot(struct qr_cache *c, int node)
+{
+	return c->depot[nr_node_ids + node];
+}
 
 /* Make a magazine ready for its first operation. */
 void qr_head_init(struct qr_head *h, unsigned int capacity);
 
-void qr_head_draw(struct qr_head *h);
+/*
+ * How many allocations in a row a claimed head may serve: the one after them is
+ * the slow path's.  They are counted by qr_head_count().
+ */
+static __always_inline unsigned int qr_head_quota(const struct qr_head *h)
+{
+	return h->countdown;
+}
 
-/* @n allocations were made from a claimed head. */
 static __always_inline void qr_head_count(struct qr_head *h, unsigned int n)
 {
 	h->countdown -= n;
-	if (unlikely(h->countdown < 0))
-		qr_head_draw(h);
 }
+
+/* What qr_malloc_slow() and its like are made of. */
+void *qr_magazine_alloc(struct qr_cache *cache, gfp_t gfp, size_t asked, unsigned long ip);
+void *qr_magazine_alloc_node(struct qr_cache *cache, gfp_t gfp, int node, size_t asked,
+			     unsigned long ip);
+
+/* The cache's rate has changed: @cpu draws anew.  @cpu is as for qr_magazine_drain(). */
+unsigned int qr_magazine_redraw(struct qr_cache *cache, unsigned int cpu);
 
 /*
  * Up to @n objects from the depot that this CPU would refill from, past the
- * magazine but counted there; returns how many.
+ * magazine but counted there; returns how many.  0 may mean that the next one is
+ * to be sampled, or that this is nested: go the usual way.
  */
 unsigned int qr_magazine_bypass(struct qr_cache *cache, void **objs, unsigned int n);
 

@@ -6,15 +6,23 @@
 
 #include <linux/module.h>
 #include <quarry/stats.h>
+#include "bucket.h"
+#include "budget.h"
 #include "cache.h"
+#include "chardev.h"
 #include "chunk.h"
 #include "depot.h"
+#include "draw.h"
+#include "gone.h"
+#include "label.h"
 #include "large.h"
 #include "malloc.h"
 #include "meta.h"
 #include "pageheap.h"
+#include "rate.h"
 #include "sizeclass.h"
 #include "slab.h"
+#include "stack.h"
 #include "../debugfs/debugfs.h"
 
 static int __init quarry_init(void)
@@ -22,6 +30,20 @@ static int __init quarry_init(void)
 	int err;
 
 	qr_sizeclass_init();
+	qr_budget_init();
+	qr_labels_init();
+	err = qr_draw_init();
+	if (err)
+		goto no_draw;
+	err = qr_stacks_init();
+	if (err)
+		goto no_draw;
+	err = qr_buckets_init();
+	if (err)
+		goto no_profile;
+	err = qr_gone_init();
+	if (err)
+		goto no_gone;
 	err = qr_chunks_init();
 	if (err)
 		goto no_chunks;
@@ -43,8 +65,14 @@ static int __init quarry_init(void)
 	err = qr_debugfs_init();
 	if (err)
 		goto no_debugfs;
+	err = qr_chardev_init();
+	if (err)
+		goto no_chardev;
+	qr_rate_init();
 	return 0;
 
+no_chardev:
+	qr_debugfs_exit();
 no_debugfs:
 	qr_malloc_exit();
 no_malloc:
@@ -58,12 +86,19 @@ no_slabs:
 no_heaps:
 	qr_chunks_exit();
 no_chunks:
+	qr_gone_exit();
+no_gone:
+	qr_buckets_exit();
+no_profile:
+	qr_stacks_exit();
+no_draw:
 	pr_err("not loaded: error %d\n", err);
 	return err;
 }
 
 static void __exit quarry_exit(void)
 {
+	qr_chardev_exit();
 	qr_debugfs_exit();
 	qr_malloc_exit();
 	qr_caches_exit();
@@ -72,6 +107,10 @@ static void __exit quarry_exit(void)
 	qr_slabs_exit();
 	qr_heaps_exit();
 	qr_chunks_exit();
+	qr_gone_exit();
+	qr_labels_exit();
+	qr_buckets_exit();
+	qr_stacks_exit();
 	if (atomic64_read(&qr_taken_bytes) != atomic64_read(&qr_returned_bytes))
 		pr_err("unloaded with %lld bytes of %lld not given back\n",
 		       atomic64_read(&qr_taken_bytes) - atomic64_read(&qr_returned_bytes),

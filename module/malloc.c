@@ -20,7 +20,7 @@ EXPORT_SYMBOL_QUARRY(qr_class_head);
 void *qr_malloc_large(size_t size, gfp_t gfp)
 {
 	might_alloc(gfp);
-	return qr_large_alloc(size, gfp, NUMA_NO_NODE);
+	return qr_large_alloc(size, gfp, NUMA_NO_NODE, _RET_IP_);
 }
 EXPORT_SYMBOL_QUARRY(qr_malloc_large);
 
@@ -36,9 +36,11 @@ EXPORT_SYMBOL_QUARRY(qr_malloc_large);
 void *quarry_malloc_node(size_t size, gfp_t gfp, int node)
 {
 	qr_check_gfp(gfp);
-	if (size <= QUARRY_MAX_SMALL)
-		return quarry_cache_alloc_node(qr_class_cache[qr_size_class[(size + 7) / 8]],
-					       gfp, node);
+	if (size <= QUARRY_MAX_SMALL) {
+		struct quarry_cache *cache = qr_class_cache[qr_size_class[(size + 7) / 8]];
+
+		return qr_magazine_alloc_node(qr_cache_of(cache), gfp, node, size, _RET_IP_);
+	}
 	if (node != NUMA_NO_NODE &&
 	    (node < 0 || node >= nr_node_ids || !node_isset(node, qr_nodes))) {
 		if (node < 0 || node >= nr_node_ids || (gfp & __GFP_THISNODE))
@@ -46,7 +48,7 @@ void *quarry_malloc_node(size_t size, gfp_t gfp, int node)
 		node = NUMA_NO_NODE;
 	}
 	might_alloc(gfp);
-	return qr_large_alloc(size, gfp, node);
+	return qr_large_alloc(size, gfp, node, _RET_IP_);
 }
 EXPORT_SYMBOL_QUARRY(quarry_malloc_node);
 
@@ -87,6 +89,21 @@ QR_CALLED void *qr_cache_alloc_call(struct quarry_cache *cache, gfp_t gfp)
 	return qr_cache_alloc(cache, gfp);
 }
 EXPORT_SYMBOL_QUARRY(qr_cache_alloc_call);
+
+QR_CALLED void *qr_malloc_class_call(struct quarry_cache *cache, gfp_t gfp, size_t size)
+{
+	void *p;
+
+	qr_check_gfp(gfp);
+	preempt_disable();
+	if (unlikely(!qr_head_pop(cache->head, &p)))
+		return qr_malloc_slow(cache, gfp, size);
+	preempt_enable();
+	if (qr_want_zero(gfp))
+		return qr_zero(cache, p);
+	return p;
+}
+EXPORT_SYMBOL_QUARRY(qr_malloc_class_call);
 
 QR_CALLED void qr_cache_free_call(struct quarry_cache *cache, void *obj)
 {

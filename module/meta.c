@@ -49,6 +49,15 @@ void *qr_meta_valloc(size_t size)
 	return p;
 }
 
+void *qr_meta_valloc_user(size_t size)
+{
+	void *p = vmalloc_user(size);
+
+	if (p)
+		account(size);
+	return p;
+}
+
 void qr_meta_vfree(void *p, size_t size)
 {
 	if (!p)

@@ -259,7 +259,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_node_stats_read);
 
 int qr_walk_chunks(int node, qr_chunk_fn fn, void *arg)
 {
-	static const char *const kinds[] = { "ordinary", "large", "mixed" };
+	static const char *const kinds[] = { "ordinary", "sampled", "large", "mixed" };
 	struct quarry_chunk_info ci;
 	unsigned long i;
 	int err;

@@ -28,7 +28,7 @@ struct qr_run {
  * qr_heap_get() - take a run of pages
  * @run: what was taken
  * @owner: what qr_slab_of() is to find for its pages
- * @kind: QR_ORDINARY or QR_LARGE; where no whole chunk of that kind can be had,
+ * @kind: any but QR_MIXED; where no whole chunk of that kind can be had,
  *	the run lies in a mixed chunk
  * @node: the node that it should come from
  * @nr: pages, at most QR_CHUNK_PAGES

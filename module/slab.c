@@ -7,6 +7,7 @@
 
 #include <linux/bitops.h>
 #include <linux/string.h>
+#include <trace/events/quarry.h>
 #include "compat.h"
 #include "meta.h"
 
@@ -45,29 +46,61 @@ static struct qr_slab *descriptor_new(gfp_t gfp, int node)
 	return slab;
 }
 
-struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class, int node,
-			       gfp_t gfp)
+static struct qr_slab *slab_cut(const struct qr_geometry *geo, enum qr_kind kind,
+				unsigned int pages, unsigned int most, int node, gfp_t gfp)
 {
 	unsigned int least = DIV_ROUND_UP(geo->stride, QR_GEO_PAGE);
 	struct qr_slab *slab = descriptor_new(gfp, node);
 
 	if (!slab)
 		return NULL;
-	if (!qr_heap_get(&slab->run, slab, QR_ORDINARY, node, geo->pages, least, geo->align, gfp)) {
+	if (!qr_heap_get(&slab->run, slab, kind, node, pages, least, geo->align, gfp)) {
 		qr_meta_cache_free(descriptors, slab);
 		return NULL;
 	}
 	slab->base = qr_chunk_addr(slab->run.chunk, slab->run.first);
 	slab->stride = geo->stride;
 	slab->inverse = DIV_ROUND_UP_ULL(1ULL << 32, geo->stride);
-	slab->nr_objects = qr_geo_objects(slab->run.nr, geo->stride);
+	slab->nr_objects = min(qr_geo_objects(slab->run.nr, geo->stride), most);
 	slab->nr_free = slab->nr_objects;
 	memset(slab->free, 0xff, sizeof(slab->free));
+	return slab;
+}
+
+static void slab_drop(struct qr_slab *slab)
+{
+	qr_heap_put(&slab->run);
+	qr_meta_cache_free(descriptors, slab);
+}
+
+struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class, int node,
+			       gfp_t gfp)
+{
+	struct qr_slab *slab = slab_cut(geo, QR_ORDINARY, geo->pages, QR_SLAB_MAX_OBJECTS,
+					node, gfp);
+
+	if (!slab)
+		return NULL;
 	if (class && slab->run.chunk->kind == QR_ORDINARY)
 		memset(slab->run.chunk->class + slab->run.first, class, slab->run.nr);
 	return slab;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_slab_create);
+
+struct qr_slab *qr_slab_create_sampled(const struct qr_geometry *geo, unsigned int pages,
+				       int node, gfp_t gfp)
+{
+	struct qr_slab *slab = slab_cut(geo, QR_SAMPLED, pages, QR_SAMPLED_OBJECTS, node, gfp);
+
+	if (!slab)
+		return NULL;
+	slab->sample = qr_samples_new(slab->nr_objects, gfp);
+	if (!slab->sample) {
+		slab_drop(slab);
+		return NULL;
+	}
+	return slab;
+}
 
 struct qr_slab *qr_slab_create_large(unsigned int pages, int node, gfp_t gfp)
 {
@@ -85,8 +118,10 @@ struct qr_slab *qr_slab_create_large(unsigned int pages, int node, gfp_t gfp)
 
 void qr_slab_destroy(struct qr_slab *slab)
 {
-	qr_heap_put(&slab->run);
-	qr_meta_cache_free(descriptors, slab);
+	trace_slab_put(slab->base, slab->run.nr, slab->run.chunk->node);
+	if (slab->sample)
+		qr_samples_free(&slab->sample, slab->nr_objects ?: 1);
+	slab_drop(slab);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_slab_destroy);
 

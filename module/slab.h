@@ -9,11 +9,15 @@
 #include <linux/bitops.h>
 #include "geometry.h"
 #include "pageheap.h"
+#include "profile.h"
 
 #define QR_SLAB_WORDS (QR_SLAB_MAX_OBJECTS / 64)
 
 /* How finely a depot tells its slabs apart by the share of free objects. */
 #define QR_SLAB_BINS	8
+
+/* The most objects in a slab of sampled ones, each of which has a &struct qr_sample. */
+#define QR_SAMPLED_OBJECTS 128
 
 /* In qr_slab.bin, for a large object: whoever changes it to 0 has freed it. */
 #define QR_LARGE_LIVE	(UINT_MAX - 1)
@@ -36,6 +40,7 @@ struct qr_depot;
  * @run: its pages
  * @free: objects that are here and not above; depot lock.  Bits that stand
  *	for no object are set, so that a pointer there looks free already
+ * @sample: one for each object, or for the large one; NULL if none is sampled
  * @cached: what the walker found in magazines and depots, see validate.c
  */
 struct qr_slab {
@@ -50,6 +55,7 @@ struct qr_slab {
 	u32 mark;
 	u32 bin;
 	struct qr_run run;
+	struct qr_sample *sample;
 	u64 free[QR_SLAB_WORDS];
 	u64 cached[QR_SLAB_WORDS];
 };
@@ -99,6 +105,19 @@ static __always_inline bool qr_slab_give(struct qr_slab *slab, const void *p)
 	return true;
 }
 
+/* Take the object with the lowest address, of which there is one; returns its number. */
+static inline unsigned int qr_slab_take_first(struct qr_slab *slab)
+{
+	u64 *word = slab->free, map;
+
+	while (!*word)
+		word++;
+	map = *word;
+	*word = map & (map - 1);
+	slab->nr_free--;
+	return (word - slab->free) * 64 + __ffs64(map);
+}
+
 /*
  * Take up to @want objects, lowest address first; returns how many.  The
  * caller holds the depot's lock.
@@ -112,6 +131,9 @@ unsigned int qr_slab_take(struct qr_slab *slab, void **out, unsigned int want);
  */
 struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class, int node,
 			       gfp_t gfp);
+/* One of @pages, in a chunk of kind QR_SAMPLED and with room for its objects' samples. */
+struct qr_slab *qr_slab_create_sampled(const struct qr_geometry *geo, unsigned int pages,
+				       int node, gfp_t gfp);
 /* One uncut run of @pages in chunks of kind QR_LARGE. */
 struct qr_slab *qr_slab_create_large(unsigned int pages, int node, gfp_t gfp);
 void qr_slab_destroy(struct qr_slab *slab);

@@ -4,19 +4,22 @@
  * counted for this file's sake.  Memory that the kernel gave is counted at its
  * door (meta.c), so that sys = inuse + idle + metadata is a statement.
  */
-#include <quarry/stats.h>
+#include <quarry/profile.h>
 
 #include <linux/mutex.h>
 #include <linux/string.h>
+#include "budget.h"
 #include "cache.h"
 #include "check.h"
 #include "compat.h"
+#include "label.h"
 #include "large.h"
 #include "meta.h"
 
 void qr_stats_read(struct quarry_stats *st)
 {
 	struct quarry_cache_stats cs;
+	struct qr_profile_counts pc;
 	struct qr_cache *c;
 	int node;
 
@@ -60,12 +63,27 @@ void qr_stats_read(struct quarry_stats *st)
 		st->inuse_bytes += ns.inuse_bytes;
 		st->idle_bytes += ns.idle_bytes;
 		st->mixed_bytes += ns.mixed_bytes;
-		st->chunks += ns.chunks[QR_ORDINARY] + ns.chunks[QR_LARGE];
+		st->chunks += ns.chunks[QR_ORDINARY] + ns.chunks[QR_SAMPLED] +
+			      ns.chunks[QR_LARGE];
 	}
 	st->metadata_bytes = atomic64_read(&qr_metadata_bytes);
 	st->taken_bytes = atomic64_read(&qr_taken_bytes);
 	st->returned_bytes = atomic64_read(&qr_returned_bytes);
 	st->sys_bytes = st->taken_bytes - st->returned_bytes;
+
+	qr_profile_counts(&pc);
+	st->sample_rate_bytes = qr_rate_get();
+	st->samples = pc.samples;
+	st->live_samples = pc.live_samples;
+	st->sampled_live_bytes = pc.live_space;
+	st->dropped_samples = pc.dropped_samples;
+	st->dropped_bytes = pc.dropped_space;
+	st->other_samples = pc.other_samples;
+	st->profile_sites = pc.sites;
+	st->profile_max_sites = pc.site_limit;
+	st->profile_label_sets = qr_label_sets();
+	st->profile_bytes = atomic_long_read(&qr_budget_used);
+	st->profile_max_bytes = qr_budget_limit;
 
 	st->misuse_foreign = atomic64_read(&qr_misuse_count[QR_MISUSE_FOREIGN]);
 	st->misuse_interior = atomic64_read(&qr_misuse_count[QR_MISUSE_INTERIOR]);

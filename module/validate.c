@@ -124,13 +124,13 @@ static void check_cache(struct qr_cache *c, struct quarry_validation *v)
 {
 	struct quarry_cache_stats st;
 	u64 live = 0, cached;
-	int node;
+	unsigned int i;
 
 	v->caches++;
 	cached = visit_cached(c, v);
-	for (node = 0; node < nr_node_ids; node++)
-		if (c->depot[node])
-			live += qr_depot_validate(c->depot[node], check_slab, v);
+	for (i = 0; i < qr_nr_depots(); i++)
+		if (c->depot[i])
+			live += qr_depot_validate(c->depot[i], check_slab, v);
 
 	qr_cache_sum(c, &st);
 	if (cached != st.cached_objects)

@@ -34,8 +34,8 @@
  * struct qr_head - one CPU's objects of one cache
  * @nr: objects in @obj; the x86 form adds QR_CLAIM while nobody has claimed it
  * @capacity: objects that @obj may hold; 0 sends every free to the slow path
- * @countdown: allocations until the slow path is due to draw again.  It is the
- *	allocation counter as well: @drawn - @countdown were made
+ * @countdown: allocations until one is to be sampled.  It is the allocation
+ *	counter as well: @drawn - @countdown were made
  * @busy: claim of the generic form
  * @drawn: sum of all values that were put into @countdown
  * @refilled: objects that came from the depot
@@ -43,6 +43,9 @@
  * @direct_allocs: allocations past the magazine (nested, or for another node)
  * @direct_frees: frees past the magazine (nested, remote or mixed)
  * @remote_frees: those of @direct_frees that went to another node
+ * @weight: how many objects the sample stands for that is due when @countdown has
+ *	run out; 0: none is
+ * @rate: bytes between samples that @weight was computed for
  * @obj: the objects, last in first out
  *
  * The first line of the structure is all that the fast path touches beside
@@ -60,6 +63,8 @@ struct qr_head {
 	u64 direct_allocs;
 	u64 direct_frees;
 	u64 remote_frees;
+	u64 weight;
+	u32 rate;
 	void *obj[];
 } ____cacheline_aligned;
 

@@ -39,7 +39,8 @@
 
 /* Cache flags */
 #define QUARRY_HWCACHE_ALIGN	BIT(0)	/* objects never share a cache line */
-#define QUARRY_CACHE_FLAGS	QUARRY_HWCACHE_ALIGN
+#define QUARRY_NO_SAMPLE	BIT(1)	/* the profiler does not see this cache */
+#define QUARRY_CACHE_FLAGS	(QUARRY_HWCACHE_ALIGN | QUARRY_NO_SAMPLE)
 
 /**
  * enum quarry_policy - which node a cache's objects come from
@@ -57,7 +58,7 @@ enum quarry_policy {
 /**
  * struct quarry_cache_args - what is out of the ordinary about a cache
  * @align: bytes, a power of two up to 32 KiB; 0 means 8
- * @flags: QUARRY_HWCACHE_ALIGN or 0
+ * @flags: QUARRY_HWCACHE_ALIGN, QUARRY_NO_SAMPLE or 0
  * @ctor: called once for each object when its slab is cut, possibly in atomic
  *	context; a freed object must be left as it was constructed.  Such objects
  *	are zeroed neither by __GFP_ZERO nor by init_on_alloc or init_on_free
@@ -105,6 +106,23 @@ extern struct quarry_cache *qr_class_cache[QR_NR_CLASSES];
 extern struct qr_head __percpu *qr_class_head[QR_NR_CLASSES];
 extern u8 qr_size_class[QUARRY_MAX_SMALL / 8 + 1];
 
+/**
+ * struct quarry_label_scope - a label of a task, from quarry_label_begin() to _end()
+ * @link: private
+ * @task: private
+ * @key: private
+ * @value: private
+ */
+struct quarry_label_scope {
+	struct hlist_node link;
+	struct task_struct *task;
+	const char *key;
+	const char *value;
+};
+
+int quarry_label_begin(struct quarry_label_scope *scope, const char *key, const char *value);
+void quarry_label_end(struct quarry_label_scope *scope);
+
 struct quarry_cache *quarry_cache_create(const char *name, unsigned int size,
 					 const struct quarry_cache_args *args);
 void quarry_cache_destroy(struct quarry_cache *cache);
@@ -116,8 +134,12 @@ void quarry_cache_free_bulk(struct quarry_cache *cache, unsigned int n, void **o
 void *quarry_malloc_node(size_t size, gfp_t gfp, int node) __malloc;
 size_t quarry_usable_size(const void *p);
 
-/* The slow paths.  qr_alloc_slow() and qr_free_full() return with preemption on. */
+/*
+ * The slow paths.  The first three return with preemption on.  A profile tells
+ * what was asked for from what was given, so malloc has one of its own.
+ */
 void *qr_alloc_slow(struct quarry_cache *cache, gfp_t gfp);
+void *qr_malloc_slow(struct quarry_cache *cache, gfp_t gfp, size_t size);
 void qr_free_full(void *p, struct qr_head __percpu *head, struct quarry_cache *cache);
 void qr_free_slow(struct quarry_cache *cache, void *p);
 void *qr_malloc_large(size_t size, gfp_t gfp);
@@ -128,6 +150,7 @@ void *qr_zero_slow(const struct quarry_cache *cache, void *p);
 /* The inline functions below, out of line: see QUARRY_CALLED. */
 void *qr_cache_alloc_call(struct quarry_cache *cache, gfp_t gfp) __malloc;
 void qr_cache_free_call(struct quarry_cache *cache, void *obj);
+void *qr_malloc_class_call(struct quarry_cache *cache, gfp_t gfp, size_t size) __malloc;
 void *qr_malloc_call(size_t size, gfp_t gfp) __malloc;
 void qr_free_call(void *p);
 
@@ -220,7 +243,7 @@ static __always_inline void *qr_malloc_const(size_t size, gfp_t gfp)
 	qr_check_gfp(gfp);
 	preempt_disable();
 	if (unlikely(!qr_head_pop(qr_class_head[class], &p)))
-		return qr_alloc_slow(qr_class_cache[class], gfp);
+		return qr_malloc_slow(qr_class_cache[class], gfp, size);
 	preempt_enable();
 	if (!qr_want_zero(gfp))
 		return p;
@@ -231,7 +254,7 @@ static __always_inline void *qr_malloc_const(size_t size, gfp_t gfp)
 
 static __always_inline void *qr_malloc_const_call(size_t size, gfp_t gfp)
 {
-	return qr_cache_alloc_call(qr_class_cache[qr_class_const(size)], gfp);
+	return qr_malloc_class_call(qr_class_cache[qr_class_const(size)], gfp, size);
 }
 
 static __always_inline void *qr_malloc(size_t size, gfp_t gfp)
@@ -245,7 +268,7 @@ static __always_inline void *qr_malloc(size_t size, gfp_t gfp)
 	class = qr_size_class[(size + 7) / 8];
 	preempt_disable();
 	if (unlikely(!qr_head_pop(qr_class_head[class], &p)))
-		return qr_alloc_slow(qr_class_cache[class], gfp);
+		return qr_malloc_slow(qr_class_cache[class], gfp, size);
 	preempt_enable();
 	if (qr_want_zero(gfp))
 		return qr_zero(qr_class_cache[class], p);

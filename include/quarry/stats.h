@@ -43,6 +43,18 @@
 	X(remote_frees,		"frees of another node's objects")		\
 	X(remote_fallbacks,	"slabs taken from a node not asked for")	\
 	X(failed_allocs,	"allocations that returned NULL")		\
+	X(sample_rate_bytes,	"bytes between samples of the profiler; 0 is off")	\
+	X(samples,		"objects sampled so far")			\
+	X(live_samples,		"those of them that are live")			\
+	X(sampled_live_bytes,	"live_bytes by the profiler's estimate")	\
+	X(dropped_samples,	"samples not recorded, for want of memory")	\
+	X(dropped_bytes,	"bytes they stood for")				\
+	X(other_samples,	"samples recorded without stack or labels")	\
+	X(profile_sites,	"rows of the profiler's table")			\
+	X(profile_max_sites,	"rows that it may have")			\
+	X(profile_label_sets,	"distinct sets of labels, at most 1,024")	\
+	X(profile_bytes,	"the profiler's part of metadata_bytes")	\
+	X(profile_max_bytes,	"the most that it may be")			\
 	X(misuse_foreign,	"frees of pointers that are not Quarry's")	\
 	X(misuse_interior,	"frees of pointers into an object")		\
 	X(misuse_wrong_cache,	"frees to the wrong cache")			\
@@ -107,13 +119,13 @@ struct quarry_cache_stats {
 
 /**
  * struct quarry_node_stats - one node's numbers
- * @chunks: whole 2 MiB chunks held, by kind: ordinary, large
+ * @chunks: whole 2 MiB chunks held, by kind: ordinary, sampled, large
  * @inuse_bytes: pages handed out
  * @idle_bytes: pages held for later use
  * @mixed_bytes: those of @inuse_bytes in chunks that are not wholly ours
  */
 struct quarry_node_stats {
-	u64 chunks[2];
+	u64 chunks[3];
 	u64 inuse_bytes;
 	u64 idle_bytes;
 	u64 mixed_bytes;
@@ -122,7 +134,7 @@ struct quarry_node_stats {
 /**
  * struct quarry_chunk_info - one chunk
  * @pfn: its first page frame
- * @kind: "ordinary", "large" or "mixed"
+ * @kind: "ordinary", "sampled", "large" or "mixed"
  * @used: pages handed out
  * @owned: pages held from the kernel
  * @longest: pages in its longest free run

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * profile/ of the whole heap and of each cache, and "heapdump".
+ *
+ * A profile is taken and rendered as a whole when a file is first read, or read
+ * again from its beginning; reads at other offsets go on in the same text, so
+ * that it can be taken in pieces of any size.  Each open file is a reader of its own.
+ */
+#define pr_fmt(fmt) "quarry: " fmt
+
+#include <linux/atomic.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/mutex.h>
+#include <linux/printk.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <quarry/profile.h>
+#include "private.h"
+
+/* --- Profiles --- */
+
+/*
+ * What a file shows has to fit into its private pointer, for the same reason as
+ * qr_file_data(): the cache's number above, the kind and the format in a byte each.
+ */
+static void *profile_data(u32 cache, enum quarry_profile_kind kind,
+			  enum quarry_profile_format format)
+{
+	return (void *)((unsigned long)cache << 32 | kind << 8 | format);
+}
+
+/**
+ * struct reader - an open file
+ * @lock: what follows; outside of the session's own locks
+ * @session: what is taken and rendered
+ * @kind: what the file shows
+ * @format: how
+ * @rendered: there is a text to go on reading in
+ * @delta: "reset" was written once
+ */
+struct reader {
+	struct mutex lock;	/* see above */
+	struct qr_session *session;
+	enum quarry_profile_kind kind;
+	enum quarry_profile_format format;
+	bool rendered;
+	bool delta;
+};
+
+static int profile_open(struct inode *inode, struct file *file)
+{
+	unsigned long data = (unsigned long)inode->i_private;
+	struct reader *r = kzalloc(sizeof(*r), GFP_KERNEL);
+
+	if (!r)
+		return -ENOMEM;
+	r->session = qr_session_open(data >> 32);
+	if (!r->session) {
+		kfree(r);
+		return -ENOMEM;
+	}
+	mutex_init(&r->lock);
+	r->kind = data >> 8 & 0xff;
+	r->format = data & 0xff;
+	file->private_data = r;
+	return 0;
+}
+
+static int profile_release(struct inode *inode, struct file *file)
+{
+	struct reader *r = file->private_data;
+
+	qr_session_close(r->session);
+	mutex_destroy(&r->lock);
+	kfree(r);
+	return 0;
+}
+
+static int take_profile(struct reader *r)
+{
+	return qr_session_take(r->session, r->kind, r->format, r->delta);
+}
+
+static int take_heapdump(struct reader *r)
+{
+	return qr_session_heapdump(r->session);
+}
+
+static ssize_t read_taken(struct file *file, char __user *buf, size_t len, loff_t *pos,
+			  int (*take)(struct reader *r))
+{
+	struct reader *r = file->private_data;
+	ssize_t ret = 0;
+
+	if (!len)
+		return 0;
+	mutex_lock(&r->lock);
+	if (!*pos || !r->rendered) {
+		ret = take(r);
+		r->rendered = !ret;
+	}
+	if (!ret)
+		ret = qr_session_read(r->session, buf, len, pos);
+	mutex_unlock(&r->lock);
+	return ret;
+}
+
+static ssize_t profile_read(struct file *file, char __user *buf, size_t len, loff_t *pos)
+{
+	return read_taken(file, buf, len, pos, take_profile);
+}
+
+static ssize_t heapdump_read(struct file *file, char __user *buf, size_t len, loff_t *pos)
+{
+	return read_taken(file, buf, len, pos, take_heapdump);
+}
+
+/*
+ * The text that was written, without the white space around it.  NULL if it has not
+ * the room: then it is none of the words that a file takes.
+ */
+static char *written(char *text, size_t size, const char __user *buf, size_t len, int *err)
+{
+	*err = -EINVAL;
+	if (len >= size)
+		return NULL;
+	if (copy_from_user(text, buf, len)) {
+		*err = -EFAULT;
+		return NULL;
+	}
+	text[len] = '\0';
+	return strlen(text) == len ? strim(text) : NULL;
+}
+
+static ssize_t profile_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+{
+	struct reader *r = file->private_data;
+	char text[16], *word;
+	int err;
+
+	word = written(text, sizeof(text), buf, len, &err);
+	if (!word)
+		return err;
+	if (strcmp(word, "reset"))
+		return -EINVAL;
+	mutex_lock(&r->lock);
+	err = qr_session_mark(r->session);
+	if (!err) {
+		r->delta = true;
+		r->rendered = false;
+		*pos = 0;
+	}
+	mutex_unlock(&r->lock);
+	return err ?: len;
+}
+
+/* The end is not known before it is reached: nobody can seek relative to it. */
+static const struct file_operations profile_fops = {
+	.owner		= THIS_MODULE,
+	.open		= profile_open,
+	.read		= profile_read,
+	.write		= profile_write,
+	.llseek		= no_seek_end_llseek,
+	.release	= profile_release,
+};
+
+static const struct file_operations heapdump_fops = {
+	.owner		= THIS_MODULE,
+	.open		= profile_open,
+	.read		= heapdump_read,
+	.llseek		= no_seek_end_llseek,
+	.release	= profile_release,
+};
+
+/* --- Rates --- */
+
+static int rate_show(struct seq_file *m, void *unused)
+{
+	u32 cache = qr_file_number(m), rate;
+	bool own;
+	int err;
+
+	if (cache == QUARRY_CACHE_ALL) {
+		seq_printf(m, "%u\n", qr_rate_get());
+		return 0;
+	}
+	err = qr_cache_rate_get(cache, &rate, &own);
+	if (!err)
+		seq_printf(m, "%u%s\n", rate, own ? "" : " (inherited)");
+	return err;
+}
+
+static int rate_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, rate_show, inode->i_private);
+}
+
+static ssize_t rate_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+{
+	u32 cache = qr_file_number(file->private_data), rate = 0;
+	char text[32], *word;
+	bool inherit;
+	int err;
+
+	word = written(text, sizeof(text), buf, len, &err);
+	if (!word)
+		return err;
+	inherit = cache != QUARRY_CACHE_ALL && !strcmp(word, "inherit");
+	err = inherit ? 0 : qr_rate_parse(word, &rate);
+	if (err) {
+		pr_info_ratelimited("%pD4: \"%*pE\" is %s\n", file, (int)strlen(word), word,
+				    err == -ERANGE ? "4 GiB or more" :
+				    "no number of bytes, \"off\" or \"default\"");
+		return err;
+	}
+	if (cache == QUARRY_CACHE_ALL)
+		qr_rate_set(rate);
+	else
+		err = qr_cache_rate_set(cache, rate, !inherit);
+	return err ?: len;
+}
+
+static const struct file_operations rate_fops = {
+	.owner		= THIS_MODULE,
+	.open		= rate_open,
+	.read		= seq_read,
+	.write		= rate_write,
+	.llseek		= seq_lseek,
+	.release	= single_release,
+};
+
+/* --- Reset --- */
+
+static atomic_t resets;
+
+static int reset_show(struct seq_file *m, void *unused)
+{
+	seq_printf(m, "%d\n", atomic_read(&resets));
+	return 0;
+}
+
+static int reset_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, reset_show, NULL);
+}
+
+static int do_reset(void)
+{
+	qr_profile_reset();
+	atomic_inc(&resets);
+	return 0;
+}
+
+static ssize_t reset_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+{
+	return qr_do_on_one(buf, len, do_reset);
+}
+
+static const struct file_operations reset_fops = {
+	.owner		= THIS_MODULE,
+	.open		= reset_open,
+	.read		= seq_read,
+	.write		= reset_write,
+	.llseek		= seq_lseek,
+	.release	= single_release,
+};
+
+/* --- Directories --- */
+
+void qr_debugfs_profile_files(struct dentry *dir, u32 cache)
+{
+	static const char *const suffix[] = {
+		[QUARRY_FORMAT_PPROF]	= "",
+		[QUARRY_FORMAT_TEXT]	= ".txt",
+		[QUARRY_FORMAT_FOLDED]	= ".folded",
+	};
+	unsigned int kind, format;
+	char name[32];
+
+	for (kind = 0; kind < QUARRY_PROFILE_KINDS; kind++) {
+		for (format = 0; format < ARRAY_SIZE(suffix); format++) {
+			snprintf(name, sizeof(name), "%s%s", qr_profile_kind_name[kind],
+				 suffix[format]);
+			debugfs_create_file(name, 0600, dir, profile_data(cache, kind, format),
+					    &profile_fops);
+		}
+	}
+	debugfs_create_file("top", 0600, dir,
+			    profile_data(cache, QUARRY_PROFILE_HEAP, QUARRY_FORMAT_TOP),
+			    &profile_fops);
+	debugfs_create_file("rate", 0600, dir, qr_file_data(cache), &rate_fops);
+}
+
+void qr_debugfs_profile(struct dentry *root)
+{
+	struct dentry *dir = debugfs_create_dir("profile", root);
+
+	qr_debugfs_profile_files(dir, QUARRY_CACHE_ALL);
+	debugfs_create_file("reset", 0600, dir, NULL, &reset_fops);
+	debugfs_create_file("drain", 0600, dir, NULL, &qr_drain_fops);
+	debugfs_create_file("heapdump", 0400, root, profile_data(QUARRY_CACHE_ALL, 0, 0),
+			    &heapdump_fops);
+}

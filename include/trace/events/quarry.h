@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * events/quarry/: what the allocator does, as it does it.
+ *
+ * The names and fields of sample_alloc and sample_free are what OpenTelemetry's
+ * memory profiler reads; those of the other events may grow.  The events may
+ * come in any context, and with raw locks held.
+ *
+ * Names are copied into arrays of fixed size: the kernel's macro for strings
+ * takes other arguments in each series, and what has a name may be gone when
+ * the buffer is read.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM quarry
+
+#if !defined(_TRACE_QUARRY_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _TRACE_QUARRY_H
+
+#include <linux/string.h>
+#include <linux/tracepoint.h>
+#include <linux/types.h>
+#include <quarry/stats.h>
+
+/* An object was drawn: its address, its bytes, and the bytes that it stands for. */
+TRACE_EVENT(sample_alloc,
+	    TP_PROTO(const void *ptr, u64 size, u64 weighted_bytes),
+	    TP_ARGS(ptr, size, weighted_bytes),
+	    TP_STRUCT__entry(__field(const void *, ptr)
+			     __field(u64, size)
+			     __field(u64, weighted_bytes)),
+	    TP_fast_assign(__entry->ptr = ptr;
+			   __entry->size = size;
+			   __entry->weighted_bytes = weighted_bytes;),
+	    TP_printk("ptr=0x%px size=%llu weighted_bytes=%llu", __entry->ptr, __entry->size,
+		      __entry->weighted_bytes));
+
+/* It was freed. */
+TRACE_EVENT(sample_free,
+	    TP_PROTO(const void *ptr),
+	    TP_ARGS(ptr),
+	    TP_STRUCT__entry(__field(const void *, ptr)),
+	    TP_fast_assign(__entry->ptr = ptr;),
+	    TP_printk("ptr=0x%px", __entry->ptr));
+
+/* Objects on their way between a depot and a CPU's magazine. */
+DECLARE_EVENT_CLASS(quarry_batch,
+		    TP_PROTO(const char *cache, int node, unsigned int objects),
+		    TP_ARGS(cache, node, objects),
+		    TP_STRUCT__entry(__array(char, cache, QUARRY_NAME_LEN)
+				     __field(int, node)
+				     __field(unsigned int, objects)),
+		    TP_fast_assign(strscpy(__entry->cache, cache, QUARRY_NAME_LEN);
+				   __entry->node = node;
+				   __entry->objects = objects;),
+		    TP_printk("cache=%s node=%d objects=%u", __entry->cache, __entry->node,
+			      __entry->objects));
+
+DEFINE_EVENT(quarry_batch, refill,
+	     TP_PROTO(const char *cache, int node, unsigned int objects),
+	     TP_ARGS(cache, node, objects));
+
+DEFINE_EVENT(quarry_batch, flush,
+	     TP_PROTO(const char *cache, int node, unsigned int objects),
+	     TP_ARGS(cache, node, objects));
+
+/* Pages leave a node's page heap for a cache. */
+TRACE_EVENT(slab_get,
+	    TP_PROTO(const char *cache, const void *addr, unsigned int pages, int node),
+	    TP_ARGS(cache, addr, pages, node),
+	    TP_STRUCT__entry(__array(char, cache, QUARRY_NAME_LEN)
+			     __field(const void *, addr)
+			     __field(unsigned int, pages)
+			     __field(int, node)),
+	    TP_fast_assign(strscpy(__entry->cache, cache, QUARRY_NAME_LEN);
+			   __entry->addr = addr;
+			   __entry->pages = pages;
+			   __entry->node = node;),
+	    TP_printk("cache=%s addr=0x%px pages=%u node=%d", __entry->cache, __entry->addr,
+		      __entry->pages, __entry->node));
+
+/* They come back. */
+TRACE_EVENT(slab_put,
+	    TP_PROTO(const void *addr, unsigned int pages, int node),
+	    TP_ARGS(addr, pages, node),
+	    TP_STRUCT__entry(__field(const void *, addr)
+			     __field(unsigned int, pages)
+			     __field(int, node)),
+	    TP_fast_assign(__entry->addr = addr;
+			   __entry->pages = pages;
+			   __entry->node = node;),
+	    TP_printk("addr=0x%px pages=%u node=%d", __entry->addr, __entry->pages, __entry->node));
+
+/* Every case, also those that the log no longer names. */
+TRACE_EVENT(misuse,
+	    TP_PROTO(const char *what, const void *ptr, unsigned long ip),
+	    TP_ARGS(what, ptr, ip),
+	    TP_STRUCT__entry(__array(char, what, QUARRY_NAME_LEN)
+			     __field(const void *, ptr)
+			     __field(unsigned long, ip)),
+	    TP_fast_assign(strscpy(__entry->what, what, QUARRY_NAME_LEN);
+			   __entry->ptr = ptr;
+			   __entry->ip = ip;),
+	    TP_printk("what=%s ptr=0x%px caller=%pS", __entry->what, __entry->ptr,
+		      (void *)__entry->ip));
+
+/* A rate was set; cache is 0 for that of all caches without one of their own. */
+TRACE_EVENT(rate,
+	    TP_PROTO(u32 cache, u32 bytes),
+	    TP_ARGS(cache, bytes),
+	    TP_STRUCT__entry(__field(u32, cache)
+			     __field(u32, bytes)),
+	    TP_fast_assign(__entry->cache = cache;
+			   __entry->bytes = bytes;),
+	    TP_printk("cache=%u bytes=%u", __entry->cache, __entry->bytes));
+
+#endif /* _TRACE_QUARRY_H */
+
+/* Found where <quarry/quarry.h> is found. */
+#include <trace/define_trace.h>

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Generates module/log2_table.h: the logarithm of a mantissa, at points between
+ * which module/draw.c interpolates.  It is checked in; scripts/check-generated
+ * compares.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#define BITS	8	/* 1 KB; an error that is lost in the noise of any sample */
+#define PLACES	31	/* the most that leaves room for log2(2) = 1 in 32 bits */
+
+enum { N = 1 << BITS, PER_LINE = 7 };
+
+static unsigned int table[N + 1];
+
+/* Too much is positive.  Counts what the rounding of the table brings in. */
+static double error(double f)
+{
+	int i = f * N < N ? (int)(f * N) : N - 1;
+	double slope = (double)table[i + 1] - table[i];
+
+	return ldexp(table[i] + slope * (f * N - i), -PLACES) - log2(1 + f);
+}
+
+int main(void)
+{
+	double most = 0, least = 0;
+	int i;
+
+	for (i = 0; i <= N; i++)
+		table[i] = (unsigned int)floor(ldexp(log2(1 + (double)i / N), PLACES) + 0.5);
+	for (i = 0; i < N; i++) {
+		/* Farthest apart where curve and chord are parallel. */
+		double slope = ldexp((double)table[i + 1] - table[i], BITS - PLACES);
+		double f = 1 / (M_LN2 * slope) - 1;
+
+		most = fmax(most, error((double)i / N));
+		least = fmin(least, error(f));
+	}
+
+	/* Spelled so that it is not taken for this file's own licence line. */
+	printf("/* %s-License-Identifier: GPL-2.0 */\n", "SPDX");
+	printf("/* Generated: see \"make generate\".  Do not edit. */\n"
+	       "/*\n"
+	       " * log2(1 + i / %d), with %d places.  What is interpolated between two of them is\n"
+	       " * at most %.3g too small and %.2g too large.\n"
+	       " */\n"
+	       "#ifndef QR_LOG2_TABLE_H\n#define QR_LOG2_TABLE_H\n\n", N, PLACES, -least, most);
+	printf("#define QR_LOG2_TABLE_BITS\t%d\n"
+	       "#define QR_LOG2_TABLE_SHIFT\t%d\n"
+	       "#define QR_LOG2_TABLE_ERROR\t%.0f\t/* the worst, with as many places, rounded up */\n\n",
+	       BITS, PLACES, ceil(ldexp(fmax(-least, most), PLACES)));
+	printf("static const unsigned int qr_log2_table[] __maybe_unused = {\n");
+	for (i = 0; i <= N; i++)
+		printf("%s%u,%s", i % PER_LINE ? " " : "\t", table[i],
+		       i % PER_LINE == PER_LINE - 1 || i == N ? "\n" : "");
+	printf("};\n\n#endif /* QR_LOG2_TABLE_H */\n");
+	return 0;
+}
