@@ -8,6 +8,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <quarry/profile.h>
 
 KUNIT_DEFINE_ACTION_WRAPPER(cache_destroy_action, quarry_cache_destroy, struct quarry_cache *);
 KUNIT_DEFINE_ACTION_WRAPPER(kvfree_action, kvfree, const void *);
@@ -140,6 +141,8 @@ int qt_suite_init(struct kunit_suite *suite)
 
 	if (!st)
 		return -ENOMEM;
+	/* Suites see what they do themselves; those about sampling turn it on. */
+	qr_rate_set(0);
 	remember(st);
 	before.live_objects = st->live_objects;
 	before.inuse_bytes = st->inuse_bytes;
