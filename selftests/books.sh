@@ -89,7 +89,7 @@ while read -r file; do
 	cat "$file" >/dev/null || echo "$file"
 done <"$TMP/files" >"$TMP/unreadable"
 same "files that do not read" "$(cat "$TMP/unreadable")" ""
-within "files" "$(wc -l <"$TMP/files")" 100 1000
+within "files" "$(wc -l <"$TMP/files")" 1000 2000
 same "files that others may open" "$(find "$QUARRY" -type f -perm +077)" ""
 for file in stats classes caches/table control/drain control/validate; do
 	expect "$file is there" test -f "$QUARRY/$file"

@@ -24,8 +24,9 @@ intact()
 	balanced && validate && [ "$(stat live_objects)" = 0 ]
 }
 
-# sweep OP: fail the first, the second, ... allocation of an operation, up to the
-# one that it does not make. The warm-up makes the page heap as large as it gets.
+# sweep OP LEAST: fail the first, the second, ... allocation of an operation, up to
+# the one that it does not make, and there are at least so many. The warm-up makes the
+# page heap as large as it gets.
 sweep()
 {
 	client failnth "op=$1" || fail "$1 without faults"
@@ -38,7 +39,7 @@ sweep()
 		client failnth "op=$1" "nth=$nth" || wrong=$((wrong + 1))
 		[ "$(result worked)" = 1 ] || failures=$((failures + 1))
 		drain
-		now=$(stat metadata_bytes)
+		now=$(metadata)
 		[ "$now" = "$before" ] || now=$(settled_metadata)
 		# A failure may send the request to another node, whose heap grows.
 		if [ "$(stat chunks)" != "$chunks" ]; then
@@ -58,7 +59,14 @@ sweep()
 	same "$1: wrong endings" "$wrong" 0
 }
 
+# rate BYTES
+rate()
+{
+	echo "$1" >"$QUARRY/profile/rate" || fail "rate $1"
+}
+
 load_anew quarry_client
+rate 0
 sweep create 4
 same "create: the request failed for some" "$((failures > 0))" 1
 sweep first 1
@@ -66,12 +74,24 @@ sweep bulk 1
 sweep nofail 1
 same "nofail: failures" "$failures" 0
 
-# With an empty page heap, chunks are to be had as well.
+# A sample that cannot be recorded is lost and counted; nobody's request fails for it.
+rate 1
+sweep first 2
+same "first, sampled: failures" "$failures" 0
+sweep bulk 2
+same "bulk, sampled: failures" "$failures" 0
+sweep large 2
+expect "samples were dropped and counted" test "$(stat dropped_samples)" -gt 0
+rate 0
+
+# With an empty page heap, chunks are to be had as well; and with an empty profile,
+# rows, stacks and labels.
 for op in first large bulk; do
 	nth=0 failures=0 wrong=0
 	while :; do
 		nth=$((nth + 1))
 		load_anew quarry_client
+		if [ "$op" = bulk ]; then rate 0; else rate 1; fi	# few enough to load for each
 		client failnth "op=$op" "nth=$nth" || wrong=$((wrong + 1))
 		[ "$(result worked)" = 1 ] || failures=$((failures + 1))
 		intact || wrong=$((wrong + 1))
@@ -122,5 +142,14 @@ same "loading: messages about memory that was kept" \
 load quarry quarry_client
 expect "after all that it loads and works" client hold mib=4
 client release || fail "release"
+
+./dev 1 1 faults >"$TMP/dev" 2>&1 || fail "dev ends with status $?"
+while read -r line; do
+	case $line in
+	"ok "*) ok "/dev/quarry: ${line#ok }" ;;
+	"not ok "*) fail "/dev/quarry: ${line#not ok }" ;;
+	*) note "$line" ;;
+	esac
+done <"$TMP/dev"
 expect "the walker finds no error" validate
 finish

@@ -14,6 +14,8 @@
 static const struct client_command *const commands[] = {
 	&client_stress, &client_hold, &client_release, &client_fragment, &client_defragment,
 	&client_misuse, &client_caches, &client_place, &client_atomic, &client_failnth,
+	&client_stream, &client_unstream, &client_crowd, &client_uncrowd,
+	&client_leak, &client_unleak,
 };
 
 static DEFINE_MUTEX(run_lock);		/* one command at a time */
@@ -137,6 +139,9 @@ static void __exit client_exit(void)
 	debugfs_remove(dir);
 	client_release_all();
 	client_defragment_all();
+	client_unstream_all();
+	client_uncrowd_all();
+	client_unleak_all();
 }
 
 module_init(client_init);

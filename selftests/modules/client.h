@@ -47,6 +47,9 @@ extern const struct client_command client_fragment, client_defragment;
 extern const struct client_command client_misuse;
 extern const struct client_command client_caches, client_place, client_atomic;
 extern const struct client_command client_failnth;
+extern const struct client_command client_stream, client_unstream;
+extern const struct client_command client_crowd, client_uncrowd;
+extern const struct client_command client_leak, client_unleak;
 
 /* Add to the result. */
 __printf(1, 2) void client_say(const char *fmt, ...);
@@ -77,5 +80,8 @@ int client_free(const struct client_object *o);
 
 void client_release_all(void);
 void client_defragment_all(void);
+void client_unstream_all(void);
+void client_uncrowd_all(void);
+void client_unleak_all(void);
 
 #endif /* QUARRY_CLIENT_H */

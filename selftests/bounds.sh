@@ -1,0 +1,240 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck source-path=SCRIPTDIR
+# The profiler's memory is bounded, and what it had to leave out is counted: a million
+# samples of 10,000 call stacks and 5,000 sets of labels, a third of them live, while
+# everything that can be read is read. Every allocation is sampled, so sums over the
+# rows are no estimates but agree to the byte.
+#
+# QUARRY_REQUESTS: requests of 200 objects each
+
+cd "$(dirname "$0")" || exit 1
+# shellcheck source=lib.sh
+. ./lib.sh
+
+requests=${QUARRY_REQUESTS:-$(choose 5000 1600)}
+visits=$(choose 20 6)
+stacks=$(choose 10000 8000)
+keep=$(choose 3 1)		# one object of so many
+
+# start [PARAMETER...]
+start()
+{
+	unload wordindex quarry_client quarry
+	insmod "$MODULES/quarry.ko" rate=1 "$@" || {
+		fail "insmod quarry"
+		finish
+	}
+	load quarry_client
+}
+
+# --- Sums over a profile ----------------------------------------------------------
+
+# sums FILE: of profile/top, "name value" per line. Nothing is live that was not
+# allocated.
+sums()
+{
+	awk '
+	/^# dropped/ { dropped = $3; dropped_space = $5 }
+	/^#/ { next }
+	{
+		live_space += $1; live += $3; all_space += $5; all += $6
+		wrong += $3 > $6 || $1 > $5
+	}
+	END {
+		printf "live %.0f\nlive_space %.0f\nall %.0f\nall_space %.0f\n", live,
+			live_space, all, all_space
+		printf "dropped %.0f\ndropped_space %.0f\nwrong %d\n", dropped,
+			dropped_space, wrong
+	}' "$1"
+}
+
+# --- Every stack is told apart ----------------------------------------------------
+
+start
+n=$(choose 2000 500)
+client crowd requests=1 "visits=$n" "stacks=$n" objects=3 threads=1 || fail "crowd"
+cat "$QUARRY/profile/allocs.txt" >"$TMP/text"
+awk '
+/^[0-9]/ {
+	row = $0
+	sub(/.*@/, "", row)
+	objects = substr($3, 2) + 0
+}
+/^# site/ { mine = / cache=malloc-64 .* request=r-0$/ }
+/^# site/ && mine { rows++; sum += objects; seen[row]++; full += objects == 3 }
+END {
+	for (row in seen)
+		stacks++
+	printf "rows %d\nstacks %d\nfull %d\nsum %d\n", rows, stacks, full, sum
+}' "$TMP/text" >"$TMP/stacks"
+large=$((3 * n / 1000))
+same "a row for each of $n stacks" "$(value "$TMP/stacks" rows)" "$n"
+same "stacks that differ" "$(value "$TMP/stacks" stacks)" "$n"
+same "rows of three objects, but for where a large one was" "$(value "$TMP/stacks" full)" \
+	$((n - large))
+same "their objects" "$(value "$TMP/stacks" sum)" $((3 * n - large))
+
+# --- More than there is room for ---------------------------------------------------
+
+# One reading, as every number is read again otherwise.
+within_bounds()
+{
+	cat "$QUARRY/stats" >"$TMP/stats"
+	awk '
+	{ v[$1] = $2 }
+	function most(name, limit) {
+		if (v[name] <= limit)
+			return
+		printf "# %s is %.0f, more than %.0f\n", name, v[name], limit
+		wrong++
+	}
+	END {
+		most("profile_bytes", v["profile_max_bytes"])
+		most("profile_bytes", v["metadata_bytes"])
+		most("profile_sites", v["profile_max_sites"])
+		most("profile_label_sets", 1024)
+		most("live_samples", v["samples"])
+		exit wrong || NR == 0
+	}' "$TMP/stats"
+}
+
+# What was allocated before and after a profile was taken has it in between.
+look_at_sums()
+{
+	before=$(stat samples)
+	cat "$QUARRY/profile/top" >"$TMP/top" || return
+	after=$(stat samples)
+	sums "$TMP/top" >"$TMP/sums"
+	[ "$(value "$TMP/sums" wrong)" = 0 ] &&
+		[ "$(value "$TMP/sums" all)" -ge "$before" ] &&
+		[ "$(value "$TMP/sums" all)" -le "$after" ] && return
+	note "between $before and $after samples:" "$(tr '\n' ' ' <"$TMP/sums")"
+	return 1
+}
+
+look()
+{
+	within_bounds || out=$((out + 1))
+	bytes=$(value "$TMP/stats" profile_bytes)
+	[ "$bytes" -le "$highest" ] || highest=$bytes
+	looks=$((looks + 1))
+}
+
+# overflow TEXT REQUESTS: the load, and what is to be said of the profile after it.
+overflow()
+{
+	what=$1
+	client crowd "requests=$2" "visits=$visits" "stacks=$stacks" "keep=$keep" \
+		threads=$(($(cpus_online) * 2 + 1)) &
+	pid=$!
+	looks=0 out=0 unread=0 inconsistent=0 highest=0
+	while kill -0 "$pid" 2>/dev/null; do
+		for file in profile/top profile/heap caches/malloc-64/profile/allocs.folded \
+			profile/lifetime profile/fragmentation.folded profile/peak; do
+			look
+			look_at_sums || inconsistent=$((inconsistent + 1))
+			look
+			cat "$QUARRY/$file" >/dev/null || unread=$((unread + 1))
+			kill -0 "$pid" 2>/dev/null || break
+		done
+	done
+	wait "$pid"
+	same "$what: status of the load" $? 0
+	look
+	for file in "$QUARRY"/profile/*; do
+		cat "$file" >/dev/null || unread=$((unread + 1))
+	done
+	within "$what: looks meanwhile" "$looks" 3 1000000
+	same "$what: looks that found too much" "$out" 0
+	same "$what: files that did not read" "$unread" 0
+	same "$what: profiles that do not add up" "$inconsistent" 0
+	sums_are_exact
+	note "profile_bytes up to $highest of $(stat profile_max_bytes)"
+	note "$(grep -E '^(samples|live_s|dropped|other|profile_)' "$QUARRY/stats" |
+		awk '{ printf "%s %s  ", $1, $2 }')"
+}
+
+sums_are_exact()
+{
+	objects=$(result objects)
+	live=$(result live)
+	same "$what: mallocs" "$(stat mallocs)" "$objects"
+	same "$what: samples and those dropped" \
+		$(($(stat samples) + $(stat dropped_samples))) "$objects"
+	same "$what: live objects" "$(stat live_objects)" "$live"
+	within "$what: live objects that are not sampled" \
+		$((live - $(stat live_samples))) 0 "$(stat dropped_samples)"
+
+	cat "$QUARRY/profile/top" >"$TMP/top"
+	sums "$TMP/top" >"$TMP/sums"
+	same "$what: rows with more live than allocated" "$(value "$TMP/sums" wrong)" 0
+	same "$what: objects of all rows" "$(value "$TMP/sums" all)" "$(stat samples)"
+	same "$what: bytes of all rows and those dropped" \
+		$(($(value "$TMP/sums" all_space) + $(stat dropped_bytes))) "$(result space)"
+	same "$what: live objects of all rows" "$(value "$TMP/sums" live)" "$(stat live_samples)"
+	same "$what: live bytes of all rows" "$(value "$TMP/sums" live_space)" \
+		"$(stat sampled_live_bytes)"
+	same "$what: the profile says what was dropped" \
+		"$(value "$TMP/sums" dropped) $(value "$TMP/sums" dropped_space)" \
+		"$(stat dropped_samples) $(stat dropped_bytes)"
+
+	cat "$QUARRY/profile/allocs.txt" >"$TMP/text"
+	same "$what: the first line of the text" "$(sed -n '1 { s/ @.*//p; q }' "$TMP/text")" \
+		"$(awk '{ v[$1] = $2 }
+		END {
+			printf "heap profile: %s: %s [%s: %s]", v["live"], v["live_space"],
+				v["all"], v["all_space"]
+		}' "$TMP/sums")"
+	same "$what: objects without stack or labels" \
+		"$(grep -F -B 1 ' labels=other' "$TMP/text" | tr -d '][:' |
+			awk '/^[0-9]/ { n += $3 } END { printf "%.0f", n }')" \
+		"$(stat other_samples)"
+	same "$what: bytes freed, by age" \
+		"$(awk '{ n += $NF } END { printf "%.0f", n }' "$QUARRY/profile/lifetime.folded")" \
+		$(($(value "$TMP/sums" all_space) - $(value "$TMP/sums" live_space)))
+	drain	# for the dump takes what is in magazines for live
+	cat "$QUARRY/heapdump" >"$TMP/text"
+	same "$what: objects in the heap dump" "$(grep -c '^f' "$TMP/text")" "$live"
+	same "$what: those that are sampled" $((live - $(grep -c -- '-$' "$TMP/text"))) \
+		"$(stat live_samples)"
+	rm "$TMP/text"
+}
+
+released()
+{
+	full=$(stat profile_bytes)
+	client uncrowd || fail "uncrowd"
+	drain
+	same "$what: live samples after all is freed" "$(stat live_samples)" 0
+	same "$what: sampled_live_bytes" "$(stat sampled_live_bytes)" 0
+	cat "$QUARRY/profile/top" >"$TMP/top"
+	sums "$TMP/top" >"$TMP/sums"
+	same "$what: live objects of all rows" "$(value "$TMP/sums" live)" 0
+	within "$what: memory for samples given back" $((full - $(stat profile_bytes))) 1000 "$full"
+	same "$what: slabs after a drain" "$(stat slabs)" 0
+	expect "$what: the walker finds no error" validate
+	expect "$what: the equations hold" balanced
+	mark
+	unload quarry_client quarry
+	same "$what: lines that say something was not given back" \
+		"$(since_mark | grep -c 'not given back\|never freed')" 0
+}
+
+start profile_kib="$(choose 0 5120)"
+note "$requests requests, $visits visits each, $stacks stacks"
+overflow "a million" "$requests"
+within "samples and those dropped" $(($(stat samples) + $(stat dropped_samples))) \
+	$((requests * visits * 10)) $((requests * visits * 10))
+within "label sets" "$(stat profile_label_sets)" 1000 1024
+same "rows, all that there may be" "$(stat profile_sites)" "$(stat profile_max_sites)"
+within "samples without stack or labels" "$(stat other_samples)" 1000 1000000000
+within "samples dropped" "$(stat dropped_samples)" 1000 1000000000
+released
+
+# The budget is over before any of the tables is full.
+start profile_kib=1024
+overflow "1 MiB" $((requests / 4))
+within "samples dropped" "$(stat dropped_samples)" 1000 1000000000
+released
+finish

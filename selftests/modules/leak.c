@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A service under load that has a leak.  Each kind of thing that it handles has a
+ * function of its own and a ring of those that are being worked on; what is in the
+ * way of a new one is done with and freed.  Of the sessions, a few are forgotten
+ * instead.
+ */
+#include <linux/cpumask.h>
+#include <linux/err.h>
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+#include "client.h"
+
+#define KINDS		6
+#define RING		32
+#define MAX_THREADS	16
+
+struct object {
+	struct object *next;
+};
+
+/**
+ * struct ring - things of one kind that a thread works on
+ * @slot: a thing each, or NULL
+ * @handled: how many there have been
+ * @space: bytes in @slot, as given
+ */
+struct ring {
+	struct object *slot[RING];
+	u64 handled;
+	u64 space;
+};
+
+/**
+ * struct server - a thread
+ * @task: the thread, while it runs
+ * @rnd: sizes
+ * @ring: for each kind
+ * @lost: what was forgotten, so that it can be found after all
+ * @nr_lost: how many
+ * @lost_space: their bytes
+ * @err: the first error
+ */
+struct server {
+	struct task_struct *task;
+	struct rnd_state rnd;
+	struct ring ring[KINDS];
+	struct object *lost;
+	u64 nr_lost;
+	u64 lost_space;
+	int err;
+};
+
+static struct server *servers;		/* of MAX_THREADS; they keep what they hold */
+static unsigned int forgetful;		/* one session of so many is never freed */
+
+/* Put @p into @ring of @size slots; returns what was there. */
+static struct object *turn(struct server *s, struct ring *ring, unsigned int size, void *p)
+{
+	struct object **slot = &ring->slot[ring->handled++ % size];
+	struct object *old = *slot;
+
+	if (!p)
+		s->err = -ENOMEM;
+	ring->space += quarry_usable_size(p) - quarry_usable_size(old);
+	*slot = p;
+	return old;
+}
+
+static u32 between(struct server *s, u32 low, u32 high)
+{
+	return low + (((u64)prandom_u32_state(&s->rnd) * (high - low + 1)) >> 32);
+}
+
+static noinline __noclone void leak_header(struct server *s, struct ring *ring)
+{
+	quarry_free(turn(s, ring, RING, quarry_malloc(64, GFP_KERNEL)));
+}
+
+static noinline __noclone void leak_packet(struct server *s, struct ring *ring)
+{
+	quarry_free(turn(s, ring, RING, quarry_malloc(between(s, 64, 1500), GFP_KERNEL)));
+}
+
+static noinline __noclone void leak_name(struct server *s, struct ring *ring)
+{
+	quarry_free(turn(s, ring, RING, quarry_malloc(between(s, 8, 64), GFP_KERNEL)));
+}
+
+static noinline __noclone void leak_page(struct server *s, struct ring *ring)
+{
+	quarry_free(turn(s, ring, RING / 2, quarry_malloc(4096, GFP_KERNEL)));
+}
+
+static noinline __noclone void leak_buffer(struct server *s, struct ring *ring)
+{
+	quarry_free(turn(s, ring, 2, quarry_malloc(SZ_64K, GFP_KERNEL)));
+}
+
+static noinline __noclone void leak_session(struct server *s, struct ring *ring)
+{
+	struct object *old = turn(s, ring, RING, quarry_malloc(2000, GFP_KERNEL));
+
+	if (old && ring->handled % forgetful == 0) {
+		s->nr_lost++;
+		s->lost_space += quarry_usable_size(old);
+		old->next = s->lost;
+		s->lost = old;
+		return;
+	}
+	quarry_free(old);
+}
+
+/**
+ * struct kind - what a service handles
+ * @name: its function's
+ * @handle: it
+ * @often: times in a round
+ */
+struct kind {
+	const char *name;
+	void (*handle)(struct server *s, struct ring *ring);
+	unsigned int often;
+};
+
+static const struct kind kinds[KINDS] = {
+	{ "leak_header", leak_header, 32 },
+	{ "leak_packet", leak_packet, 16 },
+	{ "leak_name", leak_name, 8 },
+	{ "leak_page", leak_page, 4 },
+	{ "leak_buffer", leak_buffer, 1 },
+	{ "leak_session", leak_session, 8 },
+};
+
+static int serve(void *arg)
+{
+	struct server *s = arg;
+	unsigned int k, n;
+
+	while (!kthread_should_stop()) {
+		for (k = 0; k < KINDS; k++)
+			for (n = 0; n < kinds[k].often; n++)
+				kinds[k].handle(s, &s->ring[k]);
+		if (s->err)
+			schedule_timeout_interruptible(HZ / 20);
+		cond_resched();
+	}
+	return s->err;
+}
+
+static void report(unsigned int threads)
+{
+	unsigned int i, k;
+	u64 lost = 0, space = 0;
+
+	for (k = 0; k < KINDS; k++) {
+		u64 handled = 0, held = 0;
+
+		for (i = 0; i < threads; i++) {
+			handled += servers[i].ring[k].handled;
+			held += servers[i].ring[k].space;
+		}
+		client_say("%s %llu %llu\n", kinds[k].name, handled, held);
+	}
+	for (i = 0; i < threads; i++) {
+		lost += servers[i].nr_lost;
+		space += servers[i].lost_space;
+	}
+	client_say("lost %llu\nlost_space %llu\n", lost, space);
+}
+
+enum { LEAK_SECONDS, LEAK_THREADS, LEAK_FORGETFUL };
+
+static int leak_run(const u64 *v)
+{
+	unsigned int threads = v[LEAK_THREADS] ?: min(num_online_cpus(), MAX_THREADS + 0U);
+	unsigned int i, started;
+	int err = 0;
+
+	if (!v[LEAK_FORGETFUL])
+		return -EINVAL;
+	forgetful = v[LEAK_FORGETFUL];
+	if (!servers)
+		servers = kvcalloc(MAX_THREADS, sizeof(*servers), GFP_KERNEL);
+	if (!servers)
+		return -ENOMEM;
+	for (started = 0; started < threads; started++) {
+		struct server *s = &servers[started];
+
+		prandom_seed_state(&s->rnd, started + 1);
+		s->err = 0;
+		s->task = kthread_run(serve, s, "quarry_leak/%u", started);
+		if (IS_ERR(s->task)) {
+			err = PTR_ERR(s->task);
+			break;
+		}
+	}
+	if (!err)
+		schedule_timeout_uninterruptible(v[LEAK_SECONDS] * HZ);
+	for (i = 0; i < started; i++)
+		err = kthread_stop(servers[i].task) ?: err;
+	report(threads);
+	return err;
+}
+
+const struct client_command client_leak = {
+	"leak", leak_run, {
+		[LEAK_SECONDS] = { .name = "seconds", .value = 60, .max = 86400 },
+		[LEAK_THREADS] = { .name = "threads", .max = MAX_THREADS },
+		[LEAK_FORGETFUL] = { .name = "forgetful", .value = 1000, .max = 1000000 },
+	},
+};
+
+static int unleak_run(const u64 *v)
+{
+	unsigned int i, k, n;
+
+	for (i = 0; servers && i < MAX_THREADS; i++) {
+		struct server *s = &servers[i];
+
+		for (k = 0; k < KINDS; k++)
+			for (n = 0; n < RING; n++)
+				quarry_free(s->ring[k].slot[n]);
+		while (s->lost) {
+			struct object *o = s->lost;
+
+			s->lost = o->next;
+			quarry_free(o);
+		}
+	}
+	kvfree(servers);
+	servers = NULL;
+	return 0;
+}
+
+const struct client_command client_unleak = { "unleak", unleak_run };
+
+void client_unleak_all(void)
+{
+	unleak_run(NULL);
+}

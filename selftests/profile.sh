@@ -1,0 +1,402 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck source-path=SCRIPTDIR
+# The files of profile/: at a rate of 1 they say what the counters say; deltas, rates,
+# resets; readers in pieces, readers while everything changes, caches that vanish.
+
+cd "$(dirname "$0")" || exit 1
+# shellcheck source=lib.sh
+. ./lib.sh
+load_anew quarry_client
+
+PROFILE=$QUARRY/profile
+CACHES=$QUARRY/caches
+KINDS="heap allocs peak lifetime fragmentation"
+
+rate()
+{
+	echo "$1" >"$PROFILE/rate"
+}
+
+# column FILE NAME: the sum of a column of a table.
+column()
+{
+	awk -v name="$2" '
+	NR == 1 { for (i = 1; i <= NF; i++) if ($i == name || $i == "#" name) n = i }
+	!/^#/ { sum += $n }
+	END { printf "%.0f", sum }' "$1"
+}
+
+# head_values FILE: objects and bytes live and allocated, from the first line.
+head_values()
+{
+	awk '{ gsub(/[^0-9 ]/, ""); print $1, $2, $3, $4; exit }' "$1"
+}
+
+# The same four from the rows.
+row_values()
+{
+	awk '/^[0-9]/ {
+		sub(/\[/, "")
+		for (i = 1; i <= 4; i++)
+			sum[i] += $i
+	}
+	END { printf "%.0f %.0f %.0f %.0f\n", sum[1], sum[2], sum[3], sum[4] }' "$1"
+}
+
+# by_stats [CACHE]: the same four by the counters.
+by_stats()
+{
+	file=${1:+$CACHES/$1/stats}
+	awk '{ v[$1] = $2 } END { printf "%.0f %.0f %.0f", v["live_objects"], v["live_bytes"], v["mallocs"] }' \
+		"${file:-$QUARRY/stats}"
+}
+
+three()
+{
+	echo "$1 $2 $3"
+}
+
+# --- Files --------------------------------------------------------------------
+
+names=top
+for kind in $KINDS; do
+	names="$names $kind $kind.txt $kind.folded"
+done
+# shellcheck disable=SC2086 # words
+per_cache=$(printf '%s\n' $names rate | sort | xargs)
+# shellcheck disable=SC2086
+whole=$(printf '%s\n' $names rate reset drain | sort | xargs)
+same "files of profile/" "$(find "$PROFILE" -type f | sed 's,.*/,,' | sort | xargs)" "$whole"
+same "files of a cache's profile/" \
+	"$(find "$CACHES/malloc-64/profile" -type f | sed 's,.*/,,' | sort | xargs)" "$per_cache"
+same "modes of profile/" "$(find "$PROFILE" -type f ! -perm 600)" ""
+same "mode of heapdump" "$(find "$QUARRY/heapdump" -perm 400)" "$QUARRY/heapdump"
+for file in "$PROFILE"/* "$CACHES/malloc-64/profile"/* "$QUARRY/heapdump"; do
+	cat "$file" >/dev/null || echo "$file"
+done >"$TMP/unreadable"
+same "files that do not read while there is nothing" "$(cat "$TMP/unreadable")" ""
+
+# --- Rates --------------------------------------------------------------------
+
+# refused FILE TEXT ERROR: changes nothing.
+refused()
+{
+	before=$(cat "$1")
+	if (echo "$2" >"$1") 2>"$TMP/error"; then
+		fail "${1#"$QUARRY/"} takes '$2'"
+	elif ! grep -q "$3" "$TMP/error"; then
+		fail "${1#"$QUARRY/"} refuses '$2' with another error: $(cat "$TMP/error")"
+	else
+		same "${1#"$QUARRY/"} refuses '$2'" "$(cat "$1")" "$before"
+	fi
+}
+
+# taken FILE TEXT READS-AS
+taken()
+{
+	echo "$2" >"$1" || fail "${1#"$QUARRY/"} refuses '$2'"
+	same "${1#"$QUARRY/"} takes '$2'" "$(cat "$1")" "$3"
+}
+
+one=$CACHES/malloc-64/profile/rate
+same "rate at first" "$(cat "$PROFILE/rate")" 524288
+same "a cache's rate at first" "$(cat "$one")" "524288 (inherited)"
+taken "$PROFILE/rate" 1 1
+taken "$PROFILE/rate" off 0
+taken "$PROFILE/rate" 64k 65536
+taken "$PROFILE/rate" 2M 2097152
+taken "$PROFILE/rate" 3G 3221225472
+taken "$PROFILE/rate" 4294967295 4294967295
+taken "$PROFILE/rate" 0 0
+taken "$PROFILE/rate" default 524288
+taken "$PROFILE/rate" '  512K  ' 524288
+range='Numerical result out of range\|Result not representable'
+for text in '' ' ' -1 -1K +1 1x x 'K' '1 K' '1K1' '1KK' '1 2' 1.5 on defaults \
+	16777216T 16E "$(printf '1\n2')" "$(printf '%0100d' 1)"; do
+	refused "$PROFILE/rate" "$text" 'Invalid argument'
+done
+for text in 4294967296 4G 4194304K 99999999999 18446744073709551617; do
+	refused "$PROFILE/rate" "$text" "$range"
+done
+refused "$one" -1 'Invalid argument'
+refused "$one" "" 'Invalid argument'
+refused "$one" 4G "$range"
+refused "$PROFILE/rate" inherit 'Invalid argument'
+mark
+for text in a b c d e f g h i j k l m n o p q r s t u v w x y z; do
+	echo "$text" >"$PROFILE/rate"
+done 2>/dev/null
+within "lines in the log about 26 refusals" "$(since_mark | grep -c '/profile/rate: ')" 0 15
+same "lines in the log about the first" \
+	"$(dmesg | grep -c 'quarry: /quarry/profile/rate: "-1" is no number')" 1
+
+taken "$one" 4096 4096
+rate 8K
+same "a rate of its own stays" "$(cat "$one")" 4096
+same "another cache's follows" "$(cat "$CACHES/malloc-96/profile/rate")" "8192 (inherited)"
+taken "$one" inherit "8192 (inherited)"
+taken "$one" off 0
+taken "$one" inherit "8192 (inherited)"
+rate 16K
+same "and follows again" "$(cat "$one")" "16384 (inherited)"
+same "rate in stats" "$(stat sample_rate_bytes)" 16384
+
+# --- Everything is sampled ----------------------------------------------------
+
+rate 1
+client hold mib=2 || fail "hold"
+drain
+cat "$PROFILE/heap.txt" >"$TMP/heap"
+# shellcheck disable=SC2046 # four words
+set -- $(head_values "$TMP/heap")
+same "heap.txt's first line is what stats says" "$(three "$@")" "$(by_stats)"
+same "and the sum of its rows" "$*" "$(row_values "$TMP/heap")"
+same "top: inuse_bytes" "$(column "$PROFILE/top" inuse_bytes)" "$(stat live_bytes)"
+same "top: inuse_objs" "$(column "$PROFILE/top" inuse_objs)" "$(stat live_objects)"
+same "top: alloc_objs" "$(column "$PROFILE/top" alloc_objs)" "$(stat mallocs)"
+same "top: samples" "$(column "$PROFILE/top" samples)" "$(stat samples)"
+same "heap.folded" "$(awk '{ n += $NF } END { printf "%.0f", n }' "$PROFILE/heap.folded")" \
+	"$(stat live_bytes)"
+same "estimate of live bytes" "$(stat sampled_live_bytes)" "$(stat live_bytes)"
+same "heapdump: objects" "$(grep -vc '^#' "$QUARRY/heapdump")" "$(stat live_objects)"
+same "heapdump: bytes" "$(column "$QUARRY/heapdump" size_bytes)" "$(stat live_bytes)"
+same "heapdump: objects without a site" \
+	"$(awk '!/^#/ && $NF !~ /^[0-9]+$/' "$QUARRY/heapdump")" ""
+
+# every_cache TEXT: each one's profile has its numbers and nobody else's.
+every_cache()
+{
+	seen=0
+	for dir in "$CACHES"/*/; do
+		name=$(basename "$dir")
+		[ "$(cache_stat "$name" mallocs)" != 0 ] || continue
+		seen=$((seen + 1))
+		# shellcheck disable=SC2046 # four words
+		set -- $(head_values "$dir/profile/heap.txt")
+		[ "$(three "$@")" = "$(by_stats "$name")" ] ||
+			echo "$name: $* is not $(by_stats "$name")"
+		[ "$(column "$dir/profile/top" alloc_objs)" = "$(cache_stat "$name" mallocs)" ] ||
+			echo "$name: top"
+	done >"$TMP/wrong"
+	same "$text: caches whose profile is not what their stats say" "$(cat "$TMP/wrong")" ""
+	within "$text: caches compared" "$seen" 5 1000
+}
+text="while memory is held"
+every_cache
+for kind in $KINDS; do
+	expect "$kind is no text and has something in it" \
+		test "$(wc -c <"$PROFILE/$kind")" -gt 500
+done
+
+# --- In pieces ----------------------------------------------------------------
+
+for block in 1 7 4096 1048576; do
+	dd if="$PROFILE/heap.txt" of="$TMP/piece" bs=$block 2>/dev/null
+	expect "in pieces of $block bytes" cmp "$TMP/heap" "$TMP/piece"
+done
+cp "$PROFILE/heap.txt" "$TMP/piece"
+expect "by cp" cmp "$TMP/heap" "$TMP/piece"
+./openfile "$PROFILE/heap.txt" pread=1000@300 pread=1@0 >"$TMP/piece"
+dd if="$TMP/heap" bs=100 skip=3 count=10 2>/dev/null >"$TMP/wanted"
+head -c 1 "$TMP/heap" >>"$TMP/wanted"
+expect "by pread" cmp "$TMP/wanted" "$TMP/piece"
+same "behind the end" "$(./openfile "$PROFILE/heap.txt" read=10 pread=10@99999999 | wc -c)" 10
+
+# What was begun is read to its end, whatever happens meanwhile; then comes what is new.
+./openfile "$PROFILE/heap.txt" read=50 "sh=echo hold mib=1 >$CLIENT/run" all=999 >"$TMP/piece"
+expect "a text stays what it is" cmp "$TMP/heap" "$TMP/piece"
+./openfile "$PROFILE/heap.txt" all=999 >"$TMP/now"
+./openfile "$PROFILE/heap.txt" all=99 "sh=echo hold mib=1 >$CLIENT/run" seek=0 all=999 |
+	tail -c +"$(($(wc -c <"$TMP/now") + 1))" >"$TMP/piece"
+# shellcheck disable=SC2046 # four words
+set -- $(head_values "$TMP/piece")
+same "from offset 0 it is taken anew" "$(three "$@")" "$(by_stats)"
+
+# --- Deltas -------------------------------------------------------------------
+
+now=$(stat live_objects)
+exec 3<>"$PROFILE/heap.txt" 4<>"$PROFILE/heap.txt"
+echo reset >&3
+client hold mib=1
+round=$(result objects)
+printf 'reset' >&4
+client hold mib=2
+cat <&3 >"$TMP/three"
+cat <&4 >"$TMP/four"
+exec 3>&- 4>&-
+# shellcheck disable=SC2046
+same "since the first mark: objects in use, allocated" \
+	"$(head_values "$TMP/three" | cut -d ' ' -f 1,3)" "$((now + 3 * round)) $((3 * round))"
+same "since the second" \
+	"$(head_values "$TMP/four" | cut -d ' ' -f 1,3)" "$((now + 3 * round)) $((2 * round))"
+same "rows since the first" "$(head_values "$TMP/three")" "$(row_values "$TMP/three")"
+same "who has no mark sees all" "$(head_values "$PROFILE/heap.txt" | cut -d ' ' -f 3)" \
+	"$(stat mallocs)"
+
+hold="sh=echo hold mib=1 >$CLIENT/run"
+./openfile "$PROFILE/heap.txt" write=reset "$hold" all=4096 seek=0 all=4096 "$hold" "$hold" \
+	seek=0 all=4096 "write= reset " all=4096 | grep '^heap profile' >"$TMP/deltas"
+same "deltas of one open file, one after the other" \
+	"$(sed 's/.*\[\([0-9]*\):.*/\1/' "$TMP/deltas" | xargs)" "$round 0 $((2 * round)) 0"
+./openfile "$CACHES/malloc-24/profile/heap.txt" write=reset "$hold" all=4096 >"$TMP/delta"
+same "a cache's delta" "$(head_values "$TMP/delta" | cut -d ' ' -f 3,4)" "100 2400"
+for text in '' ' ' resets rese 'reset 1' 1 "$(printf '%0100d' 1)" "$(printf 'reset\nreset')"; do
+	if ./openfile "$PROFILE/heap" "write=$text" 2>"$TMP/error" && [ -n "$text" ]; then
+		fail "a profile takes '$text'"
+	fi
+	[ -z "$text" ] || expect "a profile refuses '$text'" grep -q 'Invalid' "$TMP/error"
+done
+if (echo reset >"$QUARRY/heapdump") 2>/dev/null; then
+	fail "heapdump can be written to"
+else
+	ok "heapdump cannot be written to"
+fi
+
+# --- Reset and drain ----------------------------------------------------------
+
+live=$(stat live_objects)
+for text in '' 0 2 reset 1x; do
+	refused "$PROFILE/reset" "$text" 'Invalid argument'
+	refused "$PROFILE/drain" "$text" 'Invalid argument'
+done
+same "resets so far" "$(cat "$PROFILE/reset")" 0
+exec 3<>"$PROFILE/heap.txt"
+echo reset >&3
+expect "profile/reset takes 1" sh -c "echo 1 >$PROFILE/reset"
+client hold mib=1
+cat <&3 >"$TMP/three"
+exec 3>&-
+same "resets so far" "$(cat "$PROFILE/reset")" 1
+same "after a reset what was allocated counts from there" \
+	"$(head_values "$PROFILE/heap.txt" | cut -d ' ' -f 1,3)" "$((live + round)) $round"
+same "for a delta that began before, too" \
+	"$(head_values "$TMP/three" | cut -d ' ' -f 1,3)" "$((live + round)) $round"
+client release || fail "release"
+same "released: heap.txt" "$(head_values "$PROFILE/heap.txt" | cut -d ' ' -f 1,2,3)" "0 0 $round"
+same "released: peak.txt is what was held" "$(head_values "$PROFILE/peak.txt" | cut -d ' ' -f 1)" \
+	$((live + round))
+same "released: lifetime.txt has the freed" \
+	"$(head_values "$PROFILE/lifetime.txt" | cut -d ' ' -f 1,3)" "0 $((live + round))"
+same "released: heap.folded" "$(cat "$PROFILE/heap.folded")" ""
+same "released: heapdump" "$(grep -vc '^#' "$QUARRY/heapdump")" 0
+rate off
+samples=$(stat samples)
+client hold mib=1
+client release
+same "nothing is sampled at a rate of 0" "$(stat samples)" "$samples"
+expect "profile/drain takes 1" sh -c "echo 1 >$PROFILE/drain"
+within "objects it moved" "$(cat "$PROFILE/drain")" 1 1000000
+same "which control/drain knows" "$(cat "$QUARRY/control/drain")" "$(cat "$PROFILE/drain")"
+same "cached objects" "$(stat cached_objects)" 0
+
+# One cache alone.
+echo 1 >"$CACHES/malloc-24/profile/rate"
+client hold mib=1
+same "samples of one cache alone" "$(stat samples)" $((samples + 100))
+client release
+echo inherit >"$CACHES/malloc-24/profile/rate"
+
+# --- Caches that vanish -------------------------------------------------------
+
+load wordindex
+dir=$CACHES/wordindex_positions
+exec 3<>"$dir/profile/heap.txt"
+expect "a client's cache has its profile" grep -q '^heap profile' "$dir/profile/heap.txt"
+unload wordindex
+if cat <&3 >"$TMP/piece" 2>"$TMP/error"; then
+	fail "a file of a cache that has gone reads"
+else
+	expect "a file of a cache that has gone: $(cat "$TMP/error")" \
+		grep -q 'Input/output error\|I/O error\|No such' "$TMP/error"
+fi
+if (echo reset >&3) 2>/dev/null; then
+	fail "a file of a cache that has gone can be written to"
+else
+	ok "a file of a cache that has gone cannot be written to"
+fi
+exec 3>&-
+expect "its directory is gone" test ! -e "$dir"
+
+# --- While everything changes -------------------------------------------------
+
+# consistent FILE: its first line is the sum of its rows.
+consistent()
+{
+	[ "$(head_values "$1")" = "$(row_values "$1")" ] && return
+	note "$(head -n 1 "$1") but rows are $(row_values "$1")"
+	return 1
+}
+
+unload quarry_client
+load_anew quarry_client
+rate 1
+seconds=$(choose 6 4)
+client stress "seconds=$seconds" threads=3 seed="${QUARRY_SEED:-1}" &
+pid=$!
+for reader in 1 2; do
+	while kill -0 "$pid" 2>/dev/null; do
+		for kind in $KINDS; do
+			cat "$PROFILE/$kind.txt" >"$TMP/text.$reader" || echo "$kind.txt"
+			consistent "$TMP/text.$reader" || echo "sums of $kind.txt"
+			cat "$PROFILE/$kind" "$PROFILE/$kind.folded" >/dev/null || echo "$kind"
+		done
+		cat "$PROFILE/top" "$QUARRY/heapdump" >/dev/null || echo top
+		# These come and go with the run.
+		cat "$CACHES"/client_*/profile/* >/dev/null 2>&1
+		echo "$reader" >>"$TMP/rounds"
+	done >"$TMP/wrong.$reader" 2>&1 &
+done
+./openfile "$PROFILE/allocs.txt" write=reset sh="sleep 1" all=65536 seek=0 sh="sleep 1" \
+	all=65536 >"$TMP/deltas"
+same "deltas meanwhile" "$(grep -c '^heap profile' "$TMP/deltas")" 2
+wait "$pid"
+same "status of the stress" $? 0
+wait
+same "what readers met" "$(cat "$TMP"/wrong.*)" ""
+within "rounds of the readers" "$(wc -l <"$TMP/rounds")" 2 100000
+same "samples and what was dropped are all allocations" \
+	$(($(stat samples) + $(stat dropped_samples))) "$(stat mallocs)"
+note "$(stat samples) samples, $(stat dropped_samples) dropped, $(stat other_samples) under other"
+same "live samples" "$(stat live_samples)" 0
+same "heap.txt afterwards" "$(head_values "$PROFILE/heap.txt" | cut -d ' ' -f 1-3)" \
+	"0 0 $(stat samples)"
+
+# Nothing may be lost when rates, resets and drains come in between.
+client stress "seconds=$seconds" threads=3 seed="${QUARRY_SEED:-2}" &
+pid=$!
+while kill -0 "$pid" 2>/dev/null; do
+	for bytes in 1 512 64K off default; do
+		rate "$bytes" || echo "rate $bytes"
+		echo 1 >"$PROFILE/reset" || echo reset
+		cat "$PROFILE/heap.txt" >"$TMP/text" || echo "$bytes"
+		consistent "$TMP/text" || echo "sums at $bytes"
+		for own in "$CACHES"/client_*/profile/rate; do
+			echo 100 >"$own"
+			echo inherit >"$own"
+		done 2>/dev/null
+		echo 1 >"$PROFILE/drain" || echo drain
+	done
+done >"$TMP/wrong" 2>&1
+wait "$pid"
+same "status of the second stress" $? 0
+same "what the settings met" "$(cat "$TMP/wrong")" ""
+same "live samples after it" "$(stat live_samples)" 0
+same "bytes in use by heap.txt" "$(head_values "$PROFILE/heap.txt" | cut -d ' ' -f 2)" 0
+same "live objects" "$(stat live_objects)" 0
+expect "the equations hold" balanced
+expect "the walker finds no error" validate
+
+# --- The end ------------------------------------------------------------------
+
+exec 3<"$PROFILE/heap"
+unload quarry_client
+if rmmod quarry 2>/dev/null; then
+	fail "the module unloads under an open profile"
+else
+	ok "the module stays while a profile is open"
+fi
+exec 3<&-
+unload quarry
+expect "and unloads afterwards" test ! -d "$QUARRY"
+finish
