@@ -80,7 +80,8 @@ unload()
 	rmmod "$1" || fail "rmmod $1"
 }
 
-insmod /lib/quarry/quarry.ko || exit 1
+# So little text would give a handful of samples at the default of 512 KiB.
+insmod /lib/quarry/quarry.ko rate=8K || exit 1
 insmod /lib/quarry/wordindex.ko || exit 1
 
 title "Text into /dev/wordindex, on Linux $(uname -r)"
@@ -106,6 +107,10 @@ title "Who holds what: quarry/caches/table, caches in use"
 awk 'NR == 1 || $9 + $10 > 0 {
 	printf "%-20s %10s %10s %6s %9s %9s %7s %9s %9s\n", $1, $3, $5, $7, $8, $9, $10, $12, $13
 }' "$quarry/caches/table"
+
+title "Who allocated it, by samples: quarry/profile/top"
+head -n 8 "$quarry/profile/top"
+cat "$quarry/profile/heap" >/root/heap.pb || fail "quarry/profile/heap"
 
 title "Do the books balance?"
 balance
