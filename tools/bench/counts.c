@@ -8,36 +8,39 @@
 #include <linux/sched.h>
 #include "measure.h"
 
-#define PAIRS		1000	/* per repeat */
+#define PAIRS		1000	/* per repeat, */
+#define PAIRS_BYTES	0x10000	/* but so many bytes only: most repeats shall meet no sample */
 #define BULKS		200
 #define BATCH_OBJECTS	4096	/* per repeat at least */
 
 static const struct bench_side *const sides[] = { &bench_slub, &bench_inline, &bench_called };
 
 /* One case on one cache: @bulk is 0 unless the case is one of bulks. */
-static s64 run_pairs(const struct bench_side *side, void *cache, bool zeroed, unsigned int bulk)
+static s64 run_pairs(const struct bench_side *side, void *cache, unsigned int n, bool zeroed,
+		     unsigned int bulk)
 {
 	if (bulk)
-		return side->bulk(cache, bench_objs, bulk, BULKS);
+		return side->bulk(cache, bench_objs, bulk, n);
 	if (zeroed)
-		return side->zeroed(cache, PAIRS);
-	return side->pair(cache, PAIRS);
+		return side->zeroed(cache, n);
+	return side->pair(cache, n);
 }
 
 static int repeat_pairs(const char *name, const struct bench_side *side, void *cache,
 			unsigned int size, bool zeroed, unsigned int bulk)
 {
 	u64 values[BENCH_REPEATS];
-	u64 ops = bulk ? (u64)BULKS * bulk : PAIRS;
+	unsigned int n = bulk ? BULKS : min_t(unsigned int, PAIRS, PAIRS_BYTES / size);
+	u64 ops = bulk ? (u64)n * bulk : n;
 	u64 overhead = bulk ? bench_overhead.pair / bulk : bench_overhead.pair;
 	unsigned int r;
 	s64 ticks;
 
 	/* The first fills the magazine. */
-	ticks = run_pairs(side, cache, zeroed, bulk);
+	ticks = run_pairs(side, cache, n, zeroed, bulk);
 	for (r = 0; ticks >= 0 && r < BENCH_REPEATS; r++) {
 		cond_resched();
-		ticks = run_pairs(side, cache, zeroed, bulk);
+		ticks = run_pairs(side, cache, n, zeroed, bulk);
 		values[r] = bench_x100(ticks - bench_overhead.clock, ops, overhead);
 	}
 	if (ticks < 0)

@@ -8,7 +8,10 @@
  *
  *   case size batch side min_x100 median_x100
  *
- * and remarks behind '#'.  See scripts/bench and scripts/bench-native.
+ * and remarks behind '#'.  Groups that tell what a rate of the profiler costs
+ * are run for one side, as "churn inline", at whatever rate is set: the samples
+ * that "stats" counts meanwhile are then that side's.
+ * See scripts/bench and scripts/bench-native.
  */
 #include <linux/completion.h>
 #include <linux/debugfs.h>
@@ -29,6 +32,7 @@ static const struct bench_group {
 	const char *name;
 	bool counts;		/* part of "counts" */
 	int (*run)(void);
+	int (*run_side)(const struct bench_side *side);
 } groups[] = {
 	{ "hot",	true,	bench_hot },
 	{ "malloc",	true,	bench_malloc },
@@ -36,7 +40,13 @@ static const struct bench_group {
 	{ "bulk",	true,	bench_bulk },
 	{ "zeroed",	true,	bench_zeroed },
 	{ "native",	false,	bench_native },
+	{ "rate-hot",	false,	NULL, bench_rate_hot },
+	{ "churn",	false,	NULL, bench_rate_churn },
+	{ "bare",	false,	NULL, bench_rate_bare },
+	{ "stacks",	false,	NULL, bench_rate_stacks },
 };
+
+static const struct bench_side *const sides[] = { &bench_slub, &bench_inline, &bench_called };
 
 static struct dentry *dir;
 static DEFINE_MUTEX(lock);	/* one run at a time; guards all below */
@@ -84,8 +94,21 @@ void bench_report(const char *name, unsigned int size, unsigned int batch, const
 
 struct run {
 	const char *name;
+	const char *side;
 	struct completion done;
 };
+
+static int run_group(const struct bench_group *group, const char *side)
+{
+	unsigned int i;
+
+	if (!group->run_side)
+		return side ? -EINVAL : group->run();
+	for (i = 0; side && i < ARRAY_SIZE(sides); i++)
+		if (!strcmp(side, sides[i]->name))
+			return group->run_side(sides[i]);
+	return -EINVAL;
+}
 
 static int run_groups(void *data)
 {
@@ -101,7 +124,7 @@ static int run_groups(void *data)
 		    !(groups[i].counts && !strcmp(run->name, "counts")))
 			continue;
 		found = true;
-		err = groups[i].run();
+		err = run_group(&groups[i], run->side);
 	}
 	complete(&run->done);
 	if (err)
@@ -110,9 +133,9 @@ static int run_groups(void *data)
 }
 
 /* In a thread of its own: a writer may not be bound to a processor. */
-static int run_on_first_cpu(const char *name)
+static int run_on_first_cpu(char *name)
 {
-	struct run run = { .name = name };
+	struct run run = { .name = strsep(&name, " "), .side = name };
 	struct task_struct *task;
 	int ret;
 
@@ -132,7 +155,7 @@ static int run_on_first_cpu(const char *name)
 
 static ssize_t run_write(struct file *file, const char __user *buf, size_t count, loff_t *pos)
 {
-	char name[16];
+	char name[32];
 	int ret;
 
 	if (count >= sizeof(name))

@@ -20,6 +20,7 @@
 
 #define BENCH_REPEATS	15
 #define BENCH_MAX_BATCH	16384
+#define BENCH_CHURN_SIZE	256	/* bytes, in the cases on the profiler's rate */
 
 /* GCC takes what only a module's init or a table refers to for cold: it is not. */
 #define bench_timed	__attribute__((__hot__))
@@ -100,6 +101,10 @@ struct bench_control {
  * @free: free one object, untimed
  * @pair: @n times allocate and free
  * @zeroed: the same with __GFP_ZERO
+ * @atomic: the same with GFP_ATOMIC, for callers with interrupts off
+ * @replace: @n times free what is in a random one of the @slots, put a new object of
+ *	BENCH_CHURN_SIZE bytes there and fill it; likewise.  @mask is their number less
+ *	one, a power of two.  No slot is empty but after -ENOMEM
  * @fill: allocate @n objects into @objs
  * @drain: free @n objects
  * @malloc_const: @n times allocate 64 bytes, a constant, and free by pointer
@@ -119,6 +124,8 @@ struct bench_side {
 	void (*free)(void *cache, void *obj);
 	s64 (*pair)(void *cache, unsigned int n);
 	s64 (*zeroed)(void *cache, unsigned int n);
+	s64 (*atomic)(void *cache, unsigned int n);
+	s64 (*replace)(void *cache, void **slots, unsigned int mask, u64 *seed, unsigned int n);
 	s64 (*fill)(void *cache, void **objs, unsigned int n);
 	s64 (*drain)(void *cache, void **objs, unsigned int n);
 	s64 (*malloc_const)(unsigned int n);
@@ -168,5 +175,9 @@ int bench_malloc(void);
 int bench_bulk(void);
 int bench_zeroed(void);
 int bench_native(void);
+int bench_rate_hot(const struct bench_side *side);
+int bench_rate_churn(const struct bench_side *side);
+int bench_rate_bare(const struct bench_side *side);
+int bench_rate_stacks(const struct bench_side *side);
 
 #endif /* BENCH_MEASURE_H */

@@ -36,6 +36,11 @@ static bench_timed s64 side_zeroed(void *cache, unsigned int n)
 	return SIDE_LOOP(n, side_alloc(cache, GFP_KERNEL | __GFP_ZERO), side_free(cache, p));
 }
 
+static bench_timed s64 side_atomic(void *cache, unsigned int n)
+{
+	return SIDE_LOOP(n, side_alloc(cache, GFP_ATOMIC), side_free(cache, p));
+}
+
 static bench_timed s64 side_malloc_const(unsigned int n)
 {
 	return SIDE_LOOP(n, side_malloc(64, GFP_KERNEL), side_malloc_free(p));
@@ -85,6 +90,46 @@ static bench_timed s64 side_bulk(void *cache, void **objs, unsigned int bulk, un
 #else
 #define side_bulk NULL
 #endif
+
+/* Knuth's generator; the high bits are the random ones. */
+static __always_inline unsigned int side_lcg(u64 *seed)
+{
+	*seed = *seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return *seed >> 33;
+}
+
+static __always_inline void side_init(u64 *p, unsigned int size, u64 value)
+{
+	u64 *end = p + size / sizeof(u64);
+
+	do {
+		WRITE_ONCE(p[0], value);
+		WRITE_ONCE(p[1], value);
+		WRITE_ONCE(p[2], value);
+		WRITE_ONCE(p[3], value);
+		p += 4;
+	} while (p != end);
+}
+
+static bench_timed s64 side_replace(void *cache, void **slots, unsigned int mask, u64 *seed,
+				    unsigned int n)
+{
+	u64 start = bench_ticks();
+
+	do {
+		void **slot = &slots[side_lcg(seed) & mask];
+		void *p;
+
+		side_free(cache, *slot);
+		p = side_alloc(cache, GFP_ATOMIC);
+		*slot = p;
+		if (unlikely(!p))
+			return -ENOMEM;
+		side_init(p, BENCH_CHURN_SIZE, 0);
+		barrier();
+	} while (--n);
+	return bench_ticks() - start;
+}
 
 static void side_free_one(void *cache, void *obj)
 {

@@ -135,6 +135,8 @@ static void side_pipe(struct bench_worker *w)
 	.free = side_free_one,				\
 	.pair = side_pair,				\
 	.zeroed = side_zeroed,				\
+	.atomic = side_atomic,				\
+	.replace = side_replace,			\
 	.fill = side_fill,				\
 	.drain = side_drain,				\
 	.malloc_const = side_malloc_const,		\
