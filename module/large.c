@@ -47,9 +47,8 @@ static noinline void sample(struct qr_slab *slab, u64 weight, size_t asked, gfp_
 		.ip = ip,
 	};
 
-	slab->sample = qr_samples_new(1, gfp);
-	if (slab->sample)
-		qr_profile_alloced(slab->sample, &what, gfp);
+	if (qr_samples_init(&slab->samples, 1, gfp))
+		qr_profile_alloced(&slab->samples.at[0], &what, gfp);
 	else
 		qr_profile_dropped(weight, what.size);
 }
@@ -94,11 +93,11 @@ enum qr_misuse qr_large_claim(struct qr_slab *slab, const void *p)
 
 void qr_large_release(struct qr_slab *slab)
 {
-	if (slab->sample) {
+	if (slab->samples.at) {
 		unsigned long flags;
 
 		local_irq_save(flags);
-		qr_profile_freed(&slab->sample, 0, slab->base, qr_slab_bytes(slab));
+		qr_profile_freed(&slab->samples, 0, slab->base, qr_slab_bytes(slab));
 		local_irq_restore(flags);
 	}
 	if (qr_want_wipe())

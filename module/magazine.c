@@ -306,7 +306,7 @@ static noinline void *alloc_sampled(struct qr_cache *c, int node, u64 weight, si
 	}
 	what.ptr = p;
 	what.node = slab->run.chunk->node;
-	qr_profile_alloced(&slab->sample[i], &what, gfp);
+	qr_profile_alloced(&slab->samples.at[i], &what, gfp);
 	return p;
 }
 
@@ -544,8 +544,8 @@ static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned
 		}
 	}
 	remote = slab->run.chunk->node != raw_cpu_read(qr_home_node);
-	if (unlikely(slab->sample) &&
-	    !qr_profile_freed(&slab->sample, i, p, c->pub.size))
+	if (unlikely(slab->samples.at) &&
+	    !qr_profile_freed(&slab->samples, i, p, c->pub.size))
 		what = QR_MISUSE_FOREIGN;	/* NMI */
 	else
 		what = qr_depot_give_one(slab, c, p, &doomed);

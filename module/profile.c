@@ -7,6 +7,7 @@
 
 #include <linux/ktime.h>
 #include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/timekeeping.h>
@@ -179,21 +180,19 @@ static __always_inline void sample_freed(struct qr_sample *s, const void *ptr, u
 		tell_watchers(QR_EVENT_FREE, b, s, ptr, size, now);
 }
 
-bool qr_profile_freed(struct qr_sample **place, unsigned int i, const void *ptr, u32 size)
+bool qr_profile_freed(struct qr_samples *samples, unsigned int i, const void *ptr, u32 size)
 {
 	u64 now = ktime_get_mono_fast_ns();
-	struct qr_sample *s;
 	bool sampled;
 
 	if (likely(!in_nmi()))
 		raw_spin_lock(&qr_profile_lock);
 	else if (!raw_spin_trylock(&qr_profile_lock))
 		return false;
-	s = READ_ONCE(*place);
 	/* If not, it is freed twice: the slab knows. */
-	sampled = s && s[i].bucket;
+	sampled = i < samples->nr && samples->at[i].bucket;
 	if (likely(sampled))
-		sample_freed(&s[i], ptr, size, now);
+		sample_freed(&samples->at[i], ptr, size, now);
 	raw_spin_unlock(&qr_profile_lock);
 	if (likely(sampled))
 		trace_sample_free(ptr);
@@ -211,33 +210,48 @@ void qr_profile_dropped(u64 weight, u32 size)
 	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
 }
 
-struct qr_sample *qr_samples_new(unsigned int n, gfp_t gfp)
+static void samples_set(struct qr_samples *samples, struct qr_sample *at, unsigned int nr)
 {
-	return qr_budget_alloc(n * sizeof(struct qr_sample), gfp);
-}
-
-void qr_samples_free(struct qr_sample **place, unsigned int n)
-{
-	struct qr_sample *samples;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&qr_profile_lock, flags);
-	samples = *place;
-	*place = NULL;
+	samples->nr = nr;
+	WRITE_ONCE(samples->at, at);
 	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
-	qr_budget_free(samples, n * sizeof(struct qr_sample));
 }
 
-unsigned int qr_samples_read(struct qr_sample **place, unsigned int n,
+bool qr_samples_init(struct qr_samples *samples, unsigned int n, gfp_t gfp)
+{
+	struct qr_sample *at = qr_budget_alloc(n * sizeof(*at), gfp);
+
+	if (!at)
+		return false;
+	samples_set(samples, at, n);
+	return true;
+}
+
+void qr_samples_exit(struct qr_samples *samples)
+{
+	struct qr_sample *at = samples->at;
+	unsigned int n = samples->nr;
+
+	if (!at)
+		return;
+	samples_set(samples, NULL, 0);
+	qr_budget_free(at, n * sizeof(*at));
+}
+
+unsigned int qr_samples_read(const struct qr_samples *samples, unsigned int n,
 			     struct qr_live_sample *out)
 {
 	const struct qr_sample *s;
 	unsigned long flags;
-	unsigned int i = 0;
+	unsigned int i;
 
 	raw_spin_lock_irqsave(&qr_profile_lock, flags);
-	s = READ_ONCE(*place);
-	for (; s && i < n; i++, s++, out++) {
+	n = min(n, samples->nr);
+	for (i = 0; i < n; i++, out++) {
+		s = &samples->at[i];
 		out->site = s->bucket ? s->bucket->site.id : U32_MAX;
 		out->weight = s->weight;
 		out->time = s->time;
@@ -245,7 +259,7 @@ unsigned int qr_samples_read(struct qr_sample **place, unsigned int n,
 		out->cpu = s->cpu;
 	}
 	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
-	return i;
+	return n;
 }
 
 /* --- Observers --- */

@@ -39,6 +39,19 @@ struct qr_sample {
 };
 
 /**
+ * struct qr_samples - a slab's worth of them
+ * @at: by index of the object; NULL if none can be sampled
+ * @nr: how many; a dangling pointer may ask for one that is not there
+ *
+ * Both change together, under the profiler's lock: slabs are found by dangling
+ * pointers, too.
+ */
+struct qr_samples {
+	struct qr_sample *at;
+	unsigned int nr;
+};
+
+/**
  * struct qr_sampled - an object that was drawn
  * @ptr: where it is
  * @cache: its cache's number
@@ -67,19 +80,19 @@ struct qr_sampled {
 void qr_profile_alloced(struct qr_sample *s, const struct qr_sampled *what, gfp_t gfp);
 
 /*
- * The object was freed that (*@place)[@i] is about, if it was sampled at all.  A
+ * The object was freed that @samples->at[@i] is about, if it was sampled at all.  A
  * dangling pointer does no harm.  False in an NMI that would have to wait.
  * Interrupts off.
  */
-bool qr_profile_freed(struct qr_sample **place, unsigned int i, const void *ptr, u32 size);
+bool qr_profile_freed(struct qr_samples *samples, unsigned int i, const void *ptr, u32 size);
 
 /* One that was drawn could not be recorded. */
 void qr_profile_dropped(u64 weight, u32 size);
 
-/* A slab's worth of samples; from the profiler's budget. */
-struct qr_sample *qr_samples_new(unsigned int n, gfp_t gfp);
-/* @place held them until now; whoever looks there from now on finds NULL. */
-void qr_samples_free(struct qr_sample **place, unsigned int n);
+/* Room for @n samples; from the profiler's budget. */
+bool qr_samples_init(struct qr_samples *samples, unsigned int n, gfp_t gfp);
+/* Whoever looks there from now on finds none. */
+void qr_samples_exit(struct qr_samples *samples);
 
 /**
  * struct qr_live_sample - a sampled object that is live
@@ -98,10 +111,10 @@ struct qr_live_sample {
 };
 
 /*
- * Copy the samples of *@place, up to @n, to @out: rows without a site (U32_MAX)
- * are not sampled.  *@place may vanish meanwhile.  Returns how many were copied.
+ * Copy @samples, up to @n, to @out: rows without a site (U32_MAX) are not sampled.
+ * They may vanish meanwhile.  Returns how many were copied.
  */
-unsigned int qr_samples_read(struct qr_sample **place, unsigned int n,
+unsigned int qr_samples_read(const struct qr_samples *samples, unsigned int n,
 			     struct qr_live_sample *out);
 
 /* For `stats`. */

@@ -94,8 +94,7 @@ struct qr_slab *qr_slab_create_sampled(const struct qr_geometry *geo, unsigned i
 
 	if (!slab)
 		return NULL;
-	slab->sample = qr_samples_new(slab->nr_objects, gfp);
-	if (!slab->sample) {
+	if (!qr_samples_init(&slab->samples, slab->nr_objects, gfp)) {
 		slab_drop(slab);
 		return NULL;
 	}
@@ -119,8 +118,7 @@ struct qr_slab *qr_slab_create_large(unsigned int pages, int node, gfp_t gfp)
 void qr_slab_destroy(struct qr_slab *slab)
 {
 	trace_slab_put(slab->base, slab->run.nr, slab->run.chunk->node);
-	if (slab->sample)
-		qr_samples_free(&slab->sample, slab->nr_objects ?: 1);
+	qr_samples_exit(&slab->samples);
 	slab_drop(slab);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_slab_destroy);

@@ -40,7 +40,7 @@ struct qr_depot;
  * @run: its pages
  * @free: objects that are here and not above; depot lock.  Bits that stand
  *	for no object are set, so that a pointer there looks free already
- * @sample: one for each object, or for the large one; NULL if none is sampled
+ * @samples: one for each object, or for the large one, if they can be sampled
  * @cached: what the walker found in magazines and depots, see validate.c
  */
 struct qr_slab {
@@ -55,7 +55,7 @@ struct qr_slab {
 	u32 mark;
 	u32 bin;
 	struct qr_run run;
-	struct qr_sample *sample;
+	struct qr_samples samples;
 	u64 free[QR_SLAB_WORDS];
 	u64 cached[QR_SLAB_WORDS];
 };

@@ -47,7 +47,7 @@ static void look_at_objects(struct look *l, struct qr_slab *slab, struct qr_depo
 	raw_spin_lock_irqsave(&d->lock, flags);
 	if (READ_ONCE(slab->depot) != d)
 		goto out;
-	nr = qr_samples_read(&slab->sample, slab->nr_objects, l->sample);
+	nr = qr_samples_read(&slab->samples, slab->nr_objects, l->sample);
 	strscpy(l->name, d->cache->name, sizeof(l->name));
 	for (i = 0; i < slab->nr_objects; i++) {
 		if (i >= nr)
@@ -62,7 +62,7 @@ out:
 
 static void look_at_large(struct look *l, struct qr_slab *slab, bool sampled)
 {
-	if (!qr_samples_read(&slab->sample, 1, l->sample))
+	if (!qr_samples_read(&slab->samples, 1, l->sample))
 		l->sample[0].site = U32_MAX;
 	if (sampled && l->sample[0].site == U32_MAX)
 		return;
@@ -78,7 +78,7 @@ static void look_at_page(struct look *l, struct qr_chunk *chunk, unsigned int pa
 
 	l->n = 0;
 	if (!slab || READ_ONCE(slab->run.first) != page ||
-	    (sampled && !READ_ONCE(slab->sample)))
+	    (sampled && !READ_ONCE(slab->samples.at)))
 		return;
 	d = READ_ONCE(slab->depot);
 	if (d)
