@@ -290,9 +290,9 @@ count_free_pages()
 {
 	echo 1 >/proc/sys/vm/stat_refresh
 	pages_free=0
-	while read -r word next number _; do
+	while read -r word next count _; do
 		case "$word $next" in
-		"pages free") pages_free=$((pages_free + number)) ;;
+		"pages free") pages_free=$((pages_free + count)) ;;
 		"count: "*) pages_free=$((pages_free + next)) ;;
 		esac
 	done </proc/zoneinfo

@@ -9,16 +9,16 @@
  * It does nothing where interrupts were off: nothing can nest there.
  */
 #include "kunit_util.h"
+#include "probe_util.h"
 
-#include <linux/kallsyms.h>
-#include <linux/kprobes.h>
 #include <linux/ptrace.h>
 
 #define NEST_HELD	6	/* objects that the handler has to give */
 #define NEST_POOL	400
 
 struct nest {
-	struct kprobe kp;
+	struct qt_probes probes;
+	const void *at;		/* the probe that is on */
 	struct task_struct *task;
 	struct quarry_cache *cache;
 	struct qt_shadow shadow;
@@ -42,12 +42,14 @@ static noinline void nested_free(struct quarry_cache *cache, void *p)
 	quarry_cache_free(cache, p);
 }
 
+static struct nest *nest_now;
+
 static int nest_handler(struct kprobe *kp, struct pt_regs *regs)
 {
-	struct nest *n = container_of(kp, struct nest, kp);
+	struct nest *n = nest_now;
 	const char *op = READ_ONCE(n->ops);
 
-	if (!op || current != n->task || irqs_disabled_flags(regs->flags))
+	if (kp->addr != n->at || !op || current != n->task || irqs_disabled_flags(regs->flags))
 		return 0;
 	n->hits++;
 	for (; *op; op++) {
@@ -65,11 +67,6 @@ static int nest_handler(struct kprobe *kp, struct pt_regs *regs)
 	/* Once per operation: loops must not use up what is held. */
 	WRITE_ONCE(n->ops, NULL);
 	return 0;
-}
-
-/* Its presence keeps the kernel from turning the probe into a jump. */
-static void nest_post(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
-{
 }
 
 /* The functions to be interrupted. */
@@ -194,21 +191,6 @@ static void drop_all(void *arg)
 		nested_free(n->cache, qt_put(&n->shadow, n->held[--n->nr_held]));
 }
 
-/* Neither the symbol's size nor kallsyms_lookup() is for modules; its text is. */
-static unsigned int function_size(struct kunit *test, void *fn)
-{
-	char text[KSYM_SYMBOL_LEN], *slash;
-	unsigned int size;
-	int found;
-
-	sprint_symbol(text, (unsigned long)fn);
-	slash = strchr(text, '/');
-	KUNIT_ASSERT_NOT_NULL(test, slash);
-	found = sscanf(slash, "/0x%x", &size);
-	KUNIT_ASSERT_EQ_MSG(test, 1, found, "%s", text);
-	return size;
-}
-
 /* With the probe in place: every state of the magazine, every kind of nesting. */
 static void nest_at(struct kunit *test, struct nest *n, void (*op)(struct nest *n),
 		    unsigned int off)
@@ -244,17 +226,17 @@ static void nest_at(struct kunit *test, struct nest *n, void (*op)(struct nest *
 	}
 }
 
-KUNIT_DEFINE_ACTION_WRAPPER(unprobe_action, unregister_kprobe, struct kprobe *);
-
 static void nest_run(struct kunit *test, struct quarry_cache *cache, void *fn,
 		     void (*op)(struct nest *n))
 {
 	struct nest *n = qt_array(test, 1, sizeof(*n));
 	struct quarry_cache_stats was = qt_sum(cache), is;
-	unsigned int size = function_size(test, fn), off, probed = 0, hits;
+	unsigned long from, to, at;
+	unsigned int probed = 0, hits, i;
 	void **objs = qt_array(test, 900, sizeof(*objs));
 
 	qt_pin(test, 0);
+	qt_function_ends(test, (unsigned long)fn, &from, &to);
 	n->cache = cache;
 	n->task = current;
 	qt_shadow_init(&n->shadow);
@@ -265,27 +247,23 @@ static void nest_run(struct kunit *test, struct quarry_cache *cache, void *fn,
 	atomic64_set(&n->shadow.frees, was.frees + 900);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, drop_all, n));
 
-	for (off = 0; off < size; off++) {
-		memset(&n->kp, 0, sizeof(n->kp));
-		n->kp.addr = fn + off;
-		n->kp.pre_handler = nest_handler;
-		n->kp.post_handler = nest_post;
-		/* Refused where no instruction starts, and on jump labels. */
-		if (register_kprobe(&n->kp))
-			continue;
-		KUNIT_ASSERT_EQ(test, 0,
-				kunit_add_action_or_reset(test, unprobe_action, &n->kp));
-		probed++;
-		hits = n->hits;
-		nest_at(test, n, op, off);
-		kunit_release_action(test, unprobe_action, &n->kp);
-		if (n->hits != hits)
-			qt_exit(test);
-		cond_resched();
+	nest_now = n;
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, qt_unprobe, &n->probes));
+	for (at = from; at < to; qt_unprobe(&n->probes)) {
+		at = qt_probe(&n->probes, at, to, 1, nest_handler);
+		for (i = 0; i < n->probes.nr; i++) {
+			n->at = n->probes.there[i]->addr;
+			hits = n->hits;
+			nest_at(test, n, op, (unsigned long)n->at - from);
+			if (n->hits != hits)
+				qt_exit(test);
+			cond_resched();
+		}
+		probed += n->probes.nr;
 	}
 	is = qt_sum(cache);
-	kunit_info(test, "%u instructions in %u bytes, %u nestings, %llu allocations and %llu frees past the magazine\n",
-		   probed, size, n->hits, is.direct_allocs - was.direct_allocs,
+	kunit_info(test, "%u instructions in %lu bytes, %u nestings, %llu allocations and %llu frees past the magazine\n",
+		   probed, to - from, n->hits, is.direct_allocs - was.direct_allocs,
 		   is.direct_frees - was.direct_frees);
 	KUNIT_EXPECT_GT(test, probed, 5);
 	KUNIT_EXPECT_GT(test, n->hits, probed / 4);

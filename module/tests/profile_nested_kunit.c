@@ -6,26 +6,20 @@
  * executed, and allocates and frees from the very cache that was being worked on.  (The
  * handler itself is as good as an NMI, where nothing is sampled.)
  */
+#include "probe_util.h"
 #include "profile_util.h"
 
 #include <linux/irq_work.h>
-#include <linux/kallsyms.h>
-#include <linux/kprobes.h>
 #include <linux/ptrace.h>
-#include <linux/random.h>
 #include <linux/stacktrace.h>
-#include <linux/string.h>
 
 #define HELD 8
 #define SIZE 64
 #define SET 8
-#define GROUP 100	/* probes that come and go together, which takes a grace period */
 #define SHORT 1200	/* bytes */
 
 struct nest {
-	struct kprobe kp[GROUP];
-	struct kprobe *there[GROUP];
-	unsigned int nr_there;
+	struct qt_probes probes;
 	const void *at;		/* the one that is on */
 	struct irq_work work;
 	struct task_struct *task;
@@ -111,11 +105,6 @@ static int nest_handler(struct kprobe *kp, struct pt_regs *regs)
 	return 0;
 }
 
-/* Its presence keeps the kernel from turning the probe into a jump. */
-static void nest_post(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
-{
-}
-
 /* --- What is interrupted --- */
 
 static noinline void *probed_alloc(struct quarry_cache *cache)
@@ -195,22 +184,6 @@ static unsigned long find_function(struct kunit *test, const char *name)
 	return found;
 }
 
-/* Neither the symbol's size nor kallsyms_lookup() is for modules; its text is. */
-static void find_ends(struct kunit *test, struct nest *n, unsigned long fn)
-{
-	char text[KSYM_SYMBOL_LEN], *plus;
-	unsigned int offset, size;
-	int found;
-
-	sprint_symbol(text, fn);
-	plus = strchr(text, '+');
-	KUNIT_ASSERT_NOT_NULL(test, plus);
-	found = sscanf(plus, "+0x%x/0x%x", &offset, &size);
-	KUNIT_ASSERT_EQ_MSG(test, 2, found, "%s", text);
-	n->from = fn - offset;
-	n->to = n->from + size;
-}
-
 /* The counters, the profile and the shadow agree; all of a rate of 1 has been sampled. */
 static void expect_balance(struct kunit *test, struct nest *n, bool all, const char *ops)
 {
@@ -259,35 +232,6 @@ static void nest_at(struct kunit *test, struct nest *n, op_fn op, bool all)
 	}
 }
 
-static void unprobe(void *arg)
-{
-	struct nest *n = arg;
-
-	unregister_kprobes(n->there, n->nr_there);
-	n->nr_there = 0;
-}
-
-/* From @at on, as many as there is room for.  Returns where to go on. */
-static unsigned long probe(struct nest *n, unsigned long at)
-{
-	unsigned int every = DIV_ROUND_UP(n->to - n->from, SHORT);
-
-	for (; at < n->to && n->nr_there < GROUP; at++) {
-		struct kprobe *kp = &n->kp[n->nr_there];
-
-		if (get_random_u32_below(every))
-			continue;
-		memset(kp, 0, sizeof(*kp));
-		kp->addr = (void *)at;
-		kp->pre_handler = nest_handler;
-		kp->post_handler = nest_post;
-		/* Refused where no instruction starts, and on jump labels. */
-		if (!register_kprobe(kp))
-			n->there[n->nr_there++] = kp;
-	}
-	return at;
-}
-
 static void drop_all(void *arg)
 {
 	struct nest *n = arg;
@@ -300,7 +244,7 @@ static void drop_all(void *arg)
 static void nest_run(struct kunit *test, unsigned long fn, op_fn op, u32 rate)
 {
 	struct nest *n = qt_array(test, 1, sizeof(*n));
-	unsigned int probed = 0, i;
+	unsigned int probed = 0, every, i;
 	unsigned long at;
 
 	qt_pin(test, 0);
@@ -308,22 +252,22 @@ static void nest_run(struct kunit *test, unsigned long fn, op_fn op, u32 rate)
 	n->task = current;
 	qt_shadow_init(&n->shadow);
 	init_irq_work(&n->work, nest_work);
-	find_ends(test, n, fn);
+	qt_function_ends(test, fn, &n->from, &n->to);
+	every = DIV_ROUND_UP(n->to - n->from, SHORT);
 	qp_rate(test, rate);
 	n->samples = qp_counts().samples;
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, drop_all, n));
 
 	nest_now = n;
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, unprobe, n));
-	for (at = n->from; at < n->to;) {
-		at = probe(n, at);
-		for (i = 0; i < n->nr_there; i++) {
-			n->at = n->there[i]->addr;
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, qt_unprobe, &n->probes));
+	for (at = n->from; at < n->to; qt_unprobe(&n->probes)) {
+		at = qt_probe(&n->probes, at, n->to, every, nest_handler);
+		for (i = 0; i < n->probes.nr; i++) {
+			n->at = n->probes.there[i]->addr;
 			nest_at(test, n, op, rate == 1);
 			cond_resched();
 		}
-		probed += n->nr_there;
-		unprobe(n);
+		probed += n->probes.nr;
 	}
 	qp_expect_all_found(test);
 	qt_exit(test);

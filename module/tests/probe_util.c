@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "probe_util.h"
+
+#include <linux/kallsyms.h>
+#include <linux/random.h>
+#include <linux/string.h>
+
+/* Neither the symbol's size nor kallsyms_lookup() is for modules; its text is. */
+void qt_function_ends(struct kunit *test, unsigned long at, unsigned long *from,
+		      unsigned long *to)
+{
+	char text[KSYM_SYMBOL_LEN], *plus;
+	unsigned int offset, size;
+	int found;
+
+	sprint_symbol(text, at);
+	plus = strrchr(text, '+');
+	KUNIT_ASSERT_NOT_NULL(test, plus);
+	found = sscanf(plus, "+0x%x/0x%x", &offset, &size);
+	KUNIT_ASSERT_EQ_MSG(test, 2, found, "%s", text);
+	*from = at - offset;
+	*to = *from + size;
+}
+
+/* Its presence keeps the kernel from turning the probe into a jump. */
+static void after(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
+{
+}
+
+unsigned long qt_probe(struct qt_probes *p, unsigned long at, unsigned long to,
+		       unsigned int every, kprobe_pre_handler_t handler)
+{
+	unsigned int step;
+
+	for (; at < to && p->nr < QT_PROBES; at += step) {
+		struct kprobe *kp = &p->kp[p->nr];
+
+		step = 1;
+		if (every > 1 && get_random_u32_below(every))
+			continue;
+		memset(kp, 0, sizeof(*kp));
+		kp->addr = (void *)at;
+		kp->pre_handler = handler;
+		kp->post_handler = after;
+		/* Refused where no instruction starts, and on jump labels. */
+		if (register_kprobe(kp))
+			continue;
+		p->there[p->nr++] = kp;
+		if (kp->ainsn.size)
+			step = kp->ainsn.size;
+	}
+	return at;
+}
+
+void qt_unprobe(void *probes)
+{
+	struct qt_probes *p = probes;
+
+	if (p->nr)
+		unregister_kprobes(p->there, p->nr);
+	p->nr = 0;
+}
