@@ -4,7 +4,6 @@
  */
 #include "bucket.h"
 
-#include <linux/jhash.h>
 #include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/mutex.h>
@@ -162,28 +161,16 @@ u32 qr_profile_stack(u32 id)
 
 static struct hlist_head *retired_list(const struct quarry_site *site)
 {
-	u32 hash = site->names ? jhash(site->names, strlen(site->names), 0) : site->stack;
+	u64 what = site->names ? (unsigned long)site->names : site->stack;
 
-	hash = jhash(site->cache_name, strlen(site->cache_name), hash + site->labels);
-	return &qr_table.retired[hash_32(hash, QR_RETIRED_BITS)];
+	return &qr_table.retired[hash_64(what + site->labels, QR_RETIRED_BITS)];
 }
 
 static bool reads_the_same(const struct quarry_site *a, const struct quarry_site *b)
 {
-	if (!a->names != !b->names || strcmp(a->names ?: "", b->names ?: ""))
-		return false;
-	return (a->names || a->stack == b->stack) && a->labels == b->labels &&
+	return a->names == b->names && (a->names || a->stack == b->stack) &&
+	       a->labels == b->labels && a->cache == b->cache &&
 	       !strcmp(a->cache_name, b->cache_name);
-}
-
-static struct qr_bucket *find_retired(const struct quarry_site *site)
-{
-	struct qr_bucket *b;
-
-	hlist_for_each_entry(b, retired_list(site), link)
-		if (reads_the_same(&b->site, site))
-			return b;
-	return NULL;
 }
 
 /* @from has nothing live, and will be used again. */
@@ -193,6 +180,7 @@ static void merge(struct qr_bucket *to, struct qr_bucket *from)
 	unsigned int i;
 
 	qr_bucket_touch(to);
+	qr_bucket_touch(from);
 	a->samples += b->samples;
 	a->objects += b->objects;
 	a->space += b->space;
@@ -206,44 +194,46 @@ static void merge(struct qr_bucket *to, struct qr_bucket *from)
 	}
 	memset(&from->freed, 0, sizeof(from->freed));
 	from->site = (struct quarry_site) { .id = from->site.id, .heir = to->site.id };
-	from->names_size = 0;
 	from->unused = true;
+	hlist_del(&from->link);
 	hlist_add_head(&from->link, &qr_table.unused);
 }
 
-/* Returns whether another row has what it told, so that nobody needs its names. */
-static bool retire(struct qr_bucket *b, bool may_merge)
+/*
+ * The oldest of those that read the same takes the others in, this one and those that
+ * had live objects when it was their turn.
+ */
+static void retire(struct qr_bucket *b)
 {
-	struct qr_bucket *same;
+	struct hlist_head *list = retired_list(&b->site);
+	struct qr_bucket *same, *oldest = NULL;
+	struct hlist_node *next;
 
 	hlist_del_init(&b->link);
-	same = find_retired(&b->site);
-	if (same && may_merge && !b->site.inuse.samples) {
-		merge(same, b);
-		return true;
-	}
-	hlist_add_head(&b->link, retired_list(&b->site));
-	return false;
+	hlist_add_head(&b->link, list);
+	hlist_for_each_entry(same, list, link)
+		if (reads_the_same(&same->site, &b->site))
+			oldest = same;
+	hlist_for_each_entry_safe(same, next, list, link)
+		if (same != oldest && !same->site.inuse.samples &&
+		    reads_the_same(&same->site, &oldest->site))
+			merge(oldest, same);
 }
 
-void qr_profile_retire(u32 id, const char *names, size_t size)
+void qr_profile_retire(u32 id, const char *names)
 {
 	struct qr_bucket *b = qr_table.bucket[id];
-
-	bool merged = true;
 
 	raw_spin_lock_irq(&qr_profile_lock);
 	/* Its cache may have gone since the caller looked. */
 	if (!b->unused && !b->site.names) {
 		qr_bucket_touch(b);
-		b->site.names = names ?: "";
-		b->names_size = names ? size : 0;
-		merged = retire(b, true);
+		b->site.names = names;
+		retire(b);
 	}
 	raw_spin_unlock_irq(&qr_profile_lock);
-	if (merged)
-		qr_budget_free((void *)names, size);
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_profile_retire);
 
 void qr_profile_cache_gone(u32 cache)
 {
@@ -258,8 +248,7 @@ void qr_profile_cache_gone(u32 cache)
 		if (b->site.cache == cache && !b->unused) {
 			qr_bucket_touch(b);
 			b->site.cache = QR_CACHE_GONE;
-			/* Names that it has already may be shown by copies of the qr_table. */
-			retire(b, !b->site.names);
+			retire(b);
 		}
 		raw_spin_unlock_irq(&qr_profile_lock);
 	}
@@ -328,13 +317,8 @@ void qr_buckets_exit(void)
 {
 	unsigned int i;
 
-	for (i = 1; i < qr_table.nr; i++) {
-		struct qr_bucket *b = qr_table.bucket[i];
-
-		if (b->names_size)
-			qr_budget_free((void *)b->site.names, b->names_size);
-		qr_budget_cache_free(bucket_cache, b);
-	}
+	for (i = 1; i < qr_table.nr; i++)
+		qr_budget_cache_free(bucket_cache, qr_table.bucket[i]);
 	qr_budget_vfree(qr_table.bucket, qr_table.max * sizeof(*qr_table.bucket));
 	qr_budget_vfree(qr_table.hash, sizeof(*qr_table.hash) << qr_table.bits);
 	kmem_cache_destroy(bucket_cache);

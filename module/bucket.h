@@ -48,7 +48,6 @@ struct qr_freed {
  * @peaks: the peak that site.peak_* tell of
  * @resets: the reset that it has followed
  * @snapshot: the snapshot that has a copy of it
- * @names_size: of site.names
  * @unused: it is in the list of those to be used again
  * @freed: what became of its objects
  * @site: the numbers
@@ -59,7 +58,6 @@ struct qr_bucket {
 	u32 peaks;
 	u32 resets;
 	u32 snapshot;
-	u32 names_size;
 	bool unused;
 	struct qr_freed freed;
 	struct quarry_site site;
@@ -170,11 +168,11 @@ struct qr_bucket *qr_bucket_find_made(u32 cache, u32 stack, u32 labels);
  * fill the qr_table.
  *
  * The stack of row @id, or 0 if it is not known by address (any more).  A module of
- * it goes: from now on it is known by @names, which belong to the row, @size bytes
- * of the budget; or NULL, and not at all.  The cache goes, and has no live objects.
+ * it goes: from now on it is known by @names, which last as long as the table, and are
+ * the same pointer where they are the same.  The cache goes, and has no live objects.
  */
 u32 qr_profile_stack(u32 id);
-void qr_profile_retire(u32 id, const char *names, size_t size);
+void qr_profile_retire(u32 id, const char *names);
 void qr_profile_cache_gone(u32 cache);
 
 /*

@@ -7,15 +7,36 @@
  */
 #include "gone.h"
 
+#include <linux/hashtable.h>
+#include <linux/jhash.h>
 #include <linux/kallsyms.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 #include "bucket.h"
 #include "budget.h"
+#include "compat.h"
 #include "profile.h"
 #include "stack.h"
+
+/**
+ * struct names - of the functions of a stack
+ * @link: to others of the same hash
+ * @size: of all this, in bytes
+ * @text: a name a line, leaf first
+ *
+ * A client that is loaded again and again has the same names each time.
+ */
+struct names {
+	struct hlist_node link;
+	size_t size;
+	char text[];
+};
+
+static DEFINE_HASHTABLE(names_known, 8);
+static DEFINE_MUTEX(names_mutex);
 
 static bool goes_through(const struct module *mod, bool init_only, const unsigned long *frames,
 			 unsigned int n)
@@ -44,15 +65,31 @@ static size_t write_names(char *to, const unsigned long *frames, unsigned int n)
 	return size;
 }
 
-static void retire(u32 id, const unsigned long *frames, unsigned int n)
+const char *qr_gone_names(const unsigned long *frames, unsigned int n)
 {
 	size_t size = write_names(NULL, frames, n) + 1;
-	char *names = qr_budget_alloc(size, GFP_KERNEL);
+	struct names *names = qr_budget_alloc(sizeof(*names) + size, GFP_KERNEL), *old;
+	u32 hash;
 
-	if (names)
-		write_names(names, frames, n);
-	qr_profile_retire(id, names, size);
+	if (!names)
+		return "";
+	names->size = sizeof(*names) + size;
+	write_names(names->text, frames, n);
+	hash = jhash(names->text, size, 0);
+	mutex_lock(&names_mutex);
+	hash_for_each_possible(names_known, old, link, hash) {
+		if (strcmp(old->text, names->text))
+			continue;
+		qr_budget_free(names, names->size);
+		names = old;
+		goto out;
+	}
+	hash_add(names_known, &names->link, hash);
+out:
+	mutex_unlock(&names_mutex);
+	return names->text;
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_gone_names);
 
 static int module_event(struct notifier_block *nb, unsigned long what, void *data)
 {
@@ -70,7 +107,7 @@ static int module_event(struct notifier_block *nb, unsigned long what, void *dat
 	for (id = 1; id < counts.sites; id++) {
 		n = qr_stack_frames(qr_profile_stack(id), &frames);
 		if (goes_through(mod, what == MODULE_STATE_LIVE, frames, n))
-			retire(id, frames, n);
+			qr_profile_retire(id, qr_gone_names(frames, n));
 		if (!(id % 256))
 			cond_resched();
 	}
@@ -86,5 +123,11 @@ int qr_gone_init(void)
 
 void qr_gone_exit(void)
 {
+	struct hlist_node *next;
+	struct names *names;
+	unsigned int i;
+
 	unregister_module_notifier(&module_notifier);
+	hash_for_each_safe(names_known, i, next, names, link)
+		qr_budget_free(names, names->size);
 }

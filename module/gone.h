@@ -3,6 +3,12 @@
 #ifndef QR_GONE_H
 #define QR_GONE_H
 
+/*
+ * The names of @n frames, one a line; "" if they cannot be kept.  They last until
+ * qr_gone_exit(), and are the same pointer for the same text.  Sleeps.
+ */
+const char *qr_gone_names(const unsigned long *frames, unsigned int n);
+
 int qr_gone_init(void);
 void qr_gone_exit(void);
 

@@ -231,8 +231,9 @@ static struct quarry_site *find_row(const struct quarry_profile *p, u32 id)
 /* Still what it was, whatever has gone since; not used again for something else. */
 static bool is_the_same(const struct quarry_site *now, const struct quarry_site *then)
 {
-	return now->stack == then->stack && now->labels == then->labels &&
-	       !strcmp(now->cache_name, then->cache_name) &&
+	if (then->names ? now->names != then->names : now->stack != then->stack)
+		return false;
+	return now->labels == then->labels && !strcmp(now->cache_name, then->cache_name) &&
 	       (now->cache == then->cache || now->cache == QR_CACHE_GONE);
 }
 
@@ -255,7 +256,8 @@ static struct quarry_site *row_of(const struct quarry_profile *p, const struct q
 	}
 	/* The number went on to others, which had heirs of their own. */
 	for (i = 0; i < p->nr; i++)
-		if (p->site[i].cache == QR_CACHE_GONE && is_the_same(&p->site[i], then))
+		if ((then->names || p->site[i].cache == QR_CACHE_GONE) &&
+		    is_the_same(&p->site[i], then))
 			return &p->site[i];
 	return NULL;
 }

@@ -4,6 +4,9 @@
 
 #include <linux/delay.h>
 #include <linux/ktime.h>
+#include <linux/string.h>
+#include "../bucket.h"
+#include "../gone.h"
 
 /* --- Deltas and resets --- */
 
@@ -143,6 +146,53 @@ static void deltas_and_caches_that_go(struct kunit *test)
 		qr_profile_subtract(p, base);
 		KUNIT_EXPECT_EQ(test, 9, grown_by(p));
 	}
+}
+
+/*
+ * A client that is loaded again and again, and has live objects whenever its code goes:
+ * its rows are made one as soon as that can be, and nothing is told twice or not at all.
+ */
+static void deltas_and_modules_that_go(struct kunit *test)
+{
+	unsigned long frame = (unsigned long)free_n + 1;
+	const char *names = qr_gone_names(&frame, 1);
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	struct quarry_profile *first, *base, *p;
+	const struct quarry_site *site;
+	struct quarry_site sum;
+	unsigned int i, rows;
+	void *objs[7];
+	u64 sites = 0;
+
+	KUNIT_EXPECT_EQ(test, 0, strncmp(names, "free_n", 6));
+	qp_rate(test, 1);
+	first = qp_take(test, QUARRY_CACHE_ALL, false);
+	for (i = 0; i < 6; i++) {
+		base = qp_take(test, QUARRY_CACHE_ALL, false);
+		alloc_n(test, cache, objs, 7);
+		p = qp_take(test, QUARRY_CACHE_ALL, false);
+		site = qp_grown(test, p, base, &rows);
+		KUNIT_ASSERT_EQ(test, 1, rows);
+		KUNIT_EXPECT_NULL(test, site->names);
+		KUNIT_EXPECT_PTR_EQ(test, names, qr_gone_names(&frame, 1));
+		qr_profile_retire(site->id, names);
+		p = qp_take(test, QUARRY_CACHE_ALL, false);
+		qr_profile_subtract(p, base);
+		KUNIT_EXPECT_EQ(test, 7, grown_by(p));
+		free_n(cache, objs, 7);
+		p = qp_take(test, QUARRY_CACHE_ALL, false);
+		qr_profile_subtract(p, base);
+		KUNIT_EXPECT_EQ(test, 7, grown_by(p));
+		qp_now(test, qp_id(cache), &sum);
+		KUNIT_EXPECT_EQ(test, 7 * (i + 1), sum.alloc.samples);
+		/* The oldest, the last one, and the one before, to be made one with the oldest. */
+		if (i == 2)
+			sites = qp_counts().sites;
+	}
+	KUNIT_EXPECT_EQ(test, sites, qp_counts().sites);
+	p = qp_take(test, QUARRY_CACHE_ALL, false);
+	qr_profile_subtract(p, first);
+	KUNIT_EXPECT_EQ(test, 42, grown_by(p));
 }
 
 static void expect_peak_is_live(struct kunit *test, const struct quarry_site *sum)
@@ -303,6 +353,7 @@ static void ages(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(deltas),
 	KUNIT_CASE(deltas_and_caches_that_go),
+	KUNIT_CASE(deltas_and_modules_that_go),
 	KUNIT_CASE(resets),
 	KUNIT_CASE(names_of_ages),
 	KUNIT_CASE(ages),
