@@ -24,9 +24,16 @@ same "and there is none" "$(result worked)" 1
 
 # Books are empty again, so that every slab has to come from a kernel without blocks.
 load_anew quarry_client
-expect "all whole blocks are gone" client fragment
-note "$(result blocks) blocks of 2 MiB were taken apart"
-# Now and then a block comes back, from the kernel's own memory.
+# Once there is room again, the kernel can move its own pages together to make more.
+for try in 1 2 3 4 5 6 7 8 9 10; do
+	client fragment || break
+	blocks=$(result blocks)
+	note "$blocks blocks of 2 MiB were taken apart"
+	[ "$blocks" != 0 ] || break
+	echo 1 >/proc/sys/vm/compact_memory
+done
+same "whole blocks that are left" "$blocks" 0
+# Now and then a block comes back all the same.
 expect "memory is held" client hold mib=16
 total=$(stat inuse_bytes)
 mixed=$(stat mixed_bytes)
