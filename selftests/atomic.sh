@@ -24,14 +24,21 @@ same "and there is none" "$(result worked)" 1
 
 # Books are empty again, so that every slab has to come from a kernel without blocks.
 load_anew quarry_client
-# Once there is room again, the kernel can move its own pages together to make more.
+# Each processor has some in its own lists; and once there is room again, the kernel can
+# move its own pages together to make more.
 for try in 1 2 3 4 5 6 7 8 9 10; do
-	client fragment || break
-	blocks=$(result blocks)
+	blocks=0 cpu=0
+	while [ "$cpu" -lt "$(cpus_online)" ]; do
+		on_cpus "$(printf %x $((1 << cpu)))"
+		client fragment || fail "fragment"
+		blocks=$((blocks + $(result blocks)))
+		cpu=$((cpu + 1))
+	done
 	note "$blocks blocks of 2 MiB were taken apart"
 	[ "$blocks" != 0 ] || break
 	echo 1 >/proc/sys/vm/compact_memory
 done
+on_cpus "$(printf %x $(((1 << $(cpus_online)) - 1)))"
 same "whole blocks that are left" "$blocks" 0
 # Now and then a block comes back all the same.
 expect "memory is held" client hold mib=16

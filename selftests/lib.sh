@@ -123,6 +123,12 @@ cpus_online()
 	grep -c '^processor' /proc/cpuinfo
 }
 
+# on_cpus MASK: where this shell and all that it starts run from now on; hexadecimal.
+on_cpus()
+{
+	taskset -p "$1" $$ >/dev/null
+}
+
 # Nodes that have memory, one per line.
 memory_nodes()
 {
