@@ -15,6 +15,8 @@ static int node_stats_show(struct seq_file *m, void *unused)
 	qr_show_value(m, "inuse_bytes", st.inuse_bytes);
 	qr_show_value(m, "idle_bytes", st.idle_bytes);
 	qr_show_value(m, "mixed_bytes", st.mixed_bytes);
+	qr_show_value(m, "searches", st.searches);
+	qr_show_value(m, "search_steps", st.search_steps);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(node_stats);

@@ -59,7 +59,6 @@ static struct qr_chunk *chunk_new(struct page *page, int node, enum qr_kind kind
 
 	if (!chunk)
 		return NULL;
-	INIT_LIST_HEAD(&chunk->link);
 	chunk->page = page;
 	chunk->index = qr_chunk_index(page_address(page));
 	chunk->node = node;

@@ -32,13 +32,12 @@ struct qr_slab;
 
 /**
  * struct qr_chunk - a 2 MiB block that is, at least in part, ours
- * @link: in its page heap's list, by address; heap lock
  * @page: the block's first page
  * @index: 2 MiB blocks from the start of the direct map
  * @node: NUMA node of the pages
  * @kind: which of them
  * @nr_used: pages handed out; heap lock
- * @longest: no run of free pages is longer; heap lock
+ * @longest: the longest run of free pages; heap lock
  * @used: pages handed out; heap lock
  * @fresh: pages that the kernel zeroed and nobody had since; heap lock
  * @rcu: freed after readers that found it by address
@@ -49,7 +48,6 @@ struct qr_slab;
  * before the first object is handed out, and cleared when the run goes back.
  */
 struct qr_chunk {
-	struct list_head link;
 	struct page *page;
 	unsigned long index;
 	int node;

@@ -12,7 +12,7 @@
 
 /**
  * struct qr_run - pages in a row, in use
- * @chunk: where
+ * @chunk: where it begins; large objects may go on in the chunks behind
  * @first: first page in the chunk
  * @nr: pages
  * @zeroed: the kernel zeroed them and nobody wrote to them since

@@ -123,12 +123,16 @@ struct quarry_cache_stats {
  * @inuse_bytes: pages handed out
  * @idle_bytes: pages held for later use
  * @mixed_bytes: those of @inuse_bytes in chunks that are not wholly ours
+ * @searches: for runs of pages in chunks that are held
+ * @search_steps: summaries that these looked at
  */
 struct quarry_node_stats {
 	u64 chunks[3];
 	u64 inuse_bytes;
 	u64 idle_bytes;
 	u64 mixed_bytes;
+	u64 searches;
+	u64 search_steps;
 };
 
 /**

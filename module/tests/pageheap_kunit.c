@@ -74,6 +74,28 @@ static void *model_first_fit(enum qr_kind kind, int node, unsigned int nr, unsig
 	return NULL;
 }
 
+/* The same for large objects, which may go over the end of a chunk. */
+static void *model_first_fit_across(int node, unsigned int nr)
+{
+	unsigned int page, row = 0;
+	unsigned long i;
+
+	for (i = 0; i < qr_nr_chunks; i++) {
+		struct qr_chunk *chunk = qr_chunks[i];
+
+		if (!chunk || chunk->kind != QR_LARGE || chunk->node != node) {
+			row = 0;
+			continue;
+		}
+		for (page = 0; page < QR_CHUNK_PAGES; page++) {
+			row = test_bit(page, chunk->used) ? 0 : row + 1;
+			if (row == nr)
+				return qr_chunk_addr(chunk, page) - (nr - 1) * PAGE_SIZE;
+		}
+	}
+	return NULL;
+}
+
 static void check_run(struct kunit *test, struct runs *r, unsigned int i)
 {
 	const struct qr_run *run = &r->run[i];
@@ -100,7 +122,7 @@ static void random_runs_match_model(struct kunit *test)
 {
 	struct runs *r = new_runs(test);
 	int node = first_node(qr_nodes);
-	unsigned int step;
+	unsigned int step, over = 0;
 
 	for (step = 0; step < 1500; step++) {
 		unsigned int i = get_random_u32_below(MAX_RUNS);
@@ -115,9 +137,12 @@ static void random_runs_match_model(struct kunit *test)
 		}
 		/* Small ones by preference, up to a whole chunk. */
 		nr = 1 + get_random_u32_below(1 << (1 + get_random_u32_below(9)));
-		align = 1 << get_random_u32_below(5);
 		kind = get_random_u32_below(4) ? QR_ORDINARY : QR_LARGE;
-		expected = model_first_fit(kind, node, nr, align);
+		align = 1 << get_random_u32_below(kind == QR_LARGE ? 2 : 5);
+		if (kind == QR_LARGE && align == 1)
+			expected = model_first_fit_across(node, nr);
+		else
+			expected = model_first_fit(kind, node, nr, align);
 		KUNIT_ASSERT_TRUE(test, get(r, i, kind, node, nr, align, GFP_KERNEL));
 		KUNIT_ASSERT_EQ(test, nr, r->run[i].nr);
 		if (r->run[i].chunk->kind != QR_MIXED)
@@ -127,7 +152,9 @@ static void random_runs_match_model(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, 0,
 				((unsigned long)run_addr(&r->run[i]) >> PAGE_SHIFT) % align);
 		check_run(test, r, i);
+		over += r->run[i].first + nr > QR_CHUNK_PAGES;
 	}
+	kunit_info(test, "%u runs went over the end of a chunk\n", over);
 }
 
 static void whole_chunk_and_no_more(struct kunit *test)
@@ -285,6 +312,57 @@ static void views_close_with_the_chunk(struct kunit *test)
 	}
 }
 
+/* Two chunks side by side are one place for large objects, and two for slabs. */
+static void large_runs_go_over_chunks(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	int node = first_node(qr_nodes);
+	struct qr_chunk *low, *high;
+	unsigned int i, k;
+
+	/* All others are taken. */
+	for (i = 0; i < 2 * MAX_RUNS / 3; i++)
+		KUNIT_ASSERT_TRUE(test, get(r, i, QR_LARGE, node, QR_CHUNK_PAGES, 1, GFP_KERNEL));
+	for (i = 0; i < 2 * MAX_RUNS / 3; i++) {
+		low = r->run[i].chunk;
+		for (k = 0; k < 2 * MAX_RUNS / 3; k++) {
+			high = r->run[k].chunk;
+			if (low->kind == QR_LARGE && high->kind == QR_LARGE &&
+			    high->index == low->index + 1)
+				goto found;
+		}
+	}
+	kunit_skip(test, "no two chunks side by side");
+found:
+	put(r, i);
+	put(r, k);
+	KUNIT_ASSERT_TRUE(test, get(r, i, QR_LARGE, node, 300, 1, GFP_KERNEL));
+	KUNIT_EXPECT_PTR_EQ(test, low, r->run[i].chunk);
+	KUNIT_ASSERT_TRUE(test, get(r, k, QR_LARGE, node, 400, 1, GFP_KERNEL));
+	KUNIT_EXPECT_PTR_EQ(test, low, r->run[k].chunk);
+	KUNIT_EXPECT_EQ(test, 300, r->run[k].first);
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, low->nr_used);
+	KUNIT_EXPECT_EQ(test, 188, high->nr_used);
+	check_run(test, r, k);
+	/* What is aligned, as slabs are, does not go over. */
+	put(r, k);
+	KUNIT_ASSERT_TRUE(test, get(r, k, QR_LARGE, node, 400, 2, GFP_KERNEL));
+	KUNIT_EXPECT_PTR_EQ(test, high, r->run[k].chunk);
+	check_run(test, r, k);
+	put(r, i);
+	/* The last page of one and the first of the other. */
+	put(r, k);
+	KUNIT_ASSERT_TRUE(test, get(r, i, QR_LARGE, node, QR_CHUNK_PAGES - 1, 1, GFP_KERNEL));
+	KUNIT_ASSERT_TRUE(test, get(r, k, QR_LARGE, node, QR_CHUNK_PAGES, 1, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES - 1, r->run[k].first);
+	check_run(test, r, k);
+	put(r, i);
+	KUNIT_EXPECT_EQ(test, 1, low->nr_used);
+	put(r, k);
+	KUNIT_EXPECT_EQ(test, 0, low->nr_used);
+	KUNIT_EXPECT_EQ(test, 0, high->nr_used);
+}
+
 static void this_node_is_kept_to(struct kunit *test)
 {
 	struct runs *r = new_runs(test);
@@ -316,6 +394,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(release_idle_gives_back),
 	KUNIT_CASE(kinds_are_apart),
 	KUNIT_CASE(views_close_with_the_chunk),
+	KUNIT_CASE(large_runs_go_over_chunks),
 	KUNIT_CASE(this_node_is_kept_to),
 	KUNIT_CASE(qt_books_balance),
 	{}
