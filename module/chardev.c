@@ -197,39 +197,37 @@ static int check_action(const struct quarry_dev_action *action, u32 allowed)
 	return 0;
 }
 
-static int ioc_mark(struct file *file, union dev_arg *a)
+static int act(struct file *file, struct quarry_dev_action *action,
+	       int (*what)(struct qr_session *s, struct qr_answer *answer))
 {
 	struct dev_file *f = file->private_data;
-	struct qr_answer answer;
-	int err = check_action(&a->action, QUARRY_DEV_DRAIN);
+	struct qr_answer answer = { };
+	int err = check_action(action, QUARRY_DEV_DRAIN);
 
 	if (err)
 		return err;
-	a->action.drained = drain_if(a->action.flags);
-	err = qr_session_begin(f->session, &answer);
+	action->drained = drain_if(action->flags);
+	err = what(f->session, &answer);
 	if (err)
 		return err;
-	a->action.size = 0;
-	a->action.time_ns = answer.time_ns;
+	action->size = answer.size;
+	action->time_ns = answer.time_ns;
 	return 0;
+}
+
+/* Nothing to be read comes of it. */
+static int ioc_mark(struct file *file, union dev_arg *a)
+{
+	return act(file, &a->action, qr_session_begin);
 }
 
 static int ioc_heapdump(struct file *file, union dev_arg *a)
 {
-	struct dev_file *f = file->private_data;
-	struct qr_answer answer;
-	int err = check_action(&a->action, QUARRY_DEV_DRAIN);
+	int err = act(file, &a->action, qr_session_dump);
 
-	if (err)
-		return err;
-	a->action.drained = drain_if(a->action.flags);
-	err = qr_session_dump(f->session, &answer);
-	if (err)
-		return err;
-	rewind_file(file);
-	a->action.size = answer.size;
-	a->action.time_ns = answer.time_ns;
-	return 0;
+	if (!err)
+		rewind_file(file);
+	return err;
 }
 
 static int ioc_drain(struct file *file, union dev_arg *a)

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <quarry/profile.h>
+#include "../text.h"
 
 KUNIT_DEFINE_ACTION_WRAPPER(cache_destroy_action, quarry_cache_destroy, struct quarry_cache *);
 KUNIT_DEFINE_ACTION_WRAPPER(kvfree_action, kvfree, const void *);
@@ -186,3 +187,37 @@ void qt_shadow_check(struct kunit *test, struct qt_shadow *s, struct quarry_cach
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("KUnit suites of Quarry");
 QUARRY_IMPORT_NS;
+
+void qt_alloc_n(struct kunit *test, struct quarry_cache *cache, void **objs, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		objs[i] = quarry_cache_alloc(cache, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+	}
+}
+
+void qt_free_n(struct quarry_cache *cache, void **objs, unsigned int n)
+{
+	while (n--)
+		quarry_cache_free(cache, objs[n]);
+}
+
+KUNIT_DEFINE_ACTION_WRAPPER(text_free_action, qr_text_free, struct qr_text *);
+
+struct qr_text *qt_text_owned(struct kunit *test, struct qr_text *t)
+{
+	KUNIT_ASSERT_FALSE(test, IS_ERR_OR_NULL(t));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, text_free_action, t));
+	return t;
+}
+
+char *qt_text_bytes(struct kunit *test, struct qr_text *t)
+{
+	size_t size = qr_text_size(t);
+	char *buf = qt_array(test, size + 1, 1);
+
+	KUNIT_ASSERT_EQ(test, size, qr_text_copy(t, 0, buf, size + 1));
+	return buf;
+}

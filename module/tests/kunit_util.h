@@ -16,6 +16,15 @@ struct quarry_cache *qt_cache(struct kunit *test, unsigned int size,
 /* Destroy it before that. */
 void qt_cache_destroy(struct kunit *test, struct quarry_cache *cache);
 
+/* Objects of a cache; the case fails if they cannot be had.  Given back last first. */
+void qt_alloc_n(struct kunit *test, struct quarry_cache *cache, void **objs, unsigned int n);
+void qt_free_n(struct quarry_cache *cache, void **objs, unsigned int n);
+
+/* A text that was made, and goes with the case. */
+struct qr_text *qt_text_owned(struct kunit *test, struct qr_text *t);
+/* All of it, with a zero behind it. */
+char *qt_text_bytes(struct kunit *test, struct qr_text *t);
+
 /* Zeroed memory of any size. */
 void *qt_array(struct kunit *test, size_t n, size_t size);
 

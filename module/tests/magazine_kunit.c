@@ -9,22 +9,6 @@
 
 #define SIZE 64
 
-static void alloc_n(struct kunit *test, struct quarry_cache *cache, void **objs, unsigned int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < n; i++) {
-		objs[i] = quarry_cache_alloc(cache, GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
-	}
-}
-
-static void free_n(struct quarry_cache *cache, void **objs, unsigned int n)
-{
-	while (n--)
-		quarry_cache_free(cache, objs[n]);
-}
-
 static void last_in_first_out(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, SIZE, NULL);
@@ -32,13 +16,13 @@ static void last_in_first_out(struct kunit *test)
 	unsigned int i;
 
 	qt_pin(test, 0);
-	alloc_n(test, cache, objs, 8);
+	qt_alloc_n(test, cache, objs, 8);
 	for (i = 0; i < 8; i++)
 		quarry_cache_free(cache, objs[i]);
-	alloc_n(test, cache, again, 8);
+	qt_alloc_n(test, cache, again, 8);
 	for (i = 0; i < 8; i++)
 		KUNIT_EXPECT_PTR_EQ(test, objs[7 - i], again[i]);
-	free_n(cache, again, 8);
+	qt_free_n(cache, again, 8);
 }
 
 static void refills_by_batch(struct kunit *test)
@@ -57,7 +41,7 @@ static void refills_by_batch(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, qt_sum(cache).mallocs, i + 1);
 	}
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).frees);
-	free_n(cache, objs, 4 * batch);
+	qt_free_n(cache, objs, 4 * batch);
 }
 
 static void flushes_by_batch(struct kunit *test)
@@ -68,7 +52,7 @@ static void flushes_by_batch(struct kunit *test)
 	unsigned int held = 0, flushed = 0, capacity;
 
 	qt_pin(test, 0);
-	alloc_n(test, cache, objs, n);
+	qt_alloc_n(test, cache, objs, n);
 	capacity = qt_head(cache)->capacity;
 	KUNIT_ASSERT_EQ(test, 0, qr_head_peek(qt_head(cache)));
 	for (i = 0; i < n; i++) {
@@ -150,8 +134,8 @@ static void countdown_expires_and_counts_once(struct kunit *test)
 
 			quarry_cache_shrink(cache);
 			if (warm) {
-				alloc_n(test, cache, objs, 16);
-				free_n(cache, objs, 16);
+				qt_alloc_n(test, cache, objs, 16);
+				qt_free_n(cache, objs, 16);
 				atomic64_add(16, &s.allocs);
 				atomic64_add(16, &s.frees);
 			}
@@ -261,9 +245,9 @@ static void storm_run(struct kunit *test, enum hrtimer_mode mode)
 	qt_shadow_init(&st->shadow);
 	prandom_seed_state(&st->rnd, get_random_u64());
 	qt_pin(test, num_online_cpus() - 1);
-	alloc_n(test, st->cache, objs, 900);
+	qt_alloc_n(test, st->cache, objs, 900);
 	KUNIT_ASSERT_LE(test, qt_sum(st->cache).slabs, 4);
-	free_n(st->cache, objs, 900);
+	qt_free_n(st->cache, objs, 900);
 	atomic64_add(900, &st->shadow.allocs);
 	atomic64_add(900, &st->shadow.frees);
 

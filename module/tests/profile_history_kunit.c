@@ -10,22 +10,6 @@
 
 /* --- Deltas and resets --- */
 
-static void alloc_n(struct kunit *test, struct quarry_cache *cache, void **objs, unsigned int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < n; i++) {
-		objs[i] = quarry_cache_alloc(cache, GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
-	}
-}
-
-static void free_n(struct quarry_cache *cache, void **objs, unsigned int n)
-{
-	while (n--)
-		quarry_cache_free(cache, objs[n]);
-}
-
 static void deltas(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL), *later = qt_cache(test, 64, NULL);
@@ -36,13 +20,13 @@ static void deltas(struct kunit *test)
 	u32 i;
 
 	qp_rate(test, 1);
-	alloc_n(test, cache, objs, 10);
+	qt_alloc_n(test, cache, objs, 10);
 	base = qp_take(test, QUARRY_CACHE_ALL, true);
 	KUNIT_EXPECT_FALSE(test, base->delta);
-	free_n(cache, objs, 4);
-	alloc_n(test, cache, more, 7);
-	alloc_n(test, later, objs, 3);
-	free_n(later, objs, 3);
+	qt_free_n(cache, objs, 4);
+	qt_alloc_n(test, cache, more, 7);
+	qt_alloc_n(test, later, objs, 3);
+	qt_free_n(later, objs, 3);
 	p = qp_take(test, QUARRY_CACHE_ALL, true);
 	qr_profile_subtract(p, base);
 	KUNIT_EXPECT_TRUE(test, p->delta);
@@ -72,15 +56,15 @@ static void deltas(struct kunit *test)
 
 	/* The base of one cache will do for a profile of that cache. */
 	base = qp_take(test, qp_id(cache), false);
-	alloc_n(test, cache, objs, 2);
+	qt_alloc_n(test, cache, objs, 2);
 	p = qp_take(test, qp_id(cache), false);
 	qr_profile_subtract(p, base);
 	qp_sum(p, qp_id(cache), &sum);
 	KUNIT_EXPECT_EQ(test, 2, sum.alloc.samples);
 	KUNIT_EXPECT_EQ(test, 15, sum.inuse.samples);
-	free_n(cache, objs, 2);
-	free_n(cache, more, 7);
-	free_n(cache, objs + 4, 6);
+	qt_free_n(cache, objs, 2);
+	qt_free_n(cache, more, 7);
+	qt_free_n(cache, objs + 4, 6);
 }
 
 static u64 grown_by(const struct quarry_profile *p)
@@ -98,8 +82,8 @@ static noinline void some_of_a_cache(struct kunit *test, struct quarry_cache *ca
 {
 	void *objs[10];
 
-	alloc_n(test, cache, objs, n);
-	free_n(cache, objs, n);
+	qt_alloc_n(test, cache, objs, n);
+	qt_free_n(cache, objs, n);
 }
 
 /*
@@ -154,7 +138,7 @@ static void deltas_and_caches_that_go(struct kunit *test)
  */
 static void deltas_and_modules_that_go(struct kunit *test)
 {
-	unsigned long frame = (unsigned long)free_n + 1;
+	unsigned long frame = (unsigned long)qt_free_n + 1;
 	const char *names = qr_gone_names(&frame, 1);
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
 	struct quarry_profile *first, *base, *p;
@@ -164,12 +148,12 @@ static void deltas_and_modules_that_go(struct kunit *test)
 	void *objs[7];
 	u64 sites = 0;
 
-	KUNIT_EXPECT_EQ(test, 0, strncmp(names, "free_n", 6));
+	KUNIT_EXPECT_EQ(test, 0, strncmp(names, "qt_free_n", 9));
 	qp_rate(test, 1);
 	first = qp_take(test, QUARRY_CACHE_ALL, false);
 	for (i = 0; i < 6; i++) {
 		base = qp_take(test, QUARRY_CACHE_ALL, false);
-		alloc_n(test, cache, objs, 7);
+		qt_alloc_n(test, cache, objs, 7);
 		p = qp_take(test, QUARRY_CACHE_ALL, false);
 		site = qp_grown(test, p, base, &rows);
 		KUNIT_ASSERT_EQ(test, 1, rows);
@@ -179,7 +163,7 @@ static void deltas_and_modules_that_go(struct kunit *test)
 		p = qp_take(test, QUARRY_CACHE_ALL, false);
 		qr_profile_subtract(p, base);
 		KUNIT_EXPECT_EQ(test, 7, grown_by(p));
-		free_n(cache, objs, 7);
+		qt_free_n(cache, objs, 7);
 		p = qp_take(test, QUARRY_CACHE_ALL, false);
 		qr_profile_subtract(p, base);
 		KUNIT_EXPECT_EQ(test, 7, grown_by(p));
@@ -210,10 +194,10 @@ static void resets(struct kunit *test)
 	u64 samples;
 
 	qp_rate(test, 1);
-	alloc_n(test, cache, objs, 20);
-	free_n(cache, objs, 8);
-	alloc_n(test, quiet, silent, 5);
-	free_n(quiet, silent, 2);
+	qt_alloc_n(test, cache, objs, 20);
+	qt_free_n(cache, objs, 8);
+	qt_alloc_n(test, quiet, silent, 5);
+	qt_free_n(quiet, silent, 2);
 	base = qp_take(test, QUARRY_CACHE_ALL, false);
 	samples = qp_counts().samples;
 	qr_profile_reset();
@@ -233,8 +217,8 @@ static void resets(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, qt_is_zero(p->ages[p->nr - 1].freed_objects,
 					   sizeof(p->ages->freed_objects)));
 
-	alloc_n(test, cache, objs, 3);
-	free_n(cache, objs, 3);
+	qt_alloc_n(test, cache, objs, 3);
+	qt_free_n(cache, objs, 3);
 	p = qp_take(test, QUARRY_CACHE_ALL, false);
 	qp_sum(p, qp_id(cache), &sum);
 	KUNIT_EXPECT_EQ(test, 3, sum.alloc.samples);
@@ -252,8 +236,8 @@ static void resets(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 12, sum.inuse.samples);
 
 	/* What was live at the reset is known to the end. */
-	free_n(cache, objs + 8, 12);
-	free_n(quiet, silent + 2, 3);
+	qt_free_n(cache, objs + 8, 12);
+	qt_free_n(quiet, silent + 2, 3);
 	qp_now(test, qp_id(cache), &sum);
 	KUNIT_EXPECT_EQ(test, 0, sum.inuse.samples);
 	KUNIT_EXPECT_EQ(test, 3, sum.alloc.samples);
@@ -309,7 +293,7 @@ static void ages(struct kunit *test)
 
 	qp_rate(test, 1);
 	begin = ktime_get_mono_fast_ns();
-	alloc_n(test, cache, objs, 9);
+	qt_alloc_n(test, cache, objs, 9);
 	begun = ktime_get_mono_fast_ns();
 	for (ms = 2; ms <= 200; ms *= 10) {
 		msleep(ms);
@@ -323,7 +307,7 @@ static void ages(struct kunit *test)
 	}
 	KUNIT_EXPECT_GE(test, least, qr_age(200 * NSEC_PER_MSEC));
 	end = ktime_get_mono_fast_ns();
-	free_n(cache, objs, 7);
+	qt_free_n(cache, objs, 7);
 	least = qr_age(end - begun);
 	most = qr_age(ktime_get_mono_fast_ns() - begin);
 	p = qp_take(test, qp_id(cache), true);
@@ -347,7 +331,7 @@ static void ages(struct kunit *test)
 				young += p->ages[i].freed_objects[age] >> QR_OBJECTS_SHIFT;
 		KUNIT_EXPECT_EQ(test, 1, young);
 	}
-	free_n(cache, objs + 7, 2);
+	qt_free_n(cache, objs + 7, 2);
 }
 
 static struct kunit_case cases[] = {

@@ -23,22 +23,6 @@ static void expect_live(struct kunit *test, struct quarry_cache *cache, unsigned
 	qp_expect_all_found(test);
 }
 
-static void alloc_n(struct kunit *test, struct quarry_cache *cache, void **objs, unsigned int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < n; i++) {
-		objs[i] = quarry_cache_alloc(cache, GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
-	}
-}
-
-static void free_n(struct quarry_cache *cache, void **objs, unsigned int n)
-{
-	while (n--)
-		quarry_cache_free(cache, objs[n]);
-}
-
 /* --- Misuse --- */
 
 /* No magazine is in between: each is seen where it happens. */
@@ -50,7 +34,7 @@ static void misuse_is_reported(struct kunit *test)
 	unsigned int i;
 
 	qp_rate(test, 1);
-	alloc_n(test, cache, objs, N);
+	qt_alloc_n(test, cache, objs, N);
 
 	quarry_cache_free(wrong, objs[0]);
 	quarry_cache_free_bulk(wrong, 1, &objs[1]);
@@ -76,7 +60,7 @@ static void misuse_is_reported(struct kunit *test)
 	for (i = 0; i < N; i++)
 		KUNIT_EXPECT_EQ(test, i == 3, objs[i] == objs[3]);
 	expect_live(test, cache, N);
-	free_n(cache, objs, N);
+	qt_free_n(cache, objs, N);
 	expect_live(test, cache, 0);
 	KUNIT_EXPECT_EQ(test, st->misuse_wrong_cache + 2, qt_stats(test)->misuse_wrong_cache);
 	KUNIT_EXPECT_EQ(test, st->misuse_interior + 2, qt_stats(test)->misuse_interior);
@@ -118,7 +102,7 @@ static void shrinking_keeps_what_is_live(struct kunit *test)
 	unsigned int i;
 
 	qp_rate(test, 1);
-	alloc_n(test, cache, objs, 1000);
+	qt_alloc_n(test, cache, objs, 1000);
 	expect_live(test, cache, 1000);
 	for (i = 0; i < 1000; i++)
 		if (i != 500)
@@ -129,9 +113,9 @@ static void shrinking_keeps_what_is_live(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, qt_sum(cache).slabs);
 	expect_live(test, cache, 1);
 	qt_exit(test);
-	alloc_n(test, cache, objs, 100);
+	qt_alloc_n(test, cache, objs, 100);
 	expect_live(test, cache, 101);
-	free_n(cache, objs, 100);
+	qt_free_n(cache, objs, 100);
 	quarry_cache_free(cache, objs[500]);
 	quarry_cache_shrink(cache);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).slabs);
@@ -148,10 +132,10 @@ static void samples_give_their_memory_back(struct kunit *test)
 
 	qp_rate(test, 1);
 	for (i = 0; i < 2; i++) {
-		alloc_n(test, cache, objs, N);
+		qt_alloc_n(test, cache, objs, N);
 		KUNIT_EXPECT_GE(test, qt_stats(test)->profile_bytes,
 				N * sizeof(struct qr_sample));
-		free_n(cache, objs, N);
+		qt_free_n(cache, objs, N);
 		quarry_free(quarry_malloc(100000, GFP_KERNEL));
 		quarry_cache_shrink(cache);
 		used[i] = atomic_long_read(&qr_budget_used);
@@ -171,12 +155,12 @@ static void caches_outlived(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	qp_rate(test, 1);
-	alloc_n(test, cache, objs, N);
+	qt_alloc_n(test, cache, objs, N);
 	quarry_cache_destroy(cache);
 	KUNIT_EXPECT_EQ(test, before->zombie_caches + 1, qt_stats(test)->zombie_caches);
 	expect_live(test, cache, N);
 	qt_exit(test);
-	free_n(cache, objs + 1, N - 1);
+	qt_free_n(cache, objs + 1, N - 1);
 	expect_live(test, cache, 1);
 	/* It is still a cache that a rate can be set for. */
 	qr_rate_set(2);
@@ -224,7 +208,7 @@ static void no_memory_for_samples(struct kunit *test)
 	qp_rate(test, 1);
 	limit = no_budget(test);
 	was = qp_counts();
-	alloc_n(test, cache, objs, N);
+	qt_alloc_n(test, cache, objs, N);
 	large = quarry_malloc(40000, GFP_KERNEL);
 	KUNIT_EXPECT_NOT_NULL(test, large);
 	is = qp_counts();
@@ -240,11 +224,11 @@ static void no_memory_for_samples(struct kunit *test)
 	qt_exit(test);
 
 	budget_restore(limit);
-	free_n(cache, objs, N);
+	qt_free_n(cache, objs, N);
 	quarry_free(large);
-	alloc_n(test, cache, objs, N);
+	qt_alloc_n(test, cache, objs, N);
 	expect_live(test, cache, N);
-	free_n(cache, objs, N);
+	qt_free_n(cache, objs, N);
 	expect_live(test, cache, 0);
 	KUNIT_EXPECT_EQ(test, is.dropped_samples, qp_counts().dropped_samples);
 }
@@ -302,7 +286,7 @@ static void no_memory_for_rows(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->site[0].inuse.samples + 3, p->site[0].inuse.samples);
 	qp_sum(p, qp_id(cache), &sum);
 	KUNIT_EXPECT_EQ(test, 2, sum.inuse.samples);
-	free_n(cache, objs, 4);
+	qt_free_n(cache, objs, 4);
 	quarry_cache_free(cache, keep);
 	p = qp_take(test, QUARRY_CACHE_ALL, false);
 	KUNIT_EXPECT_EQ(test, before->site[0].inuse.samples, p->site[0].inuse.samples);
@@ -359,7 +343,7 @@ static void watchers_see_everything(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, first.site, w->last.site);
 	KUNIT_EXPECT_EQ(test, first.stack, w->last.stack);
 	KUNIT_EXPECT_EQ(test, first.labels, w->last.labels);
-	free_n(cache, objs, N - 1);
+	qt_free_n(cache, objs, N - 1);
 	KUNIT_EXPECT_EQ(test, 2 * N, w->nr);
 	KUNIT_EXPECT_EQ(test, N, w->allocs);
 	KUNIT_EXPECT_EQ(test, 2 * N, all->nr);

@@ -19,29 +19,10 @@
 
 #define ONE	BIT_ULL(QR_OBJECTS_SHIFT)
 
-KUNIT_DEFINE_ACTION_WRAPPER(text_free_action, qr_text_free, struct qr_text *);
-
-static struct qr_text *text_owned(struct kunit *test, struct qr_text *t)
-{
-	KUNIT_ASSERT_FALSE(test, IS_ERR_OR_NULL(t));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, text_free_action, t));
-	return t;
-}
-
-/* All of it, with a zero behind it. */
-static char *text_bytes(struct kunit *test, struct qr_text *t)
-{
-	size_t size = qr_text_size(t);
-	char *buf = qt_array(test, size + 1, 1);
-
-	KUNIT_ASSERT_EQ(test, size, qr_text_copy(t, 0, buf, size + 1));
-	return buf;
-}
-
 static char *rendered(struct kunit *test, const struct quarry_profile *p,
 		      enum quarry_profile_kind kind, enum quarry_profile_format format)
 {
-	return text_bytes(test, text_owned(test, qr_profile_render(p, kind, format)));
+	return qt_text_bytes(test, qt_text_owned(test, qr_profile_render(p, kind, format)));
 }
 
 /* --- Made-up profiles --- */
@@ -260,8 +241,8 @@ static void varints_have_edges(struct kunit *test)
 		p->site[i].inuse.objects = ONE;
 		p->site[i].inuse.space = values[i];
 	}
-	d = pd_decode(test, text_owned(test, qr_profile_render(p, QUARRY_PROFILE_HEAP,
-							       QUARRY_FORMAT_PPROF)));
+	d = pd_decode(test, qt_text_owned(test, qr_profile_render(p, QUARRY_PROFILE_HEAP,
+								  QUARRY_FORMAT_PPROF)));
 	KUNIT_ASSERT_EQ(test, ARRAY_SIZE(values), d->nr_samples);
 	for (i = 0; i < ARRAY_SIZE(values); i++)
 		KUNIT_EXPECT_EQ(test, values[i], d->sample[i].value[3]);
@@ -276,7 +257,7 @@ static void check_pprof(struct kunit *test, struct quarry_profile *p,
 	struct qr_row row;
 	unsigned int i, v;
 
-	d = pd_decode(test, text_owned(test, qr_profile_render(p, kind, QUARRY_FORMAT_PPROF)));
+	d = pd_decode(test, qt_text_owned(test, qr_profile_render(p, kind, QUARRY_FORMAT_PPROF)));
 	KUNIT_ASSERT_EQ(test, 0, qr_report_init(&r, p, kind));
 	KUNIT_EXPECT_EQ(test, r.nr, d->nr_types);
 	for (v = 0; v < r.nr; v++)
@@ -322,8 +303,8 @@ static void pprof_knows_functions(struct kunit *test)
 	nobody[1] = (unsigned long)schedule + 1;
 	p->site[0].stack = 0;
 	p->site[1].stack = stack_depot_save(nobody, 2, GFP_KERNEL);
-	d = pd_decode(test, text_owned(test, qr_profile_render(p, QUARRY_PROFILE_ALLOCS,
-							       QUARRY_FORMAT_PPROF)));
+	d = pd_decode(test, qt_text_owned(test, qr_profile_render(p, QUARRY_PROFILE_ALLOCS,
+								  QUARRY_FORMAT_PPROF)));
 	KUNIT_EXPECT_TRUE(test, pd_has_function(d, "qr_text_put"));
 	KUNIT_EXPECT_TRUE(test, pd_has_function(d, "qr_profile_render"));
 	KUNIT_EXPECT_TRUE(test, pd_has_function(d, "sprint_symbol"));
@@ -344,7 +325,7 @@ static void large_profiles_work(struct kunit *test)
 
 	check_pprof(test, p, QUARRY_PROFILE_HEAP);
 	for (format = QUARRY_FORMAT_TEXT; format < QUARRY_PROFILE_FORMATS; format++)
-		text_owned(test, qr_profile_render(p, QUARRY_PROFILE_HEAP, format));
+		qt_text_owned(test, qr_profile_render(p, QUARRY_PROFILE_HEAP, format));
 }
 
 /* --- Texts for people --- */
@@ -460,8 +441,8 @@ static void names_outlive_modules(struct kunit *test)
 	p->site[0].names = "ghost_fn [ghost]\nschedule\n0xffffffffc0000001\n";
 	p->site[1].names = kunit_kstrdup(test, p->site[0].names, GFP_KERNEL);
 	p->site[2].names = "";
-	d = pd_decode(test, text_owned(test, qr_profile_render(p, QUARRY_PROFILE_ALLOCS,
-							       QUARRY_FORMAT_PPROF)));
+	d = pd_decode(test, qt_text_owned(test, qr_profile_render(p, QUARRY_PROFILE_ALLOCS,
+								  QUARRY_FORMAT_PPROF)));
 	KUNIT_EXPECT_EQ(test, 4, d->nr_functions);
 	KUNIT_EXPECT_TRUE(test, pd_has_function(d, "ghost_fn"));
 	KUNIT_EXPECT_TRUE(test, pd_has_function(d, "schedule"));

@@ -10,25 +10,6 @@
 #include <quarry/profile.h>
 #include "../text.h"
 
-KUNIT_DEFINE_ACTION_WRAPPER(text_free_action, qr_text_free, struct qr_text *);
-
-static struct qr_text *text_owned(struct kunit *test, struct qr_text *t)
-{
-	KUNIT_ASSERT_FALSE(test, IS_ERR_OR_NULL(t));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, text_free_action, t));
-	return t;
-}
-
-/* All of it, with a zero behind it. */
-static char *text_bytes(struct kunit *test, struct qr_text *t)
-{
-	size_t size = qr_text_size(t);
-	char *buf = qt_array(test, size + 1, 1);
-
-	KUNIT_ASSERT_EQ(test, size, qr_text_copy(t, 0, buf, size + 1));
-	return buf;
-}
-
 static void fill(struct qr_text *t, unsigned int lines)
 {
 	unsigned int i;
@@ -40,13 +21,13 @@ static void fill(struct qr_text *t, unsigned int lines)
 static void text_is_read_in_any_pieces(struct kunit *test)
 {
 	static const size_t pieces[] = { 1, 7, 100, 4095, 4096, 4097, 20000, 200000 };
-	struct qr_text *t = text_owned(test, qr_text_new());
+	struct qr_text *t = qt_text_owned(test, qr_text_new());
 	char *whole, *got, *user;
 	unsigned int i;
 	size_t size;
 
 	fill(t, 20000);
-	whole = text_bytes(test, t);
+	whole = qt_text_bytes(test, t);
 	size = qr_text_size(t);
 	KUNIT_ASSERT_EQ(test, size, strlen(whole));
 	got = qt_array(test, size, 1);
@@ -75,7 +56,7 @@ static void text_is_read_in_any_pieces(struct kunit *test)
 
 static void text_reads_stop_at_bad_memory(struct kunit *test)
 {
-	struct qr_text *t = text_owned(test, qr_text_new());
+	struct qr_text *t = qt_text_owned(test, qr_text_new());
 	unsigned long user;
 	loff_t pos = 0;
 
@@ -95,21 +76,21 @@ static void text_reads_stop_at_bad_memory(struct kunit *test)
 
 static void text_lines_may_cross_pages(struct kunit *test)
 {
-	struct qr_text *t = text_owned(test, qr_text_new());
-	struct qr_text *twice = text_owned(test, qr_text_new());
+	struct qr_text *t = qt_text_owned(test, qr_text_new());
+	struct qr_text *twice = qt_text_owned(test, qr_text_new());
 	char *line = qt_array(test, 1024, 1), *got;
 	unsigned int i;
 
 	memset(line, 'x', 1023);
 	for (i = 0; i < 600 * 4; i++)	/* more than one leaf of pages */
 		qr_text_printf(t, "%s\n", line + 1);
-	got = text_bytes(test, t);
+	got = qt_text_bytes(test, t);
 	KUNIT_ASSERT_EQ(test, 600 * 4 * 1023, strlen(got));
 	for (i = 0; i < 600 * 4; i++)
 		KUNIT_ASSERT_EQ(test, '\n', got[i * 1023 + 1022]);
 	qr_text_put(twice, "head", 4);
 	qr_text_append(twice, t);
-	KUNIT_EXPECT_EQ(test, 0, memcmp(text_bytes(test, twice) + 4, got, strlen(got)));
+	KUNIT_EXPECT_EQ(test, 0, memcmp(qt_text_bytes(test, twice) + 4, got, strlen(got)));
 }
 
 static void strings_become_clean(struct kunit *test)
