@@ -92,6 +92,15 @@ void client_release_all(void)
  */
 static LIST_HEAD(kept);
 
+/* Some blocks are kept back for those who cannot wait. */
+static struct page *whole_block(int node, unsigned int order)
+{
+	const gfp_t gfp = __GFP_NOWARN | __GFP_THISNODE;
+
+	return alloc_pages_node(node, GFP_KERNEL | __GFP_NORETRY | gfp, order) ?:
+	       alloc_pages_node(node, GFP_ATOMIC | gfp, order);
+}
+
 static unsigned long take_apart(int node)
 {
 	const unsigned int order = get_order(2UL << 20), middle = 1U << (order - 1);
@@ -100,8 +109,7 @@ static unsigned long take_apart(int node)
 	LIST_HEAD(blocked);
 	unsigned int i;
 
-	while ((page = alloc_pages_node(node, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN |
-					__GFP_THISNODE, order))) {
+	while ((page = whole_block(node, order))) {
 		split_page(page, order);
 		list_add(&page->lru, &blocked);
 		blocks++;
