@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* control/: what can be asked of the allocator.  One verb per file, "1" is do it. */
+#define pr_fmt(fmt) "quarry: " fmt
+
 #include <linux/atomic.h>
 #include <linux/errno.h>
 #include <linux/kstrtox.h>
+#include <linux/printk.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
 #include "private.h"
 
 ssize_t qr_do_on_one(const char __user *buf, size_t len, int (*verb)(void))
@@ -15,6 +20,19 @@ ssize_t qr_do_on_one(const char __user *buf, size_t len, int (*verb)(void))
 	if (!err)
 		err = verb();
 	return err ?: len;
+}
+
+char *qr_written(char *text, size_t size, const char __user *buf, size_t len, int *err)
+{
+	*err = -EINVAL;
+	if (len >= size)
+		return NULL;
+	if (copy_from_user(text, buf, len)) {
+		*err = -EFAULT;
+		return NULL;
+	}
+	text[len] = '\0';
+	return strlen(text) == len ? strim(text) : NULL;
 }
 
 static atomic64_t last_drained;
@@ -68,11 +86,6 @@ static int validate_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
-static int validate_open(struct inode *inode, struct file *file)
-{
-	return single_open(file, validate_show, NULL);
-}
-
 static int do_validate(void)
 {
 	struct quarry_validation v;
@@ -86,14 +99,48 @@ static ssize_t validate_write(struct file *file, const char __user *buf, size_t 
 	return qr_do_on_one(buf, len, do_validate);
 }
 
-static const struct file_operations validate_fops = {
-	.owner		= THIS_MODULE,
-	.open		= validate_open,
-	.read		= seq_read,
-	.write		= validate_write,
-	.llseek		= seq_lseek,
-	.release	= single_release,
-};
+QR_DEFINE_CONTROL(validate);
+
+static atomic64_t last_scavenged;
+
+static int do_scavenge(void)
+{
+	atomic64_set(&last_scavenged, qr_scavenge_now());
+	return 0;
+}
+
+static int scavenge_show(struct seq_file *m, void *unused)
+{
+	seq_printf(m, "%llu\n", (u64)atomic64_read(&last_scavenged));
+	return 0;
+}
+
+static ssize_t scavenge_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+{
+	return qr_do_on_one(buf, len, do_scavenge);
+}
+
+QR_DEFINE_CONTROL(scavenge);
+
+static int retain_show(struct seq_file *m, void *unused)
+{
+	seq_printf(m, "%u\n", qr_retain_get());
+	return 0;
+}
+
+static ssize_t retain_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+{
+	unsigned int percent;
+	int err = kstrtouint_from_user(buf, len, 10, &percent);
+
+	if (!err)
+		err = qr_retain_set(percent);
+	if (err)
+		pr_info_ratelimited("%pD4: not a number from 0 to 100\n", file);
+	return err ?: len;
+}
+
+QR_DEFINE_CONTROL(retain);
 
 void qr_debugfs_control(struct dentry *root)
 {
@@ -101,4 +148,7 @@ void qr_debugfs_control(struct dentry *root)
 
 	debugfs_create_file("drain", 0600, dir, NULL, &qr_drain_fops);
 	debugfs_create_file("validate", 0600, dir, NULL, &validate_fops);
+	debugfs_create_file("scavenge", 0600, dir, NULL, &scavenge_fops);
+	debugfs_create_file("retain_percent", 0600, dir, NULL, &retain_fops);
+	qr_debugfs_limits(dir);
 }

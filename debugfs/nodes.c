@@ -14,6 +14,7 @@ static int node_stats_show(struct seq_file *m, void *unused)
 	qr_show_value(m, "chunks_large", st.chunks[2]);
 	qr_show_value(m, "inuse_bytes", st.inuse_bytes);
 	qr_show_value(m, "idle_bytes", st.idle_bytes);
+	qr_show_value(m, "hole_bytes", st.hole_bytes);
 	qr_show_value(m, "mixed_bytes", st.mixed_bytes);
 	qr_show_value(m, "searches", st.searches);
 	qr_show_value(m, "search_steps", st.search_steps);

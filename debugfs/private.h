@@ -33,11 +33,37 @@ static inline unsigned int qr_file_number(const struct seq_file *m)
 /* A file that takes "1": do it.  Returns @len, or what is wrong. */
 ssize_t qr_do_on_one(const char __user *buf, size_t len, int (*verb)(void));
 
+/*
+ * The text that was written, without the white space around it.  NULL and *@err if it has
+ * not the room: then it is none of the words that a file takes.
+ */
+char *qr_written(char *text, size_t size, const char __user *buf, size_t len, int *err);
+
+/* name_fops, of a file that is read by name_show() and written by name_write(). */
+#define QR_DEFINE_CONTROL(name)							\
+static int name##_open(struct inode *inode, struct file *file)			\
+{										\
+	return single_open(file, name##_show, inode->i_private);		\
+}										\
+										\
+static const struct file_operations name##_fops = {				\
+	.owner		= THIS_MODULE,						\
+	.open		= name##_open,						\
+	.read		= seq_read,						\
+	.write		= name##_write,						\
+	.llseek		= seq_lseek,						\
+	.release	= single_release,					\
+}
+
 /* In control/ and in profile/. */
 extern const struct file_operations qr_drain_fops;
 
 /* What a cache's profile/ has; the whole heap's has it too, by QUARRY_CACHE_ALL. */
 void qr_debugfs_profile_files(struct dentry *dir, u32 cache);
+
+/* A cache's limit, and in control/ those of all caches together. */
+void qr_debugfs_cache_limit(struct dentry *dir, unsigned int cache);
+void qr_debugfs_limits(struct dentry *dir);
 
 void qr_debugfs_stats(struct dentry *root);
 void qr_debugfs_nodes(struct dentry *root);

@@ -117,30 +117,13 @@ static ssize_t heapdump_read(struct file *file, char __user *buf, size_t len, lo
 	return read_taken(file, buf, len, pos, take_heapdump);
 }
 
-/*
- * The text that was written, without the white space around it.  NULL if it has not
- * the room: then it is none of the words that a file takes.
- */
-static char *written(char *text, size_t size, const char __user *buf, size_t len, int *err)
-{
-	*err = -EINVAL;
-	if (len >= size)
-		return NULL;
-	if (copy_from_user(text, buf, len)) {
-		*err = -EFAULT;
-		return NULL;
-	}
-	text[len] = '\0';
-	return strlen(text) == len ? strim(text) : NULL;
-}
-
 static ssize_t profile_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	struct reader *r = file->private_data;
 	char text[16], *word;
 	int err;
 
-	word = written(text, sizeof(text), buf, len, &err);
+	word = qr_written(text, sizeof(text), buf, len, &err);
 	if (!word)
 		return err;
 	if (strcmp(word, "reset"))
@@ -192,11 +175,6 @@ static int rate_show(struct seq_file *m, void *unused)
 	return err;
 }
 
-static int rate_open(struct inode *inode, struct file *file)
-{
-	return single_open(file, rate_show, inode->i_private);
-}
-
 static ssize_t rate_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	u32 cache = qr_file_number(file->private_data), rate = 0;
@@ -204,7 +182,7 @@ static ssize_t rate_write(struct file *file, const char __user *buf, size_t len,
 	bool inherit;
 	int err;
 
-	word = written(text, sizeof(text), buf, len, &err);
+	word = qr_written(text, sizeof(text), buf, len, &err);
 	if (!word)
 		return err;
 	inherit = cache != QUARRY_CACHE_ALL && !strcmp(word, "inherit");
@@ -222,14 +200,7 @@ static ssize_t rate_write(struct file *file, const char __user *buf, size_t len,
 	return err ?: len;
 }
 
-static const struct file_operations rate_fops = {
-	.owner		= THIS_MODULE,
-	.open		= rate_open,
-	.read		= seq_read,
-	.write		= rate_write,
-	.llseek		= seq_lseek,
-	.release	= single_release,
-};
+QR_DEFINE_CONTROL(rate);
 
 /* --- Reset --- */
 
@@ -239,11 +210,6 @@ static int reset_show(struct seq_file *m, void *unused)
 {
 	seq_printf(m, "%d\n", atomic_read(&resets));
 	return 0;
-}
-
-static int reset_open(struct inode *inode, struct file *file)
-{
-	return single_open(file, reset_show, NULL);
 }
 
 static int do_reset(void)
@@ -258,14 +224,7 @@ static ssize_t reset_write(struct file *file, const char __user *buf, size_t len
 	return qr_do_on_one(buf, len, do_reset);
 }
 
-static const struct file_operations reset_fops = {
-	.owner		= THIS_MODULE,
-	.open		= reset_open,
-	.read		= seq_read,
-	.write		= reset_write,
-	.llseek		= seq_lseek,
-	.release	= single_release,
-};
+QR_DEFINE_CONTROL(reset);
 
 /* --- Directories --- */
 

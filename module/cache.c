@@ -69,7 +69,7 @@ static bool depot_new(struct qr_cache *c, unsigned int i, int node, bool batches
 {
 	c->depot[i] = qr_meta_alloc(sizeof(*c->depot[i]), GFP_KERNEL, node);
 	if (c->depot[i])
-		qr_depot_init(c->depot[i], c, node, c->geo.stride, batches);
+		qr_depot_init(c->depot[i], c, &c->limit, node, c->geo.stride, batches);
 	return c->depot[i];
 }
 
@@ -96,6 +96,9 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 	c->no_sample = args->flags & QUARRY_NO_SAMPLE;
 	c->policy = args->policy;
 	c->node = args->node;
+	c->limit = QR_LIMIT_NONE;
+	if (args->limit)
+		c->limit.hard = max(args->limit >> PAGE_SHIFT, 1UL);
 	strscpy(c->name, name, sizeof(c->name));
 	INIT_LIST_HEAD(&c->link);
 

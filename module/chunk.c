@@ -5,11 +5,14 @@
  */
 #include "chunk.h"
 
+#include <linux/bitmap.h>
 #include <linux/cpumask.h>
+#include <linux/log2.h>
 #include <linux/nodemask.h>
 #include <linux/spinlock.h>
 #include <linux/topology.h>
 #include "compat.h"
+#include "limit.h"
 #include "meta.h"
 
 struct qr_chunk **qr_chunks;
@@ -64,6 +67,7 @@ static struct qr_chunk *chunk_new(struct page *page, int node, enum qr_kind kind
 	chunk->node = node;
 	chunk->kind = kind;
 	chunk->longest = QR_CHUNK_PAGES;
+	INIT_LIST_HEAD(&chunk->link);
 	return chunk;
 }
 
@@ -79,9 +83,11 @@ struct qr_chunk *qr_chunk_create(int node, enum qr_kind kind, gfp_t gfp)
 
 	gfp = (gfp & QR_GFP_MASK & ~(__GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) |
 	      __GFP_NOWARN | __GFP_NORETRY;
+	if (!qr_limit_charge(QR_CHUNK_PAGES, gfp))
+		return NULL;
 	page = alloc_pages_node(node, gfp | __GFP_THISNODE, QR_CHUNK_ORDER);
 	if (!page)
-		return NULL;
+		goto no_page;
 	/* Memory that was plugged in since we were loaded, beyond our arrays. */
 	if (qr_chunk_index(page_address(page)) >= qr_nr_chunks)
 		goto no_chunk;
@@ -100,6 +106,8 @@ struct qr_chunk *qr_chunk_create(int node, enum qr_kind kind, gfp_t gfp)
 
 no_chunk:
 	__free_pages(page, QR_CHUNK_ORDER);
+no_page:
+	qr_limit_uncharge(QR_CHUNK_PAGES);
 	return NULL;
 }
 
@@ -118,31 +126,68 @@ static bool unsplit_page(struct page *page, unsigned int nr)
 	return true;
 }
 
-/*
- * A block goes back in one step where that can be, instead of by way of the
- * per-CPU page lists, where 512 single pages would stay out of sight of the
- * free counter.
- */
-void qr_chunk_release_pages(struct page *page, unsigned int nr)
+static void release_block(struct page *page, unsigned int order)
 {
 	unsigned int i;
 
-	qr_account_pages(-(long)nr);
-	if (is_power_of_2(nr) && unsplit_page(page, nr)) {
-		__free_pages(page, ilog2(nr));
+	if (unsplit_page(page, 1U << order)) {
+		__free_pages(page, order);
 		return;
 	}
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < 1U << order; i++)
 		__free_page(page + i);
 }
 
-void qr_chunk_destroy(struct qr_chunk *chunk)
+/*
+ * In blocks as large as they can be, instead of by way of the per-CPU page lists,
+ * where 512 single pages would stay out of sight of the free counter.
+ */
+void qr_chunk_release_pages(struct page *page, unsigned int nr)
+{
+	qr_account_pages(-(long)nr);
+	qr_limit_uncharge(nr);
+	while (nr) {
+		unsigned int order = min_t(unsigned int, __ffs(page_to_pfn(page) | QR_CHUNK_PAGES),
+					   ilog2(nr));
+
+		release_block(page, order);
+		page += 1U << order;
+		nr -= 1U << order;
+	}
+}
+
+void qr_chunk_detach(struct qr_chunk *chunk)
 {
 	if (chunk->kind == QR_ORDINARY)
 		view_close(chunk);
 	WRITE_ONCE(qr_chunks[chunk->index], NULL);
-	qr_chunk_release_pages(chunk->page, QR_CHUNK_PAGES);
+}
+
+unsigned int qr_chunk_destroy(struct qr_chunk *chunk)
+{
+	unsigned int first, last, pages = QR_CHUNK_PAGES - chunk->nr_holes;
+
+	for_each_clear_bitrange(first, last, chunk->holes, QR_CHUNK_PAGES)
+		qr_chunk_release_pages(chunk->page + first, last - first);
 	call_rcu(&chunk->rcu, chunk_free_rcu);
+	return pages;
+}
+
+void qr_chunk_dig(struct qr_chunk *chunk, unsigned int page, unsigned int nr)
+{
+	bitmap_set(chunk->used, page, nr);
+	bitmap_set(chunk->holes, page, nr);
+	bitmap_clear(chunk->fresh, page, nr);
+	chunk->nr_holes += nr;
+}
+
+void qr_chunk_fill(struct qr_chunk *chunk, unsigned int page, unsigned int nr, bool fresh)
+{
+	bitmap_clear(chunk->used, page, nr);
+	bitmap_clear(chunk->holes, page, nr);
+	if (fresh)
+		bitmap_set(chunk->fresh, page, nr);
+	chunk->nr_holes -= nr;
 }
 
 void qr_chunk_own(struct qr_chunk *chunk, unsigned int page, unsigned int nr,

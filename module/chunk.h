@@ -37,8 +37,11 @@ struct qr_slab;
  * @node: NUMA node of the pages
  * @kind: which of them
  * @nr_used: pages handed out; heap lock
+ * @nr_holes: pages that went back to the kernel while the rest stayed; heap lock
  * @longest: the longest run of free pages; heap lock
- * @used: pages handed out; heap lock
+ * @link: in the heap's list of hollow chunks, or in none; heap lock
+ * @used: pages that are not free: handed out, or holes; heap lock
+ * @holes: those of @used that are not ours; heap lock
  * @fresh: pages that the kernel zeroed and nobody had since; heap lock
  * @rcu: freed after readers that found it by address
  * @class: per page the size class of its objects, 0 if none
@@ -53,8 +56,11 @@ struct qr_chunk {
 	int node;
 	enum qr_kind kind;
 	unsigned int nr_used;
+	unsigned int nr_holes;
 	unsigned int longest;
+	struct list_head link;
 	DECLARE_BITMAP(used, QR_CHUNK_PAGES);
+	DECLARE_BITMAP(holes, QR_CHUNK_PAGES);
 	DECLARE_BITMAP(fresh, QR_CHUNK_PAGES);
 	struct rcu_head rcu;
 	u8 class[QR_CHUNK_PAGES];
@@ -102,8 +108,18 @@ static inline struct qr_slab *qr_slab_of(const void *p)
  * says so; no locks held.  NULL if there is none, or no memory to describe it.
  */
 struct qr_chunk *qr_chunk_create(int node, enum qr_kind kind, gfp_t gfp);
-/* Give a whole block back; no page of it is in use. */
-void qr_chunk_destroy(struct qr_chunk *chunk);
+/*
+ * It goes: nobody finds it by address any more, and its block may be another chunk as
+ * soon as the kernel has its pages.  Under the lock that guards it.
+ */
+void qr_chunk_detach(struct qr_chunk *chunk);
+/* Give what is left of a detached chunk back; no page of it is in use.  Returns pages. */
+unsigned int qr_chunk_destroy(struct qr_chunk *chunk);
+
+/* Free pages of it become holes; the caller gives them back, with no lock held. */
+void qr_chunk_dig(struct qr_chunk *chunk, unsigned int page, unsigned int nr);
+/* Holes are free pages again. */
+void qr_chunk_fill(struct qr_chunk *chunk, unsigned int page, unsigned int nr, bool fresh);
 
 /*
  * The mixed chunk around @page: found, or made.  Adds @nr pages that are
@@ -119,6 +135,7 @@ void qr_chunk_own(struct qr_chunk *chunk, unsigned int page, unsigned int nr,
 		  struct qr_slab *owner);
 void qr_chunk_disown(struct qr_chunk *chunk, unsigned int page, unsigned int nr);
 
+/* Pages, split ones and in a row, go back to the kernel and off the account. */
 void qr_chunk_release_pages(struct page *page, unsigned int nr);
 void qr_view_set_cpu(unsigned int cpu);
 int qr_chunks_init(void);

@@ -21,6 +21,8 @@ static struct kmem_cache *batches;
 /* Empty slabs to keep: a burst that comes again should not cut them anew. */
 static unsigned long empties_kept(const struct qr_depot *d)
 {
+	if (qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES))
+		return 0;
 	return max(4UL, d->nr_slabs / 8);
 }
 
@@ -42,13 +44,14 @@ static __always_inline bool try_lock(struct qr_depot *d)
 
 #define depot_lock(d) __cond_lock(&(d)->lock, try_lock(d))
 
-void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, int node, unsigned int stride,
-		   bool batches)
+void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, struct qr_limit *limit, int node,
+		   unsigned int stride, bool batches)
 {
 	unsigned int i;
 
 	raw_spin_lock_init(&d->lock);
 	d->cache = cache;
+	d->limit = limit;
 	d->node = node;
 	d->batch = qr_magazine_capacity(stride) / 2;
 	d->max_batches = batches ? qr_depot_batches(stride) : 0;
@@ -90,6 +93,7 @@ static void slab_move(struct qr_depot *d, struct qr_slab *slab, unsigned int bin
 static void depot_forget(struct qr_depot *d, struct qr_slab *slab, struct list_head *doomed)
 {
 	list_move(&slab->link, doomed);
+	qr_limit_give(d->limit, slab->run.nr);
 	d->nr_slabs--;
 	d->nr_pages -= slab->run.nr;
 	d->nr_objects -= slab->nr_objects;

@@ -13,6 +13,7 @@
 #include <linux/spinlock.h>
 #include <quarry/stats.h>
 #include "check.h"
+#include "limit.h"
 #include "slab.h"
 
 /**
@@ -45,6 +46,7 @@ static __always_inline void qr_copy(void **to, void *const *from, unsigned int n
  * @lock: everything below; taken with interrupts off, before a heap's lock and
  *	never together with another depot's
  * @cache: whose
+ * @limit: the cache's, to which its slabs' pages are charged
  * @node: where
  * @batch: objects in a batch
  * @max_batches: batches that it may have
@@ -65,6 +67,7 @@ static __always_inline void qr_copy(void **to, void *const *from, unsigned int n
 struct qr_depot {
 	raw_spinlock_t lock;
 	struct qr_cache *cache;
+	struct qr_limit *limit;
 	int node;
 	unsigned int batch;
 	unsigned int max_batches;
@@ -83,8 +86,8 @@ struct qr_depot {
 } ____cacheline_aligned;
 
 /* @batches false: objects go straight to their slabs. */
-void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, int node, unsigned int stride,
-		   bool batches);
+void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, struct qr_limit *limit, int node,
+		   unsigned int stride, bool batches);
 
 /* Up to @want objects, from batches by preference; returns how many. */
 unsigned int qr_depot_take(struct qr_depot *d, void **out, unsigned int want);
@@ -109,7 +112,7 @@ unsigned int qr_depot_give(struct qr_depot *d, void **in, unsigned int n,
 enum qr_misuse qr_depot_give_one(struct qr_slab *slab, struct qr_cache *cache, void *p,
 				 struct list_head *doomed);
 
-/* A new slab, and empty batches in proportion.  Any context. */
+/* A new slab, its pages charged, and empty batches in proportion.  Any context. */
 void qr_depot_add(struct qr_depot *d, struct qr_slab *slab, gfp_t gfp);
 
 /*

@@ -92,9 +92,40 @@ static unsigned int sampled_pages(struct qr_cache *c, int node)
 		     c->geo.pages);
 }
 
+/* What lies empty on any node makes room. */
+static void spare_empties(struct qr_cache *c)
+{
+	LIST_HEAD(doomed);
+	unsigned int i;
+
+	for (i = 0; i < qr_nr_depots(); i++)
+		if (c->depot[i])
+			qr_depot_reclaim(c->depot[i], &doomed);
+	qr_slabs_destroy(&doomed);
+}
+
+/* May the cache have @pages more?  Beyond its soft limit yes, but it has to tidy up first. */
+static bool charge(struct qr_cache *c, unsigned int pages, bool sampled, gfp_t gfp)
+{
+	if (qr_limit_is_near(&c->limit, pages)) {
+		spare_empties(c);
+		if (qr_limit_is_near(&c->limit, pages))
+			qr_limit_hit_soft(&c->limit, c->name);
+	}
+	if (likely(qr_limit_take(&c->limit, pages, gfp)))
+		return true;
+	spare_empties(c);
+	if (qr_limit_take(&c->limit, pages, gfp))
+		return true;
+	if (!sampled)	/* or it is tried again as any other object */
+		qr_limit_hit_hard(&c->limit, c->name);
+	return false;
+}
+
 /* A new slab for @node; returns the depot that has it now. */
 static noinline struct qr_depot *grow(struct qr_cache *c, int node, bool sampled, gfp_t gfp)
 {
+	unsigned int pages = sampled ? sampled_pages(c, node) : c->geo.pages;
 	struct qr_slab *slab;
 	struct qr_depot *d;
 	int got;
@@ -103,19 +134,22 @@ static noinline struct qr_depot *grow(struct qr_cache *c, int node, bool sampled
 		return NULL;
 	if (c->policy == QUARRY_NODE_FIXED)
 		gfp |= __GFP_THISNODE;
+	if (!charge(c, pages, sampled, gfp))
+		return NULL;
 	if (sampled)
-		slab = qr_slab_create_sampled(&c->geo, sampled_pages(c, node), node, gfp);
+		slab = qr_slab_create_sampled(&c->geo, pages, node, gfp);
 	else
 		slab = qr_slab_create(&c->geo, c->class, node, gfp);
 	if (!slab)
-		return NULL;
+		goto no_slab;
 	trace_slab_get(c->name, slab->base, slab->run.nr, slab->run.chunk->node);
 	got = page_to_nid(slab->run.chunk->page + slab->run.first);
 	if (unlikely(!c->depot[got])) {
 		/* Memory of a node that came up after the cache was made. */
 		qr_slab_destroy(slab);
-		return NULL;
+		goto no_slab;
 	}
+	qr_limit_give(&c->limit, pages - slab->run.nr);
 	if (c->ctor) {
 		unsigned int i;
 
@@ -127,6 +161,10 @@ static noinline struct qr_depot *grow(struct qr_cache *c, int node, bool sampled
 	d = sampled ? qr_sampled_depot(c, got) : c->depot[got];
 	qr_depot_add(d, slab, gfp);
 	return d;
+
+no_slab:
+	qr_limit_give(&c->limit, pages);
+	return NULL;
 }
 
 /* Objects came from @d. */
@@ -140,10 +178,17 @@ static __always_inline void count_refill(struct qr_cache *c, struct qr_head *h,
 
 static noinline void alloc_failed(struct qr_cache *c, gfp_t gfp)
 {
+	const char *why = "no memory";
+
 	atomic64_inc(&c->failed);
-	if (!(gfp & __GFP_NOWARN))
-		pr_warn_ratelimited("cache %s: no memory for an object of %u bytes, gfp %pGg\n",
-				    c->name, c->pub.size, &gfp);
+	if (gfp & __GFP_NOWARN)
+		return;
+	if (qr_limit_is_full(&c->limit, c->geo.pages))
+		why = "its hard limit leaves no memory";
+	else if (qr_limit_is_full(&qr_limit_all, c->geo.pages))
+		why = "Quarry's hard limit leaves no memory";
+	pr_warn_ratelimited("cache %s: %s for an object of %u bytes, gfp %pGg\n", c->name, why,
+			    c->pub.size, &gfp);
 }
 
 /*

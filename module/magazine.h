@@ -10,6 +10,7 @@
 #include <linux/rcupdate.h>
 #include <quarry/stats.h>
 #include "depot.h"
+#include "limit.h"
 
 /**
  * struct qr_cache - a cache
@@ -28,6 +29,7 @@
  * @turn: for QUARRY_NODE_INTERLEAVE
  * @failed: allocations that returned NULL
  * @refused: frees that went into a magazine and turned out to be misuse
+ * @limit: of its slabs' pages
  * @fallbacks: slabs that came from a node not asked for
  * @head_bytes: size of one CPU's head
  * @zombie: destroyed while objects were live; no CPU keeps objects of it
@@ -54,6 +56,7 @@ struct qr_cache {
 	atomic64_t failed;
 	atomic64_t refused;
 	atomic64_t fallbacks;
+	struct qr_limit limit;
 	unsigned int head_bytes;
 	bool zombie;
 	struct list_head link;

@@ -20,6 +20,7 @@
 #include "meta.h"
 #include "pageheap.h"
 #include "rate.h"
+#include "scavenger.h"
 #include "sizeclass.h"
 #include "slab.h"
 #include "stack.h"
@@ -62,6 +63,9 @@ static int __init quarry_init(void)
 	err = qr_malloc_init();
 	if (err)
 		goto no_malloc;
+	err = qr_scavenger_init();
+	if (err)
+		goto no_scavenger;
 	err = qr_debugfs_init();
 	if (err)
 		goto no_debugfs;
@@ -74,6 +78,8 @@ static int __init quarry_init(void)
 no_chardev:
 	qr_debugfs_exit();
 no_debugfs:
+	qr_scavenger_exit();
+no_scavenger:
 	qr_malloc_exit();
 no_malloc:
 	qr_caches_exit();
@@ -100,6 +106,7 @@ static void __exit quarry_exit(void)
 {
 	qr_chardev_exit();
 	qr_debugfs_exit();
+	qr_scavenger_exit();
 	qr_malloc_exit();
 	qr_caches_exit();
 	qr_large_exit();

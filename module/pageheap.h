@@ -8,21 +8,7 @@
 #ifndef QR_PAGEHEAP_H
 #define QR_PAGEHEAP_H
 
-#include "chunk.h"
-
-/**
- * struct qr_run - pages in a row, in use
- * @chunk: where it begins; large objects may go on in the chunks behind
- * @first: first page in the chunk
- * @nr: pages
- * @zeroed: the kernel zeroed them and nobody wrote to them since
- */
-struct qr_run {
-	struct qr_chunk *chunk;
-	unsigned int first;
-	unsigned int nr;
-	bool zeroed;
-};
+#include "heap.h"
 
 /**
  * qr_heap_get() - take a run of pages
@@ -45,13 +31,11 @@ bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, i
 /* Give a run back.  Its pages stay with the heap; a mixed chunk's leave. */
 void qr_heap_put(const struct qr_run *run);
 
-/* Give every chunk without a page in use back to the kernel; returns pages. */
-unsigned long qr_heap_release_idle(void);
-
-struct quarry_node_stats;
-struct quarry_validation;
-/* With the machine stopped: do lists, bitmaps and counters agree? */
-void qr_heap_validate(struct quarry_validation *v);
+/*
+ * Told, in any context but NMI, that a node has more idle pages than its surplus, which
+ * is none from then on until the watcher sets it anew.
+ */
+extern void (*qr_heap_watcher)(void);
 
 int qr_heaps_init(void);
 void qr_heaps_exit(void);

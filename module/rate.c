@@ -8,8 +8,6 @@
 
 #include "rate.h"
 
-#include <linux/ctype.h>
-#include <linux/minmax.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/string.h>
@@ -18,6 +16,7 @@
 #include "cache.h"
 #include "compat.h"
 #include "large.h"
+#include "size.h"
 
 static u32 wanted = QUARRY_RATE_DEFAULT;	/* until the module is ready */
 static bool ready;
@@ -83,30 +82,17 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_cache_rate_set);
 
 int qr_rate_parse(const char *text, u32 *rate)
 {
-	static const char suffixes[] = "kmg";
-	const char *suffix = NULL;
-	u64 value = 0;
+	u64 value;
+	int err;
 
 	text = skip_spaces(text);
 	if (sysfs_streq(text, "off") || sysfs_streq(text, "default")) {
 		*rate = *text == 'o' ? 0 : QUARRY_RATE_DEFAULT;
 		return 0;
 	}
-	if (!isdigit(*text))
-		return -EINVAL;
-	/* memparse() would take "18446744073709551617" for 1. */
-	for (; isdigit(*text); text++)
-		value = min(10 * value + *text - '0', (u64)U32_MAX + 1);
-	if (*text)
-		suffix = strchr(suffixes, tolower(*text));
-	if (suffix) {
-		value <<= 10 * (suffix - suffixes + 1);
-		text++;
-	}
-	if (*skip_spaces(text))
-		return -EINVAL;
-	if (value > U32_MAX)
-		return -ERANGE;
+	err = qr_size_parse(text, U32_MAX, &value);
+	if (err)
+		return err;
 	*rate = value;
 	return 0;
 }

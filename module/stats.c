@@ -6,6 +6,8 @@
  */
 #include <quarry/profile.h>
 
+#include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/mutex.h>
 #include <linux/string.h>
 #include "budget.h"
@@ -14,7 +16,23 @@
 #include "compat.h"
 #include "label.h"
 #include "large.h"
+#include "limit.h"
 #include "meta.h"
+#include "release.h"
+#include "scavenger.h"
+
+static u64 limit_or_0(unsigned long pages)
+{
+	return pages == ULONG_MAX ? 0 : qr_limit_bytes(pages);
+}
+
+static void read_limits(struct quarry_stats *st)
+{
+	st->soft_limit_bytes = limit_or_0(READ_ONCE(qr_limit_all.soft));
+	st->hard_limit_bytes = limit_or_0(READ_ONCE(qr_limit_all.hard));
+	st->soft_limit_hits += atomic64_read(&qr_limit_all.soft_hits);
+	st->hard_limit_hits += atomic64_read(&qr_limit_all.hard_hits);
+}
 
 void qr_stats_read(struct quarry_stats *st)
 {
@@ -43,6 +61,8 @@ void qr_stats_read(struct quarry_stats *st)
 		st->remote_frees += cs.remote_frees;
 		st->failed_allocs += atomic64_read(&c->failed);
 		st->remote_fallbacks += atomic64_read(&c->fallbacks);
+		st->soft_limit_hits += atomic64_read(&c->limit.soft_hits);
+		st->hard_limit_hits += atomic64_read(&c->limit.hard_hits);
 	}
 	st->mallocs += atomic64_read(&qr_gone_mallocs);
 	st->frees += atomic64_read(&qr_gone_frees);
@@ -63,6 +83,7 @@ void qr_stats_read(struct quarry_stats *st)
 		st->inuse_bytes += ns.inuse_bytes;
 		st->idle_bytes += ns.idle_bytes;
 		st->mixed_bytes += ns.mixed_bytes;
+		st->hole_bytes += ns.hole_bytes;
 		st->chunks += ns.chunks[QR_ORDINARY] + ns.chunks[QR_SAMPLED] +
 			      ns.chunks[QR_LARGE];
 	}
@@ -70,6 +91,14 @@ void qr_stats_read(struct quarry_stats *st)
 	st->taken_bytes = atomic64_read(&qr_taken_bytes);
 	st->returned_bytes = atomic64_read(&qr_returned_bytes);
 	st->sys_bytes = st->taken_bytes - st->returned_bytes;
+	st->released_bytes = (u64)atomic64_read(&qr_released_pages) << PAGE_SHIFT;
+	st->scavenged_bytes = (u64)atomic64_read(&qr_scavenged_pages) << PAGE_SHIFT;
+	st->scavenger_ns = atomic64_read(&qr_scavenger_ns);
+	st->uptime_ns = ktime_get_mono_fast_ns() - qr_loaded_ns;
+	if (st->inuse_bytes > st->live_bytes)
+		st->fragmentation_permille = 1000 - div64_u64(st->live_bytes * 1000,
+							      st->inuse_bytes);
+	read_limits(st);
 
 	qr_profile_counts(&pc);
 	st->sample_rate_bytes = qr_rate_get();

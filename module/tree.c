@@ -229,6 +229,28 @@ long qr_tree_find_leaf(const struct qr_tree *tree, unsigned long from, u32 nr,
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_tree_find_leaf);
 
+long qr_tree_find_last_leaf(const struct qr_tree *tree, u32 nr)
+{
+	unsigned int k = tree->levels;
+	unsigned long i = 0;
+
+	while (k--) {
+		u64 word = tree->any[k][i];
+		unsigned int bit;
+
+		for (;; word ^= BIT_ULL(bit)) {
+			if (!word)
+				return -1;
+			bit = fls64(word) - 1;
+			if (tree->level[k][(i << QR_TREE_SHIFT) + bit].inner >= nr)
+				break;
+		}
+		i = (i << QR_TREE_SHIFT) + bit;
+	}
+	return i;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_tree_find_last_leaf);
+
 long qr_tree_find(const struct qr_tree *tree, u32 nr, bool *inside, unsigned int *steps)
 {
 	unsigned int k = tree->levels - 1;

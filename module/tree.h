@@ -71,6 +71,9 @@ bool qr_tree_is_consistent(const struct qr_tree *tree);
 long qr_tree_find_leaf(const struct qr_tree *tree, unsigned long from, u32 nr,
 		       unsigned int *steps);
 
+/* The last leaf that has @nr pages in a row, or -1.  At most QR_TREE_FANOUT steps a level. */
+long qr_tree_find_last_leaf(const struct qr_tree *tree, u32 nr);
+
 /*
  * Where the first @nr pages in a row lie, which may go over several leaves: a page, counted
  * from the first leaf's first; or -1.  When they lie within a leaf, neither at its

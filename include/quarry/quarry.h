@@ -35,6 +35,7 @@
 /* Quarry's symbols live in a namespace of their own. */
 #define QUARRY_IMPORT_NS	MODULE_INFO(import_ns, "QUARRY")
 
+#define QUARRY_NO_LIMIT		(~0UL)	/* for quarry_limit_set() */
 #define QUARRY_MAX_LARGE	(2UL << 20)	/* bytes; the largest object */
 
 /* Cache flags */
@@ -64,6 +65,7 @@ enum quarry_policy {
  *	are zeroed neither by __GFP_ZERO nor by init_on_alloc or init_on_free
  * @policy: see &enum quarry_policy
  * @node: for QUARRY_NODE_FIXED
+ * @limit: bytes of pages that the cache may hold, or 0: see quarry_limit_set()
  */
 struct quarry_cache_args {
 	unsigned int align;
@@ -71,6 +73,7 @@ struct quarry_cache_args {
 	void (*ctor)(void *obj);
 	enum quarry_policy policy;
 	int node;
+	size_t limit;
 };
 
 /**
@@ -127,6 +130,7 @@ struct quarry_cache *quarry_cache_create(const char *name, unsigned int size,
 					 const struct quarry_cache_args *args);
 void quarry_cache_destroy(struct quarry_cache *cache);
 unsigned int quarry_cache_shrink(struct quarry_cache *cache);
+int quarry_limit_set(struct quarry_cache *cache, size_t soft, size_t hard);
 void *quarry_cache_alloc_node(struct quarry_cache *cache, gfp_t gfp, int node) __malloc;
 unsigned int quarry_cache_alloc_bulk(struct quarry_cache *cache, gfp_t gfp,
 				     unsigned int n, void **objs);

@@ -23,6 +23,9 @@
 	X(metadata_bytes,	"the allocator's own bookkeeping")		\
 	X(taken_bytes,		"taken from the kernel so far")			\
 	X(returned_bytes,	"given back to the kernel so far")		\
+	X(released_bytes,	"idle pages given back so far, for whatever reason")	\
+	X(scavenged_bytes,	"those of them that the scavenger gave back")	\
+	X(hole_bytes,		"pages that chunks miss because they were given back")	\
 	X(live_bytes,		"objects that clients hold")			\
 	X(live_objects,		"mallocs - frees")				\
 	X(mallocs,		"allocations so far")				\
@@ -43,6 +46,13 @@
 	X(remote_frees,		"frees of another node's objects")		\
 	X(remote_fallbacks,	"slabs taken from a node not asked for")	\
 	X(failed_allocs,	"allocations that returned NULL")		\
+	X(soft_limit_bytes,	"beyond which idle pages go back first; 0: no limit")	\
+	X(hard_limit_bytes,	"beyond which requests fail; 0: no limit")	\
+	X(soft_limit_hits,	"times that a soft limit was in the way")	\
+	X(hard_limit_hits,	"requests for pages that a hard limit refused")	\
+	X(fragmentation_permille, "1 - live/inuse")				\
+	X(uptime_ns,		"since the module was loaded")			\
+	X(scavenger_ns,		"spent by the scavenger, at most 1 % of one CPU")	\
 	X(sample_rate_bytes,	"bytes between samples of the profiler; 0 is off")	\
 	X(samples,		"objects sampled so far")			\
 	X(live_samples,		"those of them that are live")			\
@@ -122,6 +132,7 @@ struct quarry_cache_stats {
  * @chunks: whole 2 MiB chunks held, by kind: ordinary, sampled, large
  * @inuse_bytes: pages handed out
  * @idle_bytes: pages held for later use
+ * @hole_bytes: pages that whole chunks miss, since they went back to the kernel
  * @mixed_bytes: those of @inuse_bytes in chunks that are not wholly ours
  * @searches: for runs of pages in chunks that are held
  * @search_steps: summaries that these looked at
@@ -130,6 +141,7 @@ struct quarry_node_stats {
 	u64 chunks[3];
 	u64 inuse_bytes;
 	u64 idle_bytes;
+	u64 hole_bytes;
 	u64 mixed_bytes;
 	u64 searches;
 	u64 search_steps;
@@ -184,6 +196,20 @@ int qr_walk_slabs(unsigned int id, qr_slab_fn fn, void *arg);
 
 /* Empty every magazine and depot downwards.  Returns objects moved. */
 u64 qr_drain_all(void);
+
+/* Give every idle page back to the kernel.  Returns pages. */
+u64 qr_scavenge_now(void);
+
+/* Idle pages to keep, in per cent of those in use; at most 100, or -ERANGE. */
+unsigned int qr_retain_get(void);
+int qr_retain_set(unsigned int percent);
+
+/* The module's limits in bytes of pages, or a cache's; ULONG_MAX is none.  0 or -ENOENT. */
+#define QUARRY_LIMIT_ALL	0u
+int qr_limit_read(unsigned int cache, unsigned long *soft, unsigned long *hard);
+int qr_limit_write(unsigned int cache, bool is_hard, unsigned long bytes);
+/* A limit as people write it: "max", or bytes with a suffix; 0, -EINVAL or -ERANGE. */
+int qr_limit_parse(const char *text, unsigned long *bytes);
 
 /**
  * struct quarry_validation - what the walker found

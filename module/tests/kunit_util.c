@@ -144,6 +144,7 @@ int qt_suite_init(struct kunit_suite *suite)
 		return -ENOMEM;
 	/* Suites see what they do themselves; those about sampling turn it on. */
 	qr_rate_set(0);
+	WRITE_ONCE(qr_scavenger_paused, true);
 	remember(st);
 	before.live_objects = st->live_objects;
 	before.inuse_bytes = st->inuse_bytes;

@@ -9,6 +9,8 @@
 #include <kunit/test.h>
 #include <quarry/stats.h>
 #include "../cache.h"
+#include "../release.h"
+#include "../scavenger.h"
 
 /* A cache that is destroyed with the case, which must have freed its objects. */
 struct quarry_cache *qt_cache(struct kunit *test, unsigned int size,

@@ -90,6 +90,33 @@ TRACE_EVENT(slab_put,
 			   __entry->node = node;),
 	    TP_printk("addr=0x%px pages=%u node=%d", __entry->addr, __entry->pages, __entry->node));
 
+/* Pages that nobody used go back to the kernel; why is "idle", "limit", "memory" or "asked". */
+TRACE_EVENT(scavenge,
+	    TP_PROTO(int node, unsigned long pages, const char *why),
+	    TP_ARGS(node, pages, why),
+	    TP_STRUCT__entry(__field(int, node)
+			     __field(unsigned long, pages)
+			     __array(char, why, 8)),
+	    TP_fast_assign(__entry->node = node;
+			   __entry->pages = pages;
+			   strscpy(__entry->why, why, 8);),
+	    TP_printk("node=%d pages=%lu why=%s", __entry->node, __entry->pages, __entry->why));
+
+/* A limit was in the way: cache is "all" for the module's, kind "soft" or "hard". */
+TRACE_EVENT(limit,
+	    TP_PROTO(const char *cache, const char *kind, u64 limit_bytes, u64 held_bytes),
+	    TP_ARGS(cache, kind, limit_bytes, held_bytes),
+	    TP_STRUCT__entry(__array(char, cache, QUARRY_NAME_LEN)
+			     __array(char, kind, 8)
+			     __field(u64, limit_bytes)
+			     __field(u64, held_bytes)),
+	    TP_fast_assign(strscpy(__entry->cache, cache, QUARRY_NAME_LEN);
+			   strscpy(__entry->kind, kind, 8);
+			   __entry->limit_bytes = limit_bytes;
+			   __entry->held_bytes = held_bytes;),
+	    TP_printk("cache=%s kind=%s limit_bytes=%llu held_bytes=%llu", __entry->cache,
+		      __entry->kind, __entry->limit_bytes, __entry->held_bytes));
+
 /* Every case, also those that the log no longer names. */
 TRACE_EVENT(misuse,
 	    TP_PROTO(const char *what, const void *ptr, unsigned long ip),

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What to keep and when to give back are tcmalloc's and jemalloc's questions; the
+ * answer here is a share of what is in use (the role of GOGC), to which the rest
+ * decays: an eighth of it every quarter of a second, so that a burst
+ * that comes again soon finds its pages, and some ten seconds later they are gone.
+ *
+ * It may cost 1 % of one CPU.  That is a matter of credit: time that passes earns a
+ * hundredth of itself, up to a bound, and work is paid from that.
+ */
+#define pr_fmt(fmt) "quarry: " fmt
+
+#include "scavenger.h"
+
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/moduleparam.h>
+#include <linux/nodemask.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
+#include <linux/workqueue.h>
+#include <quarry/stats.h>
+#include <trace/events/quarry.h>
+#include "compat.h"
+#include "limit.h"
+#include "pageheap.h"
+#include "release.h"
+
+#define TICK		(HZ / 4)
+#define TICK_TIGHT	max(HZ / 50, 1)	/* near the soft limit */
+#define DECAY		8		/* a tick's part of what is too much */
+#define SHARE		100		/* of a CPU's time */
+#define CREDIT_MAX	(500 * NSEC_PER_MSEC)
+#define RETAIN_MAX	100
+/* A node keeps so much whatever the share is: the next slab would take as much again. */
+#define KEEP		((unsigned long)QR_CHUNK_PAGES)
+
+atomic64_t qr_scavenged_pages, qr_scavenger_ns;
+u64 qr_loaded_ns;
+
+bool qr_scavenger_paused;
+EXPORT_SYMBOL_QUARRY_TEST(qr_scavenger_paused);
+
+static unsigned int retain_percent = 10;
+static struct workqueue_struct *queue;
+static struct delayed_work work;
+static s64 credit_ns;
+static u64 last_ns;
+
+static bool is_tight(void)
+{
+	return qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES);
+}
+
+static unsigned long to_keep(const struct qr_heap *heap)
+{
+	if (is_tight())
+		return 0;
+	return max(READ_ONCE(heap->used) * READ_ONCE(retain_percent) / 100, KEEP);
+}
+
+static void earn(u64 now)
+{
+	credit_ns = min_t(s64, credit_ns + div_u64(now - last_ns, SHARE), CREDIT_MAX);
+	last_ns = now;
+}
+
+/* Pay for what was done since @start; false if there is no credit left. */
+static bool pay(u64 *start)
+{
+	u64 now = ktime_get_mono_fast_ns(), spent = now - *start;
+
+	*start = now;
+	credit_ns -= spent;
+	atomic64_add(spent, &qr_scavenger_ns);
+	return credit_ns > 0;
+}
+
+/* How many pages of @heap should go now; none: it tells when there are again. */
+static unsigned long surplus(struct qr_heap *heap)
+{
+	unsigned long flags, idle, keep, extra;
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	qr_heap_report(heap);
+	keep = to_keep(heap);
+	idle = qr_heap_idle(heap);
+	extra = idle > keep ? idle - keep : 0;
+	heap->surplus = extra ? ULONG_MAX : keep;
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	return extra;
+}
+
+/* Returns whether it should be called again soon. */
+static bool scavenge_node(int node, u64 *start)
+{
+	unsigned long extra = surplus(qr_heaps[node]), want, done = 0, n = 1;
+
+	want = is_tight() ? extra : min(extra, max(extra / DECAY, KEEP));
+	while (n && done < want && pay(start)) {
+		n = qr_heap_release(node, min(want - done, KEEP));
+		done += n;
+		cond_resched();
+	}
+	if (done) {
+		atomic64_add(done, &qr_scavenged_pages);
+		trace_scavenge(node, done, is_tight() ? "limit" : "idle");
+	}
+	return extra;
+}
+
+static void wake(unsigned long delay)
+{
+	queue_delayed_work(queue, &work, delay);
+}
+
+static void tick(struct work_struct *unused)
+{
+	u64 start = ktime_get_mono_fast_ns();
+	unsigned long delay = is_tight() ? TICK_TIGHT : TICK;
+	bool more = false;
+	int node;
+
+	earn(start);
+	if (READ_ONCE(qr_scavenger_paused))
+		return wake(delay);
+	for_each_node_mask(node, qr_nodes)
+		more |= scavenge_node(node, &start);
+	if (!pay(&start))
+		delay = max(delay, nsecs_to_jiffies((u64)-credit_ns * SHARE) + 1);
+	if (more)
+		wake(delay);
+}
+
+/* Any context but NMI. */
+static void on_surplus(void)
+{
+	wake(TICK);
+}
+
+static void on_limit(void)
+{
+	wake(is_tight() ? 0 : TICK);
+}
+
+u64 qr_scavenge_now(void)
+{
+	unsigned long pages, all = 0;
+	int node;
+
+	for_each_node_mask(node, qr_nodes) {
+		pages = qr_heap_release(node, ULONG_MAX);
+		if (pages)
+			trace_scavenge(node, pages, "asked");
+		all += pages;
+	}
+	atomic64_add(all, &qr_scavenged_pages);
+	return all;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_scavenge_now);
+
+unsigned int qr_retain_get(void)
+{
+	return READ_ONCE(retain_percent);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_retain_get);
+
+int qr_retain_set(unsigned int percent)
+{
+	if (percent > RETAIN_MAX)
+		return -ERANGE;
+	WRITE_ONCE(retain_percent, percent);
+	if (queue)
+		wake(0);
+	return 0;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_retain_set);
+
+static int param_set(const char *text, const struct kernel_param *kp)
+{
+	unsigned int percent;
+	int err = kstrtouint(text, 10, &percent);
+
+	if (!err)
+		err = qr_retain_set(percent);
+	if (err)
+		pr_err("retain_percent \"%s\" is no number from 0 to %u\n", text, RETAIN_MAX);
+	return err;
+}
+
+static const struct kernel_param_ops retain_ops = { .set = param_set, .get = param_get_uint };
+
+module_param_cb(retain_percent, &retain_ops, &retain_percent, 0600);
+MODULE_PARM_DESC(retain_percent,
+		 "idle pages to keep, as a share of those in use (0 to 100; default 10)");
+
+int qr_scavenger_init(void)
+{
+	queue = alloc_workqueue("quarry", WQ_UNBOUND, 0);
+	if (!queue)
+		return -ENOMEM;
+	INIT_DELAYED_WORK(&work, tick);
+	qr_loaded_ns = ktime_get_mono_fast_ns();
+	last_ns = qr_loaded_ns;
+	WRITE_ONCE(qr_heap_watcher, on_surplus);
+	WRITE_ONCE(qr_limit_watcher, on_limit);
+	wake(TICK);
+	return 0;
+}
+
+void qr_scavenger_exit(void)
+{
+	unsigned long flags;
+	int node;
+
+	WRITE_ONCE(qr_limit_watcher, NULL);
+	/* Whoever is told was told under the lock. */
+	for_each_node_mask(node, qr_nodes) {
+		raw_spin_lock_irqsave(&qr_heaps[node]->lock, flags);
+		qr_heaps[node]->surplus = ULONG_MAX;
+		raw_spin_unlock_irqrestore(&qr_heaps[node]->lock, flags);
+	}
+	cancel_delayed_work_sync(&work);
+	destroy_workqueue(queue);
+	queue = NULL;
+}
