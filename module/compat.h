@@ -39,6 +39,42 @@
 	__stack_depot_save(entries, nr, 0, gfp, add)
 #endif
 
+/*
+ * 6.7 made shrinkers objects that the kernel allocates; until then they are the user's own.
+ * No seeks: what is idle costs nothing to have again.
+ */
+#define qr_compat_shrinker_set(s, f, count, scan, n)				\
+	do {									\
+		(s)->flags |= (f);						\
+		(s)->count_objects = (count);					\
+		(s)->scan_objects = (scan);					\
+		(s)->batch = (n);						\
+		(s)->seeks = 0;							\
+	} while (0)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#define qr_compat_shrinker_new(name, f, count, scan, n)				\
+({										\
+	struct shrinker *__s = shrinker_alloc(f, name);				\
+										\
+	if (__s) {								\
+		qr_compat_shrinker_set(__s, 0, count, scan, n);			\
+		shrinker_register(__s);						\
+	}									\
+	__s;									\
+})
+#define qr_compat_shrinker_free(s)		shrinker_free(s)
+#else
+#define qr_compat_shrinker_new(name, f, count, scan, n)				\
+({										\
+	static struct shrinker __s;						\
+										\
+	memset(&__s, 0, sizeof(__s));						\
+	qr_compat_shrinker_set(&__s, f, count, scan, n);			\
+	register_shrinker(&__s, name) ? NULL : &__s;				\
+})
+#define qr_compat_shrinker_free(s)		unregister_shrinker(s)
+#endif
+
 /* 6.13 made the namespace a string; until then it is a bare token. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
 #define EXPORT_SYMBOL_QUARRY(sym)		EXPORT_SYMBOL_NS_GPL(sym, "QUARRY")

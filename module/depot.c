@@ -162,6 +162,7 @@ unsigned int qr_depot_take(struct qr_depot *d, void **out, unsigned int want)
 
 	if (!depot_lock(d))
 		return 0;
+	d->moves++;
 	while (n < want && d->stocked) {
 		struct qr_batch *b = d->stocked;
 		unsigned int k = min(want - n, b->nr);
@@ -189,6 +190,7 @@ void *qr_depot_take_one(struct qr_depot *d, struct qr_slab **from, unsigned int 
 
 	if (!depot_lock(d))
 		return NULL;
+	d->moves++;
 	slab = fullest(d);
 	if (likely(slab)) {
 		*from = slab;
@@ -248,6 +250,7 @@ unsigned int qr_depot_give(struct qr_depot *d, void **in, unsigned int n,
 
 	if (!depot_lock(d))
 		return n;
+	d->moves++;
 	b = d->spare;
 	if (n == d->batch && b) {
 		d->spare = b->next;
@@ -277,6 +280,7 @@ enum qr_misuse qr_depot_give_one(struct qr_slab *slab, struct qr_cache *cache, v
 
 	if (!d || !depot_lock(d))
 		return QR_MISUSE_FOREIGN;
+	d->moves++;
 	/* A dangling pointer's slab may be another by now. */
 	if (slab->depot != d || qr_slab_of(p) != slab) {
 		what = QR_MISUSE_FOREIGN;

@@ -59,6 +59,8 @@ static __always_inline void qr_copy(void **to, void *const *from, unsigned int n
  * @used_bins: a bit for each of @bins that may hold a slab
  * @empty: slabs with all objects free
  * @used_up: slabs with none
+ * @moves: batches and single objects that came or went
+ * @moves_seen: the same when the shrinker last looked
  * @nr_empty: slabs in @empty
  * @nr_slabs: slabs in all
  * @nr_pages: their pages
@@ -79,6 +81,8 @@ struct qr_depot {
 	struct list_head bins[QR_SLAB_BINS];
 	struct list_head empty;
 	struct list_head used_up;
+	unsigned int moves;
+	unsigned int moves_seen;
 	unsigned long nr_empty;
 	unsigned long nr_slabs;
 	unsigned long nr_pages;

@@ -14,6 +14,7 @@
 #include "depot.h"
 #include "draw.h"
 #include "gone.h"
+#include "hotmem.h"
 #include "label.h"
 #include "large.h"
 #include "malloc.h"
@@ -21,6 +22,7 @@
 #include "pageheap.h"
 #include "rate.h"
 #include "scavenger.h"
+#include "shrinker.h"
 #include "sizeclass.h"
 #include "slab.h"
 #include "stack.h"
@@ -66,6 +68,12 @@ static int __init quarry_init(void)
 	err = qr_scavenger_init();
 	if (err)
 		goto no_scavenger;
+	err = qr_shrinker_init();
+	if (err)
+		goto no_shrinker;
+	err = qr_hotmem_init();
+	if (err)
+		goto no_hotmem;
 	err = qr_debugfs_init();
 	if (err)
 		goto no_debugfs;
@@ -78,6 +86,10 @@ static int __init quarry_init(void)
 no_chardev:
 	qr_debugfs_exit();
 no_debugfs:
+	qr_hotmem_exit();
+no_hotmem:
+	qr_shrinker_exit();
+no_shrinker:
 	qr_scavenger_exit();
 no_scavenger:
 	qr_malloc_exit();
@@ -106,6 +118,8 @@ static void __exit quarry_exit(void)
 {
 	qr_chardev_exit();
 	qr_debugfs_exit();
+	qr_hotmem_exit();
+	qr_shrinker_exit();
 	qr_scavenger_exit();
 	qr_malloc_exit();
 	qr_caches_exit();

@@ -20,6 +20,7 @@
 #include "meta.h"
 #include "release.h"
 #include "scavenger.h"
+#include "shrinker.h"
 
 static u64 limit_or_0(unsigned long pages)
 {
@@ -93,6 +94,8 @@ void qr_stats_read(struct quarry_stats *st)
 	st->sys_bytes = st->taken_bytes - st->returned_bytes;
 	st->released_bytes = (u64)atomic64_read(&qr_released_pages) << PAGE_SHIFT;
 	st->scavenged_bytes = (u64)atomic64_read(&qr_scavenged_pages) << PAGE_SHIFT;
+	st->shrunk_bytes = (u64)atomic64_read(&qr_shrunk_pages) << PAGE_SHIFT;
+	st->shrinker_ns = atomic64_read(&qr_shrinker_ns);
 	st->scavenger_ns = atomic64_read(&qr_scavenger_ns);
 	st->uptime_ns = ktime_get_mono_fast_ns() - qr_loaded_ns;
 	if (st->inuse_bytes > st->live_bytes)

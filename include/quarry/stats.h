@@ -25,6 +25,7 @@
 	X(returned_bytes,	"given back to the kernel so far")		\
 	X(released_bytes,	"idle pages given back so far, for whatever reason")	\
 	X(scavenged_bytes,	"those of them that the scavenger gave back")	\
+	X(shrunk_bytes,		"those that the kernel asked for, short of memory")	\
 	X(hole_bytes,		"pages that chunks miss because they were given back")	\
 	X(live_bytes,		"objects that clients hold")			\
 	X(live_objects,		"mallocs - frees")				\
@@ -53,6 +54,7 @@
 	X(fragmentation_permille, "1 - live/inuse")				\
 	X(uptime_ns,		"since the module was loaded")			\
 	X(scavenger_ns,		"spent by the scavenger, at most 1 % of one CPU")	\
+	X(shrinker_ns,		"spent for the kernel when it is short of memory")	\
 	X(sample_rate_bytes,	"bytes between samples of the profiler; 0 is off")	\
 	X(samples,		"objects sampled so far")			\
 	X(live_samples,		"those of them that are live")			\

@@ -152,7 +152,7 @@ static void text(struct kunit *test)
 		const char *text;
 		int err;
 		unsigned long bytes;
-	} cases[] = {
+	} texts[] = {
 		{ "0", 0, 0 }, { "4096", 0, 4096 }, { "64K", 0, 64 << 10 },
 		{ "64k\n", 0, 64 << 10 },
 		{ " 3M ", 0, 3 << 20 }, { "2g", 0, 2UL << 30 }, { "max", 0, ULONG_MAX },
@@ -165,12 +165,12 @@ static void text(struct kunit *test)
 	unsigned long bytes, expected;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+	for (i = 0; i < ARRAY_SIZE(texts); i++) {
 		bytes = 12345;
-		expected = cases[i].err ? bytes : cases[i].bytes;
-		KUNIT_EXPECT_EQ_MSG(test, cases[i].err, qr_limit_parse(cases[i].text, &bytes), "%s",
-				    cases[i].text);
-		KUNIT_EXPECT_EQ_MSG(test, expected, bytes, "%s", cases[i].text);
+		expected = texts[i].err ? bytes : texts[i].bytes;
+		KUNIT_EXPECT_EQ_MSG(test, texts[i].err, qr_limit_parse(texts[i].text, &bytes), "%s",
+				    texts[i].text);
+		KUNIT_EXPECT_EQ_MSG(test, expected, bytes, "%s", texts[i].text);
 	}
 }
 

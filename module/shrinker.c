@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Under memory pressure idle pages go back to the kernel, and when these are not
+ * enough, so do the objects that idle caches hold above their slabs.
+ *
+ * The kernel calls from any allocation that may reclaim, Quarry's own among
+ * them, with whatever locks its caller has: nothing here waits for a lock
+ * that is held while memory is asked for.
+ */
+#include "shrinker.h"
+
+#include <linux/ktime.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/shrinker.h>
+#include <trace/events/quarry.h>
+#include "cache.h"
+#include "compat.h"
+#include "release.h"
+
+/* A whole chunk at a time: see do_shrink_slab(). */
+#define BATCH QR_CHUNK_PAGES
+
+static bool enabled = true;
+module_param_named(shrinker, enabled, bool, 0644);
+MODULE_PARM_DESC(shrinker, "give pages back when the kernel is short of memory (default Y)");
+
+atomic64_t qr_shrunk_pages, qr_shrinker_ns;
+
+/* What an idle cache's depots could do without, in pages of @node. */
+static unsigned long count_caches(int node)
+{
+	unsigned long pages = 0;
+	struct qr_cache *c;
+
+	if (!mutex_trylock(&qr_caches_lock))
+		return 0;
+	list_for_each_entry(c, &qr_caches, link) {
+		const struct qr_depot *d = c->depot[node];
+
+		pages += READ_ONCE(d->nr_empty) * c->geo.pages;
+		pages += ((unsigned long)READ_ONCE(d->nr_cached) * c->geo.stride) >> PAGE_SHIFT;
+	}
+	mutex_unlock(&qr_caches_lock);
+	return pages;
+}
+
+/* Has it moved no object since this was asked the last time? */
+static bool is_idle(struct qr_cache *c)
+{
+	bool idle = true;
+	unsigned int i;
+
+	for (i = 0; i < qr_nr_depots(); i++) {
+		struct qr_depot *d = c->depot[i];
+
+		if (!d || READ_ONCE(d->moves) == d->moves_seen)
+			continue;
+		d->moves_seen = READ_ONCE(d->moves);
+		idle = false;
+	}
+	return idle;
+}
+
+/* Objects of idle caches go down to their slabs, and slabs that are empty to the page heap. */
+static void drain_idle_caches(void)
+{
+	struct qr_cache *c;
+
+	if (!mutex_trylock(&qr_caches_lock))
+		return;
+	list_for_each_entry(c, &qr_caches, link) {
+		if (!is_idle(c))
+			continue;
+		preempt_disable();
+		qr_magazine_drain(c, smp_processor_id());
+		preempt_enable();
+		qr_cache_settle(c);
+	}
+	mutex_unlock(&qr_caches_lock);
+}
+
+unsigned long qr_shrink_count(int node)
+{
+	struct qr_heap *heap = qr_heaps[node];
+
+	if (!heap || !READ_ONCE(enabled))
+		return 0;
+	return READ_ONCE(heap->owned) - READ_ONCE(heap->used) + count_caches(node);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_shrink_count);
+
+unsigned long qr_shrink_scan(int node, unsigned long want)
+{
+	u64 start = ktime_get_mono_fast_ns();
+	unsigned long done;
+
+	if (!READ_ONCE(enabled))
+		return 0;
+	done = qr_heap_release(node, want);
+	if (done < want) {
+		drain_idle_caches();
+		done += qr_heap_release(node, want - done);
+	}
+	if (done)
+		trace_scavenge(node, done, "memory");
+	atomic64_add(done, &qr_shrunk_pages);
+	atomic64_add(ktime_get_mono_fast_ns() - start, &qr_shrinker_ns);
+	return done;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_shrink_scan);
+
+static unsigned long count_objects(struct shrinker *unused, struct shrink_control *sc)
+{
+	return qr_shrink_count(sc->nid);
+}
+
+static unsigned long scan_objects(struct shrinker *unused, struct shrink_control *sc)
+{
+	return qr_shrink_scan(sc->nid, sc->nr_to_scan) ?: SHRINK_STOP;
+}
+
+static struct shrinker *shrinker;
+
+int qr_shrinker_init(void)
+{
+	shrinker = qr_compat_shrinker_new("quarry", SHRINKER_NUMA_AWARE, count_objects,
+					  scan_objects, BATCH);
+	return shrinker ? 0 : -ENOMEM;
+}
+
+void qr_shrinker_exit(void)
+{
+	qr_compat_shrinker_free(shrinker);
+}
