@@ -7,6 +7,8 @@
 #define QR_COMPAT_H
 
 #include <linux/export.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/stackdepot.h>
 #include <linux/version.h>
 
@@ -43,37 +45,45 @@
  * 6.7 made shrinkers objects that the kernel allocates; until then they are the user's own.
  * No seeks: what is idle costs nothing to have again.
  */
-#define qr_compat_shrinker_set(s, f, count, scan, n)				\
-	do {									\
-		(s)->flags |= (f);						\
-		(s)->count_objects = (count);					\
-		(s)->scan_objects = (scan);					\
-		(s)->batch = (n);						\
-		(s)->seeks = 0;							\
-	} while (0)
+typedef unsigned long (*qr_shrink_fn)(struct shrinker *s, struct shrink_control *sc);
+
+static inline struct shrinker *qr_compat_shrinker_new(const char *name, unsigned int flags,
+						      qr_shrink_fn count, qr_shrink_fn scan,
+						      long batch)
+{
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
-#define qr_compat_shrinker_new(name, f, count, scan, n)				\
-({										\
-	struct shrinker *__s = shrinker_alloc(f, name);				\
-										\
-	if (__s) {								\
-		qr_compat_shrinker_set(__s, 0, count, scan, n);			\
-		shrinker_register(__s);						\
-	}									\
-	__s;									\
-})
-#define qr_compat_shrinker_free(s)		shrinker_free(s)
+	struct shrinker *s = shrinker_alloc(flags, "%s", name);
 #else
-#define qr_compat_shrinker_new(name, f, count, scan, n)				\
-({										\
-	static struct shrinker __s;						\
-										\
-	memset(&__s, 0, sizeof(__s));						\
-	qr_compat_shrinker_set(&__s, f, count, scan, n);			\
-	register_shrinker(&__s, name) ? NULL : &__s;				\
-})
-#define qr_compat_shrinker_free(s)		unregister_shrinker(s)
+	struct shrinker *s = kzalloc(sizeof(*s), GFP_KERNEL);
 #endif
+
+	if (!s)
+		return NULL;
+	s->flags |= flags;
+	s->count_objects = count;
+	s->scan_objects = scan;
+	s->batch = batch;
+	s->seeks = 0;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	shrinker_register(s);
+#else
+	if (register_shrinker(s, "%s", name)) {
+		kfree(s);
+		return NULL;
+	}
+#endif
+	return s;
+}
+
+static inline void qr_compat_shrinker_free(struct shrinker *s)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	shrinker_free(s);
+#else
+	unregister_shrinker(s);
+	kfree(s);
+#endif
+}
 
 /* 6.13 made the namespace a string; until then it is a bare token. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
