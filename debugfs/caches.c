@@ -102,13 +102,16 @@ static int cache_stats_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(cache_stats);
 
-/* used: objects outside the slab, with clients or in magazines and depots. */
+/*
+ * used: objects outside the slab, with clients or in magazines and depots.  gone: pages
+ * that left it, and none of the numbers counts what was on them.
+ */
 static int slab_line(const struct quarry_slab_info *si, void *arg)
 {
 	struct seq_file *m = arg;
 
-	seq_printf(m, "%016lx %4d %5u %7u %7u %7u %5u\n", (unsigned long)si->addr, si->node,
-		   si->pages, si->objects, si->objects - si->free, si->free, si->mixed);
+	seq_printf(m, "%016lx %4d %5u %7u %7u %7u %5u %5u\n", (unsigned long)si->addr, si->node,
+		   si->pages, si->objects, si->objects - si->free, si->free, si->mixed, si->gone);
 	return seq_has_overflowed(m);
 }
 
@@ -116,8 +119,8 @@ static int slabs_show(struct seq_file *m, void *unused)
 {
 	int err;
 
-	seq_printf(m, "%-16s %4s %5s %7s %7s %7s %5s\n",
-		   "#addr", "node", "pages", "objects", "used", "free", "mixed");
+	seq_printf(m, "%-16s %4s %5s %7s %7s %7s %5s %5s\n",
+		   "#addr", "node", "pages", "objects", "used", "free", "mixed", "gone");
 	err = qr_walk_slabs(qr_file_number(m), slab_line, m);
 	return err < 0 ? err : 0;
 }

@@ -18,6 +18,7 @@
 #include "bucket.h"
 #include "compat.h"
 #include "meta.h"
+#include "trim.h"
 
 /*
  * Lock order: observer_lock, qr_caches_lock, cpus_read_lock(), list_lock, a
@@ -477,6 +478,52 @@ int qr_walk_slabs(unsigned int id, qr_slab_fn fn, void *arg)
 	mutex_unlock(&qr_caches_lock);
 	return err;
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_walk_slabs);
+
+unsigned long qr_cache_trimmable(struct qr_cache *c)
+{
+	struct quarry_cache_stats st;
+	s64 free;
+
+	qr_cache_sum(c, &st);
+	/* The numbers are not of one moment. */
+	free = st.capacity_objects - st.live_objects - st.cached_objects;
+	return free > 0 ? DIV_ROUND_UP_ULL(free * c->geo.pages, c->geo.objects) : 0;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_cache_trimmable);
+
+unsigned long qr_cache_trim(struct qr_cache *c, unsigned long want)
+{
+	unsigned long pages = 0;
+	unsigned int i;
+
+	lockdep_assert_held(&qr_caches_lock);
+	for (i = 0; i < qr_nr_depots() && pages < want; i++)
+		if (c->depot[i])
+			pages += qr_depot_trim(c->depot[i], want - pages);
+	return pages;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_cache_trim);
+
+u64 qr_trim_all(unsigned long want, bool wait)
+{
+	struct qr_cache *c;
+	u64 pages = 0;
+
+	if (wait)
+		mutex_lock(&qr_caches_lock);
+	else if (!mutex_trylock(&qr_caches_lock))
+		return 0;
+	list_for_each_entry(c, &qr_caches, link) {
+		if (pages >= want)
+			break;
+		if (qr_cache_trimmable(c))
+			pages += qr_cache_trim(c, want - pages);
+	}
+	mutex_unlock(&qr_caches_lock);
+	return pages;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_trim_all);
 
 static enum cpuhp_state hotplug_state;
 

@@ -32,6 +32,41 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 /* Add one cache's numbers to @st; the lock is held or the cache cannot go. */
 void qr_cache_sum(struct qr_cache *cache, struct quarry_cache_stats *st);
 
+/**
+ * qr_cache_trimmable() - what qr_cache_trim() may bring at best
+ * @cache: one that cannot go
+ *
+ * By its counters, for a look now and then: as if all free objects of its slabs lay side
+ * by side.  It brings that much of sizes of a page and more, and little of small ones.
+ *
+ * Context: process, softirq.
+ * Return: pages, about.
+ */
+unsigned long qr_cache_trimmable(struct qr_cache *cache);
+
+/**
+ * qr_cache_trim() - give pages under free objects to the page heap
+ * @cache: the cache; may be in use meanwhile
+ * @want: stop after so many pages; ULONG_MAX for all that can go
+ *
+ * All depots in turn, see qr_depot_trim().
+ *
+ * Context: process, with qr_caches_lock held.
+ * Return: pages that left; fewer than @want when there are no more.
+ */
+unsigned long qr_cache_trim(struct qr_cache *cache, unsigned long want);
+
+/**
+ * qr_trim_all() - give pages under free objects of all caches to the page heap
+ * @want: stop after so many pages; ULONG_MAX for all that can go
+ * @wait: for qr_caches_lock, which others may hold for long, and while they ask
+ *	the kernel for memory: false for whoever comes from reclaim
+ *
+ * Context: process.
+ * Return: pages that left; 0 as well when the lock was not to be had.
+ */
+u64 qr_trim_all(unsigned long want, bool wait);
+
 int qr_caches_init(void);
 /* Gives back everything, live or not: no client is left. */
 void qr_caches_exit(void);

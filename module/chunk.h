@@ -47,7 +47,8 @@ struct qr_slab;
  * @class: per page the size class of its objects, 0 if none
  * @slab: per page the slab that it belongs to
  *
- * @slab changes together with @used.  @class is written by the pages' owner
+ * @slab changes together with @used, but for pages that are on their way back, see
+ * qr_chunk_hide().  @class is written by the pages' owner
  * before the first object is handed out, and cleared when the run goes back.
  */
 struct qr_chunk {
@@ -134,6 +135,16 @@ void qr_mixed_put(struct qr_chunk *chunk, unsigned int page, unsigned int nr);
 void qr_chunk_own(struct qr_chunk *chunk, unsigned int page, unsigned int nr,
 		  struct qr_slab *owner);
 void qr_chunk_disown(struct qr_chunk *chunk, unsigned int page, unsigned int nr);
+
+/*
+ * Nobody is to find their slab any more.  By their owner, who gives them back in
+ * what follows: qr_validate() must not come in between.
+ */
+static inline void qr_chunk_hide(struct qr_chunk *chunk, unsigned int page, unsigned int nr)
+{
+	while (nr--)
+		WRITE_ONCE(chunk->slab[page++], NULL);
+}
 
 /* Pages, split ones and in a row, go back to the kernel and off the account. */
 void qr_chunk_release_pages(struct page *page, unsigned int nr);

@@ -6,6 +6,7 @@
 #ifndef QR_COMPAT_H
 #define QR_COMPAT_H
 
+#include <linux/atomic.h>
 #include <linux/export.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>

@@ -55,7 +55,7 @@ void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, struct qr_limit *
 	d->node = node;
 	d->batch = qr_magazine_capacity(stride) / 2;
 	d->max_batches = batches ? qr_depot_batches(stride) : 0;
-	for (i = 0; i < QR_SLAB_BINS; i++)
+	for (i = 0; i < ARRAY_SIZE(d->bins); i++)
 		INIT_LIST_HEAD(&d->bins[i]);
 	INIT_LIST_HEAD(&d->empty);
 	INIT_LIST_HEAD(&d->used_up);
@@ -90,25 +90,31 @@ static void slab_move(struct qr_depot *d, struct qr_slab *slab, unsigned int bin
 	list_move(&slab->link, bin ? &d->bins[bin - 1] : &d->used_up);
 }
 
-static void depot_forget(struct qr_depot *d, struct qr_slab *slab, struct list_head *doomed)
+void qr_depot_place(struct qr_depot *d, struct qr_slab *slab)
+{
+	slab_move(d, slab, bin_of(slab));
+}
+
+void qr_depot_forget(struct qr_depot *d, struct qr_slab *slab, struct list_head *doomed)
 {
 	list_move(&slab->link, doomed);
-	qr_limit_give(d->limit, slab->run.nr);
+	qr_limit_give(d->limit, qr_slab_pages_left(slab));
 	d->nr_slabs--;
-	d->nr_pages -= slab->run.nr;
+	d->nr_pages -= qr_slab_pages_left(slab);
 	d->nr_objects -= slab->nr_objects;
 }
 
 static noinline void slab_emptied(struct qr_depot *d, struct qr_slab *slab,
 				  struct list_head *doomed)
 {
-	if (d->nr_empty < empties_kept(d) || in_nmi()) {
+	/* What is left of a slab is not worth keeping: the next one is to be whole. */
+	if ((d->nr_empty < empties_kept(d) && !slab->gone) || in_nmi()) {
 		slab->bin = UINT_MAX;
 		list_move(&slab->link, &d->empty);
 		d->nr_empty++;
 		return;
 	}
-	depot_forget(d, slab, doomed);
+	qr_depot_forget(d, slab, doomed);
 }
 
 /* A slab has come to its mark. */
@@ -384,7 +390,7 @@ unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed)
 
 	raw_spin_lock_irqsave(&d->lock, flags);
 	list_for_each_entry_safe(slab, next, &d->empty, link) {
-		depot_forget(d, slab, doomed);
+		qr_depot_forget(d, slab, doomed);
 		n++;
 	}
 	d->nr_empty = 0;
@@ -398,7 +404,7 @@ unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed)
 	return n;
 }
 
-/* Every list that a slab of @d may be in, one after the other. */
+/* Every list that a slab of @d may be in, one after the other; none is being trimmed. */
 static struct list_head *depot_list(struct qr_depot *d, unsigned int i)
 {
 	return i < QR_SLAB_BINS ? &d->bins[i] : i == QR_SLAB_BINS ? &d->empty : &d->used_up;
@@ -417,7 +423,7 @@ unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed)
 	raw_spin_lock_irqsave(&d->lock, flags);
 	for_each_depot_slab(slab, next, d, i) {
 		live += slab->nr_objects - slab->nr_free;
-		depot_forget(d, slab, doomed);
+		qr_depot_forget(d, slab, doomed);
 	}
 	d->nr_empty = 0;
 	raw_spin_unlock_irqrestore(&d->lock, flags);
@@ -434,7 +440,7 @@ unsigned long qr_depot_live(struct qr_depot *d, const void **first)
 	for_each_depot_slab(slab, next, d, i) {
 		if (slab->nr_free == slab->nr_objects)
 			continue;
-		for (k = 0; !live && k < slab->nr_objects; k++) {
+		for (k = 0; !live && k < slab->nr_cut; k++) {
 			if (!qr_slab_is_free(slab, k)) {
 				*first = slab->base + (size_t)k * slab->stride;
 				break;
@@ -465,7 +471,8 @@ int qr_depot_walk_slabs(struct qr_depot *d, qr_slab_fn fn, void *arg)
 		copy[n++] = (struct quarry_slab_info) {
 			.addr = slab->base,
 			.node = page_to_nid(slab->run.chunk->page + slab->run.first),
-			.pages = slab->run.nr,
+			.pages = qr_slab_pages_left(slab),
+			.gone = hweight32(slab->gone),
 			.objects = slab->nr_objects,
 			.free = slab->nr_free,
 			.mixed = slab->run.chunk->kind == QR_MIXED,
@@ -504,12 +511,14 @@ u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_val
 	for (i = 0; i < QR_SLAB_BINS; i++)
 		if (!list_empty(&d->bins[i]) && !(d->used_bins & BIT(i)))
 			qr_invalid(v, "depot overlooks bin %u", i);
+	if (!list_empty(&d->bins[QR_SLAB_BINS]))
+		qr_invalid(v, "depot has slabs that were to be trimmed");
 	for_each_depot_slab(slab, next, d, i) {
 		unsigned int bin = bin_of(slab);
 		bool right;
 
 		slabs++;
-		pages += slab->run.nr;
+		pages += qr_slab_pages_left(slab);
 		objects += slab->nr_objects;
 		if (i == QR_SLAB_BINS)
 			empty++;

@@ -55,7 +55,8 @@ static __always_inline void qr_copy(void **to, void *const *from, unsigned int n
  * @stocked: stack of batches with objects, so that the warmest leaves first;
  *	all but the first are full
  * @spare: stack of the others
- * @bins: slabs with some objects free, fullest in bin 0
+ * @bins: slabs with some objects free, fullest in bin 0; in the last one those that
+ *	are to be trimmed next
  * @used_bins: a bit for each of @bins that may hold a slab
  * @empty: slabs with all objects free
  * @used_up: slabs with none
@@ -78,7 +79,7 @@ struct qr_depot {
 	unsigned long used_bins;
 	struct qr_batch *stocked;
 	struct qr_batch *spare;
-	struct list_head bins[QR_SLAB_BINS];
+	struct list_head bins[QR_SLAB_BINS + 1];
 	struct list_head empty;
 	struct list_head used_up;
 	unsigned int moves;
@@ -129,6 +130,13 @@ unsigned int qr_depot_give_slabs(struct qr_depot *d, void **in, unsigned int n,
 
 /* Take every empty slab and spare batch away. Returns slabs moved to @doomed. */
 unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed);
+
+/*
+ * For trim.c, with the lock.  A slab's place among the bins, by what it has now; a slab
+ * or some of its pages and objects are not the depot's any more.
+ */
+void qr_depot_place(struct qr_depot *d, struct qr_slab *slab);
+void qr_depot_forget(struct qr_depot *d, struct qr_slab *slab, struct list_head *doomed);
 
 /* The cache is going: give up every slab, in use or not.  Returns live objects. */
 unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed);

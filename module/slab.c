@@ -37,6 +37,39 @@ unsigned int qr_slab_take(struct qr_slab *slab, void **out, unsigned int want)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_slab_take);
 
+/*
+ * Objects that left must not be given.  Nothing reminds the fast way in the header of
+ * them, since it looks at nothing but the map; so the slab has an inverse of 0, with
+ * which it finds no object but the first.  That one is as it was: where it has left, its
+ * page has, and nobody comes here by its address.
+ *
+ * Without the depot's lock the inverse may change meanwhile.  The answer is the same.
+ */
+int qr_slab_index_exact(const struct qr_slab *slab, const void *p)
+{
+	u32 offset = p - slab->base, stride = READ_ONCE(slab->stride), i;
+
+	/* A dangling pointer's slab may be a large object by now. */
+	if (!stride)
+		return -1;
+	i = offset / stride;
+	return i * stride == offset && i < slab->nr_cut ? i : -1;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_index_exact);
+
+/* The object was not found, or is free already. */
+bool qr_slab_give_exact(struct qr_slab *slab, const void *p)
+{
+	int i = slab->gone ? qr_slab_index_exact(slab, p) : -1;
+
+	if (i < 0 || qr_slab_is_free(slab, i))
+		return false;
+	slab->free[i / 64] |= BIT_ULL(i % 64);
+	slab->nr_free++;
+	return true;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_give_exact);
+
 static struct qr_slab *descriptor_new(gfp_t gfp, int node)
 {
 	struct qr_slab *slab = qr_meta_cache_alloc(descriptors, gfp, node);
@@ -63,9 +96,30 @@ static struct qr_slab *slab_cut(const struct qr_geometry *geo, enum qr_kind kind
 	slab->inverse = DIV_ROUND_UP_ULL(1ULL << 32, geo->stride);
 	slab->nr_objects = min(qr_geo_objects(slab->run.nr, geo->stride), most);
 	slab->nr_free = slab->nr_objects;
+	slab->nr_cut = slab->nr_objects;
 	memset(slab->free, 0xff, sizeof(slab->free));
 	return slab;
 }
+
+/* The first pages in a row of @run that have a bit in @pages; takes the bits away. */
+static struct qr_run split_off(const struct qr_run *run, u32 *pages)
+{
+	unsigned int first = __ffs(*pages), nr = ffz((unsigned long)*pages >> first);
+
+	*pages &= ~GENMASK(first + nr - 1, first);
+	return (struct qr_run) { .chunk = run->chunk, .first = run->first + first, .nr = nr };
+}
+
+void qr_slab_put_pages(const struct qr_run *run, u32 pages)
+{
+	while (pages) {
+		struct qr_run part = split_off(run, &pages);
+
+		trace_slab_put(qr_chunk_addr(part.chunk, part.first), part.nr, part.chunk->node);
+		qr_heap_put(&part);
+	}
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_put_pages);
 
 static void slab_drop(struct qr_slab *slab)
 {
@@ -117,11 +171,77 @@ struct qr_slab *qr_slab_create_large(unsigned int pages, int node, gfp_t gfp)
 
 void qr_slab_destroy(struct qr_slab *slab)
 {
-	trace_slab_put(slab->base, slab->run.nr, slab->run.chunk->node);
 	qr_samples_exit(&slab->samples);
+	if (unlikely(slab->gone)) {
+		qr_slab_put_pages(&slab->run, ~slab->gone & GENMASK(slab->run.nr - 1, 0));
+		qr_meta_cache_free(descriptors, slab);
+		return;
+	}
+	trace_slab_put(slab->base, slab->run.nr, slab->run.chunk->node);
 	slab_drop(slab);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_slab_destroy);
+
+/* The map as the kernel's functions for maps take it. */
+static unsigned long *free_map(const struct qr_slab *slab)
+{
+	BUILD_BUG_ON(BITS_PER_LONG != 64);
+	return (unsigned long *)slab->free;
+}
+
+/* The first object that lies on @page or behind it. */
+static unsigned int first_on(const struct qr_slab *slab, unsigned int page)
+{
+	return min((u32)(page << PAGE_SHIFT) / slab->stride, slab->nr_cut);
+}
+
+/* The first that begins on @page or behind it: one more than the last before it. */
+static unsigned int first_behind(const struct qr_slab *slab, unsigned int page)
+{
+	return min(DIV_ROUND_UP((u32)page << PAGE_SHIFT, slab->stride), slab->nr_cut);
+}
+
+/* Is somebody in hold of an object on @page?  One that left does not count. */
+static bool page_is_held(const struct qr_slab *slab, unsigned int page)
+{
+	unsigned int i = first_on(slab, page), end = first_behind(slab, page + 1);
+
+	for (;; i++) {
+		i = find_next_zero_bit(free_map(slab), end, i);
+		if (i >= end)
+			return false;
+		if (!qr_slab_has_lost(slab, i))
+			return true;
+	}
+}
+
+u32 qr_slab_trim(struct qr_slab *slab)
+{
+	u32 pages = 0, todo;
+	unsigned int i;
+
+	for (i = 0; i < slab->run.nr; i++)
+		if (!(slab->gone & BIT(i)) && !page_is_held(slab, i))
+			pages |= BIT(i);
+	if (!pages)
+		return 0;
+	/* Its objects can be given in the exact way only, from now on. */
+	WRITE_ONCE(slab->inverse, 0);
+	slab->gone |= pages;
+	slab->nr_objects -= slab->nr_free;
+	for (todo = pages; todo;) {
+		struct qr_run part = split_off(&slab->run, &todo);
+		unsigned int page = part.first - slab->run.first;
+		unsigned int first = first_on(slab, page);
+
+		bitmap_clear(free_map(slab), first, first_behind(slab, page + part.nr) - first);
+		qr_chunk_hide(part.chunk, part.first, part.nr);
+	}
+	slab->nr_free = bitmap_weight(free_map(slab), slab->nr_cut);
+	slab->nr_objects += slab->nr_free;
+	return pages;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_trim);
 
 int qr_slabs_init(void)
 {

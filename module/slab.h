@@ -32,14 +32,17 @@ struct qr_depot;
  * @cache: the same
  * @base: its first object
  * @stride: bytes from one object to the next
- * @inverse: 2^32 / @stride, rounded up
+ * @inverse: 2^32 / @stride, rounded up; 0 once pages have left, see qr_slab_trim()
  * @nr_objects: objects in it
  * @nr_free: objects in @free; depot lock
  * @mark: the @nr_free at which a free must look at the slab's place; depot lock
  * @bin: which of the depot's lists; depot lock
- * @run: its pages
+ * @nr_cut: objects that it was cut into: @nr_objects and those that left
+ * @gone: a bit for each page of @run that has left; depot lock
+ * @run: its pages when it was cut
  * @free: objects that are here and not above; depot lock.  Bits that stand
- *	for no object are set, so that a pointer there looks free already
+ *	for no object are set, so that a pointer there looks free already;
+ *	those of objects that left are clear, so that none is taken
  * @samples: one for each object, or for the large one, if they can be sampled
  * @cached: what the walker found in magazines and depots, see validate.c
  */
@@ -54,6 +57,8 @@ struct qr_slab {
 	u32 nr_free;
 	u32 mark;
 	u32 bin;
+	u32 nr_cut;
+	u32 gone;
 	struct qr_run run;
 	struct qr_samples samples;
 	u64 free[QR_SLAB_WORDS];
@@ -66,26 +71,55 @@ static inline size_t qr_slab_bytes(const struct qr_slab *slab)
 	return (size_t)slab->run.nr << PAGE_SHIFT;
 }
 
-/* The number of the object that starts at @p, or -1 if none does. */
+/* What is not so simple about slabs that pages have left; see there. */
+int qr_slab_index_exact(const struct qr_slab *slab, const void *p);
+bool qr_slab_give_exact(struct qr_slab *slab, const void *p);
+
+/*
+ * The number of the object that starts at @p, or -1 if none does.  Objects keep
+ * their numbers, and those that left with their pages have one, too.
+ */
 static __always_inline int qr_slab_index(const struct qr_slab *slab, const void *p)
 {
 	u32 offset = p - slab->base;
 	u32 i = ((u64)offset * slab->inverse) >> 32;
 
-	if (unlikely(i * slab->stride != offset) || unlikely(i >= slab->nr_objects))
-		return -1;
+	if (unlikely(i * slab->stride != offset) || unlikely(i >= slab->nr_cut))
+		return qr_slab_index_exact(slab, p);
 	return i;
 }
 
+/* The pages of @run that object @i lies on. */
+static inline u32 qr_slab_pages_of(const struct qr_slab *slab, unsigned int i)
+{
+	unsigned int first = i * slab->stride >> PAGE_SHIFT;
+	unsigned int last = ((i + 1) * slab->stride - 1) >> PAGE_SHIFT;
+
+	return GENMASK(last, first);
+}
+
+/* Pages that it has. */
+static inline unsigned int qr_slab_pages_left(const struct qr_slab *slab)
+{
+	return slab->run.nr - hweight32(slab->gone);
+}
+
+/* Has object @i left? */
+static inline bool qr_slab_has_lost(const struct qr_slab *slab, unsigned int i)
+{
+	return unlikely(slab->gone) && (slab->gone & qr_slab_pages_of(slab, i));
+}
+
+/* Nobody can hold object @i: it is here, or it left. */
 static inline bool qr_slab_is_free(const struct qr_slab *slab, unsigned int i)
 {
-	return slab->free[i / 64] & BIT_ULL(i % 64);
+	return (slab->free[i / 64] & BIT_ULL(i % 64)) || qr_slab_has_lost(slab, i);
 }
 
 /* Bits in the map that stand for no object. */
 static inline unsigned int qr_slab_spare_bits(const struct qr_slab *slab)
 {
-	return QR_SLAB_MAX_OBJECTS - slab->nr_objects;
+	return QR_SLAB_MAX_OBJECTS - slab->nr_cut;
 }
 
 /*
@@ -99,7 +133,7 @@ static __always_inline bool qr_slab_give(struct qr_slab *slab, const void *p)
 	u64 *word = &slab->free[i / 64], bit = BIT_ULL(i % 64);
 
 	if (unlikely(i * slab->stride != offset) || unlikely(*word & bit))
-		return false;
+		return qr_slab_give_exact(slab, p);
 	*word |= bit;
 	slab->nr_free++;
 	return true;
@@ -137,6 +171,20 @@ struct qr_slab *qr_slab_create_sampled(const struct qr_geometry *geo, unsigned i
 /* One uncut run of @pages in chunks of kind QR_LARGE. */
 struct qr_slab *qr_slab_create_large(unsigned int pages, int node, gfp_t gfp);
 void qr_slab_destroy(struct qr_slab *slab);
+
+/*
+ * Take out the pages on which nobody holds an object, in a slab of which somebody
+ * does.  The objects on them leave for good, and with them those that lie on a page
+ * that stays as well.  Returns the pages, for qr_slab_put_pages(); nobody finds
+ * the slab by their addresses any more.  The caller holds the depot's lock.
+ */
+u32 qr_slab_trim(struct qr_slab *slab);
+
+/*
+ * Give the heap pages that had left a slab of @run before, whatever has become of it
+ * since.  No lock held.
+ */
+void qr_slab_put_pages(const struct qr_run *run, u32 pages);
 
 int qr_slabs_init(void);
 void qr_slabs_exit(void);

@@ -39,17 +39,25 @@ static void found(struct look *l, const struct qr_slab *slab, unsigned int i, u3
 	};
 }
 
-static void look_at_objects(struct look *l, struct qr_slab *slab, struct qr_depot *d, bool sampled)
+/*
+ * Those that begin on @page, which is the slab's as long as one of them is live: a slab
+ * may lose any other meanwhile, and be met again behind what it lost.
+ */
+static void look_at_objects(struct look *l, struct qr_slab *slab, struct qr_depot *d,
+			    const void *page, bool sampled)
 {
+	unsigned int i, end, nr;
 	unsigned long flags;
-	unsigned int i, nr;
 
 	raw_spin_lock_irqsave(&d->lock, flags);
-	if (READ_ONCE(slab->depot) != d)
+	if (READ_ONCE(slab->depot) != d || qr_slab_of(page) != slab)
 		goto out;
-	nr = qr_samples_read(&slab->samples, slab->nr_objects, l->sample);
+	nr = qr_samples_read(&slab->samples, slab->nr_cut, l->sample);
 	strscpy(l->name, d->cache->name, sizeof(l->name));
-	for (i = 0; i < slab->nr_objects; i++) {
+	i = DIV_ROUND_UP(page - slab->base, slab->stride);
+	end = min_t(unsigned int, slab->nr_cut,
+		    DIV_ROUND_UP(page + PAGE_SIZE - slab->base, slab->stride));
+	for (; i < end; i++) {
 		if (i >= nr)
 			l->sample[i].site = U32_MAX;
 		if (qr_slab_is_free(slab, i) || (sampled && l->sample[i].site == U32_MAX))
@@ -70,20 +78,19 @@ static void look_at_large(struct look *l, struct qr_slab *slab, bool sampled)
 	found(l, slab, 0, qr_slab_bytes(slab), 0);
 }
 
-/* The page's slab, if it begins there.  In an RCU read-side section. */
+/* What begins on the page.  In an RCU read-side section. */
 static void look_at_page(struct look *l, struct qr_chunk *chunk, unsigned int page, bool sampled)
 {
 	struct qr_slab *slab = READ_ONCE(chunk->slab[page]);
 	struct qr_depot *d;
 
 	l->n = 0;
-	if (!slab || READ_ONCE(slab->run.first) != page ||
-	    (sampled && !READ_ONCE(slab->samples.at)))
+	if (!slab || (sampled && !READ_ONCE(slab->samples.at)))
 		return;
 	d = READ_ONCE(slab->depot);
 	if (d)
-		look_at_objects(l, slab, d, sampled);
-	else if (qr_is_large(slab))
+		look_at_objects(l, slab, d, qr_chunk_addr(chunk, page), sampled);
+	else if (qr_is_large(slab) && READ_ONCE(slab->run.first) == page)
 		look_at_large(l, slab, sampled);
 }
 

@@ -21,6 +21,7 @@
 #include "release.h"
 #include "scavenger.h"
 #include "shrinker.h"
+#include "trim.h"
 
 static u64 limit_or_0(unsigned long pages)
 {
@@ -91,6 +92,7 @@ void qr_stats_read(struct quarry_stats *st)
 	st->metadata_bytes = atomic64_read(&qr_metadata_bytes);
 	st->taken_bytes = atomic64_read(&qr_taken_bytes);
 	st->returned_bytes = atomic64_read(&qr_returned_bytes);
+	st->trimmed_bytes = (u64)atomic64_read(&qr_trimmed_pages) << PAGE_SHIFT;
 	st->sys_bytes = st->taken_bytes - st->returned_bytes;
 	st->released_bytes = (u64)atomic64_read(&qr_released_pages) << PAGE_SHIFT;
 	st->scavenged_bytes = (u64)atomic64_read(&qr_scavenged_pages) << PAGE_SHIFT;

@@ -85,6 +85,26 @@ static u64 visit_cached(struct qr_cache *c, struct quarry_validation *v)
 	return n;
 }
 
+/* What left it: objects that are neither here nor counted, and pages of which it knows nothing. */
+static void check_lost(const struct qr_slab *slab, const char *name, struct quarry_validation *v)
+{
+	unsigned int i, lost = 0;
+
+	for (i = 0; i < slab->nr_cut; i++) {
+		if (!qr_slab_has_lost(slab, i))
+			continue;
+		lost++;
+		if (slab->free[i / 64] & BIT_ULL(i % 64))
+			qr_invalid(v, "cache %s: slab %px lost object %u and has it", name,
+				   slab->base, i);
+	}
+	if (slab->nr_objects + lost != slab->nr_cut)
+		qr_invalid(v, "cache %s: slab %px of %u objects lost %u and has %u", name,
+			   slab->base, slab->nr_cut, lost, slab->nr_objects);
+	if (!slab->gone != !!slab->inverse)
+		qr_invalid(v, "cache %s: slab %px finds objects that left", name, slab->base);
+}
+
 static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_validation *v)
 {
 	const struct qr_cache *c = d->cache;
@@ -106,10 +126,17 @@ static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_va
 		qr_invalid(v, "cache %s: slab %px is somebody else's", c->name, slab->base);
 	if (slab->base != qr_chunk_addr(run->chunk, run->first))
 		qr_invalid(v, "cache %s: slab %px is not where its pages are", c->name, slab->base);
+	check_lost(slab, c->name, v);
 	for (i = 0; i < run->nr; i++) {
 		const struct qr_chunk *chunk = run->chunk;
 		u8 class = chunk->kind == QR_ORDINARY ? c->class : 0;
 
+		if (slab->gone & BIT(i)) {
+			if (chunk->slab[run->first + i] == slab)
+				qr_invalid(v, "cache %s: slab %px still owns page %u", c->name,
+					   slab->base, i);
+			continue;
+		}
 		if (chunk->slab[run->first + i] != slab || !test_bit(run->first + i, chunk->used))
 			qr_invalid(v, "cache %s: slab %px does not own page %u", c->name,
 				   slab->base, i);

@@ -27,6 +27,7 @@
 	X(scavenged_bytes,	"those of them that the scavenger gave back")	\
 	X(shrunk_bytes,		"those that the kernel asked for, short of memory")	\
 	X(hole_bytes,		"pages that chunks miss because they were given back")	\
+	X(trimmed_bytes,	"pages under free objects that left slabs so far")	\
 	X(live_bytes,		"objects that clients hold")			\
 	X(live_objects,		"mallocs - frees")				\
 	X(mallocs,		"allocations so far")				\
@@ -169,7 +170,8 @@ struct quarry_chunk_info {
  * struct quarry_slab_info - one slab
  * @addr: its first byte
  * @node: where its pages are
- * @pages: its length
+ * @pages: pages that it has
+ * @gone: pages that left it
  * @objects: objects in it
  * @free: those that are free in the slab (not cached above it)
  * @mixed: its pages lie in a mixed chunk
@@ -178,6 +180,7 @@ struct quarry_slab_info {
 	const void *addr;
 	int node;
 	unsigned int pages;
+	unsigned int gone;
 	unsigned int objects;
 	unsigned int free;
 	bool mixed;

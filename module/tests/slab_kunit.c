@@ -169,6 +169,7 @@ static void index_is_exact_for_every_stride(struct kunit *test)
 			.stride = geo.stride,
 			.inverse = DIV_ROUND_UP_ULL(1ULL << 32, geo.stride),
 			.nr_objects = geo.objects,
+			.nr_cut = geo.objects,
 		};
 		unsigned int i;
 
