@@ -6,7 +6,9 @@
  */
 #include "kunit_util.h"
 
+#include <linux/mutex.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/vmalloc.h>
 
 #define N 200
@@ -297,6 +299,135 @@ static void large_objects(struct kunit *test)
 	quarry_free(q);
 }
 
+/* Of 5,000 bytes: some that left begin on a page that stays. */
+#define STRADDLING	5000
+
+enum left { WITH_PAGE, BEFORE_PAGE, NOT, NR_LEFT };
+
+/*
+ * A cache of which one object in eight is held and the rest has been trimmed.  Sets
+ * @freed to an object that left with the page it begins on, one of which the page is
+ * still there, and one that is free in a slab that lost others.
+ */
+static struct quarry_cache *trimmed_cache(struct kunit *test, void **objs, void **freed)
+{
+	struct quarry_cache *cache = qt_cache(test, STRADDLING, NULL);
+	unsigned int i;
+
+	memset(freed, 0, NR_LEFT * sizeof(*freed));
+	KUNIT_ASSERT_EQ(test, N, quarry_cache_alloc_bulk(cache, GFP_KERNEL, N, objs));
+	for (i = 0; i < N; i++)
+		if (i % 8 && i % 8 != 5)
+			quarry_cache_free(cache, objs[i]);
+	quarry_cache_shrink(cache);
+	mutex_lock(&qr_caches_lock);
+	KUNIT_EXPECT_GT(test, qr_cache_trim(qr_cache_of(cache), ULONG_MAX), 0);
+	mutex_unlock(&qr_caches_lock);
+	for (i = 5; i < N; i += 8)
+		quarry_cache_free(cache, objs[i]);
+	quarry_cache_shrink(cache);
+	for (i = 0; i < N; i++) {
+		struct qr_slab *slab = qr_slab_of(objs[i]);
+
+		if (!(i % 8))
+			continue;
+		if (!slab)
+			freed[WITH_PAGE] = objs[i];
+		else if (qr_slab_has_lost(slab, qr_slab_index(slab, objs[i])))
+			freed[BEFORE_PAGE] = objs[i];
+		else if (slab->gone)
+			freed[NOT] = objs[i];
+	}
+	for (i = 0; i < NR_LEFT; i++)
+		KUNIT_ASSERT_NOT_NULL_MSG(test, freed[i], "kind %u", i);
+	return cache;
+}
+
+/* The slab is not quite what the pointer remembers. */
+static void trimmed_slabs(struct kunit *test)
+{
+	static const enum qr_misuse found_as[] = {
+		[WITH_PAGE] = QR_MISUSE_FOREIGN,
+		[BEFORE_PAGE] = QR_MISUSE_DOUBLE_FREE,
+		[NOT] = QR_MISUSE_DOUBLE_FREE,
+	};
+	void **objs = qt_array(test, N, sizeof(*objs)), *freed[NR_LEFT];
+	struct quarry_cache *cache = trimmed_cache(test, objs, freed);
+	struct quarry_cache *other = qt_cache(test, STRADDLING, NULL);
+	u64 before[QR_NR_MISUSE], live = qt_sum(cache).live_objects;
+	unsigned int i;
+
+	for (i = 0; i < NR_LEFT; i++) {
+		counts(test, before);
+		quarry_free(freed[i]);
+		quarry_cache_shrink(cache);
+		expect_only(test, before, found_as[i], 1);
+		quarry_cache_free(cache, freed[i]);
+		quarry_cache_shrink(cache);
+		expect_only(test, before, found_as[i], 2);
+		/* Among others, good ones and their like, in a batch. */
+		quarry_cache_free_bulk(cache, 1, &objs[8 * i]);
+		quarry_cache_free(cache, freed[i]);
+		quarry_cache_free(cache, freed[i]);
+		quarry_cache_free_bulk(cache, 1, &objs[8 * i + 64]);
+		quarry_cache_shrink(cache);
+		expect_only(test, before, found_as[i], 4);
+		live -= 2;
+		KUNIT_EXPECT_EQ(test, live, qt_sum(cache).live_objects);
+		qt_exit(test);
+	}
+	/* Those that are held are as good as any. */
+	for (i = 24; i < 64; i += 8) {
+		counts(test, before);
+		quarry_free(objs[i] + 8);
+		expect_only(test, before, QR_MISUSE_INTERIOR, 1);
+		counts(test, before);
+		quarry_cache_free(other, objs[i]);
+		quarry_cache_shrink(other);
+		expect_only(test, before, QR_MISUSE_WRONG_CACHE, 1);
+		counts(test, before);
+		quarry_cache_free(cache, objs[i]);
+		quarry_cache_free(cache, objs[i]);
+		quarry_cache_shrink(cache);
+		live--;
+		KUNIT_EXPECT_EQ(test, live, qt_sum(cache).live_objects);
+	}
+	for (i = 88; i < N; i += 8)
+		quarry_cache_free(cache, objs[i]);
+	quarry_cache_shrink(cache);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).inuse_bytes);
+	expect_sound(test, cache);
+}
+
+/* The same where it is seen at once. */
+static void trimmed_mixed_slabs(struct kunit *test)
+{
+	void **objs = qt_array(test, N, sizeof(*objs)), *freed[NR_LEFT];
+	struct quarry_cache *cache;
+	u64 before[QR_NR_MISUSE];
+	unsigned int i;
+
+	qr_drain_all();
+	qr_heap_release_idle();
+	qt_no_chunks(test);
+	cache = trimmed_cache(test, objs, freed);
+	counts(test, before);
+	quarry_free(freed[WITH_PAGE]);
+	expect_only(test, before, QR_MISUSE_FOREIGN, 1);
+	counts(test, before);
+	quarry_free(freed[BEFORE_PAGE]);
+	expect_only(test, before, QR_MISUSE_DOUBLE_FREE, 1);
+	quarry_cache_free(cache, freed[NOT]);
+	expect_only(test, before, QR_MISUSE_DOUBLE_FREE, 2);
+	expect_sound(test, cache);
+	for (i = 0; i < N; i += 8)
+		quarry_cache_free(cache, objs[i]);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
+	quarry_cache_shrink(cache);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).inuse_bytes);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(foreign_pointers),
 	KUNIT_CASE(pointer_to_idle_page),
@@ -307,6 +438,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(seen_at_once_without_magazine),
 	KUNIT_CASE(misuse_in_a_set),
 	KUNIT_CASE(large_objects),
+	KUNIT_CASE(trimmed_slabs),
+	KUNIT_CASE(trimmed_mixed_slabs),
 	KUNIT_CASE(qt_books_balance),
 	{}
 };
