@@ -517,7 +517,7 @@ u64 qr_trim_all(unsigned long want, bool wait)
 	list_for_each_entry(c, &qr_caches, link) {
 		if (pages >= want)
 			break;
-		if (qr_cache_trimmable(c))
+		if (!READ_ONCE(c->trim_wait) && qr_cache_trimmable(c))
 			pages += qr_cache_trim(c, want - pages);
 	}
 	mutex_unlock(&qr_caches_lock);

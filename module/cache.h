@@ -58,7 +58,8 @@ unsigned long qr_cache_trim(struct qr_cache *cache, unsigned long want);
 
 /**
  * qr_trim_all() - give pages under free objects of all caches to the page heap
- * @want: stop after so many pages; ULONG_MAX for all that can go
+ * @want: stop after so many pages; ULONG_MAX for all that can go.  Caches of
+ *	which the scavenger found that it brings little are passed over
  * @wait: for qr_caches_lock, which others may hold for long, and while they ask
  *	the kernel for memory: false for whoever comes from reclaim
  *

@@ -18,6 +18,8 @@
 
 static struct kmem_cache *batches;
 
+void (*qr_depot_watcher)(void);
+
 /* Empty slabs to keep: a burst that comes again should not cut them anew. */
 static unsigned long empties_kept(const struct qr_depot *d)
 {
@@ -117,10 +119,20 @@ static noinline void slab_emptied(struct qr_depot *d, struct qr_slab *slab,
 	qr_depot_forget(d, slab, doomed);
 }
 
+static noinline void tell(void)
+{
+	void (*watcher)(void) = xchg(&qr_depot_watcher, NULL);
+
+	if (watcher && !in_nmi())
+		watcher();
+}
+
 /* A slab has come to its mark. */
 static noinline void slab_filled(struct qr_depot *d, struct qr_slab *slab,
 				 struct list_head *doomed)
 {
+	if (unlikely(READ_ONCE(qr_depot_watcher)))
+		tell();
 	if (slab->nr_free == slab->nr_objects)
 		slab_emptied(d, slab, doomed);
 	else

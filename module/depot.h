@@ -156,6 +156,12 @@ typedef u64 (*qr_slab_check_fn)(struct qr_depot *d, struct qr_slab *slab,
 				struct quarry_validation *v);
 u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_validation *v);
 
+/*
+ * Told once, with a depot's lock held, that objects have come back to slabs; NULL from
+ * then on until the watcher sets it anew.
+ */
+extern void (*qr_depot_watcher)(void);
+
 int qr_depots_init(void);
 void qr_depots_exit(void);
 

@@ -30,6 +30,8 @@
  * @failed: allocations that returned NULL
  * @refused: frees that went into a magazine and turned out to be misuse
  * @limit: of its slabs' pages
+ * @trim_wait: times that the scavenger passes it over, after trimming brought little
+ * @trim_backoff: how many these were the last time
  * @fallbacks: slabs that came from a node not asked for
  * @head_bytes: size of one CPU's head
  * @zombie: destroyed while objects were live; no CPU keeps objects of it
@@ -57,6 +59,8 @@ struct qr_cache {
 	atomic64_t refused;
 	atomic64_t fallbacks;
 	struct qr_limit limit;
+	u8 trim_wait;
+	u8 trim_backoff;
 	unsigned int head_bytes;
 	bool zombie;
 	struct list_head link;

@@ -4,6 +4,7 @@
  * answer here is a share of what is in use (the role of GOGC), to which the rest
  * decays: an eighth of it every quarter of a second, so that a burst
  * that comes again soon finds its pages, and some ten seconds later they are gone.
+ * The same share is kept of pages under free objects: see trim.h.
  *
  * It may cost 1 % of one CPU.  That is a matter of credit: time that passes earns a
  * hundredth of itself, up to a bound, and work is paid from that.
@@ -17,12 +18,14 @@
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
+#include <linux/mutex.h>
 #include <linux/nodemask.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/workqueue.h>
 #include <quarry/stats.h>
 #include <trace/events/quarry.h>
+#include "cache.h"
 #include "compat.h"
 #include "limit.h"
 #include "pageheap.h"
@@ -31,11 +34,13 @@
 #define TICK		(HZ / 4)
 #define TICK_TIGHT	max(HZ / 50, 1)	/* near the soft limit */
 #define DECAY		8		/* a tick's part of what is too much */
+#define TICKS_PER_TRIM	4
 #define SHARE		100		/* of a CPU's time */
 #define CREDIT_MAX	(500 * NSEC_PER_MSEC)
 #define RETAIN_MAX	100
 /* A node keeps so much whatever the share is: the next slab would take as much again. */
 #define KEEP		((unsigned long)QR_CHUNK_PAGES)
+#define SLACK		64UL		/* the same of a cache's slabs, in pages */
 
 atomic64_t qr_scavenged_pages, qr_scavenger_ns;
 u64 qr_loaded_ns;
@@ -111,21 +116,91 @@ static bool scavenge_node(int node, u64 *start)
 	return extra;
 }
 
+/* Pages under free objects that @c should lose now. */
+static unsigned long slack_of(struct qr_cache *c)
+{
+	struct quarry_cache_stats st;
+	unsigned long slack, used, keep;
+	s64 free;
+
+	qr_cache_sum(c, &st);
+	/* The numbers are not of one moment. */
+	free = max_t(s64, st.capacity_objects - st.live_objects - st.cached_objects, 0);
+	slack = div_u64(free * c->geo.pages, c->geo.objects);
+	used = (st.inuse_bytes >> PAGE_SHIFT) - slack;
+	keep = is_tight() ? 0 : max(used * READ_ONCE(retain_percent) / 100, SLACK);
+	if (slack <= keep)
+		return 0;
+	return is_tight() ? slack : max((slack - keep) / 2, 2 * SLACK);
+}
+
+/*
+ * Small objects are everywhere: where most of a slab is free and still hardly a page,
+ * it is not worth to look each time.
+ */
+static bool trim_cache(struct qr_cache *c)
+{
+	unsigned long want = slack_of(c), got;
+
+	if (!want) {
+		c->trim_backoff = 0;
+		WRITE_ONCE(c->trim_wait, 0);
+		return false;
+	}
+	if (c->trim_wait) {
+		WRITE_ONCE(c->trim_wait, c->trim_wait - 1);
+		return true;
+	}
+	got = qr_cache_trim(c, want);
+	c->trim_backoff = got >= want / 4 ? 0 : min(2 * c->trim_backoff + 1, 31);
+	WRITE_ONCE(c->trim_wait, c->trim_backoff);
+	return true;
+}
+
+/* Returns whether there is something left for later. */
+static bool trim_caches(u64 *start)
+{
+	struct qr_cache *c;
+	bool more = false;
+
+	mutex_lock(&qr_caches_lock);
+	list_for_each_entry(c, &qr_caches, link) {
+		more |= trim_cache(c);
+		if (!pay(start)) {
+			more = true;
+			break;
+		}
+	}
+	mutex_unlock(&qr_caches_lock);
+	return more;
+}
+
 static void wake(unsigned long delay)
 {
 	queue_delayed_work(queue, &work, delay);
+}
+
+static void on_slack(void)
+{
+	wake(TICK);
 }
 
 static void tick(struct work_struct *unused)
 {
 	u64 start = ktime_get_mono_fast_ns();
 	unsigned long delay = is_tight() ? TICK_TIGHT : TICK;
-	bool more = false;
+	static bool slack;	/* there was at the last look */
+	bool more;
+	static unsigned int ticks;
 	int node;
 
 	earn(start);
+	WRITE_ONCE(qr_depot_watcher, on_slack);
 	if (READ_ONCE(qr_scavenger_paused))
 		return wake(delay);
+	if (ticks++ % TICKS_PER_TRIM == 0)
+		slack = trim_caches(&start);
+	more = slack;
 	for_each_node_mask(node, qr_nodes)
 		more |= scavenge_node(node, &start);
 	if (!pay(&start))
@@ -216,12 +291,16 @@ void qr_scavenger_exit(void)
 	int node;
 
 	WRITE_ONCE(qr_limit_watcher, NULL);
+	WRITE_ONCE(qr_depot_watcher, NULL);
 	/* Whoever is told was told under the lock. */
 	for_each_node_mask(node, qr_nodes) {
 		raw_spin_lock_irqsave(&qr_heaps[node]->lock, flags);
 		qr_heaps[node]->surplus = ULONG_MAX;
 		raw_spin_unlock_irqrestore(&qr_heaps[node]->lock, flags);
 	}
+	cancel_delayed_work_sync(&work);
+	/* Its last run may have said that it wants to be told. */
+	WRITE_ONCE(qr_depot_watcher, NULL);
 	cancel_delayed_work_sync(&work);
 	destroy_workqueue(queue);
 	queue = NULL;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Under memory pressure idle pages go back to the kernel, and when these are not
- * enough, so do the objects that idle caches hold above their slabs.
+ * Under memory pressure idle pages go back to the kernel; when these are not enough,
+ * what idle caches hold above their slabs; and then pages under free objects.
  *
  * The kernel calls from any allocation that may reclaim, Quarry's own among
  * them, with whatever locks its caller has: nothing here waits for a lock
@@ -12,6 +12,7 @@
 #include <linux/ktime.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/shrinker.h>
 #include <trace/events/quarry.h>
 #include "cache.h"
@@ -30,7 +31,7 @@ atomic64_t qr_shrunk_pages, qr_shrinker_ns;
 /* What an idle cache's depots could do without, in pages of @node. */
 static unsigned long count_caches(int node)
 {
-	unsigned long pages = 0;
+	unsigned long pages = 0, slack = 0;
 	struct qr_cache *c;
 
 	if (!mutex_trylock(&qr_caches_lock))
@@ -38,11 +39,14 @@ static unsigned long count_caches(int node)
 	list_for_each_entry(c, &qr_caches, link) {
 		const struct qr_depot *d = c->depot[node];
 
+		if (!READ_ONCE(c->trim_wait))
+			slack += qr_cache_trimmable(c);
 		pages += READ_ONCE(d->nr_empty) * c->geo.pages;
 		pages += ((unsigned long)READ_ONCE(d->nr_cached) * c->geo.stride) >> PAGE_SHIFT;
 	}
 	mutex_unlock(&qr_caches_lock);
-	return pages;
+	/* Of all nodes; an even share is near enough. */
+	return pages + slack / num_node_state(N_MEMORY);
 }
 
 /* Has it moved no object since this was asked the last time? */
@@ -100,6 +104,10 @@ unsigned long qr_shrink_scan(int node, unsigned long want)
 	done = qr_heap_release(node, want);
 	if (done < want) {
 		drain_idle_caches();
+		done += qr_heap_release(node, want - done);
+	}
+	if (done < want) {
+		qr_trim_all(want - done, false);
 		done += qr_heap_release(node, want - done);
 	}
 	if (done)
