@@ -10,7 +10,10 @@
  *
  * and remarks behind '#'.  Groups that tell what a rate of the profiler costs
  * are run for one side, as "churn inline", at whatever rate is set: the samples
- * that "stats" counts meanwhile are then that side's.
+ * that "stats" counts meanwhile are then that side's.  "search" has no sides, and lines
+ *
+ *   search state find heap_mib searches mean_x100 worst bound
+ *
  * See scripts/bench and scripts/bench-native.
  */
 #include <linux/completion.h>
@@ -40,6 +43,7 @@ static const struct bench_group {
 	{ "bulk",	true,	bench_bulk },
 	{ "zeroed",	true,	bench_zeroed },
 	{ "native",	false,	bench_native },
+	{ "search",	false,	bench_search },
 	{ "rate-hot",	false,	NULL, bench_rate_hot },
 	{ "churn",	false,	NULL, bench_rate_churn },
 	{ "bare",	false,	NULL, bench_rate_bare },
@@ -58,7 +62,7 @@ static __printf(1, 0) void append(const char *fmt, va_list args)
 	text_len += vscnprintf(text + text_len, sizeof(text) - text_len, fmt, args);
 }
 
-static __printf(1, 2) void line(const char *fmt, ...)
+void bench_line(const char *fmt, ...)
 {
 	va_list args;
 
@@ -71,11 +75,11 @@ void bench_note(const char *fmt, ...)
 {
 	va_list args;
 
-	line("# ");
+	bench_line("# ");
 	va_start(args, fmt);
 	append(fmt, args);
 	va_end(args);
-	line("\n");
+	bench_line("\n");
 }
 
 static int compare(const void *a, const void *b)
@@ -89,7 +93,7 @@ void bench_report(const char *name, unsigned int size, unsigned int batch, const
 		  u64 *values, unsigned int n)
 {
 	sort(values, n, sizeof(*values), compare, NULL);
-	line("%s %u %u %s %llu %llu\n", name, size, batch, side, values[0], values[n / 2]);
+	bench_line("%s %u %u %s %llu %llu\n", name, size, batch, side, values[0], values[n / 2]);
 }
 
 struct run {

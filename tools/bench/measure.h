@@ -163,6 +163,7 @@ void bench_permute(unsigned int n);
 u64 bench_x100(u64 ticks, u64 ops, u64 overhead);
 void bench_report(const char *name, unsigned int size, unsigned int batch, const char *side,
 		  u64 *values, unsigned int n);
+void bench_line(const char *fmt, ...) __printf(1, 2);
 void bench_note(const char *fmt, ...) __printf(1, 2);
 
 /* Allocates @n objects and frees them permuted.  Returns 0 or -ENOMEM. */
@@ -175,6 +176,7 @@ int bench_malloc(void);
 int bench_bulk(void);
 int bench_zeroed(void);
 int bench_native(void);
+int bench_search(void);
 int bench_rate_hot(const struct bench_side *side);
 int bench_rate_churn(const struct bench_side *side);
 int bench_rate_bare(const struct bench_side *side);
