@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The same objects from either allocator: as many of 16 to 32 bytes as of 16 to 32 KiB,
+ * drawn from a seed, so that what both hold for them can be compared.  "begin" takes
+ * the memory that the client itself needs; what follows asks for nothing but objects:
+ *
+ *	begin	which objects there will be
+ *	grow	allocate all
+ *	thin	free so many per cent of them, picked at random
+ *	cut	free so many per cent of them, the youngest
+ *	end	free what is left, and forget
+ */
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/log2.h>
+#include <linux/math64.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include "client.h"
+
+struct mixed_object {
+	void *p;
+	u32 size;
+};
+
+static struct mixed_object *objects;
+static size_t nr_objects;
+static struct rnd_state picks;
+static u64 side;
+
+/* Without memory the test is to fail, and not the machine. */
+#define NO_KILL	(GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
+
+enum { SIDE_QUARRY, SIDE_SLUB };
+static const char *const sides[] = { "quarry", "slub", NULL };
+
+/*
+ * @low to @high, bytes: each doubling of the size has as many objects.  A power of two times
+ * 2^0 to 2^1 in 256 steps: a root of two for each bit, as 16-bit fractions.
+ */
+static u32 draw_size(struct rnd_state *rnd, u32 low, u32 high)
+{
+	static const u32 roots[] = {
+		65714, 65892, 66250, 66971, 68438, 71468, 77936, 92682,
+	};
+	u32 doublings = ilog2(high / low) ?: 1, r = prandom_u32_state(rnd), bit;
+	u64 size = (u64)low << (16 + (r >> 8) % doublings);
+
+	for (bit = 0; bit < ARRAY_SIZE(roots); bit++)
+		if (r & BIT(bit))
+			size = (size * roots[bit]) >> 16;
+	return min_t(u64, size >> 16, high);
+}
+
+/* At both ends, to see that nobody else wrote there. */
+static void mark(const struct mixed_object *o)
+{
+	u64 value = (unsigned long)o->p ^ o->size;
+
+	memcpy(o->p, &value, sizeof(value));
+	memcpy(o->p + o->size - sizeof(value), &value, sizeof(value));
+}
+
+static bool is_marked(const struct mixed_object *o)
+{
+	u64 value = (unsigned long)o->p ^ o->size;
+
+	return !memcmp(o->p, &value, sizeof(value)) &&
+	       !memcmp(o->p + o->size - sizeof(value), &value, sizeof(value));
+}
+
+static int put(struct mixed_object *o)
+{
+	if (!o->p)
+		return 0;
+	if (!is_marked(o))
+		return -EIO;
+	if (side == SIDE_SLUB)
+		kfree(o->p);
+	else
+		quarry_free(o->p);
+	o->p = NULL;
+	return 0;
+}
+
+static void say_held(void)
+{
+	size_t i, n = 0;
+	u64 bytes = 0;
+
+	for (i = 0; i < nr_objects; i++) {
+		n += !!objects[i].p;
+		bytes += objects[i].p ? objects[i].size : 0;
+	}
+	client_say("objects %zu\nbytes %llu\n", n, bytes);
+}
+
+static int begin(u64 want, u32 low, u32 high, u64 seed)
+{
+	struct rnd_state rnd;
+	size_t n, i;
+	u64 bytes;
+
+	if (objects)
+		return -EBUSY;
+	if (low < 16 || high < low)
+		return -EINVAL;
+	prandom_seed_state(&rnd, seed);
+	for (n = 0, bytes = 0; bytes < want; n++)
+		bytes += draw_size(&rnd, low, high);
+	objects = vcalloc(n, sizeof(*objects));
+	if (!objects)
+		return -ENOMEM;
+	nr_objects = n;
+	prandom_seed_state(&rnd, seed);
+	for (i = 0; i < n; i++)
+		objects[i].size = draw_size(&rnd, low, high);
+	client_say("objects %zu\nbytes %llu\n", n, bytes);
+	return 0;
+}
+
+static int grow(u64 from)
+{
+	struct mixed_object *o;
+
+	side = from;
+	prandom_seed_state(&picks, nr_objects);
+	for (o = objects; o < objects + nr_objects; o++) {
+		if (o->p)
+			return -EBUSY;
+		if (side == SIDE_SLUB)
+			o->p = kmalloc(o->size, NO_KILL);
+		else
+			o->p = quarry_malloc(o->size, NO_KILL);
+		if (!o->p)
+			return -ENOMEM;
+		mark(o);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Not in the order in which they were allocated: a large prime apart. */
+static int thin(u32 percent)
+{
+	size_t i, at = 0;
+	int err = 0;
+
+	for (i = 0; i < nr_objects && !err; i++) {
+		at = (at + 1000003) % nr_objects;
+		if (prandom_u32_state(&picks) % 100 < percent)
+			err = put(&objects[at]);
+		cond_resched();
+	}
+	return err;
+}
+
+static int cut(u32 percent)
+{
+	size_t i, last = nr_objects - div_u64((u64)nr_objects * percent, 100);
+	int err = 0;
+
+	for (i = nr_objects; i > last && !err; i--) {
+		err = put(&objects[i - 1]);
+		cond_resched();
+	}
+	return err;
+}
+
+static int end(void)
+{
+	int err = cut(100);
+
+	/* What somebody wrote into is not given to others. */
+	if (err)
+		return err;
+	vfree(objects);
+	objects = NULL;
+	nr_objects = 0;
+	return 0;
+}
+
+enum { MIXED_OP, MIXED_SIDE, MIXED_MIB, MIXED_PERCENT, MIXED_LOW, MIXED_HIGH, MIXED_SEED };
+enum { OP_BEGIN, OP_GROW, OP_THIN, OP_CUT, OP_END };
+static const char *const ops[] = { "begin", "grow", "thin", "cut", "end", NULL };
+
+static int mixed_run(const u64 *v)
+{
+	int err;
+
+	if (v[MIXED_OP] == OP_BEGIN)
+		return begin(v[MIXED_MIB] << 20, v[MIXED_LOW], v[MIXED_HIGH], v[MIXED_SEED]);
+	if (!objects)
+		return -EINVAL;
+	switch (v[MIXED_OP]) {
+	case OP_GROW:
+		err = grow(v[MIXED_SIDE]);
+		break;
+	case OP_THIN:
+		err = thin(v[MIXED_PERCENT]);
+		break;
+	case OP_CUT:
+		err = cut(v[MIXED_PERCENT]);
+		break;
+	default:
+		err = end();
+	}
+	say_held();
+	return err;
+}
+
+const struct client_command client_mixed = {
+	"mixed", mixed_run, {
+		[MIXED_OP] = { .name = "op", .words = ops },
+		[MIXED_SIDE] = { .name = "side", .words = sides },
+		[MIXED_MIB] = { .name = "mib", .value = 64, .max = 1 << 20 },
+		[MIXED_PERCENT] = { .name = "percent", .value = 90, .max = 100 },
+		[MIXED_LOW] = { .name = "low", .value = 16, .max = 1 << 20 },
+		[MIXED_HIGH] = { .name = "high", .value = 32768, .max = 1 << 20 },
+		[MIXED_SEED] = { .name = "seed", .value = 1, .max = U32_MAX },
+	},
+};
+
+void client_mixed_all(void)
+{
+	end();
+}

@@ -1,0 +1,253 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck source-path=SCRIPTDIR
+# What is free goes back to the kernel by itself: after a peak of 1 GiB of which 90 % is
+# freed at random, within ten seconds. The kernel's own count of free pages says so, and
+# says what kmalloc holds for the same objects.
+#
+# QUARRY_MIB: the peak; by default 1 GiB, or less where memory is short
+
+cd "$(dirname "$0")" || exit 1
+# shellcheck source=lib.sh
+. ./lib.sh
+
+# kmalloc's powers of two need 1.4 times what is asked for.
+available=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
+most=$(choose 1024 96)
+mib=${QUARRY_MIB:-$((available * 10 / 17))}
+[ -n "${QUARRY_MIB:-}" ] || [ "$mib" -le "$most" ] || mib=$most
+note "$mib MiB at the peak, $available available"
+nodes=$(memory_nodes | wc -l)
+seconds=10
+
+# --- Counting -----------------------------------------------------------------
+
+# So many pages has the kernel given away since "base_pages" were free.
+kernel_held()
+{
+	count_free_pages
+	held=$((base_pages - pages_free))
+}
+
+# SLUB's own count, which leaves out what kmalloc takes as whole pages.
+slab_pages()
+{
+	awk '/^nr_slab_(un)?reclaimable/ { n += $2 } END { print n }' /proc/vmstat
+}
+
+now_ms()
+{
+	awk '{ printf "%d", $1 * 1000 }' /proc/uptime
+}
+
+# look: one reading of stats, as numbers of this shell.
+look()
+{
+	cat "$QUARRY/stats" >"$TMP/stats"
+	inuse=$(value "$TMP/stats" inuse_bytes)
+	idle=$(value "$TMP/stats" idle_bytes)
+	sys=$(value "$TMP/stats" sys_bytes)
+	given=$(($(value "$TMP/stats" returned_bytes) - $(value "$TMP/stats" taken_bytes)))
+}
+
+# As much may be kept: a share of what is in use, and a chunk for each node.
+allowance()
+{
+	echo $((inuse * $1 / 100 + (nodes << 21)))
+}
+
+# wait_for_scavenger PERCENT: until no more is idle than may be, ten seconds at most.
+# Sets waited, in ms.
+wait_for_scavenger()
+{
+	start=$(now_ms)
+	while :; do
+		look
+		waited=$(($(now_ms) - start))
+		[ "$idle" -gt "$(allowance "$1")" ] || return 0
+		[ "$waited" -lt $((seconds * 1000)) ] || return 1
+		wait_quietly
+	done
+}
+
+# near TEXT GOT WANTED PERCENT: of WANTED.
+near()
+{
+	margin=$(($3 * $4 / 100))
+	within "$1" "$2" $(($3 - margin)) $(($3 + margin))
+}
+
+# --- The objects from kmalloc ---------------------------------------------------
+
+load_anew quarry_client
+client mixed op=begin "mib=$mib" || fail "begin"
+objects=$(result objects)
+note "$objects objects of 16 bytes to 32 KiB"
+# The first round is not measured: it makes the kernel set up its own.
+client mixed op=grow side=slub || fail "first round of kmalloc"
+client mixed op=cut percent=100 || fail "first round of kfree"
+settle_memory
+count_free_pages
+base_pages=$pages_free slab_base=$(slab_pages)
+client mixed op=grow side=slub || fail "grow by kmalloc"
+kernel_held
+slub_grown=$held slab_grown=$(($(slab_pages) - slab_base))
+client mixed op=thin percent=90 || fail "thin by kmalloc"
+live=$(result bytes)
+kernel_held
+slub_freed=$held slab_freed=$(($(slab_pages) - slab_base))
+start=$(now_ms)
+while [ $(($(now_ms) - start)) -lt $((seconds * 1000)) ]; do
+	wait_quietly
+done
+kernel_held
+slub_waited=$held slab_waited=$(($(slab_pages) - slab_base))
+client mixed op=cut percent=100 || fail "cut by kfree"
+
+# --- Grow, free 90 %, wait ------------------------------------------------------
+
+client mixed op=grow side=quarry || fail "first round"
+client mixed op=cut percent=100 || fail "first round"
+drain
+(echo 1 >"$QUARRY/control/scavenge") || fail "control/scavenge"
+settle_memory
+count_free_pages
+base_pages=$pages_free
+look
+base_sys=$sys
+
+client mixed op=grow side=quarry || fail "grow"
+same "objects" "$(result objects)" "$objects"
+kernel_held
+quarry_grown=$held
+look
+grown_free=$pages_free grown_given=$given
+has_kasan || near "after growth, pages by the kernel's count and by sys_bytes" "$held" \
+	$(((sys - base_sys) / 4096)) 2
+expect "the equations hold after growth" balanced
+
+client mixed op=thin percent=90 || fail "thin"
+same "bytes that are live, on both sides" "$(result bytes)" "$live"
+kernel_held
+quarry_freed=$held
+look
+note "at once after the frees: idle $((idle >> 20)) MiB, in use $((inuse >> 20)) MiB," \
+	"live $((live >> 20)) MiB"
+retain=$(cat "$QUARRY/control/retain_percent")
+same "retain_percent by default" "$retain" 10
+wait_for_scavenger "${retain:=10}"
+within "idle bytes, $waited ms later" "$idle" 0 "$(allowance "$retain")"
+kernel_held
+quarry_waited=$held
+has_kasan || near "pages given back by the kernel's count and by Quarry's" \
+	$((pages_free - grown_free)) $(((given - grown_given) / 4096)) 2
+has_kasan || near "pages by the kernel's count and by sys_bytes" "$held" \
+	$(((sys - base_sys) / 4096)) 4
+within "scavenged_bytes: the scavenger's own count, in pages" \
+	$(($(stat scavenged_bytes) / 4096)) $(((given - grown_given) / 8192)) 1000000000
+expect "the equations hold after the frees" balanced
+expect "the walker finds no error" validate
+
+row()
+{
+	note "$(printf '%-28s %10s %10s %10s' "$@")"
+}
+row "pages held" "grown" "90% freed" "${seconds}s later"
+row "objects, in pages" $((mib * 256)) $((live / 4096)) $((live / 4096))
+row "Quarry" "$quarry_grown" "$quarry_freed" "$quarry_waited"
+row "SLUB" "$slub_grown" "$slub_freed" "$slub_waited"
+row "SLUB, without whole pages" "$slab_grown" "$slab_freed" "$slab_waited"
+if has_kasan; then
+	skip "Quarry holds no more than SLUB (KASAN keeps what is freed)"
+else
+	within "pages that Quarry holds after growth, at most SLUB's" "$quarry_grown" 1 "$slub_grown"
+	within "pages that Quarry holds in the end, at most SLUB's" "$quarry_waited" 1 "$slub_waited"
+fi
+
+# Of nothing there is nothing to keep.
+client mixed op=end || fail "end"
+drain
+wait_for_scavenger "$retain"
+within "idle bytes when all is free, $waited ms later" "$idle" 0 $((nodes << 21))
+
+# --- The share that is kept -------------------------------------------------------
+
+retain_percent()
+{
+	(echo "$1" >"$QUARRY/control/retain_percent") 2>/dev/null
+}
+
+for bad in -1 101 abc "" "10 20" 1.5 10% 4294967306 18446744073709551626; do
+	if retain_percent "$bad"; then
+		fail "retain_percent takes '$bad'"
+	else
+		ok "retain_percent refuses '$bad'"
+	fi
+	same "retain_percent after '$bad'" "$(cat "$QUARRY/control/retain_percent")" 10
+done
+for good in 0 100 50; do
+	expect "retain_percent takes $good" retain_percent "$good"
+	same "retain_percent reads" "$(cat "$QUARRY/control/retain_percent")" "$good"
+done
+
+# A block of the youngest goes, so that there are idle pages and no holes in slabs.
+client mixed op=begin mib="$(choose 128 32)" low=1024 high=65536 || fail "begin"
+client mixed op=grow || fail "grow"
+retain_percent 100
+client mixed op=cut percent=50 || fail "cut"
+drain
+wait_quietly
+wait_quietly
+look
+least=$(($(choose 128 32) << 18))
+within "retain_percent 100: idle bytes that stay" "$idle" "$least" $((least * 16))
+retain_percent 20
+wait_for_scavenger 20
+within "retain_percent 20: idle bytes, $waited ms later" "$idle" \
+	$((inuse / 10)) "$(allowance 20)"
+retain_percent 0
+wait_for_scavenger 0
+within "retain_percent 0: idle bytes, $waited ms later" "$idle" 0 "$(allowance 0)"
+
+# --- All of it, on request ----------------------------------------------------------
+
+retain_percent 100
+client mixed op=cut percent=100 || fail "cut again"
+client mixed op=grow || fail "grow again"
+client mixed op=cut percent=50 || fail "cut again"
+drain
+look
+before=$idle released=$(stat released_bytes)
+within "idle bytes before the request" "$before" "$least" $((least * 16))
+expect "control/scavenge" sh -c "echo 1 >$QUARRY/control/scavenge"
+look
+same "idle bytes after control/scavenge" "$idle" 0
+same "pages that it says went" "$(cat "$QUARRY/control/scavenge")" $((before / 4096))
+same "released_bytes counts them" $(($(stat released_bytes) - released)) "$before"
+for bad in 0 2 abc ""; do
+	if (echo "$bad" >"$QUARRY/control/scavenge") 2>/dev/null; then
+		fail "control/scavenge takes '$bad'"
+	else
+		ok "control/scavenge refuses '$bad'"
+	fi
+done
+client mixed op=end || fail "end"
+drain
+echo 1 >"$QUARRY/control/scavenge" || fail "scavenge"
+look
+same "idle bytes after all is free" "$idle" 0
+same "bytes in use" "$inuse" 0
+echo 1 >"$QUARRY/control/scavenge" || fail "scavenge"
+same "pages that went when there were none" "$(cat "$QUARRY/control/scavenge")" 0
+expect "the equations hold" balanced
+expect "the walker finds no error" validate
+
+# --- What it costs --------------------------------------------------------------------
+
+cat "$QUARRY/stats" >"$TMP/stats"
+spent=$(value "$TMP/stats" scavenger_ns)
+up=$(value "$TMP/stats" uptime_ns)
+note "scavenger: $((spent / 1000)) us of $((up / 1000000)) ms"
+within "scavenger_ns, at most 1 % of uptime_ns" "$spent" 1 $((up / 100))
+within "uptime_ns, in ms" $((up / 1000000)) 10000 $(($(now_ms)))
+finish
