@@ -15,7 +15,7 @@ static const struct client_command *const commands[] = {
 	&client_stress, &client_hold, &client_release, &client_fragment, &client_defragment,
 	&client_misuse, &client_caches, &client_place, &client_atomic, &client_failnth,
 	&client_stream, &client_unstream, &client_crowd, &client_uncrowd,
-	&client_leak, &client_unleak, &client_mixed,
+	&client_leak, &client_unleak, &client_mixed, &client_churn, &client_limited,
 };
 
 static DEFINE_MUTEX(run_lock);		/* one command at a time */
@@ -143,6 +143,7 @@ static void __exit client_exit(void)
 	client_uncrowd_all();
 	client_unleak_all();
 	client_mixed_all();
+	client_limited_all();
 }
 
 module_init(client_init);

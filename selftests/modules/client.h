@@ -51,6 +51,7 @@ extern const struct client_command client_stream, client_unstream;
 extern const struct client_command client_crowd, client_uncrowd;
 extern const struct client_command client_leak, client_unleak;
 extern const struct client_command client_mixed;
+extern const struct client_command client_churn, client_limited;
 
 /* Add to the result. */
 __printf(1, 2) void client_say(const char *fmt, ...);
@@ -85,5 +86,6 @@ void client_unstream_all(void);
 void client_uncrowd_all(void);
 void client_unleak_all(void);
 void client_mixed_all(void);
+void client_limited_all(void);
 
 #endif /* QUARRY_CLIENT_H */

@@ -1,0 +1,152 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck source-path=SCRIPTDIR
+# Memory that is taken out of the machine. The kernel wants a block's pages to be free or
+# movable before it asks anybody (MEM_GOING_OFFLINE comes after), so a block in which
+# Quarry holds pages stays; once these have gone back it can be taken away, and may
+# come again.
+
+cd "$(dirname "$0")" || exit 1
+# shellcheck source=lib.sh
+. ./lib.sh
+unload wordindex quarry_client quarry
+
+BLOCKS=/sys/devices/system/memory
+[ -w "$BLOCKS/memory1/state" ] || skip_all "memory stays in this kernel"
+block_bytes=$((0x$(cat $BLOCKS/block_size_bytes)))
+
+state()
+{
+	cat "$BLOCKS/memory$1/state"
+}
+
+# offline BLOCK: from a state of rest, for the kernel itself has pages everywhere.
+offline()
+{
+	(echo offline >"$BLOCKS/memory$1/state") 2>"$TMP/error"
+}
+
+# Memory for the kernel, as before; "online" might make it movable.
+online()
+{
+	(echo online_kernel >"$BLOCKS/memory$1/state") 2>"$TMP/error"
+}
+
+# ours BLOCK: pages there that Quarry holds.
+ours()
+{
+	cat "$QUARRY"/nodes/*/chunks | awk -v first=$(($1 * (block_bytes / 4096))) \
+		-v end=$((($1 + 1) * (block_bytes / 4096))) \
+		'$1 >= first && $1 < end { n += $4 } END { print n + 0 }'
+}
+
+used()
+{
+	cat "$QUARRY"/nodes/*/chunks | awk -v first=$(($1 * (block_bytes / 4096))) \
+		-v end=$((($1 + 1) * (block_bytes / 4096))) \
+		'$1 >= first && $1 < end { n += $3 } END { print n + 0 }'
+}
+
+scavenge()
+{
+	drain
+	echo 1 >"$QUARRY/control/scavenge" || fail "control/scavenge"
+}
+
+# Which of them can be taken away when Quarry is not there?
+settle_memory
+loose=
+for dir in "$BLOCKS"/memory[0-9]*; do
+	block=${dir##*/memory}
+	[ "$(state "$block")" = online ] || continue
+	offline "$block" || continue
+	online "$block" || fail "block $block does not come back"
+	loose="$loose $block"
+done
+note "blocks of $((block_bytes >> 20)) MiB that can be taken away:$loose"
+[ -n "$loose" ] || skip_all "the kernel has pages in every block"
+
+load quarry quarry_client
+[ -e "$QUARRY/control/scavenge" ] || {
+	fail "no control/scavenge"
+	finish
+}
+(echo 100 >"$QUARRY/control/retain_percent") || fail "retain_percent"
+available=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
+
+# Half of it stays in use until the end, so that by retain_percent the rest may stay idle.
+fill()
+{
+	client mixed op=begin mib=$((available * 6 / 10)) low=65536 high=131072 || fail "begin"
+	client mixed op=grow || fail "grow"
+	client mixed op=cut percent=50 || fail "cut"
+}
+
+# Blocks of the list in which Quarry has nothing but idle pages; one to a line.
+idle_blocks()
+{
+	for block in $loose; do
+		[ "$(ours "$block")" -gt 0 ] && [ "$(used "$block")" = 0 ] && echo "$block"
+	done
+}
+
+fill
+block=$(idle_blocks | head -n 1)
+[ -n "$block" ] || {
+	cat "$QUARRY"/nodes/*/chunks | sed 's/^/# /'
+	fail "no block with nothing but idle pages"
+	finish
+}
+held=$(ours "$block")
+note "block $block: $held pages, all idle"
+if offline "$block"; then
+	fail "block $block goes although Quarry has pages there"
+else
+	ok "block $block stays: $(cat "$TMP/error")"
+fi
+same "pages of Quarry's there, after that" "$(ours "$block")" "$held"
+expect "the walker finds no error" validate
+scavenge
+same "pages of Quarry's there, after control/scavenge" "$(ours "$block")" 0
+settle_memory
+expect "block $block goes" offline "$block"
+same "its state" "$(state "$block")" offline
+expect "the walker finds no error without it" validate
+client mixed op=cut percent=100 || fail "cut"
+scavenge
+expect "there is other memory" client hold mib=$((available * 4 / 10))
+same "none of it from block $block" "$(ours "$block")" 0
+client release || fail "release"
+expect "the equations hold without it" balanced
+expect "block $block comes back" online "$block"
+client mixed op=grow || fail "grow again"
+within "pages of block $block that Quarry has again" "$(ours "$block")" 512 $((block_bytes / 4096))
+expect "the walker finds no error" validate
+client stress seconds=2 threads=3 seed=5 || fail "stress"
+client mixed op=end || fail "end"
+scavenge
+same "pages that are held" "$(stat idle_bytes)" 0
+expect "the equations hold" balanced
+
+# Taken away and given back while it is in use all around.
+client stress "seconds=$(choose 8 8)" threads=3 seed=6 &
+pid=$!
+gone=0
+while kill -0 "$pid" 2>/dev/null; do
+	for block in $loose; do
+		offline "$block" || continue
+		gone=$((gone + 1))
+		online "$block" || fail "block $block does not come back"
+	done
+done
+wait "$pid"
+same "status of the stress" $? 0
+within "times that a block went under load" "$gone" 1 1000000
+same "blocks that are not there" "$(grep -L online "$BLOCKS"/memory*/state)" ""
+expect "the equations hold" balanced
+expect "the walker finds no error" validate
+mark
+unload quarry_client quarry
+same "lines that say something was not given back" \
+	"$(since_mark | grep -c 'not given back\|never freed')" 0
+finish
