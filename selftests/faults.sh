@@ -165,6 +165,56 @@ load quarry quarry_client
 expect "after all that it loads and works" client hold mib=4
 client release || fail "release"
 
+# --- The page heap grows and shrinks while one in five of its requests fails ------------
+
+# Quarry's own text, the client's not included.
+# shellcheck disable=SC2046 # two words
+below $(awk '$4 == "[quarry]" && $2 ~ /[tT]/ {
+	a = "x" $1
+	if (first == "" || a < first) first = a
+	if (a > last) last = a
+} END { print substr(first, 2), substr(last, 2) }' /proc/kallsyms)
+
+# often PERCENT: so many of the allocations there fail.
+often()
+{
+	for fault in failslab fail_page_alloc; do
+		echo N >"$DEBUGFS/$fault/task-filter"
+		echo -1 >"$DEBUGFS/$fault/times"
+		echo "$1" >"$DEBUGFS/$fault/probability"
+	done
+}
+
+(echo 0 >"$QUARRY/control/retain_percent") || fail "retain_percent 0"
+client churn mib=24 turns=4 || fail "churn without faults"
+before=$(stat failed_allocs) released=$(stat released_bytes)
+often 20
+client churn mib=24 "turns=${QUARRY_TURNS:-12}" lossy=1 &
+pid=$!
+rounds=0 wrong=0
+while kill -0 "$pid" 2>/dev/null; do
+	echo 1 >"$QUARRY/control/scavenge" || wrong=$((wrong + 1))
+	drain
+	validate || wrong=$((wrong + 1))
+	rounds=$((rounds + 1))
+done
+wait "$pid"
+same "with faults: its end" $? 0
+often 0
+below 0 ffffffffffffffff
+within "with faults: requests refused" "$(result refused)" 1 1000000
+same "with faults: failed_allocs" $(($(stat failed_allocs) - before)) "$(result refused)"
+note "with faults: $(tr '\n' ' ' <"$CLIENT/result")"
+within "with faults: MiB given back" $((($(stat released_bytes) - released) >> 20)) 24 1000000
+within "with faults: rounds of scavenge and drain" "$rounds" 2 1000000
+same "with faults: wrong rounds" "$wrong" 0
+expect "with faults: nothing is live and the books agree" intact
+drain
+echo 1 >"$QUARRY/control/scavenge" || fail "scavenge"
+same "with faults: bytes in use and idle after all that" \
+	"$(stat inuse_bytes) $(stat idle_bytes)" "0 0"
+expect "without faults it has what it wants" client churn mib=24 turns=4
+
 ./dev 1 1 faults >"$TMP/dev" 2>&1 || fail "dev ends with status $?"
 while read -r line; do
 	case $line in

@@ -4,7 +4,8 @@
  *
  * "churn" holds as many MiB as it is told and replaces them over and over, the oldest
  * first or nearly so; by turns with small objects and with large ones, so that what the
- * ones leave free does not serve the others.
+ * ones leave free does not serve the others.  With "lossy" it goes on when a request
+ * is refused.
  *
  * "limited" is a cache of its own, and what the module may have in all.
  */
@@ -27,7 +28,9 @@ struct churn {
 	size_t live;
 	struct rnd_state rnd;
 	u64 allocs;
+	u64 refused;
 	size_t peak;
+	bool lossy;
 };
 
 static u32 churn_size(struct churn *c, bool large)
@@ -56,12 +59,19 @@ static int churn_turn(struct churn *c, size_t want, bool large)
 {
 	size_t done = 0, size;
 	void *p;
+	u32 ask;
 
 	/* Each turn replaces everything. */
 	while (done < want) {
-		p = quarry_malloc(churn_size(c, large), GFP_KERNEL | __GFP_NOWARN);
-		if (!p)
+		ask = churn_size(c, large);
+		p = quarry_malloc(ask, GFP_KERNEL | __GFP_NOWARN);
+		c->refused += !p;
+		if (!p && !c->lossy)
 			return -ENOMEM;
+		if (!p) {
+			done += ask;
+			continue;
+		}
 		size = quarry_usable_size(p);
 		c->ring[c->head++ % RING] = p;
 		c->live += size;
@@ -77,7 +87,7 @@ static int churn_turn(struct churn *c, size_t want, bool large)
 
 static int churn_run(const u64 *v)
 {
-	struct churn c = { .ring = vmalloc(RING * sizeof(void *)) };
+	struct churn c = { .ring = vmalloc(RING * sizeof(void *)), .lossy = v[3] };
 	unsigned int turn;
 	int err = 0;
 
@@ -86,7 +96,8 @@ static int churn_run(const u64 *v)
 	prandom_seed_state(&c.rnd, v[2]);
 	for (turn = 0; turn < v[1] && !err; turn++)
 		err = churn_turn(&c, v[0] << 20, turn % 2);
-	client_say("turns %u\nallocs %llu\npeak %zu\n", turn, c.allocs, c.peak);
+	client_say("turns %u\nallocs %llu\nrefused %llu\npeak %zu\n", turn, c.allocs, c.refused,
+		   c.peak);
 	while (c.head != c.tail)
 		churn_free_one(&c);
 	vfree(c.ring);
@@ -98,6 +109,7 @@ const struct client_command client_churn = {
 		{ .name = "mib", .value = 60, .max = 1 << 20 },
 		{ .name = "turns", .value = 6, .max = 1000000 },
 		{ .name = "seed", .value = 1, .max = U32_MAX },
+		{ .name = "lossy", .max = 1 },
 	},
 };
 

@@ -113,7 +113,7 @@ static void search_all(const struct qr_tree *tree, enum find find, unsigned long
 
 /* A search that goes elsewhere may well look at less: that is no result. */
 static int report(const char *state, enum find find, unsigned int mib,
-		   const struct qr_tree *tree, const struct tally *t)
+		  const struct qr_tree *tree, const struct tally *t)
 {
 	unsigned int bound = tree->levels * QR_TREE_FANOUT * (find == FIND_NEXT ? 2 : 1);
 
