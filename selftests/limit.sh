@@ -237,8 +237,14 @@ same "1 MiB: nor is there more for those who cannot wait" "$(result refused)" 1
 client limited op=fill n=100 gfp=nofail || fail "fill"
 same "1 MiB: those that must not be refused are not" "$(result refused)" 0
 client limited op=free || fail "free"
-expect "quarry_limit_set()" client limited op=set soft=$((3 * MIB)) hard=$((2 * MIB))
-cache_limits "what it set" $((3 * MIB)) $((2 * MIB))
+if client limited op=set soft=$((3 * MIB)) hard=$((2 * MIB)); then
+	fail "quarry_limit_set() takes a soft limit beyond the hard one"
+else
+	ok "quarry_limit_set() takes no soft limit beyond the hard one"
+fi
+cache_limits "limits after that" max $MIB
+expect "quarry_limit_set()" client limited op=set soft=$MIB hard=$((2 * MIB))
+cache_limits "what it set" $MIB $((2 * MIB))
 trace_begin
 filled "2 MiB" $((2 * MIB))
 [ -z "$BUFFER" ] || within "tracepoint limit: the cache's name" \

@@ -79,7 +79,7 @@ fill()
 {
 	client mixed op=begin mib=$((available * 6 / 10)) low=65536 high=131072 || fail "begin"
 	client mixed op=grow || fail "grow"
-	client mixed op=cut percent=50 || fail "cut"
+	client mixed op=cut percent=40 || fail "cut"
 }
 
 # Blocks of the list in which Quarry has nothing but idle pages; one to a line.

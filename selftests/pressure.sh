@@ -16,8 +16,8 @@ mem_free()
 	awk '/^MemFree/ { print int($2 / 1024) }' /proc/meminfo
 }
 
-# Half of what the client had is free again. The other half is there so that by
-# retain_percent the scavenger leaves it alone.
+# Not quite half of what the client had is free again. The other half is there so that
+# by retain_percent the scavenger leaves it alone, on each node.
 shrinker=/sys/module/quarry/parameters/shrinker
 load_anew quarry_client
 free=$(mem_free)
@@ -27,7 +27,7 @@ idle_mib=$((free * 46 / 100))
 more_mib=$((idle_mib / 2))	# that the process takes of it
 note "$free MiB free; $idle_mib to be held free by Quarry"
 (echo 100 >"$QUARRY/control/retain_percent") || fail "retain_percent 100"
-client mixed op=begin mib=$((2 * idle_mib)) low=65536 high=131072 || fail "begin"
+client mixed op=begin mib=$((idle_mib * 100 / 48)) low=65536 high=131072 || fail "begin"
 
 # shrinker Y|N
 set_shrinker()
@@ -40,7 +40,7 @@ fill()
 {
 	client mixed op=cut percent=100 || fail "$1: cut all"
 	client mixed op=grow || fail "$1: grow"
-	client mixed op=cut percent=50 || fail "$1: cut"
+	client mixed op=comb percent=48 || fail "$1: comb"
 	idle=$(stat idle_bytes)
 	within "$1: MiB held free" $((idle >> 20)) $((idle_mib * 9 / 10)) $((idle_mib * 11 / 10))
 	echo 1 >/proc/sys/vm/stat_refresh

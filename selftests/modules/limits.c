@@ -137,16 +137,12 @@ static void limited_free(void)
 
 static int limited_create(u64 hard)
 {
-#ifdef QUARRY_NO_LIMIT
 	struct quarry_cache_args args = { .limit = hard };
 
 	if (limited)
 		return -EBUSY;
 	limited = quarry_cache_create("client_limited", LIMITED_SIZE, &args);
 	return limited ? 0 : -ENOMEM;
-#else
-	return -EOPNOTSUPP;
-#endif
 }
 
 /* Up to @n more objects; fewer is an answer, and no error. */
@@ -171,13 +167,9 @@ static int limited_fill(u64 n, gfp_t gfp)
 
 static int limited_set(bool all, u64 soft, u64 hard)
 {
-#ifdef QUARRY_NO_LIMIT
 	if (!all && !limited)
 		return -EINVAL;
 	return quarry_limit_set(all ? NULL : limited, soft, hard);
-#else
-	return -EOPNOTSUPP;
-#endif
 }
 
 static void limited_end(void)

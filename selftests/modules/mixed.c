@@ -8,6 +8,7 @@
  *	grow	allocate all
  *	thin	free so many per cent of them, picked at random
  *	cut	free so many per cent of them, the youngest
+ *	comb	the same of each hundred in a row, so that it is as much on each node
  *	end	free what is left, and forget
  */
 #include <linux/errno.h>
@@ -168,6 +169,19 @@ static int cut(u32 percent)
 	return err;
 }
 
+static int comb(u32 percent)
+{
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < nr_objects && !err; i++) {
+		if (i % 100 < percent)
+			err = put(&objects[i]);
+		cond_resched();
+	}
+	return err;
+}
+
 static int end(void)
 {
 	int err = cut(100);
@@ -182,8 +196,8 @@ static int end(void)
 }
 
 enum { MIXED_OP, MIXED_SIDE, MIXED_MIB, MIXED_PERCENT, MIXED_LOW, MIXED_HIGH, MIXED_SEED };
-enum { OP_BEGIN, OP_GROW, OP_THIN, OP_CUT, OP_END };
-static const char *const ops[] = { "begin", "grow", "thin", "cut", "end", NULL };
+enum { OP_BEGIN, OP_GROW, OP_THIN, OP_CUT, OP_COMB, OP_END };
+static const char *const ops[] = { "begin", "grow", "thin", "cut", "comb", "end", NULL };
 
 static int mixed_run(const u64 *v)
 {
@@ -202,6 +216,9 @@ static int mixed_run(const u64 *v)
 		break;
 	case OP_CUT:
 		err = cut(v[MIXED_PERCENT]);
+		break;
+	case OP_COMB:
+		err = comb(v[MIXED_PERCENT]);
 		break;
 	default:
 		err = end();
