@@ -52,6 +52,7 @@ static void hard_limit_of_a_cache(struct kunit *test)
 	n = fill(cache, objs, N);
 	KUNIT_EXPECT_EQ(test, 256, n);
 	KUNIT_EXPECT_EQ(test, 1 << 20, qt_sum(cache).inuse_bytes);
+	KUNIT_EXPECT_EQ(test, 256, atomic_long_read(&qr_cache_of(cache)->limit.held));
 	KUNIT_EXPECT_GT(test, qt_stats(test)->hard_limit_hits, hits);
 	qt_exit(test);
 	/* One that must not fail passes, and what is freed can be had again. */
@@ -69,6 +70,7 @@ static void hard_limit_of_a_cache(struct kunit *test)
 		quarry_cache_free(cache, objs[--n]);
 	quarry_cache_shrink(cache);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).inuse_bytes);
+	KUNIT_EXPECT_EQ(test, 0, atomic_long_read(&qr_cache_of(cache)->limit.held));
 	qt_cache_destroy(test, cache);
 }
 
