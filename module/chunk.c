@@ -35,6 +35,8 @@ static const u8 **class_of[MAX_NUMNODES];
 /* What the pages of everybody else's chunks are: no size class. */
 static const u8 no_class[QR_CHUNK_PAGES];
 
+atomic_long_t qr_mixed_pages[MAX_NUMNODES];
+
 /* Mixed chunks come and go with the runs inside them. */
 static DEFINE_RAW_SPINLOCK(mixed_lock);
 
@@ -243,6 +245,7 @@ again:
 	if (new)
 		qr_meta_cache_free(descriptors, new);
 	qr_account_pages(nr);
+	atomic_long_add(nr, &qr_mixed_pages[page_to_nid(page)]);
 	return chunk;
 }
 
@@ -251,6 +254,7 @@ void qr_mixed_put(struct qr_chunk *chunk, unsigned int page, unsigned int nr)
 	unsigned long flags;
 	bool last;
 
+	atomic_long_sub(nr, &qr_mixed_pages[page_to_nid(chunk->page + page)]);
 	raw_spin_lock_irqsave(&mixed_lock, flags);
 	qr_chunk_disown(chunk, page, nr);
 	last = !chunk->nr_used;

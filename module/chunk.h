@@ -9,6 +9,7 @@
 #ifndef QR_CHUNK_H
 #define QR_CHUNK_H
 
+#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
@@ -71,6 +72,8 @@ struct qr_chunk {
 extern struct qr_chunk **qr_chunks;
 /* The nodes that had memory when we were loaded: those have heaps and depots. */
 extern nodemask_t qr_nodes;
+/* Pages of mixed chunks, by node. */
+extern atomic_long_t qr_mixed_pages[MAX_NUMNODES];
 /* The node whose pages are this CPU's own; always one with memory. */
 DECLARE_PER_CPU(int, qr_home_node);
 

@@ -10,7 +10,6 @@
 #include "limit.h"
 
 struct qr_heap *qr_heaps[MAX_NUMNODES];
-atomic_long_t qr_mixed_pages[MAX_NUMNODES];
 
 /* Pages; the kernel's own counters of this kind are as coarse. */
 #define REPORT_STEP	64

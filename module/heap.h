@@ -36,6 +36,7 @@ struct qr_run {
  * @used: those of them that are handed out
  * @holes: pages missing in them
  * @hollow: those with holes and without a page in use
+ * @keep: idle pages that it may have, by the scavenger's last look
  * @surplus: idle pages from which on the scavenger is told
  * @reported: idle pages, as the kernel was told
  * @searches: for runs of pages
@@ -53,6 +54,7 @@ struct qr_heap {
 	unsigned long used;
 	unsigned long holes;
 	struct list_head hollow;
+	unsigned long keep;
 	unsigned long surplus;
 	unsigned long reported;
 	u64 searches;
@@ -63,8 +65,6 @@ struct qr_heap {
 
 /* By node; NULL without memory. */
 extern struct qr_heap *qr_heaps[MAX_NUMNODES];
-/* Pages of mixed chunks. */
-extern atomic_long_t qr_mixed_pages[MAX_NUMNODES];
 
 static inline unsigned long qr_heap_idle(const struct qr_heap *heap)
 {

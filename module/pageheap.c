@@ -214,7 +214,6 @@ static bool heap_get_mixed(int node, enum qr_kind kind, unsigned int nr, unsigne
 	run->first = qr_page_in_chunk(page_address(page));
 	run->nr = nr;
 	run->zeroed = want_init_on_alloc(gfp);
-	atomic_long_add(nr, &qr_mixed_pages[page_to_nid(page)]);
 	return true;
 
 no_chunk:
@@ -279,7 +278,6 @@ void qr_heap_put(const struct qr_run *run)
 	bool surplus;
 
 	if (chunk->kind == QR_MIXED) {
-		atomic_long_sub(run->nr, &qr_mixed_pages[page_to_nid(chunk->page + run->first)]);
 		qr_mixed_put(chunk, run->first, run->nr);
 		return;
 	}

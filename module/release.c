@@ -144,6 +144,30 @@ unsigned long qr_heap_release(int node, unsigned long want)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_heap_release);
 
+void qr_heap_drop(const struct qr_run *run)
+{
+	struct qr_heap *heap = qr_heaps[run->chunk->node];
+	struct parcel p = { };
+	unsigned long flags;
+
+	if (run->chunk->kind == QR_MIXED) {
+		qr_mixed_put(run->chunk, run->first, run->nr);
+		return;
+	}
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	if (qr_heap_idle(heap) + run->nr <= heap->keep) {
+		qr_heap_put_run(heap, run);
+	} else {
+		heap->used -= run->nr;
+		qr_chunk_disown(run->chunk, run->first, run->nr);
+		pack_pages(heap, run->chunk, run->first, run->nr, &p);
+	}
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	if (p.nr || p.chunk)
+		parcel_send(&p);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_heap_drop);
+
 unsigned long qr_heaps_release(int node, unsigned long want)
 {
 	unsigned long done = qr_heap_release(node, want);

@@ -36,7 +36,7 @@
 #define DECAY		8		/* a tick's part of what is too much */
 #define TICKS_PER_TRIM	4
 #define SHARE		100		/* of a CPU's time */
-#define CREDIT_MAX	(500 * NSEC_PER_MSEC)
+#define CREDIT_MAX	NSEC_PER_SEC
 #define RETAIN_MAX	100
 /* A node keeps so much whatever the share is: the next slab would take as much again. */
 #define KEEP		((unsigned long)QR_CHUNK_PAGES)
@@ -93,6 +93,7 @@ static unsigned long surplus(struct qr_heap *heap)
 	keep = to_keep(heap);
 	idle = qr_heap_idle(heap);
 	extra = idle > keep ? idle - keep : 0;
+	heap->keep = keep;
 	heap->surplus = extra ? ULONG_MAX : keep;
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 	return extra;
@@ -138,9 +139,9 @@ static unsigned long slack_of(struct qr_cache *c)
  * Small objects are everywhere: where most of a slab is free and still hardly a page,
  * it is not worth to look each time.
  */
-static bool trim_cache(struct qr_cache *c)
+static bool trim_cache(struct qr_cache *c, u64 *start)
 {
-	unsigned long want = slack_of(c), got;
+	unsigned long want = slack_of(c), got = 0, n;
 
 	if (!want) {
 		c->trim_backoff = 0;
@@ -151,8 +152,12 @@ static bool trim_cache(struct qr_cache *c)
 		WRITE_ONCE(c->trim_wait, c->trim_wait - 1);
 		return true;
 	}
-	got = qr_cache_trim(c, want);
-	c->trim_backoff = got >= want / 4 ? 0 : min(2 * c->trim_backoff + 1, 31);
+	do {
+		n = qr_cache_trim(c, min(want - got, KEEP));
+		got += n;
+	} while (pay(start) && n && got < want);
+	if (credit_ns > 0)
+		c->trim_backoff = got >= want / 4 ? 0 : min(2 * c->trim_backoff + 1, 31);
 	WRITE_ONCE(c->trim_wait, c->trim_backoff);
 	return true;
 }
@@ -165,7 +170,7 @@ static bool trim_caches(u64 *start)
 
 	mutex_lock(&qr_caches_lock);
 	list_for_each_entry(c, &qr_caches, link) {
-		more |= trim_cache(c);
+		more |= trim_cache(c, start);
 		if (!pay(start)) {
 			more = true;
 			break;
@@ -190,7 +195,7 @@ static void tick(struct work_struct *unused)
 	u64 start = ktime_get_mono_fast_ns();
 	unsigned long delay = is_tight() ? TICK_TIGHT : TICK;
 	static bool slack;	/* there was at the last look */
-	bool more;
+	bool more = false;
 	static unsigned int ticks;
 	int node;
 
@@ -198,11 +203,11 @@ static void tick(struct work_struct *unused)
 	WRITE_ONCE(qr_depot_watcher, on_slack);
 	if (READ_ONCE(qr_scavenger_paused))
 		return wake(delay);
-	if (ticks++ % TICKS_PER_TRIM == 0)
-		slack = trim_caches(&start);
-	more = slack;
 	for_each_node_mask(node, qr_nodes)
 		more |= scavenge_node(node, &start);
+	if (ticks++ % TICKS_PER_TRIM == 0)
+		slack = trim_caches(&start);
+	more |= slack;
 	if (!pay(&start))
 		delay = max(delay, nsecs_to_jiffies((u64)-credit_ns * SHARE) + 1);
 	if (more)

@@ -10,6 +10,7 @@
 #include <trace/events/quarry.h>
 #include "compat.h"
 #include "meta.h"
+#include "release.h"
 
 static struct kmem_cache *descriptors;
 
@@ -116,7 +117,7 @@ void qr_slab_put_pages(const struct qr_run *run, u32 pages)
 		struct qr_run part = split_off(run, &pages);
 
 		trace_slab_put(qr_chunk_addr(part.chunk, part.first), part.nr, part.chunk->node);
-		qr_heap_put(&part);
+		qr_heap_drop(&part);
 	}
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_slab_put_pages);

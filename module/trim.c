@@ -105,8 +105,8 @@ static unsigned long trim_bin(struct qr_depot *d, unsigned int bin, unsigned lon
 	if (!more)
 		return pages;
 	raw_spin_lock_irqsave(&d->lock, flags);
-	/* Whatever went to another bin since is no longer among them. */
-	list_splice_tail_init(waiting, &d->bins[bin]);
+	/* Before those that had nothing to lose: the next call begins where this one ended. */
+	list_splice_init(waiting, &d->bins[bin]);
 	d->used_bins |= BIT(bin);
 	raw_spin_unlock_irqrestore(&d->lock, flags);
 	return pages;
