@@ -332,8 +332,8 @@ struct qr_cache *qr_cache_find(unsigned int id)
  * quarry_cache_shrink() - give back what a cache holds but does not need
  * @cache: from quarry_cache_create(); may be in use meanwhile
  *
- * Empties magazines and depots on all CPUs and nodes; slabs without an object
- * in use go back to their node's page heap.
+ * Empties magazines and depots on all CPUs and nodes; slabs without an object in use,
+ * and pages of others on which there is none, go back to their node's page heap.
  *
  * Context: process; sleeps.
  * Return: free objects that left magazines and depots.
@@ -347,6 +347,7 @@ unsigned int quarry_cache_shrink(struct quarry_cache *cache)
 	mutex_lock(&qr_caches_lock);
 	moved = qr_visit_magazines(c, qr_magazine_drain);
 	moved += qr_cache_settle(c);
+	qr_cache_trim(c, ULONG_MAX);
 	mutex_unlock(&qr_caches_lock);
 	return moved;
 }

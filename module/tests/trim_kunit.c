@@ -468,6 +468,19 @@ static void others_have_the_pages(struct kunit *test)
 	everything_comes_back(test, t);
 }
 
+static void shrinking_trims(struct kunit *test)
+{
+	struct traffic *t = traffic_new(test, 1024, 0, false);
+
+	traffic_fill(test, t);
+	traffic_free_until(t, t->room / 10);
+	quarry_cache_shrink(t->cache);
+	KUNIT_EXPECT_EQ(test, held_pages(t), qt_sum(t->cache).inuse_bytes >> PAGE_SHIFT);
+	KUNIT_EXPECT_EQ(test, 0, trim(t->cache, ALL));
+	traffic_check(test, t);
+	everything_comes_back(test, t);
+}
+
 /* All caches, as whoever wants pages does it. */
 static void all_caches(struct kunit *test)
 {
@@ -511,6 +524,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(no_more_than_wanted),
 	KUNIT_CASE(empty_slabs_first),
 	KUNIT_CASE(others_have_the_pages),
+	KUNIT_CASE(shrinking_trims),
 	KUNIT_CASE(all_caches),
 	KUNIT_CASE(qt_books_balance),
 	{}
