@@ -16,6 +16,7 @@ static const struct client_command *const commands[] = {
 	&client_misuse, &client_caches, &client_place, &client_atomic, &client_failnth,
 	&client_stream, &client_unstream, &client_crowd, &client_uncrowd,
 	&client_leak, &client_unleak, &client_mixed, &client_churn, &client_limited,
+	&client_leak, &client_unleak, &client_sparse, &client_thin, &client_unsparse,
 };
 
 static DEFINE_MUTEX(run_lock);		/* one command at a time */
@@ -144,6 +145,7 @@ static void __exit client_exit(void)
 	client_unleak_all();
 	client_mixed_all();
 	client_limited_all();
+	client_unsparse_all();
 }
 
 module_init(client_init);

@@ -52,6 +52,7 @@ extern const struct client_command client_crowd, client_uncrowd;
 extern const struct client_command client_leak, client_unleak;
 extern const struct client_command client_mixed;
 extern const struct client_command client_churn, client_limited;
+extern const struct client_command client_sparse, client_thin, client_unsparse;
 
 /* Add to the result. */
 __printf(1, 2) void client_say(const char *fmt, ...);
@@ -87,5 +88,6 @@ void client_uncrowd_all(void);
 void client_unleak_all(void);
 void client_mixed_all(void);
 void client_limited_all(void);
+void client_unsparse_all(void);
 
 #endif /* QUARRY_CLIENT_H */
