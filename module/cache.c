@@ -11,6 +11,7 @@
 #include <linux/log2.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/workqueue.h>
@@ -520,6 +521,7 @@ u64 qr_trim_all(unsigned long want, bool wait)
 			break;
 		if (!READ_ONCE(c->trim_wait) && qr_cache_trimmable(c))
 			pages += qr_cache_trim(c, want - pages);
+		cond_resched();
 	}
 	mutex_unlock(&qr_caches_lock);
 	return pages;

@@ -82,7 +82,7 @@ bool qr_slab_give_exact(struct qr_slab *slab, const void *p);
 static __always_inline int qr_slab_index(const struct qr_slab *slab, const void *p)
 {
 	u32 offset = p - slab->base;
-	u32 i = ((u64)offset * slab->inverse) >> 32;
+	u32 i = ((u64)offset * READ_ONCE(slab->inverse)) >> 32;
 
 	if (unlikely(i * slab->stride != offset) || unlikely(i >= slab->nr_cut))
 		return qr_slab_index_exact(slab, p);

@@ -22,7 +22,7 @@ atomic64_t qr_trimmed_pages;
 static unsigned long give_up_empty(struct qr_depot *d, unsigned long want)
 {
 	unsigned long pages = 0, flags;
-	bool more = true;
+	bool more = READ_ONCE(d->nr_empty);
 
 	while (more && pages < want) {
 		struct qr_slab *slab, *next;
@@ -117,7 +117,8 @@ unsigned long qr_depot_trim(struct qr_depot *d, unsigned long want)
 	unsigned long pages = give_up_empty(d, want);
 	unsigned int bin;
 
-	for (bin = QR_SLAB_BINS; bin && pages < want; bin--)
-		pages += trim_bin(d, bin - 1, want - pages);
+	for (bin = QR_SLAB_BINS; bin-- && pages < want;)
+		if (!list_empty(&d->bins[bin]))
+			pages += trim_bin(d, bin, want - pages);
 	return pages;
 }

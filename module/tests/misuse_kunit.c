@@ -6,7 +6,6 @@
  */
 #include "kunit_util.h"
 
-#include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
@@ -319,13 +318,11 @@ static struct quarry_cache *trimmed_cache(struct kunit *test, void **objs, void 
 	for (i = 0; i < N; i++)
 		if (i % 8 && i % 8 != 5)
 			quarry_cache_free(cache, objs[i]);
-	quarry_cache_shrink(cache);
-	mutex_lock(&qr_caches_lock);
-	KUNIT_EXPECT_GT(test, qr_cache_trim(qr_cache_of(cache), ULONG_MAX), 0);
-	mutex_unlock(&qr_caches_lock);
+	qr_drain_all();
+	KUNIT_EXPECT_GT(test, qr_trim_all(ULONG_MAX, true), 0);
 	for (i = 5; i < N; i += 8)
 		quarry_cache_free(cache, objs[i]);
-	quarry_cache_shrink(cache);
+	qr_drain_all();
 	for (i = 0; i < N; i++) {
 		struct qr_slab *slab = qr_slab_of(objs[i]);
 
@@ -360,17 +357,17 @@ static void trimmed_slabs(struct kunit *test)
 	for (i = 0; i < NR_LEFT; i++) {
 		counts(test, before);
 		quarry_free(freed[i]);
-		quarry_cache_shrink(cache);
+		qr_drain_all();
 		expect_only(test, before, found_as[i], 1);
 		quarry_cache_free(cache, freed[i]);
-		quarry_cache_shrink(cache);
+		qr_drain_all();
 		expect_only(test, before, found_as[i], 2);
 		/* Among others, good ones and their like, in a batch. */
 		quarry_cache_free_bulk(cache, 1, &objs[8 * i]);
 		quarry_cache_free(cache, freed[i]);
 		quarry_cache_free(cache, freed[i]);
 		quarry_cache_free_bulk(cache, 1, &objs[8 * i + 64]);
-		quarry_cache_shrink(cache);
+		qr_drain_all();
 		expect_only(test, before, found_as[i], 4);
 		live -= 2;
 		KUNIT_EXPECT_EQ(test, live, qt_sum(cache).live_objects);
@@ -383,18 +380,18 @@ static void trimmed_slabs(struct kunit *test)
 		expect_only(test, before, QR_MISUSE_INTERIOR, 1);
 		counts(test, before);
 		quarry_cache_free(other, objs[i]);
-		quarry_cache_shrink(other);
+		qr_drain_all();
 		expect_only(test, before, QR_MISUSE_WRONG_CACHE, 1);
 		counts(test, before);
 		quarry_cache_free(cache, objs[i]);
 		quarry_cache_free(cache, objs[i]);
-		quarry_cache_shrink(cache);
+		qr_drain_all();
 		live--;
 		KUNIT_EXPECT_EQ(test, live, qt_sum(cache).live_objects);
 	}
 	for (i = 88; i < N; i += 8)
 		quarry_cache_free(cache, objs[i]);
-	quarry_cache_shrink(cache);
+	qr_drain_all();
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).inuse_bytes);
 	expect_sound(test, cache);

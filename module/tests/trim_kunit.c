@@ -173,7 +173,7 @@ static void trim_is_exact(struct kunit *test, struct traffic *t)
 	struct quarry_cache_stats st;
 	u64 slabs;
 
-	quarry_cache_shrink(t->cache);
+	qr_drain_all();
 	held = held_pages(t);
 	st = qt_sum(t->cache);
 	slabs = st.slabs;
@@ -184,7 +184,7 @@ static void trim_is_exact(struct kunit *test, struct traffic *t)
 	st = qt_sum(t->cache);
 	KUNIT_EXPECT_EQ(test, held, st.inuse_bytes >> PAGE_SHIFT);
 	KUNIT_EXPECT_EQ(test, t->n, st.live_objects);
-	/* A shrunk cache has no empty slab, so all of them left slabs that live on. */
+	/* A drained cache has no empty slab, so all of them left slabs that live on. */
 	KUNIT_EXPECT_EQ(test, slabs, st.slabs);
 	KUNIT_EXPECT_EQ(test, (u64)pages << PAGE_SHIFT,
 			after->trimmed_bytes - before->trimmed_bytes);
@@ -381,7 +381,7 @@ static void no_more_than_wanted(struct kunit *test)
 
 	traffic_fill(test, t);
 	traffic_free_until(t, t->room / 10);
-	quarry_cache_shrink(t->cache);
+	qr_drain_all();
 	held = held_pages(t);
 	before = qt_sum(t->cache).inuse_bytes >> PAGE_SHIFT;
 	most = qr_cache_trimmable(qr_cache_of(t->cache));
@@ -403,7 +403,7 @@ static void no_more_than_wanted(struct kunit *test)
 	t = traffic_new(test, 4096, 0, false);
 	traffic_fill(test, t);
 	traffic_free_until(t, t->room / 10);
-	quarry_cache_shrink(t->cache);
+	qr_drain_all();
 	most = qr_cache_trimmable(qr_cache_of(t->cache));
 	KUNIT_EXPECT_EQ(test, most, trim(t->cache, ALL));
 	KUNIT_EXPECT_EQ(test, 0, qr_cache_trimmable(qr_cache_of(t->cache)));

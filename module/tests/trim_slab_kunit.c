@@ -121,7 +121,7 @@ static void model_give(struct kunit *test, struct slab_model *m, unsigned int ke
 static void slab_rounds(struct kunit *test, struct slab_model *m, unsigned int size)
 {
 	struct qr_geometry geo = qr_geometry(size, 0);
-	unsigned int round;
+	unsigned int round, page;
 	u32 pages;
 
 	memset(m->object, 0, sizeof(m->object));
@@ -136,6 +136,10 @@ static void slab_rounds(struct kunit *test, struct slab_model *m, unsigned int s
 		model_give(test, m, 1 + prandom_u32_state(&m->rnd) % held);
 		pages = model_trim(m);
 		KUNIT_ASSERT_EQ(test, pages, qr_slab_trim(m->slab));
+		/* Not even before the heap has them. */
+		for (page = 0; page < m->slab->run.nr; page++)
+			KUNIT_ASSERT_EQ(test, m->gone[page],
+					qr_slab_of(m->slab->base + page * PAGE_SIZE) != m->slab);
 		qr_slab_put_pages(&m->slab->run, pages);
 		KUNIT_ASSERT_EQ(test, 0, qr_slab_trim(m->slab));
 		model_agrees(test, m);
