@@ -340,5 +340,45 @@ void qr_chunks_exit(void)
 	qr_chunks = NULL;
 }
 
+bool qr_chunk_create_pair(struct qr_chunk *pair[2], int node, gfp_t gfp)
+{
+	unsigned int order = QR_CHUNK_ORDER + 1, i;
+	struct page *page;
+
+	if (order > QR_COMPAT_MAX_ORDER)
+		return false;
+	gfp = (gfp & QR_GFP_MASK & ~(__GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) |
+	      __GFP_NOWARN | __GFP_NORETRY;
+	if (!qr_limit_charge(2 * QR_CHUNK_PAGES, gfp))
+		return false;
+	page = alloc_pages_node(node, gfp | __GFP_THISNODE, order);
+	if (!page)
+		goto no_page;
+	if (qr_chunk_index(page_address(page)) + 1 >= qr_nr_chunks)
+		goto no_chunk;
+	pair[0] = chunk_new(page, node, QR_LARGE, gfp);
+	if (!pair[0])
+		goto no_chunk;
+	pair[1] = chunk_new(page + QR_CHUNK_PAGES, node, QR_LARGE, gfp);
+	if (!pair[1]) {
+		qr_meta_cache_free(descriptors, pair[0]);
+		goto no_chunk;
+	}
+	split_page(page, order);
+	qr_account_pages(2 * QR_CHUNK_PAGES);
+	for (i = 0; i < 2; i++) {
+		if (want_init_on_alloc(gfp))
+			bitmap_fill(pair[i]->fresh, QR_CHUNK_PAGES);
+		WRITE_ONCE(qr_chunks[pair[i]->index], pair[i]);
+	}
+	return true;
+
+no_chunk:
+	__free_pages(page, order);
+no_page:
+	qr_limit_uncharge(2 * QR_CHUNK_PAGES);
+	return false;
+}
+
 /* Down here because sparse forgets what a per-CPU structure is once exported. */
 EXPORT_SYMBOL_QUARRY(qr_view);

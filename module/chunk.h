@@ -112,6 +112,8 @@ static inline struct qr_slab *qr_slab_of(const void *p)
  * says so; no locks held.  NULL if there is none, or no memory to describe it.
  */
 struct qr_chunk *qr_chunk_create(int node, enum qr_kind kind, gfp_t gfp);
+/* Two side by side, of kind QR_LARGE, in the same way; false if there are none. */
+bool qr_chunk_create_pair(struct qr_chunk *pair[2], int node, gfp_t gfp);
 /*
  * It goes: nobody finds it by address any more, and its block may be another chunk as
  * soon as the kernel has its pages.  Under the lock that guards it.

@@ -8,6 +8,7 @@
 
 #include <linux/atomic.h>
 #include <linux/export.h>
+#include <linux/mmzone.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/stackdepot.h>
@@ -31,6 +32,15 @@
 #define qr_compat_vm_flags_clear(vma, flags)	vm_flags_clear(vma, flags)
 #else
 #define qr_compat_vm_flags_clear(vma, flags)	((vma)->vm_flags &= ~(flags))
+#endif
+
+/* 6.4 made the order of the largest block inclusive; 6.8 gave it another name. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#define QR_COMPAT_MAX_ORDER			MAX_PAGE_ORDER
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#define QR_COMPAT_MAX_ORDER			MAX_ORDER
+#else
+#define QR_COMPAT_MAX_ORDER			(MAX_ORDER - 1)
 #endif
 
 /* 6.8 made a flag of whether the stack depot may grow. */

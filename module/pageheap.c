@@ -77,8 +77,8 @@ static struct qr_chunk *find_across(struct qr_heap *heap, enum qr_kind kind, uns
 	return chunk;
 }
 
-static bool heap_first_fit(struct qr_heap *heap, enum qr_kind kind, unsigned int nr,
-			   unsigned int align, struct qr_slab *owner, struct qr_run *run)
+bool qr_heap_first_fit(struct qr_heap *heap, enum qr_kind kind, unsigned int nr,
+		       unsigned int align, struct qr_slab *owner, struct qr_run *run)
 {
 	unsigned int first, steps = 0;
 	struct qr_chunk *chunk;
@@ -98,7 +98,7 @@ static bool heap_first_fit(struct qr_heap *heap, enum qr_kind kind, unsigned int
 }
 
 /* False for memory that was plugged in beyond what was there when we were loaded. */
-static bool heap_add(struct qr_heap *heap, struct qr_chunk *chunk)
+bool qr_heap_add(struct qr_heap *heap, struct qr_chunk *chunk)
 {
 	unsigned long flags;
 
@@ -117,7 +117,7 @@ static bool heap_get_whole(int node, enum qr_kind kind, unsigned int nr, unsigne
 	struct qr_chunk *chunk;
 
 	do {
-		if (heap_first_fit(heap, kind, nr, align, owner, run))
+		if (qr_heap_first_fit(heap, kind, nr, align, owner, run))
 			return true;
 		if (unlikely(READ_ONCE(qr_heap_no_chunks)) ||
 		    qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES))
@@ -125,7 +125,7 @@ static bool heap_get_whole(int node, enum qr_kind kind, unsigned int nr, unsigne
 		if (time_before(jiffies, READ_ONCE(heap->compact_after)))
 			gfp &= ~__GFP_DIRECT_RECLAIM;
 		chunk = qr_chunk_create(node, kind, gfp);
-		if (chunk && !heap_add(heap, chunk)) {
+		if (chunk && !qr_heap_add(heap, chunk)) {
 			qr_chunk_detach(chunk);
 			qr_chunk_destroy(chunk);
 			return false;

@@ -31,6 +31,11 @@ bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, i
 /* Give a run back.  Its pages stay with the heap; a mixed chunk's leave. */
 void qr_heap_put(const struct qr_run *run);
 
+/* For row.c: a run in chunks that are there, and a chunk for the heap, if it can be its own. */
+bool qr_heap_first_fit(struct qr_heap *heap, enum qr_kind kind, unsigned int nr,
+		       unsigned int align, struct qr_slab *owner, struct qr_run *run);
+bool qr_heap_add(struct qr_heap *heap, struct qr_chunk *chunk);
+
 /*
  * Told, in any context but NMI, that a node has more idle pages than its surplus, which
  * is none from then on until the watcher sets it anew.

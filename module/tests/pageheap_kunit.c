@@ -157,6 +157,77 @@ static void random_runs_match_model(struct kunit *test)
 	kunit_info(test, "%u runs went over the end of a chunk\n", over);
 }
 
+/* Are the pages behind a run free, and ours? */
+static bool model_is_free_behind(const struct qr_run *run, unsigned int nr)
+{
+	unsigned int page = run->first + run->nr;
+
+	for (; nr--; page++) {
+		unsigned long i = run->chunk->index + page / QR_CHUNK_PAGES;
+		struct qr_chunk *chunk = i < qr_nr_chunks ? qr_chunks[i] : NULL;
+
+		if (!chunk || chunk->kind != QR_LARGE || chunk->node != run->chunk->node ||
+		    test_bit(page % QR_CHUNK_PAGES, chunk->used))
+			return false;
+	}
+	return true;
+}
+
+static void random_lengths_match_model(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	int node = first_node(qr_nodes);
+	unsigned int step, grown = 0, refused = 0, over = 0;
+
+	for (step = 0; step < 2000; step++) {
+		unsigned int i = get_random_u32_below(MAX_RUNS);
+		unsigned int nr = 1 + get_random_u32_below(1 << (1 + get_random_u32_below(9)));
+		struct qr_run *run = &r->run[i], added;
+		bool free;
+
+		cond_resched();
+		if (!run->chunk) {
+			/* Others hold what lies between, and now and then what lies behind. */
+			KUNIT_ASSERT_TRUE(test, get(r, i, step % 8 ? QR_LARGE : QR_ORDINARY, node,
+						    nr, 1, GFP_KERNEL));
+			check_run(test, r, i);
+		} else if (run->chunk->kind != QR_LARGE || !(step % 5)) {
+			put(r, i);
+		} else if (step % 2 && run->nr > 1) {
+			nr = 1 + get_random_u32_below(run->nr - 1);
+			qr_heap_trim(run, nr);
+			run->nr = nr;
+			KUNIT_ASSERT_PTR_NE(test, &r->owner[i],
+					    qr_slab_of(run_addr(run) + nr * PAGE_SIZE));
+			run->zeroed = false;
+			check_run(test, r, i);
+		} else {
+			free = model_is_free_behind(run, nr);
+			KUNIT_ASSERT_EQ(test, free,
+					qr_heap_extend(run, nr, &r->owner[i], &added));
+			grown += free;
+			refused += !free;
+			if (!free)
+				continue;
+			KUNIT_ASSERT_PTR_EQ(test, run_addr(run) + run->nr * PAGE_SIZE,
+					    run_addr(&added));
+			KUNIT_ASSERT_EQ(test, nr, added.nr);
+			over += run->first + run->nr + nr > QR_CHUNK_PAGES;
+			if (added.zeroed)
+				KUNIT_ASSERT_TRUE(test, qt_is_zero(run_addr(&added),
+								   nr * PAGE_SIZE));
+			run->nr += nr;
+			run->zeroed = false;
+			check_run(test, r, i);
+		}
+		if (!(step % 100))
+			qt_exit(test);
+	}
+	kunit_info(test, "%u grew, %u of them over an end; %u could not\n", grown, over, refused);
+	KUNIT_EXPECT_GT(test, grown, 20);
+	KUNIT_EXPECT_GT(test, refused, 20);
+}
+
 static void whole_chunk_and_no_more(struct kunit *test)
 {
 	struct runs *r = new_runs(test);
@@ -388,6 +459,7 @@ static void this_node_is_kept_to(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(random_runs_match_model),
+	KUNIT_CASE(random_lengths_match_model),
 	KUNIT_CASE(whole_chunk_and_no_more),
 	KUNIT_CASE(zeroed_only_while_fresh),
 	KUNIT_CASE(idle_pages_are_used_again),
