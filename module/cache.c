@@ -18,6 +18,7 @@
 #include <linux/xarray.h>
 #include "bucket.h"
 #include "compat.h"
+#include "mapped.h"
 #include "meta.h"
 #include "trim.h"
 
@@ -359,6 +360,7 @@ u64 qr_drain_all(void)
 	struct qr_cache *c, *next;
 	u64 moved;
 
+	qr_mapped_flush();
 	mutex_lock(&qr_caches_lock);
 	moved = qr_visit_magazines(NULL, qr_magazine_drain);
 	list_for_each_entry_safe(c, next, &qr_caches, link) {

@@ -556,12 +556,17 @@ static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned
 	int n, i;
 
 	slab = qr_slab_of(p);
-	if (unlikely(!slab))
-		goto out;
+	if (unlikely(!slab)) {
+		slab = qr_mapped_of(p);
+		if (!slab)
+			goto out;
+	}
 	c = READ_ONCE(slab->cache);
 	if (unlikely(!c)) {
-		if (qr_is_large(slab))
-			what = given ? QR_MISUSE_WRONG_CACHE : qr_large_claim(slab, p);
+		if (!given)
+			what = qr_large_claim(slab, p);
+		else if (qr_is_large(slab))
+			what = QR_MISUSE_WRONG_CACHE;
 		goto out;
 	}
 	if (unlikely(given && c != given)) {

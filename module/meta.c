@@ -49,6 +49,23 @@ void *qr_meta_valloc(size_t size)
 	return p;
 }
 
+void *qr_meta_kvalloc(size_t size, gfp_t gfp)
+{
+	void *p = kvzalloc(size, gfp & QR_GFP_MASK & ~__GFP_NOFAIL);
+
+	if (p)
+		account(size);
+	return p;
+}
+
+void qr_meta_kvfree(void *p, size_t size)
+{
+	if (!p)
+		return;
+	account(-(long)size);
+	kvfree(p);
+}
+
 void *qr_meta_valloc_user(size_t size)
 {
 	void *p = vmalloc_user(size);

@@ -22,6 +22,9 @@ extern atomic64_t qr_taken_bytes, qr_returned_bytes, qr_metadata_bytes;
 void *qr_meta_alloc(size_t size, gfp_t gfp, int node);
 void qr_meta_free(void *p, size_t size);
 void *qr_meta_valloc(size_t size);
+/* Of any size, while @gfp says that it may sleep; the free may sleep too. */
+void *qr_meta_kvalloc(size_t size, gfp_t gfp);
+void qr_meta_kvfree(void *p, size_t size);
 /* For remap_vmalloc_range(); @size is whole pages. */
 void *qr_meta_valloc_user(size_t size);
 void qr_meta_vfree(void *p, size_t size);

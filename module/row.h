@@ -5,7 +5,8 @@
 
 #include "pageheap.h"
 
-* A run of more than QR_CHUNK_PAGES, of kind QR_LARGE, over chunks side by side; otherwise
+/*
+ * A run of more than QR_CHUNK_PAGES, of kind QR_LARGE, over chunks side by side; otherwise
  * as qr_heap_get().  No promise: __GFP_NOFAIL means nothing here.
  */
 bool qr_heap_get_row(struct qr_run *run, struct qr_slab *owner, int node, unsigned int nr,

@@ -162,7 +162,9 @@ struct qr_slab *qr_slab_create_large(unsigned int pages, int node, gfp_t gfp)
 
 	if (!slab)
 		return NULL;
-	if (!qr_heap_get(&slab->run, slab, QR_LARGE, node, pages, pages, 1, gfp)) {
+	if (!(pages > QR_CHUNK_PAGES ?
+	      qr_heap_get_row(&slab->run, slab, node, pages, gfp) :
+	      qr_heap_get(&slab->run, slab, QR_LARGE, node, pages, pages, 1, gfp))) {
 		qr_meta_cache_free(descriptors, slab);
 		return NULL;
 	}
@@ -182,6 +184,17 @@ void qr_slab_destroy(struct qr_slab *slab)
 	slab_drop(slab);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_slab_destroy);
+
+struct qr_slab *qr_slab_create_bare(int node, gfp_t gfp)
+{
+	return descriptor_new(gfp, node);
+}
+
+void qr_slab_destroy_bare(struct qr_slab *slab)
+{
+	qr_samples_exit(&slab->samples);
+	qr_meta_cache_free(descriptors, slab);
+}
 
 /* The map as the kernel's functions for maps take it. */
 static unsigned long *free_map(const struct qr_slab *slab)

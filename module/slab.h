@@ -19,8 +19,9 @@
 /* The most objects in a slab of sampled ones, each of which has a &struct qr_sample. */
 #define QR_SAMPLED_OBJECTS 128
 
-/* In qr_slab.bin, for a large object: whoever changes it to 0 has freed it. */
+/* In qr_slab.bin, for a large object: whoever changes the first to the second has freed it. */
 #define QR_LARGE_LIVE	(UINT_MAX - 1)
+#define QR_LARGE_FREED	(UINT_MAX - 2)
 
 struct qr_cache;
 struct qr_depot;
@@ -39,7 +40,8 @@ struct qr_depot;
  * @bin: which of the depot's lists; depot lock
  * @nr_cut: objects that it was cut into: @nr_objects and those that left
  * @gone: a bit for each page of @run that has left; depot lock
- * @run: its pages when it was cut
+ * @run: its pages; of a mapped object, where the first of them are, and how many
+ * @pages: all pages of a mapped object, see mapped.h; NULL for all others
  * @free: objects that are here and not above; depot lock.  Bits that stand
  *	for no object are set, so that a pointer there looks free already;
  *	those of objects that left are clear, so that none is taken
@@ -60,6 +62,7 @@ struct qr_slab {
 	u32 nr_cut;
 	u32 gone;
 	struct qr_run run;
+	struct page **pages;
 	struct qr_samples samples;
 	u64 free[QR_SLAB_WORDS];
 	u64 cached[QR_SLAB_WORDS];
@@ -171,6 +174,10 @@ struct qr_slab *qr_slab_create_sampled(const struct qr_geometry *geo, unsigned i
 /* One uncut run of @pages in chunks of kind QR_LARGE. */
 struct qr_slab *qr_slab_create_large(unsigned int pages, int node, gfp_t gfp);
 void qr_slab_destroy(struct qr_slab *slab);
+
+/* The descriptor alone; the caller sees to its pages. */
+struct qr_slab *qr_slab_create_bare(int node, gfp_t gfp);
+void qr_slab_destroy_bare(struct qr_slab *slab);
 
 /*
  * Take out the pages on which nobody holds an object, in a slab of which somebody

@@ -90,7 +90,8 @@ static void look_at_page(struct look *l, struct qr_chunk *chunk, unsigned int pa
 	d = READ_ONCE(slab->depot);
 	if (d)
 		look_at_objects(l, slab, d, qr_chunk_addr(chunk, page), sampled);
-	else if (qr_is_large(slab) && READ_ONCE(slab->run.first) == page)
+	else if (qr_is_large(slab) && READ_ONCE(slab->run.first) == page &&
+		 READ_ONCE(slab->run.chunk) == chunk)
 		look_at_large(l, slab, sampled);
 }
 

@@ -36,6 +36,19 @@ static void read_limits(struct quarry_stats *st)
 	st->hard_limit_hits += atomic64_read(&qr_limit_all.hard_hits);
 }
 
+static void add_large(struct quarry_stats *st, const struct qr_large_count *count, u64 *objects,
+		      u64 *bytes)
+{
+	u64 allocs = atomic64_read(&count->allocs), frees = atomic64_read(&count->frees);
+
+	*objects = allocs - frees;
+	*bytes = (u64)atomic64_read(&count->pages) << PAGE_SHIFT;
+	st->mallocs += allocs;
+	st->frees += frees;
+	st->live_objects += *objects;
+	st->live_bytes += *bytes;
+}
+
 void qr_stats_read(struct quarry_stats *st)
 {
 	struct quarry_cache_stats cs;
@@ -70,12 +83,8 @@ void qr_stats_read(struct quarry_stats *st)
 	st->frees += atomic64_read(&qr_gone_frees);
 	mutex_unlock(&qr_caches_lock);
 
-	st->large_objects = atomic64_read(&qr_large_allocs) - atomic64_read(&qr_large_frees);
-	st->large_bytes = (u64)atomic64_read(&qr_large_pages) << PAGE_SHIFT;
-	st->mallocs += atomic64_read(&qr_large_allocs);
-	st->frees += atomic64_read(&qr_large_frees);
-	st->live_objects += st->large_objects;
-	st->live_bytes += st->large_bytes;
+	add_large(st, &qr_large_count, &st->large_objects, &st->large_bytes);
+	add_large(st, &qr_mapped_count, &st->mapped_objects, &st->mapped_bytes);
 	st->failed_allocs += atomic64_read(&qr_large_failed);
 
 	for_each_node_mask(node, qr_nodes) {

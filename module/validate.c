@@ -21,6 +21,7 @@
 #include <linux/string.h>
 #include "cache.h"
 #include "compat.h"
+#include "large.h"
 
 void qr_invalid(struct quarry_validation *v, const char *fmt, ...)
 {
@@ -179,6 +180,7 @@ static int walk_all(void *arg)
 	struct qr_cache *c;
 
 	qr_heap_validate(v);
+	qr_large_validate(v);
 	list_for_each_entry(c, &qr_caches, link)
 		check_cache(c, v);
 	return 0;

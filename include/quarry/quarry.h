@@ -36,7 +36,8 @@
 #define QUARRY_IMPORT_NS	MODULE_INFO(import_ns, "QUARRY")
 
 #define QUARRY_NO_LIMIT		(~0UL)	/* for quarry_limit_set() */
-#define QUARRY_MAX_LARGE	(2UL << 20)	/* bytes; the largest object */
+#define QUARRY_MAX_LARGE	(64UL << 20)	/* bytes; the largest object of pages in a row */
+#define QUARRY_MAX_MAPPED	(2UL << 30)	/* bytes; the largest of quarry_vmalloc() */
 
 /* Cache flags */
 #define QUARRY_HWCACHE_ALIGN	BIT(0)	/* objects never share a cache line */
@@ -136,6 +137,8 @@ unsigned int quarry_cache_alloc_bulk(struct quarry_cache *cache, gfp_t gfp,
 				     unsigned int n, void **objs);
 void quarry_cache_free_bulk(struct quarry_cache *cache, unsigned int n, void **objs);
 void *quarry_malloc_node(size_t size, gfp_t gfp, int node) __malloc;
+void *quarry_vmalloc(size_t size, gfp_t gfp) __malloc;
+void * __must_check quarry_realloc(void *p, size_t size, gfp_t gfp);
 size_t quarry_usable_size(const void *p);
 
 /*
@@ -367,6 +370,10 @@ static __always_inline void quarry_cache_free(struct quarry_cache *cache, void *
  * are physically contiguous.  Sizes that are powers of two are aligned to
  * their size up to 32 KiB, to a page above, and all others to 8 bytes.
  * Normally from this CPU's node.
+ *
+ * Above 2 MiB it takes luck: the kernel's largest free blocks are 4 MiB, and what is
+ * larger is to be had if some of them lie side by side.  There, __GFP_NOFAIL may fail, and
+ * is logged whether or not there is __GFP_NOWARN.  quarry_vmalloc() needs no luck.
  *
  * Context: process, softirq, hardirq; not NMI.
  * Return: the memory, or NULL when it could not be had or @size is too large.

@@ -34,8 +34,10 @@
 	X(frees,		"frees so far")					\
 	X(cached_objects,	"free objects in magazines and depots")		\
 	X(cached_bytes,		"the same in bytes")				\
-	X(large_objects,	"live objects over 32 KiB")			\
+	X(large_objects,	"live objects over 32 KiB, in a row")		\
 	X(large_bytes,		"their pages")					\
+	X(mapped_objects,	"live objects over 32 KiB, mapped in a row")	\
+	X(mapped_bytes,		"their pages")					\
 	X(caches,		"caches, size classes included")		\
 	X(zombie_caches,	"caches destroyed with live objects")		\
 	X(slabs,		"slabs held")					\

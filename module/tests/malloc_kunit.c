@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The malloc family, from nothing to 2 MiB. */
+/* The malloc family, from nothing to 2 MiB; large_kunit.c has what is larger. */
 #include "kunit_util.h"
 
 #include <linux/log2.h>
@@ -123,7 +123,9 @@ static void large_sizes(struct kunit *test)
 
 static void too_large_is_refused(struct kunit *test)
 {
-	static const size_t sizes[] = { (2 << 20) + 1, 4 << 20, SIZE_MAX - 7, SIZE_MAX };
+	static const size_t sizes[] = {
+		QUARRY_MAX_LARGE + 1, 2 * QUARRY_MAX_LARGE, SIZE_MAX - 4095, SIZE_MAX,
+	};
 	u64 failed = qt_stats(test)->failed_allocs;
 	unsigned int i;
 

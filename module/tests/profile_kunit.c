@@ -195,7 +195,7 @@ static void *malloc_of(unsigned int how, size_t size)
 static void every_way_of_malloc(struct kunit *test)
 {
 	static const unsigned int sizes[] = {
-		0, 1, 8, 100, 112, 113, 1000, 32767, 32768, 32769, 100000, QUARRY_MAX_LARGE,
+		0, 1, 8, 100, 112, 113, 1000, 32767, 32768, 32769, 100000, SZ_2M,
 	};
 	void *objs[7];
 	unsigned int i, how;

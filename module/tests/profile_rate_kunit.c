@@ -49,7 +49,7 @@ static void off_means_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qr_rate_get());
 	expect_sampled(test, cache, 0);
 	quarry_cache_free(cache, quarry_cache_alloc_node(cache, GFP_KERNEL, qp_last_node()));
-	p = quarry_malloc(QUARRY_MAX_LARGE, GFP_KERNEL);
+	p = quarry_malloc(SZ_2M, GFP_KERNEL);
 	KUNIT_EXPECT_NOT_NULL(test, p);
 	quarry_free(p);
 	quarry_free(quarry_malloc(200, GFP_KERNEL));
