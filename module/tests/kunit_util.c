@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <quarry/profile.h>
+#include "../mapped.h"
 #include "../text.h"
 
 KUNIT_DEFINE_ACTION_WRAPPER(cache_destroy_action, quarry_cache_destroy, struct quarry_cache *);
@@ -80,6 +81,46 @@ void qt_no_chunks(struct kunit *test)
 {
 	WRITE_ONCE(qr_heap_no_chunks, true);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, chunks_again, NULL));
+}
+
+static void any_length_again(void *unused)
+{
+	WRITE_ONCE(qr_mapped_longest, QR_CHUNK_PAGES);
+}
+
+void qt_longest_run(struct kunit *test, unsigned int pages)
+{
+	WRITE_ONCE(qr_mapped_longest, pages);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, any_length_again, NULL));
+}
+
+static u64 word_at(size_t at, unsigned int seed)
+{
+	return (at + 1) * 0x9e3779b97f4a7c15ULL ^ seed;
+}
+
+/* By words, as KASAN looks at each access; the last ones of the object byte by byte. */
+void qt_fill(void *p, size_t size, unsigned int seed)
+{
+	size_t at;
+
+	for (at = 0; at + 8 <= size; at += 8)
+		*(u64 *)(p + at) = word_at(at, seed);
+	for (; at < size; at++)
+		*(u8 *)(p + at) = word_at(at, seed);
+}
+
+bool qt_is_filled(const void *p, size_t size, unsigned int seed)
+{
+	size_t at;
+
+	for (at = 0; at + 8 <= size; at += 8)
+		if (*(const u64 *)(p + at) != word_at(at, seed))
+			return false;
+	for (; at < size; at++)
+		if (*(const u8 *)(p + at) != (u8)word_at(at, seed))
+			return false;
+	return true;
 }
 
 struct quarry_cache_stats qt_sum(struct quarry_cache *cache)

@@ -40,6 +40,12 @@ int qt_other_node(struct kunit *test, int node);
 
 /* Whole chunks cannot be had, for the rest of the case. */
 void qt_no_chunks(struct kunit *test);
+/* Nor can quarry_vmalloc() have more than @pages in a row. */
+void qt_longest_run(struct kunit *test, unsigned int pages);
+
+/* Memory that tells from its contents where in which object a byte is. */
+void qt_fill(void *p, size_t size, unsigned int seed);
+bool qt_is_filled(const void *p, size_t size, unsigned int seed);
 
 /* The cache's numbers.  Exact when the cache is at rest. */
 struct quarry_cache_stats qt_sum(struct quarry_cache *cache);
