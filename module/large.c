@@ -16,6 +16,7 @@
 #include <quarry/stats.h>
 #include <trace/events/quarry.h>
 #include "draw.h"
+#include "row.h"
 
 struct qr_large_count qr_large_count, qr_mapped_count;
 atomic64_t qr_large_failed;

@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "meta.h"
 #include "release.h"
+#include "row.h"
 
 static struct kmem_cache *descriptors;
 
