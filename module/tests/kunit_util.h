@@ -10,6 +10,7 @@
 #include <quarry/stats.h>
 #include "../cache.h"
 #include "../release.h"
+#include "../row.h"
 #include "../scavenger.h"
 
 /* A cache that is destroyed with the case, which must have freed its objects. */
