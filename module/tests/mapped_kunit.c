@@ -364,7 +364,8 @@ static void several_threads(struct kunit *test)
 static void misuse(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
-	void *own = quarry_malloc(PAGE_SIZE, GFP_KERNEL), *theirs = vzalloc(SZ_64K), *p, *again;
+	void *own = quarry_malloc(PAGE_SIZE, GFP_KERNEL), *theirs = vzalloc(SZ_64K);
+	void *p, *again, *twice;
 	struct quarry_stats *before, *st;
 	struct page *page;
 
@@ -377,6 +378,8 @@ static void misuse(struct kunit *test)
 	p = mapped(test, SZ_1M);
 	qt_fill(p, SZ_1M, 1);
 	page = vmalloc_to_page(p);
+	twice = vmap(&page, 1, VM_MAP, PAGE_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, twice);
 	before = qt_stats(test);
 
 	quarry_free(p + 8);
@@ -392,11 +395,14 @@ static void misuse(struct kunit *test)
 
 	quarry_free(theirs);
 	quarry_free(theirs + PAGE_SIZE + 5);
+	/* Somebody else's mappings of our pages. */
 	quarry_free(again);
+	quarry_free(twice);
 	quarry_free(p + SZ_1M);		/* the page between this mapping and the next */
 	quarry_free(misuse);
 	st = qt_stats(test);
-	KUNIT_EXPECT_EQ(test, before->misuse_foreign + 5, st->misuse_foreign);
+	KUNIT_EXPECT_EQ(test, before->misuse_foreign + 6, st->misuse_foreign);
+	KUNIT_EXPECT_EQ(test, 0, quarry_usable_size(twice));
 	KUNIT_EXPECT_EQ(test, 0, quarry_usable_size(theirs));
 	KUNIT_EXPECT_EQ(test, 0, quarry_usable_size(again));
 
@@ -404,15 +410,39 @@ static void misuse(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->frees, st->frees);
 	KUNIT_EXPECT_TRUE(test, qt_is_filled(p, SZ_1M, 1));
 	KUNIT_EXPECT_TRUE(test, qt_is_zero(theirs, SZ_64K));
+	vunmap(twice);
 	quarry_free(p);
 	quarry_free(p);
 	st = qt_stats(test);
-	KUNIT_EXPECT_EQ(test, before->misuse_foreign + before->misuse_double_free + 6,
+	KUNIT_EXPECT_EQ(test, before->misuse_foreign + before->misuse_double_free + 7,
 			st->misuse_foreign + st->misuse_double_free);
 	KUNIT_EXPECT_EQ(test, before->frees + 1, st->frees);
 	vunmap(again);
 	vfree(theirs);
 	quarry_free(own);
+}
+
+/* It knows the pages, their order and how many there are. */
+static void the_walker_sees_it(struct kunit *test)
+{
+	struct quarry_validation *v = qt_array(test, 1, sizeof(*v));
+	struct qr_slab *slab;
+	void *p;
+
+	qt_longest_run(test, 16);
+	p = mapped(test, SZ_64K);
+	slab = qr_mapped_of(p);
+	swap(slab->pages[2], slab->pages[3]);
+	KUNIT_EXPECT_EQ(test, -EUCLEAN, qr_validate(v));
+	KUNIT_EXPECT_EQ(test, 2, v->errors);
+	swap(slab->pages[2], slab->pages[3]);
+	KUNIT_EXPECT_EQ(test, 0, qr_validate(v));
+	slab->run.nr--;
+	KUNIT_EXPECT_EQ(test, -EUCLEAN, qr_validate(v));
+	KUNIT_EXPECT_EQ(test, 1, v->errors);
+	slab->run.nr++;
+	KUNIT_EXPECT_EQ(test, 0, qr_validate(v));
+	quarry_free(p);
 }
 
 #ifdef CONFIG_KPROBES
@@ -494,6 +524,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(freed_anywhere),
 	KUNIT_CASE(several_threads),
 	KUNIT_CASE(misuse),
+	KUNIT_CASE(the_walker_sees_it),
 #ifdef CONFIG_KPROBES
 	KUNIT_CASE(not_in_nmi),
 #endif

@@ -141,6 +141,8 @@ static void large_stays_where_it_is(struct kunit *test)
 	p = expect_stays(test, p, SZ_2M - PAGE_SIZE, GFP_KERNEL);
 	p = expect_stays(test, p, SZ_2M + PAGE_SIZE, GFP_ATOMIC);
 	p = expect_stays(test, p, SZ_2M + 1, GFP_ATOMIC);	/* no page more or less */
+	p = expect_stays(test, p, SZ_2M, GFP_KERNEL);
+	p = expect_stays(test, p, SZ_4M, GFP_KERNEL);		/* all of the second chunk */
 	KUNIT_EXPECT_TRUE(test, qt_is_filled(p, 100000 & ~7, 5));
 	/* The page behind it is another's; a page further it was free. */
 	p = expect_stays(test, p, 50000, GFP_KERNEL);
@@ -156,6 +158,57 @@ static void large_stays_where_it_is(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, qt_is_filled(q, QUARRY_MAX_SMALL, 6));
 	quarry_free(p);
 	quarry_free(q);
+}
+
+/* Over the end of a chunk there are pages, and then somebody else's. */
+static void up_to_the_next(struct kunit *test)
+{
+	void *p, *gap, *next;
+
+	start_empty();
+	p = quarry_malloc(SZ_4M, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	p = expect_stays(test, p, SZ_2M, GFP_KERNEL);
+	gap = quarry_malloc(200 * PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_PTR_EQ(test, p + SZ_2M, gap);
+	next = quarry_malloc(100000, GFP_KERNEL);
+	KUNIT_ASSERT_PTR_EQ(test, gap + 200 * PAGE_SIZE, next);
+	quarry_free(gap);
+	p = expect_stays(test, p, SZ_2M + 200 * PAGE_SIZE, GFP_KERNEL);
+	p = expect_stays(test, p, SZ_2M, GFP_KERNEL);
+	qt_fill(p, SZ_2M, 1);
+	qt_fill(next, 100000, 2);
+	gap = quarry_realloc(p, SZ_2M + 200 * PAGE_SIZE + 1, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, gap);
+	KUNIT_EXPECT_PTR_NE(test, p, gap);
+	KUNIT_EXPECT_TRUE(test, qt_is_filled(gap, SZ_2M, 1));
+	KUNIT_EXPECT_TRUE(test, qt_is_filled(next, 100000, 2));
+	quarry_free(gap);
+	quarry_free(next);
+}
+
+/* There the pages behind are the kernel's, and what is given back as well. */
+static void in_mixed_chunks(struct kunit *test)
+{
+	u64 mixed;
+	void *p;
+
+	start_empty();
+	qt_no_chunks(test);
+	mixed = qt_stats(test)->mixed_bytes;
+	p = quarry_malloc(63 * PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_EQ(test, mixed + 63 * PAGE_SIZE, qt_stats(test)->mixed_bytes);
+	qt_fill(p, 63 * PAGE_SIZE, 1);
+	/* A power of two, but not at a multiple of it. */
+	p = expect_stays(test, p, 31 * PAGE_SIZE, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, mixed + 31 * PAGE_SIZE, qt_stats(test)->mixed_bytes);
+	p = quarry_realloc(p, 40 * PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_EQ(test, mixed + 40 * PAGE_SIZE, qt_stats(test)->mixed_bytes);
+	KUNIT_EXPECT_TRUE(test, qt_is_filled(p, 31 * PAGE_SIZE, 1));
+	quarry_free(p);
+	KUNIT_EXPECT_EQ(test, mixed, qt_stats(test)->mixed_bytes);
 }
 
 /* What lies behind the chunk is not ours, or not of the kind. */
@@ -368,6 +421,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(in_a_row),
 	KUNIT_CASE_SLOW(mapped),
 	KUNIT_CASE(large_stays_where_it_is),
+	KUNIT_CASE(up_to_the_next),
+	KUNIT_CASE(in_mixed_chunks),
 	KUNIT_CASE(no_growth_over_the_end),
 	KUNIT_CASE_SLOW(zero_stays_zero),
 	KUNIT_CASE(what_cannot_be),
