@@ -38,6 +38,7 @@ sweep()
 		nth=$((nth + 1))
 		client failnth "op=$1" "nth=$nth" || wrong=$((wrong + 1))
 		[ "$(result worked)" = 1 ] || failures=$((failures + 1))
+		! grep -q "wrong contents" "$CLIENT/result" || wrong=$((wrong + 1))
 		drain
 		now=$(metadata)
 		[ "$now" = "$before" ] || now=$(settled_metadata)
@@ -73,6 +74,10 @@ sweep first 1
 sweep bulk 1
 sweep nofail 1
 same "nofail: failures" "$failures" 0
+sweep row 1
+sweep mapped 10
+same "mapped: the request failed for some" "$((failures > 0))" 1
+sweep realloc 1
 
 # A sample that cannot be recorded is lost and counted; nobody's request fails for it.
 rate 1
@@ -86,7 +91,7 @@ rate 0
 
 # With an empty page heap, chunks are to be had as well; and with an empty profile,
 # rows, stacks and labels.
-for op in first large bulk; do
+for op in first large bulk row; do
 	nth=0 failures=0 wrong=0
 	while :; do
 		nth=$((nth + 1))

@@ -37,6 +37,7 @@ misuse()
 # in the drain that the client asks for.
 misuse foreign foreign "not Quarry's" none free_foreign
 misuse large_interior interior "not the start of an object" "(large)" free_large_interior
+misuse mapped_interior interior "not the start of an object" "(large)" free_mapped_interior
 misuse interior interior "not the start of an object" client_misused '[a-z_]*'
 misuse wrong_cache wrong_cache "wrong cache" client_misused '[a-z_]*'
 expect "wrong_cache: the line names the cache it was given to" \
@@ -73,6 +74,15 @@ expect "all other objects are there, and once" client misuse kind=settle
 expect "the walker finds no error at the end" validate
 expect "the equations hold at the end" balanced
 same "live objects at the end" "$(stat live_objects)" 0
+
+# What a client forgets goes back when it is unloaded, and is named.
+client misuse kind=lost || fail "lost"
+same "large and mapped objects that are lost" \
+	"$(stat large_objects) $(stat mapped_objects)" "2 1"
+mark
 unload quarry_client quarry
 expect "both modules unload" test ! -d "$QUARRY"
+same "lines about large objects that were lost" \
+	"$(since_mark | grep -c 'quarry: 3 objects over 32 KiB were never freed')" 1
+same "lines about memory that was kept" "$(since_mark | grep -c 'quarry: unloaded with')" 0
 finish

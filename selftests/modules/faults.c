@@ -8,6 +8,7 @@
 #include <linux/kernel.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/string.h>
 #include "client.h"
 
 #ifdef CONFIG_FAULT_INJECTION
@@ -38,9 +39,25 @@ static bool disarm(unsigned int nth)
 #define QUIET	(GFP_KERNEL | __GFP_NOWARN)
 #define BULK	500
 
-enum { OP_CREATE, OP_FIRST, OP_LARGE, OP_BULK, OP_NOFAIL };
+#define SMALL	100		/* bytes that grow */
 
-static const char *const ops[] = { "create", "first", "large", "bulk", "nofail", NULL };
+enum { OP_CREATE, OP_FIRST, OP_LARGE, OP_BULK, OP_NOFAIL, OP_ROW, OP_MAPPED, OP_REALLOC };
+
+static const char *const ops[] = {
+	"create", "first", "large", "bulk", "nofail", "row", "mapped", "realloc", NULL
+};
+
+/* The new one, or NULL and the old one is as it was. */
+static void *grow(u8 *old)
+{
+	void *p = quarry_realloc(old, 300000, QUIET);
+
+	if (p ? memchr_inv(p, 0x5a, SMALL) : memchr_inv(old, 0x5a, SMALL))
+		client_say("wrong contents\n");
+	if (!p)
+		quarry_free(old);
+	return p;
+}
 
 static int failnth_run(const u64 *v)
 {
@@ -48,11 +65,16 @@ static int failnth_run(const u64 *v)
 	static void *objs[BULK];
 	unsigned int nth = v[1];
 	bool injected, worked = false;
-	void *p = NULL;
+	void *p = NULL, *old = NULL;
 
 	if (nth && !IS_ENABLED(CONFIG_FAULT_INJECTION))
 		return -EOPNOTSUPP;
-	if (v[0] != OP_CREATE && v[0] != OP_LARGE) {
+	if (v[0] == OP_REALLOC) {
+		old = quarry_malloc(SMALL, GFP_KERNEL);
+		if (!old)
+			return -ENOMEM;
+		memset(old, 0x5a, SMALL);
+	} else if (v[0] == OP_FIRST || v[0] == OP_BULK || v[0] == OP_NOFAIL) {
 		cache = quarry_cache_create("client_faults", 700, NULL);
 		if (!cache)
 			return -ENOMEM;
@@ -68,6 +90,15 @@ static int failnth_run(const u64 *v)
 		break;
 	case OP_LARGE:
 		p = quarry_malloc(300000, QUIET);
+		break;
+	case OP_ROW:
+		p = quarry_malloc(3 << 20, QUIET);
+		break;
+	case OP_MAPPED:
+		p = quarry_vmalloc(QUARRY_MAX_LARGE + 1, QUIET);
+		break;
+	case OP_REALLOC:
+		p = grow(old);
 		break;
 	case OP_BULK:
 		worked = quarry_cache_alloc_bulk(cache, QUIET, BULK, objs) == BULK;

@@ -74,6 +74,27 @@ static int free_large_interior(struct quarry_cache *a, struct quarry_cache *b)
 	return 0;
 }
 
+static int free_mapped_interior(struct quarry_cache *a, struct quarry_cache *b)
+{
+	void *p = quarry_vmalloc(QUARRY_MAX_LARGE + 1, GFP_KERNEL);
+
+	if (!p)
+		return -ENOMEM;
+	client_say("object %px\n", p + 4096);
+	quarry_free(p + 4096);
+	quarry_free(p);
+	return 0;
+}
+
+/* Of each kind one that nobody will free. */
+static int lose_large(struct quarry_cache *a, struct quarry_cache *b)
+{
+	if (!quarry_malloc(100000, GFP_KERNEL) || !quarry_malloc(3 << 20, GFP_KERNEL) ||
+	    !quarry_vmalloc(QUARRY_MAX_LARGE + 1, GFP_KERNEL))
+		return -ENOMEM;
+	return 0;
+}
+
 static int destroy_busy(struct quarry_cache *a, struct quarry_cache *b)
 {
 	struct quarry_cache *c = quarry_cache_create("client_busy", SIZE, NULL);
@@ -156,12 +177,13 @@ static int settle_double_free(struct quarry_cache *a, struct quarry_cache *b)
 
 static const char *const kinds[] = {
 	"foreign", "interior", "wrong_cache", "double_free", "busy_destroy", "large_interior",
-	"pend", "settle", NULL
+	"pend", "settle", "mapped_interior", "lost", NULL
 };
 
 static int (*const misuses[])(struct quarry_cache *a, struct quarry_cache *b) = {
 	free_foreign, free_interior, free_wrong_cache, free_twice, destroy_busy,
-	free_large_interior, pend_double_free, settle_double_free,
+	free_large_interior, pend_double_free, settle_double_free, free_mapped_interior,
+	lose_large,
 };
 
 static int misuse_run(const u64 *v)
