@@ -439,7 +439,20 @@ static void empty_slabs_first(struct kunit *test)
 	everything_comes_back(test, t);
 }
 
-/* What leaves a slab serves others at once. */
+static void set_keep(unsigned long pages)
+{
+	int node;
+
+	for_each_node_mask(node, qr_nodes)
+		WRITE_ONCE(qr_heaps[node]->keep, pages);
+}
+
+static void keep_nothing(void *unused)
+{
+	set_keep(0);
+}
+
+/* What leaves a slab serves others at once, as long as the heap may keep it. */
 static void others_have_the_pages(struct kunit *test)
 {
 	struct traffic *t = traffic_new(test, 4096, 0, false);
@@ -447,6 +460,8 @@ static void others_have_the_pages(struct kunit *test)
 	unsigned int pages, i, taken = 0;
 	u64 chunks;
 
+	set_keep(ULONG_MAX);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, keep_nothing, NULL));
 	qt_pin(test, 0);
 	traffic_fill(test, t);
 	/* One of each slab is left. */
