@@ -59,13 +59,21 @@ held()
 		"$QUARRY/stats"
 }
 
+# Nothing in use, and nothing idle.
+empty()
+{
+	drain
+	put control/scavenge 1 || fail "control/scavenge"
+	same "bytes held before $1" "$(held)" 0
+}
+
 intact()
 {
 	expect "$1: the equations hold" balanced
 	expect "$1: the walker finds no error" validate
 }
 
-# --- What is written and read -------------------------------------------------
+# --- What is written and read, in whole pages ----------------------------------
 
 for file in soft_limit hard_limit; do
 	same "$file at first" "$(cat "$QUARRY/control/$file")" max
@@ -78,7 +86,8 @@ for file in soft_limit hard_limit; do
 	done <<-END
 		67108864 67108864
 		65536K 67108864
-		65537k 67109888
+		65540k 67112960
+		67108865 67108864
 		64M 67108864
 		65m 68157440
 		2G 2147483648
@@ -106,6 +115,7 @@ done
 load_of()
 {
 	what=$1
+	empty "$what"
 	samples=0 most=0 over=0
 	hits=$(stat soft_limit_hits)
 	taskset 1 sh -c "echo churn mib=$2 turns=$(choose 60 6) >$CLIENT/run" &
@@ -143,10 +153,10 @@ load_of "72 MiB live" 72
 within "72 MiB live: per mille of that which are held" $((most * 1000 / (72 * MIB))) 1000 1200
 within "72 MiB live: hits" "$hits" 1 1000000000
 soft max
-drain
 
 # --- Hard ---------------------------------------------------------------------
 
+empty "the hard limit"
 refused=$(stat hard_limit_hits) failed_before=$(stat failed_allocs)
 hard 32M
 trace_begin
