@@ -8,7 +8,7 @@
  *	grow	allocate all
  *	thin	free so many per cent of them, picked at random
  *	cut	free so many per cent of them, the youngest
- *	comb	the same of each hundred in a row, so that it is as much on each node
+ *	comb	the same of each 200 in a row, so that it is as much on each node
  *	end	free what is left, and forget
  */
 #include <linux/errno.h>
@@ -169,13 +169,15 @@ static int cut(u32 percent)
 	return err;
 }
 
+#define STRETCH	200u
+
 static int comb(u32 percent)
 {
 	size_t i;
 	int err = 0;
 
 	for (i = 0; i < nr_objects && !err; i++) {
-		if (i % 100 < percent)
+		if (i % STRETCH < STRETCH * percent / 100)
 			err = put(&objects[i]);
 		cond_resched();
 	}
