@@ -96,7 +96,10 @@ static int cache_stats_show(struct seq_file *m, void *unused)
 	CACHE_LINE(flushed);
 	CACHE_LINE(direct_allocs);
 	CACHE_LINE(direct_frees);
+	CACHE_LINE(local_allocs);
+	CACHE_LINE(remote_allocs);
 	CACHE_LINE(remote_frees);
+	CACHE_LINE(remote_batches);
 #undef CACHE_LINE
 	return 0;
 }

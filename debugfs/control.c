@@ -142,6 +142,25 @@ static ssize_t retain_write(struct file *file, const char __user *buf, size_t le
 
 QR_DEFINE_CONTROL(retain);
 
+static int percpu_show(struct seq_file *m, void *unused)
+{
+	seq_printf(m, "%u\n", qr_percpu_kib_get());
+	return 0;
+}
+
+static ssize_t percpu_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+{
+	u32 kib;
+	int err = kstrtou32_from_user(buf, len, 10, &kib);
+
+	if (err)
+		return err;
+	qr_percpu_kib_set(kib);
+	return len;
+}
+
+QR_DEFINE_CONTROL(percpu);
+
 void qr_debugfs_control(struct dentry *root)
 {
 	struct dentry *dir = debugfs_create_dir("control", root);
@@ -151,4 +170,5 @@ void qr_debugfs_control(struct dentry *root)
 	debugfs_create_file("scavenge", 0600, dir, NULL, &scavenge_fops);
 	debugfs_create_file("retain_percent", 0600, dir, NULL, &retain_fops);
 	qr_debugfs_limits(dir);
+	debugfs_create_file("percpu_cache_kib", 0600, dir, NULL, &percpu_fops);
 }

@@ -36,7 +36,7 @@ static DEFINE_SPINLOCK(list_lock);	/* changes of qr_caches, with the mutex */
 static DEFINE_XARRAY_ALLOC1(cache_ids);
 static u32 next_id;
 
-atomic64_t qr_gone_mallocs, qr_gone_frees;
+atomic64_t qr_gone_mallocs, qr_gone_frees, qr_gone_remote_allocs;
 u32 qr_default_rate;
 
 /* Guarded by observer_lock, which nests outside qr_caches_lock. */
@@ -79,7 +79,7 @@ static bool depot_new(struct qr_cache *c, unsigned int i, int node, bool batches
 struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int class,
 			      const struct quarry_cache_args *args)
 {
-	unsigned int align = args->align, capacity, cpu;
+	unsigned int align = args->align, cpu;
 	struct qr_cache *c;
 	int node, err;
 
@@ -105,14 +105,17 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 	strscpy(c->name, name, sizeof(c->name));
 	INIT_LIST_HEAD(&c->link);
 
-	capacity = qr_magazine_capacity(c->geo.stride);
-	c->batch = capacity / 2;
-	c->head_bytes = round_up(struct_size_t(struct qr_head, obj, capacity), SMP_CACHE_BYTES);
+	c->capacity = qr_magazine_capacity(c->geo.stride);
+	c->batch = c->capacity / 2;
+	if (nodes_weight(qr_nodes) > 1)
+		c->remote_room = min(QR_REMOTE_MAX, c->batch);
+	c->head_bytes = round_up(struct_size_t(struct qr_head, obj, c->capacity + c->remote_room),
+				 SMP_CACHE_BYTES);
 	c->pub.head = qr_meta_percpu(c->head_bytes, SMP_CACHE_BYTES);
 	if (!c->pub.head)
 		goto no_memory;
 	for_each_possible_cpu(cpu)
-		qr_head_init(per_cpu_ptr(c->pub.head, cpu), capacity);
+		qr_head_init(per_cpu_ptr(c->pub.head, cpu));
 	for_each_node_mask(node, qr_nodes) {
 		if (!depot_new(c, node, node, true) ||
 		    !depot_new(c, nr_node_ids + node, node, false))
@@ -194,7 +197,7 @@ static void cache_empty(struct qr_cache *c)
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
-		qr_magazine_drain(c, cpu);
+		qr_magazine_close(c, cpu);
 	qr_cache_settle(c);
 }
 
@@ -214,10 +217,15 @@ static unsigned long cache_live(struct qr_cache *c, const void **first)
 static void cache_gone(struct qr_cache *c)
 {
 	struct quarry_cache_stats st;
+	unsigned int cpu;
 
+	/* A late free may have been granted something before all saw the zombie. */
+	for_each_possible_cpu(cpu)
+		qr_magazine_close(c, cpu);
 	qr_cache_sum(c, &st);
 	atomic64_add(st.mallocs, &qr_gone_mallocs);
 	atomic64_add(st.frees, &qr_gone_frees);
+	atomic64_add(st.remote_allocs, &qr_gone_remote_allocs);
 	spin_lock(&list_lock);
 	list_del(&c->link);
 	spin_unlock(&list_lock);
@@ -269,60 +277,75 @@ EXPORT_SYMBOL_QUARRY(quarry_cache_destroy);
 
 struct visit {
 	struct work_struct work;
-	struct qr_cache *cache;	/* or all of them */
-	qr_magazine_fn fn;
+	qr_cpu_fn fn;
+	void *arg;
 	u64 sum;
 };
 
 static DEFINE_PER_CPU(struct visit, visits);
-
-static u64 visit_cpu(struct qr_cache *cache, qr_magazine_fn fn, unsigned int cpu)
-{
-	struct qr_cache *c;
-	u64 sum = 0;
-
-	if (cache)
-		return fn(cache, cpu);
-	list_for_each_entry(c, &qr_caches, link)
-		sum += fn(c, cpu);
-	return sum;
-}
 
 static void visit_fn(struct work_struct *work)
 {
 	struct visit *v = container_of(work, struct visit, work);
 
 	/* Bound to this CPU; its magazines are at rest between two instructions. */
-	v->sum = visit_cpu(v->cache, v->fn, raw_smp_processor_id());
+	v->sum = v->fn(raw_smp_processor_id(), v->arg);
 }
 
-u64 qr_visit_magazines(struct qr_cache *cache, qr_magazine_fn fn)
+u64 qr_visit_cpus(const struct cpumask *only, qr_cpu_fn fn, void *arg)
 {
 	unsigned int cpu;
 	u64 sum = 0;
 
 	lockdep_assert_held(&qr_caches_lock);
+	if (!only)
+		only = cpu_possible_mask;
 	cpus_read_lock();
-	for_each_online_cpu(cpu) {
+	for_each_cpu_and(cpu, only, cpu_online_mask) {
 		struct visit *v = per_cpu_ptr(&visits, cpu);
 
 		INIT_WORK(&v->work, visit_fn);
-		v->cache = cache;
 		v->fn = fn;
+		v->arg = arg;
 		schedule_work_on(cpu, &v->work);
 	}
-	for_each_possible_cpu(cpu) {
+	for_each_cpu(cpu, only) {
 		struct visit *v = per_cpu_ptr(&visits, cpu);
 
 		if (cpu_online(cpu)) {
 			flush_work(&v->work);
 			sum += v->sum;
 		} else {
-			sum += visit_cpu(cache, fn, cpu);
+			sum += fn(cpu, arg);
 		}
 	}
 	cpus_read_unlock();
 	return sum;
+}
+
+struct to_do {
+	struct qr_cache *cache;	/* or all of them */
+	qr_magazine_fn fn;
+};
+
+static u64 visit_magazines(unsigned int cpu, void *arg)
+{
+	const struct to_do *what = arg;
+	struct qr_cache *c;
+	u64 sum = 0;
+
+	if (what->cache)
+		return what->fn(what->cache, cpu);
+	list_for_each_entry(c, &qr_caches, link)
+		sum += what->fn(c, cpu);
+	return sum;
+}
+
+u64 qr_visit_magazines(struct qr_cache *cache, qr_magazine_fn fn)
+{
+	struct to_do what = { .cache = cache, .fn = fn };
+
+	return qr_visit_cpus(NULL, visit_magazines, &what);
 }
 
 struct qr_cache *qr_cache_find(unsigned int id)
@@ -406,12 +429,17 @@ void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
 	st->stride = c->geo.stride;
 	st->slab_pages = c->geo.pages;
 	st->slab_objects = c->geo.objects;
-	st->magazine = 2 * c->batch;
+	st->magazine = c->capacity;
 	for_each_possible_cpu(cpu) {
 		const struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
+		unsigned int n = qr_head_peek(h);
 
 		made += READ_ONCE(h->drawn) - READ_ONCE(h->countdown);
-		held += qr_head_peek(h);
+		held += n;
+		st->cached_objects += READ_ONCE(h->nr_remote);
+		st->remote_allocs += READ_ONCE(h->remote_allocs) -
+				     qr_head_far(h, n, per_cpu(qr_home_node, cpu));
+		st->remote_batches += READ_ONCE(h->remote_batches);
 		st->refilled += READ_ONCE(h->refilled);
 		st->flushed += READ_ONCE(h->flushed);
 		st->direct_allocs += READ_ONCE(h->direct_allocs);
@@ -422,7 +450,8 @@ void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
 	st->frees = made - st->refilled + st->flushed + held + st->direct_frees -
 		    atomic64_read(&c->refused);
 	st->live_objects = st->mallocs - st->frees;
-	st->cached_objects = held;
+	st->local_allocs = st->mallocs - st->remote_allocs;
+	st->cached_objects += held;
 	for (i = 0; i < qr_nr_depots(); i++) {
 		struct qr_depot *d = c->depot[i];
 
@@ -545,7 +574,7 @@ static int cpu_dead(unsigned int cpu)
 
 	spin_lock(&list_lock);
 	list_for_each_entry(c, &qr_caches, link)
-		qr_magazine_drain(c, cpu);
+		qr_magazine_close(c, cpu);
 	spin_unlock(&list_lock);
 	return 0;
 }

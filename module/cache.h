@@ -18,12 +18,15 @@ extern u32 qr_default_rate;
  */
 typedef unsigned int (*qr_magazine_fn)(struct qr_cache *cache, unsigned int cpu);
 u64 qr_visit_magazines(struct qr_cache *cache, qr_magazine_fn fn);
+/* The same with a function for the CPU itself; only on CPUs of @only, if that is given. */
+typedef u64 (*qr_cpu_fn)(unsigned int cpu, void *arg);
+u64 qr_visit_cpus(const struct cpumask *only, qr_cpu_fn fn, void *arg);
 
 /* The cache of that number, or NULL; with the lock. */
 struct qr_cache *qr_cache_find(unsigned int id);
 
 /* What caches that no longer exist had counted. */
-extern atomic64_t qr_gone_mallocs, qr_gone_frees;
+extern atomic64_t qr_gone_mallocs, qr_gone_frees, qr_gone_remote_allocs;
 
 /* For a size class, @class; otherwise 0.  Arguments are known to be good. */
 struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int class,

@@ -393,6 +393,24 @@ unsigned int qr_depot_unstock(struct qr_depot *d, void **out)
 	return n;
 }
 
+/* Spare batches that the slabs have no objects for. */
+static struct qr_batch *batches_beyond(struct qr_depot *d)
+{
+	unsigned int keep = min_t(unsigned long, d->max_batches,
+				  DIV_ROUND_UP(d->nr_objects, d->batch));
+	struct qr_batch *list = NULL;
+
+	while (d->spare && d->nr_batches > keep) {
+		struct qr_batch *b = d->spare;
+
+		d->spare = b->next;
+		b->next = list;
+		list = b;
+		d->nr_batches--;
+	}
+	return list;
+}
+
 unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed)
 {
 	struct qr_slab *slab, *next;
@@ -406,11 +424,7 @@ unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed)
 		n++;
 	}
 	d->nr_empty = 0;
-	spare = d->spare;
-	d->spare = NULL;
-	d->nr_batches = 0;
-	for (struct qr_batch *b = d->stocked; b; b = b->next)
-		d->nr_batches++;
+	spare = batches_beyond(d);
 	raw_spin_unlock_irqrestore(&d->lock, flags);
 	batches_free(spare);
 	return n;
@@ -430,6 +444,7 @@ unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed)
 {
 	struct qr_slab *slab, *next;
 	unsigned long flags, live = 0;
+	struct qr_batch *spare;
 	unsigned int i;
 
 	raw_spin_lock_irqsave(&d->lock, flags);
@@ -438,7 +453,9 @@ unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed)
 		qr_depot_forget(d, slab, doomed);
 	}
 	d->nr_empty = 0;
+	spare = batches_beyond(d);
 	raw_spin_unlock_irqrestore(&d->lock, flags);
+	batches_free(spare);
 	return live;
 }
 

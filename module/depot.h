@@ -52,6 +52,8 @@ static __always_inline void qr_copy(void **to, void *const *from, unsigned int n
  * @max_batches: batches that it may have
  * @nr_batches: batches that it has
  * @nr_cached: objects in them
+ * @borrow: objects that may be taken from other nodes' depots before this one asks for
+ *	pages again, since the last time they came from there.  A guess; no lock
  * @stocked: stack of batches with objects, so that the warmest leaves first;
  *	all but the first are full
  * @spare: stack of the others
@@ -76,6 +78,7 @@ struct qr_depot {
 	unsigned int max_batches;
 	unsigned int nr_batches;
 	unsigned int nr_cached;
+	int borrow;
 	unsigned long used_bins;
 	struct qr_batch *stocked;
 	struct qr_batch *spare;
@@ -128,7 +131,7 @@ unsigned int qr_depot_unstock(struct qr_depot *d, void **out);
 unsigned int qr_depot_give_slabs(struct qr_depot *d, void **in, unsigned int n,
 				 struct list_head *doomed);
 
-/* Take every empty slab and spare batch away. Returns slabs moved to @doomed. */
+/* Take every empty slab away, and batches without one. Returns slabs moved to @doomed. */
 unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed);
 
 /*

@@ -25,6 +25,9 @@
 #define QR_MAGAZINE_MAX		128u	/* objects */
 #define QR_MAGAZINE_MIN		4u
 
+/* Frees of other nodes' objects that a CPU collects at most, per cache. */
+#define QR_REMOTE_MAX		16u
+
 /* A depot holds at most this much in full batches, per cache and node. */
 #define QR_DEPOT_BYTES		1048576u
 #define QR_DEPOT_MAX		32u	/* batches */

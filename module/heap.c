@@ -10,6 +10,7 @@
 #include "limit.h"
 
 struct qr_heap *qr_heaps[MAX_NUMNODES];
+EXPORT_SYMBOL_QUARRY_TEST(qr_heaps);
 
 /* Pages; the kernel's own counters of this kind are as coarse. */
 #define REPORT_STEP	64

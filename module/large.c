@@ -20,6 +20,7 @@
 
 struct qr_large_count qr_large_count, qr_mapped_count;
 atomic64_t qr_large_failed;
+atomic64_t qr_large_remote;
 
 u32 qr_large_rate;
 
@@ -112,6 +113,8 @@ static struct qr_slab *get_row(size_t size, gfp_t gfp, int node)
 	if (!slab)
 		return NULL;
 	trace_slab_get("large", slab->base, slab->run.nr, slab->run.chunk->node);
+	if (page_to_nid(virt_to_page(slab->base)) != node)
+		atomic64_inc(&qr_large_remote);
 	if (qr_want_zero(gfp) && !slab->run.zeroed)
 		memset(slab->base, 0, qr_slab_bytes(slab));
 	return slab;

@@ -21,6 +21,8 @@ struct qr_large_count {
 
 extern struct qr_large_count qr_large_count, qr_mapped_count;
 extern atomic64_t qr_large_failed;
+/* Those of the allocations in a row that came from another node than was asked for. */
+extern atomic64_t qr_large_remote;
 
 /* A large object's slab has no cache and is not cut. */
 static inline bool qr_is_large(const struct qr_slab *slab)

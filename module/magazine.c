@@ -8,6 +8,8 @@
  * A free climbs up: (1) this CPU's magazine, if the object is of this node;
  * (2) a full magazine gives a batch to the depot; (3) a depot without room
  * gives it to the slabs; (4) a slab that is empty goes back to the page heap.
+ * A magazine without capacity (see grant.c) is passed by, and another node's
+ * object waits for some more before it goes home (remote.c).
  *
  * Steps 2 and 3 run with interrupts off and the head claimed; steps 4 to 6
  * with neither, so that they may sleep.
@@ -20,16 +22,52 @@
 #include <linux/irqflags.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
+#include <linux/sched/clock.h>
 #include <linux/string.h>
 #include <trace/events/quarry.h>
 #include "compat.h"
 #include "draw.h"
 #include "large.h"
 
-void qr_head_init(struct qr_head *h, unsigned int capacity)
+/*
+ * One slow path in so many of a CPU is timed, and stands for the others.  A prime,
+ * so that no loop of a client's has the same ones timed again and again.
+ */
+#define TIMED_ONE_IN	61
+
+static DEFINE_PER_CPU(int, untimed);	/* slow paths until one is timed */
+static DEFINE_PER_CPU(u64, slow_ns);
+
+static __always_inline bool timing_due(void)
+{
+	raw_cpu_dec(untimed);
+	return unlikely(raw_cpu_read(untimed) < 0);
+}
+
+/* It may have moved to another CPU meanwhile, whose clock is only nearly the same. */
+static void timing_done(u64 begin)
+{
+	s64 took = local_clock() - begin;
+
+	if (took > 0)
+		this_cpu_add(slow_ns, took * TIMED_ONE_IN);
+}
+
+u64 qr_slow_path_ns(void)
+{
+	unsigned int cpu;
+	u64 sum = 0;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu(slow_ns, cpu));
+	return sum;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_slow_path_ns);
+
+void qr_head_init(struct qr_head *h)
 {
 	h->nr = QR_HEAD_REST;
-	h->capacity = capacity;
+	h->capacity = 0;
 	h->countdown = QR_DRAW;
 	h->drawn = QR_DRAW;
 }
@@ -53,22 +91,84 @@ static __always_inline void head_draw(struct qr_cache *c, struct qr_head *h)
 	}
 }
 
+void qr_head_redraw(struct qr_cache *c, struct qr_head *h)
+{
+	/*
+	 * What is left of a countdown says nothing about the next sample: the
+	 * exponential has no memory.
+	 */
+	h->drawn -= h->countdown;
+	h->countdown = 0;
+	head_draw(c, h);
+}
+
+/* How many objects to move at a miss: half of what fits.  Claimed, interrupts off. */
+static __always_inline unsigned int head_unit(struct qr_cache *c, struct qr_head *h)
+{
+	if (unlikely(h->capacity < c->capacity))
+		return qr_head_grant(c, h);
+	return c->batch;
+}
+
+static unsigned int count_far(void *const *obj, unsigned int n, int home)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (page_to_nid(virt_to_page(READ_ONCE(obj[i]))) == home)
+			break;
+	return i;
+}
+
+/*
+ * Objects of another node come into a magazine when it is empty, and none is
+ * ever put there by a free: they are the first ones, as many as still are.
+ */
+unsigned int qr_head_far(const struct qr_head *h, unsigned int n, int home)
+{
+	unsigned int far = READ_ONCE(h->far);
+
+	return far ? count_far(h->obj, min(n, far), home) : 0;
+}
+
+void qr_head_far_leave(struct qr_head *h, unsigned int n, unsigned int left, int home)
+{
+	unsigned int far = qr_head_far(h, n, home);
+
+	if (far > left)
+		h->remote_allocs -= far - left;
+	h->far = min(far, left);
+}
+
 static __always_inline struct qr_depot *home_depot(struct qr_cache *c)
 {
 	return c->depot[raw_cpu_read(qr_home_node)];
 }
 
+static int node_in_turn(atomic_t *turn)
+{
+	int node = (unsigned int)atomic_inc_return(turn) % nr_node_ids;
+
+	while (!node_isset(node, qr_nodes))
+		node = (node + 1) % nr_node_ids;
+	return node;
+}
+
+int qr_call_node(int node, atomic_t *turn)
+{
+	switch (node) {
+	case QUARRY_CALL_LOCAL:
+		return raw_cpu_read(qr_home_node);
+	case QUARRY_CALL_INTERLEAVE:
+		return node_in_turn(turn);
+	default:
+		return node < 0 || node >= nr_node_ids ? -EINVAL : node;
+	}
+}
+
 static noinline struct qr_depot *depot_by_policy(struct qr_cache *c)
 {
-	unsigned int turn;
-	int node;
-
-	if (c->policy == QUARRY_NODE_FIXED)
-		return c->depot[c->node];
-	turn = (unsigned int)atomic_inc_return(&c->turn);
-	for (node = turn % nr_node_ids; !c->depot[node]; node = (node + 1) % nr_node_ids)
-		;
-	return c->depot[node];
+	return c->depot[c->policy == QUARRY_NODE_FIXED ? c->node : node_in_turn(&c->turn)];
 }
 
 /* Where the cache's policy wants objects from. */
@@ -156,8 +256,11 @@ static noinline struct qr_depot *grow(struct qr_cache *c, int node, bool sampled
 		for (i = 0; i < slab->nr_objects; i++)
 			c->ctor(slab->base + (size_t)i * slab->stride);
 	}
-	if (got != node)
+	if (got != node) {
 		atomic64_inc(&c->fallbacks);
+		if (!sampled)
+			WRITE_ONCE(c->depot[node]->borrow, slab->nr_objects);
+	}
 	d = sampled ? qr_sampled_depot(c, got) : c->depot[got];
 	qr_depot_add(d, slab, gfp);
 	return d;
@@ -224,10 +327,10 @@ static noinline u64 countdown_expired(struct qr_cache *c, struct qr_head *h, boo
 /*
  * Interrupts off, @n from qr_head_claim() or its like.  Releases the head.
  * Where the object is to be sampled, *@weight is set and none is taken; without
- * @weight it never is.
+ * @weight it never is.  @far: @d is not the depot that was asked for.
  */
 static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d,
-				      struct qr_head *h, int n, u64 *weight)
+				      struct qr_head *h, int n, u64 *weight, bool far)
 {
 	void *p = NULL;
 
@@ -237,8 +340,10 @@ static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d,
 			if (unlikely(*weight))
 				return NULL;
 		}
-		if (qr_depot_take(d, &p, 1))
+		if (qr_depot_take(d, &p, 1)) {
 			h->direct_allocs++;
+			h->remote_allocs += far;
+		}
 		return p;
 	}
 	if (unlikely(h->countdown <= 0)) {
@@ -251,8 +356,11 @@ static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d,
 		}
 	}
 	if (!n) {
-		n = qr_depot_take(d, h->obj, c->batch);
+		n = qr_depot_take(d, h->obj, head_unit(c, h));
 		count_refill(c, h, d, n);
+		h->far = far ? n : 0;
+		if (far)
+			h->remote_allocs += n;
 	}
 	if (likely(n)) {
 		p = h->obj[--n];
@@ -265,48 +373,75 @@ static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d,
 	return p;
 }
 
-static void *take_from(struct qr_cache *c, struct qr_depot *d)
+/*
+ * An object of @d for somebody who asked for one of @asked.  With @direct, or if
+ * the magazine is not for such objects, it goes past that.
+ */
+static void *take_from(struct qr_cache *c, struct qr_depot *asked, struct qr_depot *d,
+		       bool direct)
 {
 	struct qr_head *h;
 	unsigned long flags;
-	void *p;
+	void *p = NULL;
 
 	local_irq_save(flags);
 	h = this_cpu_ptr(c->pub.head);
-	p = take_one(c, d, h, qr_head_claim(h), NULL);
+	/* A local one may have moved to another node's CPU while it asked for pages. */
+	if (c->policy == QUARRY_NODE_LOCAL)
+		direct |= asked != home_depot(c);
+	else
+		direct |= asked != d;
+	if (!direct) {
+		p = take_one(c, d, h, qr_head_claim(h), NULL, d != asked);
+	} else if (qr_depot_take(d, &p, 1)) {
+		h->direct_allocs++;
+		h->remote_allocs += d != asked;
+	}
 	local_irq_restore(flags);
 	return p;
 }
 
-/* The last resort before failure: what other nodes hold already. */
-static void *take_elsewhere(struct qr_cache *c, struct qr_depot *not)
+/* What other nodes hold already. */
+static void *take_elsewhere(struct qr_cache *c, struct qr_depot *asked, bool direct)
 {
 	void *p = NULL;
 	int node;
 
 	for (node = 0; !p && node < nr_node_ids; node++)
-		if (c->depot[node] && c->depot[node] != not)
-			p = take_from(c, c->depot[node]);
+		if (c->depot[node] && c->depot[node] != asked)
+			p = take_from(c, asked, c->depot[node], direct);
+	/* Roughly: a magazine's worth has been taken, or nothing. */
+	WRITE_ONCE(asked->borrow, p ? READ_ONCE(asked->borrow) - (direct ? 1 : (int)c->batch) : 0);
 	return p;
 }
 
 /* Nothing was to be had from @d, or no sample: grow, and take from what has grown. */
-static noinline void *alloc_grow(struct qr_cache *c, struct qr_depot *d, gfp_t gfp)
+static noinline void *alloc_grow(struct qr_cache *c, struct qr_depot *d, gfp_t gfp, bool direct)
 {
+	bool stay = (gfp & __GFP_THISNODE) || c->policy == QUARRY_NODE_FIXED;
 	struct qr_depot *from = d;
 	void *p;
 
 	might_alloc(gfp);
 	for (;;) {
-		p = take_from(c, from);	/* NULL after growth: others were faster */
+		p = take_from(c, d, from, direct);	/* NULL after growth: others were faster */
 		if (p)
 			return p;
+		/*
+		 * A slab that had to come from another node is used up before the next
+		 * is asked for, or each batch would have a new one there.
+		 */
+		if (!stay && READ_ONCE(d->borrow) > 0) {
+			p = take_elsewhere(c, d, direct);
+			if (p)
+				return p;
+		}
 		from = grow(c, d->node, false, gfp);
 		if (!from)
 			break;
 	}
-	if (!(gfp & __GFP_THISNODE) && c->policy != QUARRY_NODE_FIXED)
-		p = take_elsewhere(c, d);
+	if (!stay)
+		p = take_elsewhere(c, d, direct);
 	if (!p)
 		alloc_failed(c, gfp);
 	return p;
@@ -338,8 +473,12 @@ static noinline void *alloc_sampled(struct qr_cache *c, int node, u64 weight, si
 	for (;;) {
 		local_irq_save(flags);
 		p = qr_depot_take_one(d, &slab, &i);
-		if (likely(p))
-			this_cpu_ptr(c->pub.head)->direct_allocs++;
+		if (likely(p)) {
+			struct qr_head *h = this_cpu_ptr(c->pub.head);
+
+			h->direct_allocs++;
+			h->remote_allocs += d->node != node;
+		}
 		local_irq_restore(flags);
 		if (likely(p))
 			break;
@@ -362,9 +501,8 @@ static __always_inline void *alloc_finish(struct qr_cache *c, void *p, gfp_t gfp
 	return p;
 }
 
-/* After a failed qr_head_pop(): preemption is off, the claim as that left it. */
-static __always_inline void *alloc_slow(struct qr_cache *c, gfp_t gfp, size_t asked,
-					unsigned long ip)
+static __always_inline void *alloc_untimed(struct qr_cache *c, gfp_t gfp, size_t asked,
+					   unsigned long ip)
 {
 	struct qr_depot *d;
 	unsigned long flags;
@@ -375,14 +513,34 @@ static __always_inline void *alloc_slow(struct qr_cache *c, gfp_t gfp, size_t as
 	local_irq_save(flags);
 	d = depot_for(c);
 	h = this_cpu_ptr(c->pub.head);
-	p = take_one(c, d, h, qr_head_enter_alloc(h), in_nmi() ? NULL : &weight);
+	p = take_one(c, d, h, qr_head_enter_alloc(h), in_nmi() ? NULL : &weight, false);
 	local_irq_restore(flags);
 	preempt_enable();
 	if (unlikely(weight))
 		p = alloc_sampled(c, d->node, weight, asked, gfp, ip);
 	if (unlikely(!p))
-		p = alloc_grow(c, d, gfp);
+		p = alloc_grow(c, d, gfp, false);
 	return alloc_finish(c, p, gfp);
+}
+
+static noinline void *alloc_timed(struct qr_cache *c, gfp_t gfp, size_t asked, unsigned long ip)
+{
+	u64 begin = local_clock();
+	void *p;
+
+	raw_cpu_write(untimed, TIMED_ONE_IN - 1);
+	p = alloc_untimed(c, gfp, asked, ip);
+	timing_done(begin);
+	return p;
+}
+
+/* After a failed qr_head_pop(): preemption is off, the claim as that left it. */
+static __always_inline void *alloc_slow(struct qr_cache *c, gfp_t gfp, size_t asked,
+					unsigned long ip)
+{
+	if (timing_due())
+		return alloc_timed(c, gfp, asked, ip);
+	return alloc_untimed(c, gfp, asked, ip);
 }
 
 void *qr_alloc_slow(struct quarry_cache *cache, gfp_t gfp)
@@ -415,7 +573,6 @@ void *qr_magazine_alloc(struct qr_cache *c, gfp_t gfp, size_t asked, unsigned lo
 static void *alloc_direct(struct qr_cache *c, struct qr_depot *d, gfp_t gfp, size_t asked,
 			  unsigned long ip)
 {
-	struct qr_depot *from;
 	unsigned long flags;
 	void *p = NULL;
 	u64 weight;
@@ -424,29 +581,10 @@ static void *alloc_direct(struct qr_cache *c, struct qr_depot *d, gfp_t gfp, siz
 	local_irq_save(flags);
 	weight = is_drawn(c);
 	local_irq_restore(flags);
-	if (unlikely(weight)) {
+	if (unlikely(weight))
 		p = alloc_sampled(c, d->node, weight, asked, gfp, ip);
-		if (p)
-			return alloc_finish(c, p, gfp);
-	}
-	for (;;) {
-		local_irq_save(flags);
-		if (qr_depot_take(d, &p, 1))
-			this_cpu_ptr(c->pub.head)->direct_allocs++;
-		local_irq_restore(flags);
-		if (p)
-			break;
-		from = grow(c, d->node, false, gfp);
-		if (from) {
-			d = from;
-			continue;
-		}
-		if (!(gfp & __GFP_THISNODE) && c->policy != QUARRY_NODE_FIXED)
-			p = take_elsewhere(c, d);
-		if (!p)
-			alloc_failed(c, gfp);
-		break;
-	}
+	if (likely(!p))
+		p = alloc_grow(c, d, gfp, true);
 	return alloc_finish(c, p, gfp);
 }
 
@@ -454,15 +592,19 @@ static void *alloc_direct(struct qr_cache *c, struct qr_depot *d, gfp_t gfp, siz
  * quarry_cache_alloc_node() - allocate an object on a node
  * @cache: from quarry_cache_create()
  * @gfp: as for quarry_cache_alloc(); with __GFP_THISNODE no other node will do
- * @node: NUMA node, or NUMA_NO_NODE for what the cache's policy says
+ * @node: NUMA node; NUMA_NO_NODE for what the cache's policy says; or, whatever that is,
+ *	QUARRY_CALL_LOCAL for this CPU's node or QUARRY_CALL_INTERLEAVE for each in turn
  *
- * An object of this CPU's own node comes from the magazine unless
- * __GFP_THISNODE demands certainty; others come from their node's depot,
- * under its lock.  A node without memory stands for the nearest one, but not
- * with __GFP_THISNODE.
+ * An object of this CPU's own node comes from the magazine, if the cache's policy is
+ * QUARRY_NODE_LOCAL, unless __GFP_THISNODE demands certainty; others come from their
+ * node's depot, under its lock.  Another node's object is taken where that one has no
+ * memory, and counted in remote_allocs, but not with __GFP_THISNODE nor from a cache of
+ * a fixed node.  A node that never had memory stands for the nearest one that has, but
+ * not with __GFP_THISNODE.
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the object, or NULL when the memory could not be had.
+ * Return: the object, or NULL when the memory could not be had or there is no such
+ * node; the latter is logged.
  */
 void *quarry_cache_alloc_node(struct quarry_cache *cache, gfp_t gfp, int node)
 {
@@ -475,10 +617,13 @@ EXPORT_SYMBOL_QUARRY(quarry_cache_alloc_node);
 void *qr_magazine_alloc_node(struct qr_cache *c, gfp_t gfp, int node, size_t asked,
 			     unsigned long ip)
 {
+	int named = node;
+
 	if (node == NUMA_NO_NODE)
 		return qr_magazine_alloc(c, gfp, asked, ip);
-	if (node < 0 || node >= nr_node_ids) {
-		pr_warn_ratelimited("cache %s: there is no node %d\n", c->name, node);
+	node = qr_call_node(node, &c->turn);
+	if (node < 0) {
+		pr_warn_ratelimited("cache %s: there is no node %d\n", c->name, named);
 		return NULL;
 	}
 	if (node == raw_cpu_read(qr_home_node) && c->policy == QUARRY_NODE_LOCAL &&
@@ -493,50 +638,52 @@ void *qr_magazine_alloc_node(struct qr_cache *c, gfp_t gfp, int node, size_t ask
 	return alloc_direct(c, c->depot[node], gfp, asked, ip);
 }
 
-/* Objects that a depot would not take: another depot's, or misused. */
-static noinline void settle_refused(struct qr_cache *given, void **in, unsigned int n,
-				    struct list_head *doomed, unsigned long ip)
-{
-	unsigned int i;
-
-	for (i = 0; i < n; i++) {
-		struct qr_slab *slab = qr_slab_of(in[i]);
-		struct qr_cache *owner = slab ? READ_ONCE(slab->cache) : NULL;
-		enum qr_misuse what = QR_MISUSE_FOREIGN;
-
-		if (slab && owner)
-			what = qr_depot_give_one(slab, given, in[i], doomed);
-		else if (slab)
-			what = QR_MISUSE_WRONG_CACHE;
-		if (!what)
-			continue;
-		atomic64_inc(&given->refused);
-		qr_report(what, in[i], owner ? owner->name : NULL,
-			  owner != given ? given->name : NULL, ip);
-	}
-}
-
-/* The lower half of a full magazine stays; interrupts off, head claimed. */
+/*
+ * The lower half of a full magazine stays; interrupts off, head claimed.  Returns what
+ * it holds then.
+ */
 static __always_inline int flush(struct qr_cache *c, struct qr_head *h, int n,
 				 struct list_head *doomed, unsigned long ip)
 {
-	unsigned int refused;
+	unsigned int refused, unit = head_unit(c, h);
 
-	n -= c->batch;
-	h->flushed += c->batch;
-	trace_flush(c->name, raw_cpu_read(qr_home_node), c->batch);
-	refused = qr_depot_give(home_depot(c), h->obj + n, c->batch, doomed);
+	/* It had no capacity, or has more now. */
+	if (unlikely(n < unit) || unlikely(n < h->capacity))
+		return n;
+	n -= unit;
+	h->flushed += unit;
+	trace_flush(c->name, raw_cpu_read(qr_home_node), unit);
+	qr_head_cut(h, n + unit, n, raw_cpu_read(qr_home_node));
+	refused = qr_depot_give(home_depot(c), h->obj + n, unit, doomed);
 	if (unlikely(refused))
-		settle_refused(c, h->obj + n, refused, doomed, ip);
+		qr_settle_refused(c, h->obj + n, refused, doomed, ip);
 	return n;
 }
 
-/* May a free put objects of @slab into this CPU's magazine?  Interrupts off. */
-static __always_inline bool slab_is_near(const struct qr_slab *slab)
+/*
+ * A good object of an ordinary slab goes into the magazine, or with others home to
+ * its node; false if it must go to its slab at once.  Interrupts off.
+ */
+static __always_inline bool keep(struct qr_cache *c, struct qr_head *h, void *p, bool remote,
+				 struct list_head *doomed, unsigned long ip)
 {
-	const struct qr_chunk *chunk = slab->run.chunk;
+	int n = qr_head_claim(h);
+	bool kept = true;
 
-	return chunk->kind == QR_ORDINARY && chunk->node == raw_cpu_read(qr_home_node);
+	if (unlikely(n < 0))
+		return false;
+	if (unlikely(remote)) {
+		kept = qr_remote_put(c, h, p, doomed, ip);
+	} else {
+		if (n >= h->capacity)
+			n = flush(c, h, n, doomed, ip);
+		if (likely(n < h->capacity))
+			h->obj[n++] = p;
+		else
+			kept = false;
+	}
+	qr_head_release(h, n);
+	return kept;
 }
 
 /*
@@ -544,6 +691,19 @@ static __always_inline bool slab_is_near(const struct qr_slab *slab)
  * Entered with interrupts off, left with them as @flags says; a free that
  * comes from the fast path has preemption off, which ends here as well.
  */
+static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned long flags,
+		     bool from_fast_path);
+
+static noinline void free_timed(struct qr_cache *given, void *p, unsigned long ip,
+				unsigned long flags, bool from_fast_path)
+{
+	u64 begin = local_clock();
+
+	raw_cpu_write(untimed, TIMED_ONE_IN);
+	free_any(given, p, ip, flags, from_fast_path);
+	timing_done(begin);
+}
+
 static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned long flags,
 		     bool from_fast_path)
 {
@@ -553,8 +713,12 @@ static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned
 	struct qr_head *h;
 	LIST_HEAD(doomed);
 	bool remote;
-	int n, i;
+	int i;
 
+	if (timing_due()) {
+		free_timed(given, p, ip, flags, from_fast_path);
+		return;
+	}
 	slab = qr_slab_of(p);
 	if (unlikely(!slab)) {
 		slab = qr_mapped_of(p);
@@ -583,17 +747,10 @@ static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned
 		qr_zero(&c->pub, p);
 
 	h = this_cpu_ptr(c->pub.head);
-	if (likely(slab_is_near(slab)) && likely(!c->zombie)) {
-		n = qr_head_claim(h);
-		if (likely(n >= 0)) {
-			if (n >= h->capacity)
-				n = flush(c, h, n, &doomed, ip);
-			h->obj[n] = p;
-			qr_head_release(h, n + 1);
-			goto out;
-		}
-	}
 	remote = slab->run.chunk->node != raw_cpu_read(qr_home_node);
+	if (likely(slab->run.chunk->kind == QR_ORDINARY) && likely(!c->zombie) &&
+	    likely(keep(c, h, p, remote, &doomed, ip)))
+		goto out;
 	if (unlikely(slab->samples.at) &&
 	    !qr_profile_freed(&slab->samples, i, p, c->pub.size))
 		what = QR_MISUSE_FOREIGN;	/* NMI */
@@ -669,87 +826,4 @@ unsigned int qr_magazine_bypass(struct qr_cache *c, void **objs, unsigned int n)
 	}
 	local_irq_restore(flags);
 	return n;
-}
-
-unsigned int qr_magazine_redraw(struct qr_cache *c, unsigned int cpu)
-{
-	struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
-	unsigned long flags;
-	int n;
-
-	local_irq_save(flags);
-	n = qr_head_claim(h);
-	if (n >= 0) {
-		/*
-		 * What is left of a countdown says nothing about the next
-		 * sample: the exponential has no memory.
-		 */
-		h->drawn -= h->countdown;
-		h->countdown = 0;
-		head_draw(c, h);
-		qr_head_release(h, n);
-	}
-	local_irq_restore(flags);
-	return 0;
-}
-
-unsigned int qr_magazine_drain(struct qr_cache *c, unsigned int cpu)
-{
-	struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
-	struct qr_depot *d = c->depot[per_cpu(qr_home_node, cpu)];
-	unsigned int moved = 0;
-	unsigned long flags;
-	LIST_HEAD(doomed);
-	int n;
-
-	local_irq_save(flags);
-	n = qr_head_claim(h);
-	if (n >= 0) {
-		moved = n;
-		while (n) {
-			unsigned int k = min_t(unsigned int, n, c->batch), refused;
-
-			n -= k;
-			h->flushed += k;
-			trace_flush(c->name, per_cpu(qr_home_node, cpu), k);
-			refused = qr_depot_give_slabs(d, h->obj + n, k, &doomed);
-			if (unlikely(refused))
-				settle_refused(c, h->obj + n, refused, &doomed, _RET_IP_);
-		}
-		qr_head_release(h, 0);
-	}
-	local_irq_restore(flags);
-	qr_slabs_destroy(&doomed);
-	return moved;
-}
-
-unsigned int qr_cache_settle(struct qr_cache *c)
-{
-	unsigned int moved = 0;
-	int node;
-
-	for (node = 0; node < qr_nr_depots(); node++) {
-		struct qr_depot *d = c->depot[node];
-		void *objs[QR_MAGAZINE_MAX / 2];
-		unsigned long flags;
-		unsigned int n;
-		LIST_HEAD(doomed);
-
-		if (!d)
-			continue;
-		do {
-			unsigned int refused;
-
-			local_irq_save(flags);
-			n = qr_depot_unstock(d, objs);
-			refused = qr_depot_give_slabs(d, objs, n, &doomed);
-			if (unlikely(refused))
-				settle_refused(c, objs, refused, &doomed, _RET_IP_);
-			local_irq_restore(flags);
-			moved += n;
-		} while (n);
-		qr_depot_reclaim(d, &doomed);
-		qr_slabs_destroy(&doomed);
-	}
-	return moved;
 }

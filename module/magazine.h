@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Magazines: the slow half of what quarry.h does inline, and a cache as this
- * layer knows it.
+ * layer knows it.  The layer is four files: the paths of objects (magazine.c),
+ * how large a magazine may be (grant.c), frees of another node's objects
+ * (remote.c), and what empties magazines (drain.c).
  */
 #ifndef QR_MAGAZINE_H
 #define QR_MAGAZINE_H
 
 #include <linux/atomic.h>
 #include <linux/rcupdate.h>
+#include <linux/workqueue.h>
 #include <quarry/stats.h>
 #include "depot.h"
 #include "limit.h"
@@ -16,7 +19,9 @@
  * struct qr_cache - a cache
  * @pub: what clients see, and the magazines
  * @geo: how its slabs are cut
- * @batch: objects that move between a magazine and a depot at a time
+ * @capacity: objects in a magazine of full size
+ * @batch: half of that: objects that move between it and a depot at a time
+ * @remote_room: objects of other nodes that a CPU may collect; 0 on machines with one
  * @class: the size class that it serves, or 0
  * @id: unique since the module was loaded
  * @asked: bytes per object that were asked for
@@ -34,6 +39,7 @@
  * @trim_backoff: how many these were the last time
  * @fallbacks: slabs that came from a node not asked for
  * @head_bytes: size of one CPU's head
+ * @used: a CPU has allocated or freed since the last look, see resize.c
  * @zombie: destroyed while objects were live; no CPU keeps objects of it
  * @link: in the list of caches
  * @rcu: freed after readers that came from a dangling object
@@ -44,7 +50,9 @@
 struct qr_cache {
 	struct quarry_cache pub;
 	struct qr_geometry geo;
+	unsigned int capacity;
 	unsigned int batch;
+	unsigned int remote_room;
 	unsigned int class;
 	unsigned int id;
 	unsigned int asked;
@@ -62,6 +70,7 @@ struct qr_cache {
 	u8 trim_wait;
 	u8 trim_backoff;
 	unsigned int head_bytes;
+	bool used;
 	bool zombie;
 	struct list_head link;
 	struct rcu_head rcu;
@@ -90,8 +99,8 @@ static inline struct qr_depot *qr_sampled_depot(struct qr_cache *c, int node)
 	return c->depot[nr_node_ids + node];
 }
 
-/* Make a magazine ready for its first operation. */
-void qr_head_init(struct qr_head *h, unsigned int capacity);
+/* Make a magazine ready for its first operation.  It has no capacity yet. */
+void qr_head_init(struct qr_head *h);
 
 /*
  * How many allocations in a row a claimed head may serve: the one after them is
@@ -106,6 +115,86 @@ static __always_inline void qr_head_count(struct qr_head *h, unsigned int n)
 {
 	h->countdown -= n;
 }
+
+/*
+ * Bytes of object capacity that a CPU's heads may have together.  Changed by
+ * qr_percpu_kib_set() only.
+ */
+extern unsigned long qr_percpu_budget;
+/* What a CPU has of it. */
+unsigned long qr_percpu_granted(unsigned int cpu);
+/* It has nothing, and wanted nothing. */
+bool qr_percpu_at_rest(unsigned int cpu);
+/*
+ * Since the last call: the bytes of capacity of the poorest head that was refused more,
+ * or ULONG_MAX.  Until the next call those that have more are refused.
+ */
+unsigned long qr_percpu_poorest(unsigned int cpu);
+
+/* A new countdown; interrupts off, the head claimed. */
+void qr_head_redraw(struct qr_cache *c, struct qr_head *h);
+
+/* What comes later to take capacity away again; queued by every grant while that is on. */
+extern struct delayed_work qr_resize_work;
+extern bool qr_resize_on;
+
+/*
+ * A miss of a head that has less than its full capacity: grant it what the
+ * budget has.  Returns how many objects the head should move now.  Interrupts
+ * off, on the head's own CPU, and the head claimed.
+ */
+unsigned int qr_head_grant(struct qr_cache *c, struct qr_head *h);
+/* The same for the room of remote frees; all or nothing. */
+bool qr_head_grant_remote(struct qr_cache *c, struct qr_head *h);
+/* Take capacity away from @cpu's head, which is claimed and holds no more than is left. */
+void qr_head_ungrant(struct qr_cache *c, struct qr_head *h, unsigned int cpu,
+		     unsigned int capacity, unsigned int remote_room);
+
+static inline unsigned long qr_head_granted(const struct qr_cache *c, const struct qr_head *h)
+{
+	return (unsigned long)(READ_ONCE(h->capacity) + READ_ONCE(h->remote_room)) *
+	       c->geo.stride;
+}
+
+/* How many of the @n objects that the head of a CPU near @home holds are another node's. */
+unsigned int qr_head_far(const struct qr_head *h, unsigned int n, int home);
+/* All but @left of its @n objects leave without having been allocated. */
+void qr_head_far_leave(struct qr_head *h, unsigned int n, unsigned int left, int home);
+
+static __always_inline void qr_head_cut(struct qr_head *h, unsigned int n, unsigned int left,
+					int home)
+{
+	if (unlikely(h->far > left))
+		qr_head_far_leave(h, n, left, home);
+}
+
+/* Objects of other nodes on their way home. */
+static inline void **qr_head_remote(const struct qr_cache *c, struct qr_head *h)
+{
+	return h->obj + c->capacity;
+}
+
+/*
+ * Keep an object of another node until there are more; false if that cannot
+ * be.  Interrupts off, the head claimed.
+ */
+bool qr_remote_put(struct qr_cache *c, struct qr_head *h, void *p, struct list_head *doomed,
+		   unsigned long ip);
+/* Send home what is kept, a lock for each node; returns how many.  As above. */
+unsigned int qr_remote_send(struct qr_cache *c, struct qr_head *h, struct list_head *doomed,
+			    unsigned long ip);
+/* Objects that a depot would not take: another depot's, or misused. */
+void qr_settle_refused(struct qr_cache *given, void **in, unsigned int n,
+		       struct list_head *doomed, unsigned long ip);
+
+/* The sum over all CPUs of an estimate of the time spent in slow paths. */
+u64 qr_slow_path_ns(void);
+
+/*
+ * The node that a call's argument stands for: itself, or what QUARRY_CALL_LOCAL and
+ * QUARRY_CALL_INTERLEAVE mean now; -EINVAL for what is none.  @turn: of the latter.
+ */
+int qr_call_node(int node, atomic_t *turn);
 
 /* What qr_malloc_slow() and its like are made of. */
 void *qr_magazine_alloc(struct qr_cache *cache, gfp_t gfp, size_t asked, unsigned long ip);
@@ -127,6 +216,12 @@ unsigned int qr_magazine_bypass(struct qr_cache *cache, void **objs, unsigned in
  * or one that runs nothing of this cache.  Returns objects moved.
  */
 unsigned int qr_magazine_drain(struct qr_cache *cache, unsigned int cpu);
+/* Make it smaller; what it has above @capacity goes to slabs.  @cpu as above. */
+void qr_magazine_shrink(struct qr_cache *cache, unsigned int cpu, unsigned int capacity);
+/* Send remote frees home; with @close no more are collected until that is granted anew. */
+void qr_magazine_send(struct qr_cache *cache, unsigned int cpu, bool close);
+/* Empty it and take its capacity away; it may be any CPU's.  Returns objects moved. */
+unsigned int qr_magazine_close(struct qr_cache *cache, unsigned int cpu);
 
 /* Empty the depots into slabs and destroy what is empty.  Process context. */
 unsigned int qr_cache_settle(struct qr_cache *cache);

@@ -21,6 +21,7 @@
 #include "meta.h"
 #include "pageheap.h"
 #include "rate.h"
+#include "resize.h"
 #include "scavenger.h"
 #include "shrinker.h"
 #include "sizeclass.h"
@@ -81,6 +82,7 @@ static int __init quarry_init(void)
 	if (err)
 		goto no_chardev;
 	qr_rate_init();
+	qr_resize_init();
 	return 0;
 
 no_chardev:
@@ -121,6 +123,7 @@ static void __exit quarry_exit(void)
 	qr_hotmem_exit();
 	qr_shrinker_exit();
 	qr_scavenger_exit();
+	qr_resize_exit();
 	qr_malloc_exit();
 	qr_caches_exit();
 	qr_large_exit();

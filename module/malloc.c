@@ -34,24 +34,35 @@ EXPORT_SYMBOL_QUARRY(qr_malloc_large);
  * quarry_malloc_node() - allocate memory of any size on a node
  * @size: bytes, as for quarry_malloc()
  * @gfp: as for quarry_cache_alloc_node()
- * @node: NUMA node, or NUMA_NO_NODE for this CPU's
+ * @node: NUMA node, NUMA_NO_NODE or QUARRY_CALL_LOCAL for this CPU's, or
+ *	QUARRY_CALL_INTERLEAVE for each in turn
  *
  * Context: process, softirq, hardirq; not NMI.
  * Return: the memory, or NULL when it could not be had or @size is too large.
  */
 void *quarry_malloc_node(size_t size, gfp_t gfp, int node)
 {
+	static atomic_t turn;
+
 	qr_check_gfp(gfp);
 	if (size <= QUARRY_MAX_SMALL) {
 		struct quarry_cache *cache = qr_class_cache[qr_size_class[(size + 7) / 8]];
 
 		return qr_magazine_alloc_node(qr_cache_of(cache), gfp, node, size, _RET_IP_);
 	}
-	if (node != NUMA_NO_NODE &&
-	    (node < 0 || node >= nr_node_ids || !node_isset(node, qr_nodes))) {
-		if (node < 0 || node >= nr_node_ids || (gfp & __GFP_THISNODE))
+	if (node != NUMA_NO_NODE) {
+		int named = node;
+
+		node = qr_call_node(node, &turn);
+		if (node < 0) {
+			pr_warn_ratelimited("there is no node %d\n", named);
 			return NULL;
-		node = NUMA_NO_NODE;
+		}
+		if (!node_isset(node, qr_nodes)) {
+			if (gfp & __GFP_THISNODE)
+				return NULL;
+			node = NUMA_NO_NODE;
+		}
 	}
 	might_alloc(gfp);
 	return qr_large_alloc(size, gfp, node, _RET_IP_) ?: qr_large_refuse(size, gfp);
@@ -287,7 +298,7 @@ int qr_malloc_init(void)
 	if (!qr_class_head[0])
 		return -ENOMEM;
 	for_each_possible_cpu(cpu)
-		qr_head_init(per_cpu_ptr(qr_class_head[0], cpu), 0);
+		qr_head_init(per_cpu_ptr(qr_class_head[0], cpu));
 
 	for (k = 1; k < QR_NR_CLASSES; k++) {
 		unsigned int size = qr_class_bytes(k);

@@ -6,6 +6,7 @@
  */
 #include <quarry/profile.h>
 
+#include <linux/cpumask.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/mutex.h>
@@ -54,6 +55,7 @@ void qr_stats_read(struct quarry_stats *st)
 	struct quarry_cache_stats cs;
 	struct qr_profile_counts pc;
 	struct qr_cache *c;
+	unsigned int cpu;
 	int node;
 
 	memset(st, 0, sizeof(*st));
@@ -73,7 +75,9 @@ void qr_stats_read(struct quarry_stats *st)
 		st->flushed_objects += cs.flushed;
 		st->direct_allocs += cs.direct_allocs;
 		st->direct_frees += cs.direct_frees;
+		st->remote_allocs += cs.remote_allocs;
 		st->remote_frees += cs.remote_frees;
+		st->remote_batches += cs.remote_batches;
 		st->failed_allocs += atomic64_read(&c->failed);
 		st->remote_fallbacks += atomic64_read(&c->fallbacks);
 		st->soft_limit_hits += atomic64_read(&c->limit.soft_hits);
@@ -81,11 +85,19 @@ void qr_stats_read(struct quarry_stats *st)
 	}
 	st->mallocs += atomic64_read(&qr_gone_mallocs);
 	st->frees += atomic64_read(&qr_gone_frees);
+	st->remote_allocs += atomic64_read(&qr_gone_remote_allocs);
 	mutex_unlock(&qr_caches_lock);
 
 	add_large(st, &qr_large_count, &st->large_objects, &st->large_bytes);
 	add_large(st, &qr_mapped_count, &st->mapped_objects, &st->mapped_bytes);
 	st->failed_allocs += atomic64_read(&qr_large_failed);
+	st->remote_allocs += atomic64_read(&qr_large_remote);
+	st->local_allocs = st->mallocs - st->remote_allocs;
+
+	for_each_possible_cpu(cpu)
+		st->percpu_cached_bytes += qr_percpu_granted(cpu);
+	st->percpu_max_bytes = (u64)num_online_cpus() * READ_ONCE(qr_percpu_budget);
+	st->slow_path_ns = qr_slow_path_ns();
 
 	for_each_node_mask(node, qr_nodes) {
 		struct quarry_node_stats ns;

@@ -66,6 +66,15 @@ static u64 visit_cached(struct qr_cache *c, struct quarry_validation *v)
 		for (i = 0; i < held; i++)
 			visit(c, h->obj[i], "a magazine", v);
 		n += held;
+		for (i = 0; i < h->nr_remote; i++)
+			visit(c, h->obj[c->capacity + i], "a buffer of remote frees", v);
+		n += h->nr_remote;
+		if (held > h->capacity || h->nr_remote > h->remote_room)
+			qr_invalid(v, "cache %s: CPU %u holds %u and %u, has room for %u and %u",
+				   c->name, cpu, held, h->nr_remote, h->capacity, h->remote_room);
+		if (h->capacity > c->capacity || h->remote_room > c->remote_room)
+			qr_invalid(v, "cache %s: CPU %u has room for %u and %u", c->name, cpu,
+				   h->capacity, h->remote_room);
 	}
 	for (node = 0; node < nr_node_ids; node++) {
 		const struct qr_batch *b;
@@ -174,11 +183,33 @@ static void check_cache(struct qr_cache *c, struct quarry_validation *v)
 	v->live += live;
 }
 
+/* What each CPU's heads were granted is what its budget says, and not more than that. */
+static void check_budget(struct quarry_validation *v)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		unsigned long granted = qr_percpu_granted(cpu), sum = 0;
+		struct qr_cache *c;
+
+		list_for_each_entry(c, &qr_caches, link)
+			sum += qr_head_granted(c, per_cpu_ptr(c->pub.head, cpu));
+		if (sum != granted || granted > qr_percpu_budget)
+			qr_invalid(v, "CPU %u has capacity for %lu bytes, counts %lu, budget %lu",
+				   cpu, sum, granted, qr_percpu_budget);
+		if (!cpu_online(cpu) && granted)
+			qr_invalid(v, "CPU %u is offline and has capacity", cpu);
+		if (per_cpu_ptr(qr_class_head[0], cpu)->capacity)
+			qr_invalid(v, "class 0 has capacity on CPU %u", cpu);
+	}
+}
+
 static int walk_all(void *arg)
 {
 	struct quarry_validation *v = arg;
 	struct qr_cache *c;
 
+	check_budget(v);
 	qr_heap_validate(v);
 	qr_large_validate(v);
 	list_for_each_entry(c, &qr_caches, link)

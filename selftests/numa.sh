@@ -77,6 +77,65 @@ for from in $cpu $other; do
 			"$(result placed)" 500 1500
 	done
 done
+
+# What comes from where by each processor, and by the counters.
+for from in $(seq 0 $(($(cpus_online) - 1))); do
+	for source in malloc local; do
+		local=$(stat local_allocs) remote=$(stat remote_allocs)
+		client place "from=$source" n=20000 size=200 "cpu=$from" "free_cpu=$from" ||
+			fail "place"
+		within "$source on processor $from: of 20000 near" "$(result placed)" 19800 20000
+		same "and so it is counted" \
+			"$(($(stat local_allocs) - local)) $(($(stat remote_allocs) - remote))" \
+			"$(result placed) $((20000 - $(result placed)))"
+	done
+done
+
+# Frees across nodes go home some at a time, and all of them with a drain.
+before=$(stat remote_batches) frees=$(stat remote_frees)
+client place n=1600 size=64 "cpu=$cpu" "free_cpu=$other" || fail "place"
+same "frees on the other node" "$(($(stat remote_frees) - frees))" 1600
+within "batches in which they went home" $(($(stat remote_batches) - before)) 80 101
+client place n=1607 size=64 "cpu=$other" "free_cpu=$cpu" || fail "place"
+expect "the walker finds no error" validate
+client stress "seconds=$(choose 4 4)" threads=$(($(cpus_online) * 2)) seed=11 || fail "stress"
+within "frees across nodes under load" $(($(stat remote_frees) - frees)) 3300 1000000000000
+expect "the walker finds no error" validate
+drain
+same "cached objects after a drain" "$(stat cached_objects)" 0
+same "slabs after a drain" "$(stat slabs)" 0
+for node in $near $far; do
+	same "node $node: in use after a drain" "$(node_stat "$node" inuse_bytes)" 0
+done
+
+# A node without memory: the other one helps out, and no longer than that.
+echo 1 >"$QUARRY/control/drain"
+expect "node $near is filled up" client occupy "node=$near"
+note "with $(result pages) pages"
+local=$(stat local_allocs) remote=$(stat remote_allocs) before=$(stat remote_fallbacks)
+# More than what is left for those who may wait.
+expect "and allocations go on" client place n=100000 size=200 "cpu=$cpu" "free_cpu=$cpu"
+near_ones=$(result placed)
+within "of 100000 objects on the full node" "$near_ones" 0 90000
+same "objects from near and from away, by the counters" \
+	"$(($(stat local_allocs) - local)) $(($(stat remote_allocs) - remote))" \
+	"$near_ones $((100000 - near_ones))"
+within "slabs from another node" $(($(stat remote_fallbacks) - before)) 1 \
+	$((100000 / $(cache_stat malloc-208 slab_objects) + 10))
+client place n=50 size=40000 "cpu=$cpu" "free_cpu=$cpu" || fail "place"
+expect "the walker finds no error" validate
+if client place n=100000 size=200 "cpu=$cpu" "free_cpu=$cpu" "node=$((near + 1))" thisnode=1; then
+	fail "memory of a full node, and no other"
+else
+	ok "memory of a full node, and no other: refused"
+fi
+client vacate || fail "vacate"
+drain
+remote=$(stat remote_allocs)
+client place from=local n=20000 size=200 "cpu=$cpu" "free_cpu=$cpu" || fail "place"
+within "of 20000 near when there is room again" "$(result placed)" 19800 20000
+same "and so it is counted" $(($(stat remote_allocs) - remote)) $((20000 - $(result placed)))
 same "live objects" "$(stat live_objects)" 0
 expect "the equations hold" balanced
+expect "the walker finds no error" validate
 finish

@@ -33,7 +33,8 @@
 /**
  * struct qr_head - one CPU's objects of one cache
  * @nr: objects in @obj; the x86 form adds QR_CLAIM while nobody has claimed it
- * @capacity: objects that @obj may hold; 0 sends every free to the slow path
+ * @capacity: objects that @obj may hold, as far as the CPU's budget goes; 0 sends every
+ *	free to the slow path
  * @countdown: allocations until one is to be sampled.  It is the allocation
  *	counter as well: @drawn - @countdown were made
  * @busy: claim of the generic form
@@ -43,9 +44,18 @@
  * @direct_allocs: allocations past the magazine (nested, or for another node)
  * @direct_frees: frees past the magazine (nested, remote or mixed)
  * @remote_frees: those of @direct_frees that went to another node
+ * @remote_allocs: objects that came from another node than was asked for; those that
+ *	@far says may still be here are in it
+ * @remote_batches: batches of remote frees that were sent home
  * @weight: how many objects the sample stands for that is due when @countdown has
  *	run out; 0: none is
  * @rate: bytes between samples that @weight was computed for
+ * @far: this many objects at the beginning of @obj, or fewer, are another node's
+ * @seen_ops: allocations and frees at the last look, see resize.c
+ * @seen_misses: trips to the depot at the last look
+ * @seen_remote: @remote_frees at the last look
+ * @nr_remote: another node's objects that wait to be sent home, behind @obj's last
+ * @remote_room: how many may wait there, as far as the budget goes
  * @obj: the objects, last in first out
  *
  * The first line of the structure is all that the fast path touches beside
@@ -63,8 +73,16 @@ struct qr_head {
 	u64 direct_allocs;
 	u64 direct_frees;
 	u64 remote_frees;
+	u64 remote_allocs;
+	u64 remote_batches;
 	u64 weight;
 	u32 rate;
+	u32 far;
+	u32 seen_ops;
+	u32 seen_misses;
+	u32 seen_remote;
+	u16 nr_remote;
+	u16 remote_room;
 	void *obj[];
 } ____cacheline_aligned;
 

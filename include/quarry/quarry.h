@@ -57,6 +57,13 @@ enum quarry_policy {
 	QUARRY_NODE_INTERLEAVE,
 };
 
+/*
+ * In place of a node, in a call that names one: what the policy of the same name means,
+ * for this call.
+ */
+#define QUARRY_CALL_LOCAL	(-2)
+#define QUARRY_CALL_INTERLEAVE	(-3)
+
 /**
  * struct quarry_cache_args - what is out of the ordinary about a cache
  * @align: bytes, a power of two up to 32 KiB; 0 means 8

@@ -47,7 +47,10 @@
 	X(flushed_objects,	"objects moved from magazines to depots")	\
 	X(direct_allocs,	"allocations past a magazine")			\
 	X(direct_frees,		"frees past a magazine")			\
+	X(local_allocs,		"objects from the node that was asked for")	\
+	X(remote_allocs,	"objects from another: local_allocs + remote_allocs = mallocs")	\
 	X(remote_frees,		"frees of another node's objects")		\
+	X(remote_batches,	"batches in which these went home")		\
 	X(remote_fallbacks,	"slabs taken from a node not asked for")	\
 	X(failed_allocs,	"allocations that returned NULL")		\
 	X(soft_limit_bytes,	"beyond which idle pages go back first; 0: no limit")	\
@@ -58,6 +61,9 @@
 	X(uptime_ns,		"since the module was loaded")			\
 	X(scavenger_ns,		"spent by the scavenger, at most 1 % of one CPU")	\
 	X(shrinker_ns,		"spent for the kernel when it is short of memory")	\
+	X(percpu_cached_bytes,	"capacity of all magazines")			\
+	X(percpu_max_bytes,	"the most that it may be on the CPUs that are online")	\
+	X(slow_path_ns,		"time spent in slow paths, by an estimate")	\
 	X(sample_rate_bytes,	"bytes between samples of the profiler; 0 is off")	\
 	X(samples,		"objects sampled so far")			\
 	X(live_samples,		"those of them that are live")			\
@@ -106,7 +112,10 @@ struct quarry_stats {
  * @flushed: objects moved from magazines to the depot
  * @direct_allocs: allocations past a magazine
  * @direct_frees: frees past a magazine
+ * @local_allocs: objects from the node that the call or the cache's policy asked for
+ * @remote_allocs: objects from another node
  * @remote_frees: frees of another node's objects
+ * @remote_batches: batches in which these went home
  */
 struct quarry_cache_stats {
 	char name[QUARRY_NAME_LEN];
@@ -129,7 +138,10 @@ struct quarry_cache_stats {
 	u64 flushed;
 	u64 direct_allocs;
 	u64 direct_frees;
+	u64 local_allocs;
+	u64 remote_allocs;
 	u64 remote_frees;
+	u64 remote_batches;
 };
 
 /**
@@ -200,6 +212,11 @@ typedef int (*qr_slab_fn)(const struct quarry_slab_info *si, void *arg);
 int qr_walk_caches(qr_cache_fn fn, void *arg);
 int qr_walk_chunks(int node, qr_chunk_fn fn, void *arg);
 int qr_walk_slabs(unsigned int id, qr_slab_fn fn, void *arg);
+
+/* KiB of object capacity that each CPU's magazines may have together. */
+u32 qr_percpu_kib_get(void);
+/* Magazines that are too large by then have been made smaller.  Sleeps. */
+void qr_percpu_kib_set(u32 kib);
 
 /* Empty every magazine and depot downwards.  Returns objects moved. */
 u64 qr_drain_all(void);

@@ -43,9 +43,18 @@ static void fill_and_take_down(struct kunit *test, struct quarry_cache *cache,
 		objs[i] = qt_got(s, quarry_cache_alloc(cache, GFP_KERNEL));
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 	}
-	/* All but a few that are held across. */
-	for (i = 10; i < N; i++)
+	/* All but a few that are held across; the last one is another node's. */
+	for (i = 10; i < N - 1; i++)
 		quarry_cache_free(cache, qt_put(s, objs[i]));
+	if (nodes_weight(qr_nodes) > 1) {
+		int away = qt_other_node(test, raw_cpu_read(qr_home_node));
+
+		quarry_cache_free(cache, qt_put(s, objs[i]));
+		objs[i] = qt_got(s, quarry_cache_alloc_node(cache, GFP_KERNEL, away));
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+	}
+	quarry_cache_free(cache, qt_put(s, objs[i]));
+	KUNIT_ASSERT_EQ(test, nodes_weight(qr_nodes) > 1, head_of(cache, cpu)->nr_remote);
 	KUNIT_ASSERT_GT(test, qr_head_peek(head_of(cache, cpu)), 0);
 	qt_pin(test, 0);
 	KUNIT_ASSERT_EQ(test, 0, remove_cpu(cpu));
@@ -63,6 +72,9 @@ static void dead_cpu_keeps_nothing(struct kunit *test)
 	for (round = 0; round < 3; round++) {
 		fill_and_take_down(test, cache, &s, cpu, objs);
 		KUNIT_EXPECT_EQ(test, 0, qr_head_peek(head_of(cache, cpu)));
+		KUNIT_EXPECT_EQ(test, 0, head_of(cache, cpu)->capacity);
+		KUNIT_EXPECT_EQ(test, 0, head_of(cache, cpu)->nr_remote);
+		KUNIT_EXPECT_EQ(test, 0, qr_percpu_granted(cpu));
 		qt_shadow_check(test, &s, cache);
 		KUNIT_EXPECT_EQ(test, 10, qt_sum(cache).live_objects);
 		qt_exit(test);

@@ -10,6 +10,7 @@
 #include <linux/string.h>
 #include <quarry/profile.h>
 #include "../mapped.h"
+#include "../resize.h"
 #include "../text.h"
 
 KUNIT_DEFINE_ACTION_WRAPPER(cache_destroy_action, quarry_cache_destroy, struct quarry_cache *);
@@ -123,6 +124,27 @@ bool qt_is_filled(const void *p, size_t size, unsigned int seed)
 	return true;
 }
 
+static void budget_again(void *kib)
+{
+	qr_percpu_kib_set((unsigned long)kib);
+}
+
+void qt_budget(struct kunit *test, u32 kib)
+{
+	void *was = (void *)(unsigned long)qr_percpu_kib_get();
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, budget_again, was));
+	qr_percpu_kib_set(0);
+	qr_magazines_tick();	/* and who was refused */
+	qr_magazines_tick();	/* is forgotten */
+	qr_percpu_kib_set(kib);
+}
+
+void qt_no_ticks(void *unused)
+{
+	qr_magazines_ticking(false);
+}
+
 struct quarry_cache_stats qt_sum(struct quarry_cache *cache)
 {
 	struct quarry_cache_stats st;
@@ -186,6 +208,8 @@ int qt_suite_init(struct kunit_suite *suite)
 	/* Suites see what they do themselves; those about sampling turn it on. */
 	qr_rate_set(0);
 	WRITE_ONCE(qr_scavenger_paused, true);
+	/* Nothing is taken from magazines behind their backs. */
+	qr_magazines_ticking(false);
 	remember(st);
 	before.live_objects = st->live_objects;
 	before.inuse_bytes = st->inuse_bytes;

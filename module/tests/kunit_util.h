@@ -48,6 +48,11 @@ void qt_longest_run(struct kunit *test, unsigned int pages);
 void qt_fill(void *p, size_t size, unsigned int seed);
 bool qt_is_filled(const void *p, size_t size, unsigned int seed);
 
+/* Each CPU's magazines may have so much, for the rest of the case; now they have nothing. */
+void qt_budget(struct kunit *test, u32 kib);
+/* Magazines are left alone; fit to be an action. */
+void qt_no_ticks(void *unused);
+
 /* The cache's numbers.  Exact when the cache is at rest. */
 struct quarry_cache_stats qt_sum(struct quarry_cache *cache);
 struct quarry_stats *qt_stats(struct kunit *test);

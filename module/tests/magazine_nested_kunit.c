@@ -318,6 +318,19 @@ static void into_free_full(struct kunit *test)
 	nest_run(test, qt_cache(test, 64, NULL), qr_free_full, do_free);
 }
 
+/* A magazine that is granted less than it could use, and asks again at each miss. */
+static void into_alloc_slow_small(struct kunit *test)
+{
+	qt_budget(test, 1);
+	nest_run(test, qt_cache(test, 64, NULL), qr_alloc_slow, do_alloc);
+}
+
+static void into_free_full_small(struct kunit *test)
+{
+	qt_budget(test, 1);
+	nest_run(test, qt_cache(test, 64, NULL), qr_free_full, do_free);
+}
+
 static void into_alloc_bulk(struct kunit *test)
 {
 	nest_run(test, qt_cache(test, 64, NULL), quarry_cache_alloc_bulk, do_alloc_bulk);
@@ -337,6 +350,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(into_free_called),
 	KUNIT_CASE_SLOW(into_alloc_slow),
 	KUNIT_CASE_SLOW(into_free_full),
+	KUNIT_CASE_SLOW(into_alloc_slow_small),
+	KUNIT_CASE_SLOW(into_free_full_small),
 	KUNIT_CASE_SLOW(into_alloc_bulk),
 	KUNIT_CASE_SLOW(into_free_bulk),
 	KUNIT_CASE(qt_books_balance),

@@ -141,7 +141,7 @@ static void alloc_node_is_obeyed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->near, qt_node_of(t->objs[0]));
 	quarry_cache_free(cache, t->objs[0]);
 	KUNIT_EXPECT_NULL(test, quarry_cache_alloc_node(cache, GFP_KERNEL, nr_node_ids));
-	KUNIT_EXPECT_NULL(test, quarry_cache_alloc_node(cache, GFP_KERNEL, -2));
+	KUNIT_EXPECT_NULL(test, quarry_cache_alloc_node(cache, GFP_KERNEL, -4));
 }
 
 /* THISNODE although the magazine is full of the other node's objects. */
@@ -187,7 +187,78 @@ static void malloc_node_is_obeyed(struct kunit *test)
 			quarry_free(p);
 		}
 		KUNIT_EXPECT_NULL(test, quarry_malloc_node(sizes[i], GFP_KERNEL, nr_node_ids));
-		KUNIT_EXPECT_NULL(test, quarry_malloc_node(sizes[i], GFP_KERNEL, -2));
+		KUNIT_EXPECT_NULL(test, quarry_malloc_node(sizes[i], GFP_KERNEL, -4));
+	}
+}
+
+/* What the call says goes before the cache's policy. */
+static void calls_have_policies(struct kunit *test)
+{
+	struct two *t = two_nodes(test);
+	struct quarry_cache_args kinds[] = {
+		{ .policy = QUARRY_NODE_LOCAL },
+		{ .policy = QUARRY_NODE_FIXED, .node = t->far },
+		{ .policy = QUARRY_NODE_INTERLEAVE },
+	};
+	unsigned int kind, i, near;
+
+	for (kind = 0; kind < ARRAY_SIZE(kinds); kind++) {
+		struct quarry_cache *cache = qt_cache(test, 200, &kinds[kind]);
+
+		for (i = 0; i < N; i++) {
+			gfp_t gfp = GFP_KERNEL | (i & 1 ? __GFP_THISNODE : 0);
+
+			t->objs[i] = quarry_cache_alloc_node(cache, gfp, QUARRY_CALL_LOCAL);
+			KUNIT_ASSERT_NOT_NULL(test, t->objs[i]);
+		}
+		KUNIT_EXPECT_EQ(test, N, count_on(t, t->near));
+		free_all(t, cache);
+		for (i = 0; i < N; i++) {
+			gfp_t gfp = GFP_KERNEL | (i & 2 ? __GFP_THISNODE : 0);
+
+			t->objs[i] = quarry_cache_alloc_node(cache, gfp, QUARRY_CALL_INTERLEAVE);
+			KUNIT_ASSERT_NOT_NULL(test, t->objs[i]);
+		}
+		/* Each in its turn; a node without memory gives its turn away. */
+		near = count_on(t, t->near);
+		KUNIT_EXPECT_GE(test, near, N / num_possible_nodes());
+		KUNIT_EXPECT_GE(test, count_on(t, t->far), N / num_possible_nodes());
+		if (num_possible_nodes() == 2)
+			KUNIT_EXPECT_EQ(test, N / 2, near);
+		free_all(t, cache);
+		KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).remote_allocs);
+		KUNIT_EXPECT_EQ(test, qt_sum(cache).mallocs, qt_sum(cache).local_allocs);
+		KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
+		KUNIT_EXPECT_NULL(test, quarry_cache_alloc_node(cache, GFP_KERNEL, -4));
+		KUNIT_EXPECT_NULL(test, quarry_cache_alloc_node(cache, GFP_KERNEL, INT_MIN));
+	}
+}
+
+static void malloc_calls_have_policies(struct kunit *test)
+{
+	static const size_t sizes[] = { 100, 32768, 32769, 1 << 20 };
+	struct two *t = two_nodes(test);
+	unsigned int i, k;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		unsigned int on[MAX_NUMNODES] = { };
+
+		for (k = 0; k < 12; k++) {
+			void *p = quarry_malloc_node(sizes[i], GFP_KERNEL | __GFP_THISNODE,
+						     QUARRY_CALL_LOCAL);
+
+			KUNIT_ASSERT_NOT_NULL(test, p);
+			KUNIT_EXPECT_EQ(test, t->near, qt_node_of(p));
+			quarry_free(p);
+			p = quarry_malloc_node(sizes[i], GFP_KERNEL | __GFP_THISNODE,
+					       QUARRY_CALL_INTERLEAVE);
+			KUNIT_ASSERT_NOT_NULL(test, p);
+			on[qt_node_of(p)]++;
+			quarry_free(p);
+		}
+		KUNIT_EXPECT_GE(test, on[t->near], 12 / num_possible_nodes());
+		KUNIT_EXPECT_GE(test, on[t->far], 12 / num_possible_nodes());
+		KUNIT_EXPECT_NULL(test, quarry_malloc_node(sizes[i], GFP_KERNEL, -4));
 	}
 }
 
@@ -199,6 +270,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(alloc_node_is_obeyed),
 	KUNIT_CASE(this_node_whatever_is_cached),
 	KUNIT_CASE(malloc_node_is_obeyed),
+	KUNIT_CASE(calls_have_policies),
+	KUNIT_CASE(malloc_calls_have_policies),
 	KUNIT_CASE(qt_books_balance),
 	{}
 };

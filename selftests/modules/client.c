@@ -13,7 +13,8 @@
 
 static const struct client_command *const commands[] = {
 	&client_stress, &client_hold, &client_release, &client_fragment, &client_defragment,
-	&client_misuse, &client_caches, &client_place, &client_atomic, &client_failnth,
+	&client_misuse, &client_caches, &client_place, &client_occupy, &client_vacate,
+	&client_atomic, &client_failnth,
 	&client_stream, &client_unstream, &client_crowd, &client_uncrowd,
 	&client_leak, &client_unleak, &client_mixed, &client_churn, &client_limited,
 	&client_leak, &client_unleak, &client_sparse, &client_thin, &client_unsparse,
@@ -138,6 +139,7 @@ static int __init client_init(void)
 static void __exit client_exit(void)
 {
 	debugfs_remove(dir);
+	client_vacate_all();
 	client_release_all();
 	client_defragment_all();
 	client_unstream_all();

@@ -46,6 +46,7 @@ extern const struct client_command client_hold, client_release;
 extern const struct client_command client_fragment, client_defragment;
 extern const struct client_command client_misuse;
 extern const struct client_command client_caches, client_place, client_atomic;
+extern const struct client_command client_occupy, client_vacate;
 extern const struct client_command client_failnth;
 extern const struct client_command client_stream, client_unstream;
 extern const struct client_command client_crowd, client_uncrowd;
@@ -82,6 +83,7 @@ bool client_all_zero(const void *p, size_t size);
 int client_free(const struct client_object *o);
 
 void client_release_all(void);
+void client_vacate_all(void);
 void client_defragment_all(void);
 void client_unstream_all(void);
 void client_uncrowd_all(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Many caches; objects of given nodes; objects in atomic context. */
+/* Many caches; objects of given nodes, which may be full; objects in atomic context. */
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/errno.h>
@@ -55,14 +55,14 @@ static int move_to(unsigned int cpu)
 enum { PLACE_N, PLACE_SIZE, PLACE_CPU, PLACE_NODE, PLACE_FREE_CPU, PLACE_THIS, PLACE_FROM };
 
 /* Who decides about the node: the call, or the policy of a cache. */
-static const char *const sources[] = { "malloc", "fixed", "interleave", NULL };
+static const char *const sources[] = { "malloc", "fixed", "interleave", "local", NULL };
 
 static struct quarry_cache *place_cache(const u64 *v, int node)
 {
-	struct quarry_cache_args args = {
-		.policy = v[PLACE_FROM] == 1 ? QUARRY_NODE_FIXED : QUARRY_NODE_INTERLEAVE,
-		.node = node,
+	static const enum quarry_policy policies[] = {
+		[1] = QUARRY_NODE_FIXED, [2] = QUARRY_NODE_INTERLEAVE, [3] = QUARRY_NODE_LOCAL,
 	};
+	struct quarry_cache_args args = { .policy = policies[v[PLACE_FROM]], .node = node };
 
 	return quarry_cache_create("client_place", v[PLACE_SIZE], &args);
 }
@@ -141,6 +141,53 @@ const struct client_command client_place = {
 		[PLACE_FROM] = { .name = "from", .words = sources },
 	},
 };
+
+/* All pages that a node's page allocator gives without effort. */
+static LIST_HEAD(occupied);
+
+void client_vacate_all(void)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &occupied, lru) {
+		list_del(&page->lru);
+		__free_pages(page, page_private(page));
+	}
+}
+
+static int occupy_run(const u64 *v)
+{
+	gfp_t gfp = (GFP_NOWAIT | __GFP_THISNODE | __GFP_NORETRY | __GFP_NOWARN) &
+		    ~__GFP_KSWAPD_RECLAIM;
+	unsigned long pages = 0;
+	struct page *page;
+	int order;
+
+	if (v[0] >= nr_node_ids || !node_state(v[0], N_MEMORY))
+		return -EINVAL;
+	for (order = 9; order >= 0; order--) {
+		while ((page = alloc_pages_node(v[0], gfp, order))) {
+			set_page_private(page, order);
+			list_add(&page->lru, &occupied);
+			pages += 1UL << order;
+			cond_resched();
+		}
+	}
+	client_say("pages %lu\n", pages);
+	return 0;
+}
+
+const struct client_command client_occupy = {
+	"occupy", occupy_run, { { .name = "node", .max = MAX_NUMNODES } },
+};
+
+static int vacate_run(const u64 *v)
+{
+	client_vacate_all();
+	return 0;
+}
+
+const struct client_command client_vacate = { "vacate", vacate_run };
 
 static const char *const contexts[] = { "hardirq", "softirq", "irqsoff", NULL };
 

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Magazines that shrink: those of caches at rest, and those that others could use. */
+#ifndef QR_RESIZE_H
+#define QR_RESIZE_H
+
+#include <linux/types.h>
+
+/*
+ * Look at all magazines, and take from them what their CPU's use since the last
+ * look does not call for; empty the depots of caches that nobody used.  Returns
+ * whether anything is left to be taken the next time.  Process context; sleeps.
+ */
+bool qr_magazines_tick(void);
+
+/* Do that once a second while a magazine has capacity, or leave it alone. */
+void qr_magazines_ticking(bool on);
+
+void qr_resize_init(void);
+void qr_resize_exit(void);
+
+#endif /* QR_RESIZE_H */
