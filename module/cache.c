@@ -538,10 +538,21 @@ unsigned long qr_cache_trim(struct qr_cache *c, unsigned long want)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_cache_trim);
 
+/*
+ * Small objects are everywhere: where most of a slab is free and still hardly a page,
+ * it is not worth to look each time.
+ */
+void qr_cache_trimmed(struct qr_cache *c, bool worth_it)
+{
+	c->trim_backoff = worth_it ? 0 : min(2 * c->trim_backoff + 1, 31);
+	WRITE_ONCE(c->trim_wait, c->trim_backoff);
+}
+
 u64 qr_trim_all(unsigned long want, bool wait)
 {
 	struct qr_cache *c;
 	u64 pages = 0;
+	unsigned long n;
 
 	if (wait)
 		mutex_lock(&qr_caches_lock);
@@ -550,8 +561,12 @@ u64 qr_trim_all(unsigned long want, bool wait)
 	list_for_each_entry(c, &qr_caches, link) {
 		if (pages >= want)
 			break;
-		if (!READ_ONCE(c->trim_wait) && qr_cache_trimmable(c))
-			pages += qr_cache_trim(c, want - pages);
+		if (c->trim_wait || !qr_cache_trimmable(c))
+			continue;
+		n = qr_cache_trim(c, want - pages);
+		if (!n)
+			qr_cache_trimmed(c, false);
+		pages += n;
 		cond_resched();
 	}
 	mutex_unlock(&qr_caches_lock);

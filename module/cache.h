@@ -59,10 +59,13 @@ unsigned long qr_cache_trimmable(struct qr_cache *cache);
  */
 unsigned long qr_cache_trim(struct qr_cache *cache, unsigned long want);
 
+/* It has been trimmed: it is passed over for a while if that was not worth it. */
+void qr_cache_trimmed(struct qr_cache *cache, bool worth_it);
+
 /**
  * qr_trim_all() - give pages under free objects of all caches to the page heap
  * @want: stop after so many pages; ULONG_MAX for all that can go.  Caches of
- *	which the scavenger found that it brings little are passed over
+ *	which it was found to bring little are passed over
  * @wait: for qr_caches_lock, which others may hold for long, and while they ask
  *	the kernel for memory: false for whoever comes from reclaim
  *

@@ -101,9 +101,6 @@ struct qr_chunk *qr_chunk_create(int node, enum qr_kind kind, gfp_t gfp)
 	if (want_init_on_alloc(gfp))
 		bitmap_fill(chunk->fresh, QR_CHUNK_PAGES);
 	qr_account_pages(QR_CHUNK_PAGES);
-	WRITE_ONCE(qr_chunks[chunk->index], chunk);
-	if (kind == QR_ORDINARY)
-		view_open(chunk);
 	return chunk;
 
 no_chunk:
@@ -156,6 +153,13 @@ void qr_chunk_release_pages(struct page *page, unsigned int nr)
 		page += 1U << order;
 		nr -= 1U << order;
 	}
+}
+
+void qr_chunk_attach(struct qr_chunk *chunk)
+{
+	WRITE_ONCE(qr_chunks[chunk->index], chunk);
+	if (chunk->kind == QR_ORDINARY)
+		view_open(chunk);
 }
 
 void qr_chunk_detach(struct qr_chunk *chunk)
@@ -366,11 +370,9 @@ bool qr_chunk_create_pair(struct qr_chunk *pair[2], int node, gfp_t gfp)
 	}
 	split_page(page, order);
 	qr_account_pages(2 * QR_CHUNK_PAGES);
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 2; i++)
 		if (want_init_on_alloc(gfp))
 			bitmap_fill(pair[i]->fresh, QR_CHUNK_PAGES);
-		WRITE_ONCE(qr_chunks[pair[i]->index], pair[i]);
-	}
 	return true;
 
 no_chunk:

@@ -114,12 +114,14 @@ static inline struct qr_slab *qr_slab_of(const void *p)
 struct qr_chunk *qr_chunk_create(int node, enum qr_kind kind, gfp_t gfp);
 /* Two side by side, of kind QR_LARGE, in the same way; false if there are none. */
 bool qr_chunk_create_pair(struct qr_chunk *pair[2], int node, gfp_t gfp);
+/* It is found by address from now on.  Under the lock that guards it. */
+void qr_chunk_attach(struct qr_chunk *chunk);
 /*
  * It goes: nobody finds it by address any more, and its block may be another chunk as
  * soon as the kernel has its pages.  Under the lock that guards it.
  */
 void qr_chunk_detach(struct qr_chunk *chunk);
-/* Give what is left of a detached chunk back; no page of it is in use.  Returns pages. */
+/* Give what is left of a chunk back that is not attached; no page of it is in use.  Returns pages. */
 unsigned int qr_chunk_destroy(struct qr_chunk *chunk);
 
 /* Free pages of it become holes; the caller gives them back, with no lock held. */

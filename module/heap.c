@@ -102,6 +102,7 @@ void qr_heap_put_run(struct qr_heap *heap, const struct qr_run *run)
 
 void qr_heap_add_chunk(struct qr_heap *heap, struct qr_chunk *chunk)
 {
+	qr_chunk_attach(chunk);
 	qr_heap_summarize(heap, chunk);
 	heap->nr_chunks[chunk->kind]++;
 	heap->owned += QR_CHUNK_PAGES;

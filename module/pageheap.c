@@ -18,6 +18,7 @@
 #include "release.h"
 
 void (*qr_heap_watcher)(void);
+unsigned long (*qr_heap_helper)(int node, unsigned long pages);
 
 bool qr_heap_no_chunks;
 EXPORT_SYMBOL_QUARRY_TEST(qr_heap_no_chunks);
@@ -110,8 +111,9 @@ bool qr_heap_add(struct qr_heap *heap, struct qr_chunk *chunk)
 	return true;
 }
 
+/* Out of chunks that are there or new ones; of these only @beyond the soft limit if so said. */
 static bool heap_get_whole(int node, enum qr_kind kind, unsigned int nr, unsigned int align,
-			   gfp_t gfp, struct qr_slab *owner, struct qr_run *run)
+			   gfp_t gfp, struct qr_slab *owner, struct qr_run *run, bool beyond)
 {
 	struct qr_heap *heap = qr_heaps[node];
 	struct qr_chunk *chunk;
@@ -120,13 +122,12 @@ static bool heap_get_whole(int node, enum qr_kind kind, unsigned int nr, unsigne
 		if (qr_heap_first_fit(heap, kind, nr, align, owner, run))
 			return true;
 		if (unlikely(READ_ONCE(qr_heap_no_chunks)) ||
-		    qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES))
+		    (!beyond && qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES)))
 			return false;
 		if (time_before(jiffies, READ_ONCE(heap->compact_after)))
 			gfp &= ~__GFP_DIRECT_RECLAIM;
 		chunk = qr_chunk_create(node, kind, gfp);
 		if (chunk && !qr_heap_add(heap, chunk)) {
-			qr_chunk_detach(chunk);
 			qr_chunk_destroy(chunk);
 			return false;
 		}
@@ -137,10 +138,13 @@ static bool heap_get_whole(int node, enum qr_kind kind, unsigned int nr, unsigne
 	return false;
 }
 
-/* May slabs of @kind lie in chunks of kind @host?  Their frees must not be too fast. */
+/*
+ * May what is of @kind lie in chunks of kind @host?  The free of a sampled object must not
+ * be fast; a large one has no class, and no cache that it could be given to.
+ */
 static bool may_lie_in(enum qr_kind kind, enum qr_kind host)
 {
-	return kind == host || host != QR_ORDINARY;
+	return kind != QR_SAMPLED || host != QR_ORDINARY;
 }
 
 enum filled { NO_HOLE, HOLE_TAKEN, HOLE_FILLED };
@@ -224,6 +228,16 @@ no_page:
 	return false;
 }
 
+/* Make room under a limit: idle pages go, and then what caches do not need. */
+static void make_room(int node, unsigned int nr, gfp_t gfp)
+{
+	unsigned long (*helper)(int node, unsigned long pages) = READ_ONCE(qr_heap_helper);
+	unsigned long done = qr_heaps_release(node, nr);
+
+	if (done < nr && helper && gfpflags_allow_blocking(gfp))
+		helper(node, nr - done);
+}
+
 bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, int node,
 		 unsigned int nr, unsigned int least, unsigned int align, gfp_t gfp)
 {
@@ -237,12 +251,12 @@ bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, i
 	 * no reclaim of single pages; then memory of other nodes; then whatever
 	 * the caller's flags can squeeze out.
 	 */
-	if (heap_get_whole(node, kind, nr, align, gfp, owner, run))
+	if (heap_get_whole(node, kind, nr, align, gfp, owner, run, false))
 		return true;
 	/* Near the soft limit no whole chunk is taken; what is idle elsewhere pays. */
 	if (qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES)) {
 		if (qr_limit_is_near(&qr_limit_all, nr))
-			qr_heaps_release(node, nr);
+			make_room(node, nr, gfp);
 		qr_limit_hit_soft(&qr_limit_all, "all");
 	}
 	if (heap_get_mixed(node, kind, nr, align, lean | __GFP_THISNODE, owner, run))
@@ -250,15 +264,18 @@ bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, i
 	if (!(gfp & __GFP_THISNODE)) {
 		for_each_node_mask(other, qr_nodes)
 			if (other != node &&
-			    heap_get_whole(other, kind, nr, align, lean, owner, run))
+			    heap_get_whole(other, kind, nr, align, lean, owner, run, false))
 				return true;
 	}
-	/* Under the hard limit idle pages of other kinds and nodes make room. */
 	if (qr_limit_is_full(&qr_limit_all, nr))
-		qr_heaps_release(node, nr);
+		make_room(node, nr, gfp);
 	if (heap_get_mixed(node, kind, nr, align, squeeze, owner, run))
 		return true;
 	if (least < nr && heap_get_mixed(node, kind, least, align, squeeze, owner, run))
+		return true;
+	/* A soft limit is no reason to fail. */
+	if (qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES) &&
+	    heap_get_whole(node, kind, nr, align, squeeze, owner, run, true))
 		return true;
 	if (qr_limit_is_full(&qr_limit_all, least))
 		qr_limit_hit_hard(&qr_limit_all, "all");

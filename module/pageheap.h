@@ -42,6 +42,12 @@ bool qr_heap_add(struct qr_heap *heap, struct qr_chunk *chunk);
  */
 extern void (*qr_heap_watcher)(void);
 
+/*
+ * Asked by whoever needs so many pages near a limit and may sleep, when no more pages are
+ * idle: what the layers above can spare.  Takes no lock for which it would have to wait.
+ */
+extern unsigned long (*qr_heap_helper)(int node, unsigned long pages);
+
 int qr_heaps_init(void);
 void qr_heaps_exit(void);
 

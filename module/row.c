@@ -32,12 +32,10 @@ static unsigned int row_grow(struct qr_heap *heap, int node, gfp_t gfp, u32 *tak
 	for (i = 0; i < nr; i++) {
 		/* Once it is there anybody may take and release it. */
 		taken[got] = chunk[i]->index;
-		if (qr_heap_add(heap, chunk[i])) {
+		if (qr_heap_add(heap, chunk[i]))
 			got++;
-		} else {
-			qr_chunk_detach(chunk[i]);
+		else
 			qr_chunk_destroy(chunk[i]);
-		}
 	}
 	return got;
 }

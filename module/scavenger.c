@@ -30,6 +30,7 @@
 #include "limit.h"
 #include "pageheap.h"
 #include "release.h"
+#include "resize.h"
 
 #define TICK		(HZ / 4)
 #define TICK_TIGHT	max(HZ / 50, 1)	/* near the soft limit */
@@ -135,10 +136,6 @@ static unsigned long slack_of(struct qr_cache *c)
 	return is_tight() ? slack : max((slack - keep) / 2, 2 * SLACK);
 }
 
-/*
- * Small objects are everywhere: where most of a slab is free and still hardly a page,
- * it is not worth to look each time.
- */
 static bool trim_cache(struct qr_cache *c, u64 *start)
 {
 	unsigned long want = slack_of(c), got = 0, n;
@@ -157,8 +154,7 @@ static bool trim_cache(struct qr_cache *c, u64 *start)
 		got += n;
 	} while (pay(start) && n && got < want);
 	if (credit_ns > 0)
-		c->trim_backoff = got >= want / 4 ? 0 : min(2 * c->trim_backoff + 1, 31);
-	WRITE_ONCE(c->trim_wait, c->trim_backoff);
+		qr_cache_trimmed(c, got >= want / 4);
 	return true;
 }
 
@@ -205,6 +201,11 @@ static void tick(struct work_struct *unused)
 		return wake(delay);
 	for_each_node_mask(node, qr_nodes)
 		more |= scavenge_node(node, &start);
+	if (is_tight()) {
+		/* What lies idle in magazines and depots is worth having as well. */
+		qr_magazines_tick();
+		pay(&start);
+	}
 	if (ticks++ % TICKS_PER_TRIM == 0)
 		slack = trim_caches(&start);
 	more |= slack;

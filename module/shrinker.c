@@ -17,6 +17,7 @@
 #include <trace/events/quarry.h>
 #include "cache.h"
 #include "compat.h"
+#include "pageheap.h"
 #include "release.h"
 
 /* A whole chunk at a time: see do_shrink_slab(). */
@@ -94,6 +95,22 @@ unsigned long qr_shrink_count(int node)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_shrink_count);
 
+/* The same for somebody who needs pages of Quarry, near a limit. */
+static unsigned long spare(int node, unsigned long want)
+{
+	unsigned long done;
+
+	drain_idle_caches();
+	done = qr_heaps_release(node, want);
+	if (done < want) {
+		qr_trim_all(want - done, false);
+		done += qr_heaps_release(node, want - done);
+	}
+	if (done)
+		trace_scavenge(node, done, "limit");
+	return done;
+}
+
 unsigned long qr_shrink_scan(int node, unsigned long want)
 {
 	u64 start = ktime_get_mono_fast_ns();
@@ -134,10 +151,14 @@ int qr_shrinker_init(void)
 {
 	shrinker = qr_compat_shrinker_new("quarry", SHRINKER_NUMA_AWARE, count_objects,
 					  scan_objects, BATCH);
-	return shrinker ? 0 : -ENOMEM;
+	if (!shrinker)
+		return -ENOMEM;
+	WRITE_ONCE(qr_heap_helper, spare);
+	return 0;
 }
 
 void qr_shrinker_exit(void)
 {
+	WRITE_ONCE(qr_heap_helper, NULL);
 	qr_compat_shrinker_free(shrinker);
 }

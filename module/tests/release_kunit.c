@@ -157,7 +157,7 @@ static void random_holes(struct kunit *test)
 		if (run->zeroed)
 			KUNIT_ASSERT_TRUE(test, qt_is_zero(run_addr(run), run->nr * PAGE_SIZE));
 		/* Frees of these must take the slow path, whatever the chunk. */
-		if (kind != QR_ORDINARY)
+		if (kind == QR_SAMPLED)
 			KUNIT_ASSERT_NE(test, QR_ORDINARY, run->chunk->kind);
 		filled += what < 4 && run->chunk->kind != QR_MIXED && run->chunk->nr_holes;
 		for (k = 0; k < run->nr; k++)
