@@ -121,7 +121,10 @@ void qr_chunk_attach(struct qr_chunk *chunk);
  * soon as the kernel has its pages.  Under the lock that guards it.
  */
 void qr_chunk_detach(struct qr_chunk *chunk);
-/* Give what is left of a chunk back that is not attached; no page of it is in use.  Returns pages. */
+/*
+ * Give what is left of a chunk back that is not attached; no page of it is in use.
+ * Returns pages.
+ */
 unsigned int qr_chunk_destroy(struct qr_chunk *chunk);
 
 /* Free pages of it become holes; the caller gives them back, with no lock held. */

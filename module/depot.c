@@ -18,7 +18,7 @@
 
 static struct kmem_cache *batches;
 
-void (*qr_depot_watcher)(void);
+qr_depot_fn qr_depot_watcher;
 
 /* Empty slabs to keep: a burst that comes again should not cut them anew. */
 static unsigned long empties_kept(const struct qr_depot *d)
@@ -121,7 +121,7 @@ static noinline void slab_emptied(struct qr_depot *d, struct qr_slab *slab,
 
 static noinline void tell(void)
 {
-	void (*watcher)(void) = xchg(&qr_depot_watcher, NULL);
+	qr_depot_fn watcher = xchg(&qr_depot_watcher, NULL);
 
 	if (watcher && !in_nmi())
 		watcher();

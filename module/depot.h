@@ -163,7 +163,8 @@ u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_val
  * Told once, with a depot's lock held, that objects have come back to slabs; NULL from
  * then on until the watcher sets it anew.
  */
-extern void (*qr_depot_watcher)(void);
+typedef void (*qr_depot_fn)(void);
+extern qr_depot_fn qr_depot_watcher;
 
 int qr_depots_init(void);
 void qr_depots_exit(void);

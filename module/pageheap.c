@@ -17,8 +17,8 @@
 #include "meta.h"
 #include "release.h"
 
-void (*qr_heap_watcher)(void);
-unsigned long (*qr_heap_helper)(int node, unsigned long pages);
+qr_heap_fn qr_heap_watcher;
+qr_heap_help_fn qr_heap_helper;
 
 bool qr_heap_no_chunks;
 EXPORT_SYMBOL_QUARRY_TEST(qr_heap_no_chunks);
@@ -231,7 +231,7 @@ no_page:
 /* Make room under a limit: idle pages go, and then what caches do not need. */
 static void make_room(int node, unsigned int nr, gfp_t gfp)
 {
-	unsigned long (*helper)(int node, unsigned long pages) = READ_ONCE(qr_heap_helper);
+	qr_heap_help_fn helper = READ_ONCE(qr_heap_helper);
 	unsigned long done = qr_heaps_release(node, nr);
 
 	if (done < nr && helper && gfpflags_allow_blocking(gfp))

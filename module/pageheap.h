@@ -40,13 +40,15 @@ bool qr_heap_add(struct qr_heap *heap, struct qr_chunk *chunk);
  * Told, in any context but NMI, that a node has more idle pages than its surplus, which
  * is none from then on until the watcher sets it anew.
  */
-extern void (*qr_heap_watcher)(void);
+typedef void (*qr_heap_fn)(void);
+extern qr_heap_fn qr_heap_watcher;
 
 /*
  * Asked by whoever needs so many pages near a limit and may sleep, when no more pages are
  * idle: what the layers above can spare.  Takes no lock for which it would have to wait.
  */
-extern unsigned long (*qr_heap_helper)(int node, unsigned long pages);
+typedef unsigned long (*qr_heap_help_fn)(int node, unsigned long pages);
+extern qr_heap_help_fn qr_heap_helper;
 
 int qr_heaps_init(void);
 void qr_heaps_exit(void);

@@ -153,7 +153,7 @@ bool qr_heap_extend(const struct qr_run *run, unsigned int more, struct qr_slab 
 	free = is_free(heap, page, more);
 	if (free)
 		qr_heap_take_run(heap, added, qr_chunks[heap->base + page / QR_CHUNK_PAGES],
-			 page % QR_CHUNK_PAGES, more, owner);
+				 page % QR_CHUNK_PAGES, more, owner);
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 	return free;
 }

@@ -23,6 +23,7 @@ slab_kib()
 measure()
 {
 	drain
+	echo 1 >"$QUARRY/control/scavenge"
 	settle_memory
 	metadata=$(settled_metadata)
 	count_free_pages

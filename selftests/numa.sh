@@ -109,7 +109,8 @@ for node in $near $far; do
 done
 
 # A node without memory: the other one helps out, and no longer than that.
-echo 1 >"$QUARRY/control/drain"
+drain
+echo 1 >"$QUARRY/control/scavenge"
 expect "node $near is filled up" client occupy "node=$near"
 note "with $(result pages) pages"
 local=$(stat local_allocs) remote=$(stat remote_allocs) before=$(stat remote_fallbacks)

@@ -49,7 +49,7 @@ fill()
 	echo 1 >/proc/sys/vm/stat_refresh
 	within "$1: idle pages that the kernel takes for reclaimable" \
 		"$(awk '/^nr_kernel_misc_reclaimable / { print $2 }' /proc/vmstat)" \
-		$((idle / 4096 * 97 / 100)) $((idle / 4096 * 103 / 100))
+		$((idle * 97 / 409600)) $((idle * 103 / 409600))
 }
 
 # hungry TEXT STATUS KILLS: what becomes of a process that needs all that is free and
