@@ -35,7 +35,9 @@ static void show_percent(struct seq_file *m, int width, u64 part, u64 whole)
 /*
  * Of a full slab, tail_pct is lost behind the last object.  Of an object,
  * up to round_pct is lost when the request is one byte over the next smaller
- * class.  live_pct is the share of the slabs' pages that clients hold.
+ * class; what is lost that way is in the class's fragmentation profile, as an estimate.
+ * live_pct is the share of the slabs' pages that clients hold, and tail_kib what of these
+ * pages holds no object.
  */
 static int class_line(const struct quarry_cache_stats *st, void *arg)
 {
@@ -51,15 +53,15 @@ static int class_line(const struct quarry_cache_stats *st, void *arg)
 	seq_printf(m, " %8llu %9llu %11llu %9llu", st->slabs, st->inuse_bytes >> 10,
 		   st->live_objects, st->cached_objects);
 	show_percent(m, 8, st->live_objects * st->size, st->inuse_bytes);
-	seq_putc(m, '\n');
+	seq_printf(m, " %8llu\n", (st->inuse_bytes - st->capacity_objects * st->stride) >> 10);
 	return seq_has_overflowed(m);
 }
 
 static int classes_show(struct seq_file *m, void *unused)
 {
-	seq_printf(m, "%-6s %10s %10s %9s %8s %9s %8s %9s %11s %9s %8s\n",
+	seq_printf(m, "%-6s %10s %10s %9s %8s %9s %8s %9s %11s %9s %8s %8s\n",
 		   "#class", "size_bytes", "slab_pages", "slab_objs", "tail_pct", "round_pct",
-		   "slabs", "inuse_kib", "live_objs", "cached", "live_pct");
+		   "slabs", "inuse_kib", "live_objs", "cached", "live_pct", "tail_kib");
 	qr_walk_caches(class_line, m);
 	return 0;
 }

@@ -544,7 +544,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_cache_trim);
  */
 void qr_cache_trimmed(struct qr_cache *c, bool worth_it)
 {
-	c->trim_backoff = worth_it ? 0 : min(2 * c->trim_backoff + 1, 31);
+	c->trim_backoff = worth_it ? 0 : min(2 * c->trim_backoff + 1, QR_TRIM_BACKOFF);
 	WRITE_ONCE(c->trim_wait, c->trim_backoff);
 }
 

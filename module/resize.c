@@ -211,6 +211,12 @@ void qr_magazines_ticking(bool on)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_magazines_ticking);
 
+void qr_magazines_soon(void)
+{
+	if (READ_ONCE(qr_resize_on))
+		mod_delayed_work(system_power_efficient_wq, &qr_resize_work, 0);
+}
+
 u32 qr_percpu_kib_get(void)
 {
 	return READ_ONCE(qr_percpu_budget) >> 10;

@@ -15,6 +15,9 @@ bool qr_magazines_tick(void);
 /* Do that once a second while a magazine has capacity, or leave it alone. */
 void qr_magazines_ticking(bool on);
 
+/* Do it now: memory is short.  Any context but NMI. */
+void qr_magazines_soon(void);
+
 void qr_resize_init(void);
 void qr_resize_exit(void);
 

@@ -17,6 +17,7 @@
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
+#include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
@@ -84,6 +85,11 @@ static bool pay(u64 *start)
 	return credit_ns > 0;
 }
 
+static unsigned long until_credit(void)
+{
+	return credit_ns > 0 ? 0 : nsecs_to_jiffies((u64)-credit_ns * SHARE) + 1;
+}
+
 /* How many pages of @heap should go now; none: it tells when there are again. */
 static unsigned long surplus(struct qr_heap *heap)
 {
@@ -128,8 +134,9 @@ static unsigned long slack_of(struct qr_cache *c)
 	qr_cache_sum(c, &st);
 	/* The numbers are not of one moment. */
 	free = max_t(s64, st.capacity_objects - st.live_objects - st.cached_objects, 0);
-	slack = div_u64(free * c->geo.pages, c->geo.objects);
-	used = (st.inuse_bytes >> PAGE_SHIFT) - slack;
+	used = st.inuse_bytes >> PAGE_SHIFT;
+	slack = min(used, (unsigned long)div_u64(free * c->geo.pages, c->geo.objects));
+	used -= slack;
 	keep = is_tight() ? 0 : max(used * READ_ONCE(retain_percent) / 100, SLACK);
 	if (slack <= keep)
 		return 0;
@@ -147,7 +154,7 @@ static bool trim_cache(struct qr_cache *c, u64 *start)
 	}
 	if (c->trim_wait) {
 		WRITE_ONCE(c->trim_wait, c->trim_wait - 1);
-		return true;
+		return c->trim_backoff < QR_TRIM_BACKOFF;
 	}
 	do {
 		n = qr_cache_trim(c, min(want - got, KEEP));
@@ -155,7 +162,8 @@ static bool trim_cache(struct qr_cache *c, u64 *start)
 	} while (pay(start) && n && got < want);
 	if (credit_ns > 0)
 		qr_cache_trimmed(c, got >= want / 4);
-	return true;
+	/* In vain for the last time, until the depot has something to tell. */
+	return c->trim_backoff < QR_TRIM_BACKOFF;
 }
 
 /* Returns whether there is something left for later. */
@@ -178,7 +186,10 @@ static bool trim_caches(u64 *start)
 
 static void wake(unsigned long delay)
 {
-	queue_delayed_work(queue, &work, delay);
+	struct workqueue_struct *wq = READ_ONCE(queue);
+
+	if (wq)
+		queue_delayed_work(wq, &work, delay);
 }
 
 static void on_slack(void)
@@ -191,14 +202,14 @@ static void tick(struct work_struct *unused)
 	u64 start = ktime_get_mono_fast_ns();
 	unsigned long delay = is_tight() ? TICK_TIGHT : TICK;
 	static bool slack;	/* there was at the last look */
-	bool more = false;
 	static unsigned int ticks;
+	bool more = false;
 	int node;
 
 	earn(start);
 	WRITE_ONCE(qr_depot_watcher, on_slack);
-	if (READ_ONCE(qr_scavenger_paused))
-		return wake(delay);
+	if (READ_ONCE(qr_scavenger_paused) || credit_ns <= 0)
+		return wake(max(delay, until_credit()));
 	for_each_node_mask(node, qr_nodes)
 		more |= scavenge_node(node, &start);
 	if (is_tight()) {
@@ -209,10 +220,9 @@ static void tick(struct work_struct *unused)
 	if (ticks++ % TICKS_PER_TRIM == 0)
 		slack = trim_caches(&start);
 	more |= slack;
-	if (!pay(&start))
-		delay = max(delay, nsecs_to_jiffies((u64)-credit_ns * SHARE) + 1);
+	pay(&start);
 	if (more)
-		wake(delay);
+		wake(max(delay, until_credit()));
 }
 
 /* Any context but NMI. */
@@ -223,7 +233,7 @@ static void on_surplus(void)
 
 static void on_limit(void)
 {
-	wake(is_tight() ? 0 : TICK);
+	wake(is_tight() ? TICK_TIGHT : TICK);
 }
 
 u64 qr_scavenge_now(void)
@@ -253,8 +263,7 @@ int qr_retain_set(unsigned int percent)
 	if (percent > RETAIN_MAX)
 		return -ERANGE;
 	WRITE_ONCE(retain_percent, percent);
-	if (queue)
-		wake(0);
+	wake(0);
 	return 0;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_retain_set);
@@ -279,25 +288,33 @@ MODULE_PARM_DESC(retain_percent,
 
 int qr_scavenger_init(void)
 {
-	queue = alloc_workqueue("quarry", WQ_UNBOUND, 0);
-	if (!queue)
+	struct workqueue_struct *wq = alloc_workqueue("quarry", WQ_UNBOUND, 0);
+
+	if (!wq)
 		return -ENOMEM;
 	INIT_DELAYED_WORK(&work, tick);
 	qr_loaded_ns = ktime_get_mono_fast_ns();
 	last_ns = qr_loaded_ns;
+	kernel_param_lock(THIS_MODULE);
+	queue = wq;
 	WRITE_ONCE(qr_heap_watcher, on_surplus);
 	WRITE_ONCE(qr_limit_watcher, on_limit);
+	kernel_param_unlock(THIS_MODULE);
 	wake(TICK);
 	return 0;
 }
 
 void qr_scavenger_exit(void)
 {
+	struct workqueue_struct *wq = queue;
 	unsigned long flags;
 	int node;
 
+	/* Parameters can be written to until we are gone. */
+	kernel_param_lock(THIS_MODULE);
 	WRITE_ONCE(qr_limit_watcher, NULL);
-	WRITE_ONCE(qr_depot_watcher, NULL);
+	queue = NULL;
+	kernel_param_unlock(THIS_MODULE);
 	/* Whoever is told was told under the lock. */
 	for_each_node_mask(node, qr_nodes) {
 		raw_spin_lock_irqsave(&qr_heaps[node]->lock, flags);
@@ -308,6 +325,5 @@ void qr_scavenger_exit(void)
 	/* Its last run may have said that it wants to be told. */
 	WRITE_ONCE(qr_depot_watcher, NULL);
 	cancel_delayed_work_sync(&work);
-	destroy_workqueue(queue);
-	queue = NULL;
+	destroy_workqueue(wq);
 }

@@ -19,6 +19,7 @@
 #include "compat.h"
 #include "pageheap.h"
 #include "release.h"
+#include "resize.h"
 
 /* A whole chunk at a time: see do_shrink_slab(). */
 #define BATCH QR_CHUNK_PAGES
@@ -67,11 +68,15 @@ static bool is_idle(struct qr_cache *c)
 	return idle;
 }
 
-/* Objects of idle caches go down to their slabs, and slabs that are empty to the page heap. */
+/*
+ * Objects of idle caches go down to their slabs, and slabs that are empty to the page heap.
+ * Other CPUs' magazines are their own: they are asked, and not waited for.
+ */
 static void drain_idle_caches(void)
 {
 	struct qr_cache *c;
 
+	qr_magazines_soon();
 	if (!mutex_trylock(&qr_caches_lock))
 		return;
 	list_for_each_entry(c, &qr_caches, link) {
