@@ -23,7 +23,8 @@ EXPORT_SYMBOL_QUARRY(qr_class_cache);
 struct qr_head __percpu *qr_class_head[QR_NR_CLASSES] __read_mostly;
 EXPORT_SYMBOL_QUARRY(qr_class_head);
 
-void *qr_malloc_large(size_t size, gfp_t gfp)
+/* Not part of the called form, whose stack frame it would enlarge. */
+noinline void *qr_malloc_large(size_t size, gfp_t gfp)
 {
 	might_alloc(gfp);
 	return qr_large_alloc(size, gfp, NUMA_NO_NODE, _RET_IP_) ?: qr_large_refuse(size, gfp);
