@@ -196,6 +196,7 @@ static void remember(struct quarry_stats *st)
 {
 	qr_drain_all();
 	qr_heap_release_idle();
+	rcu_barrier();		/* chunks are forgotten after a grace period */
 	qr_stats_read(st);
 }
 
