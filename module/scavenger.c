@@ -135,7 +135,7 @@ static unsigned long slack_of(struct qr_cache *c)
 	/* The numbers are not of one moment. */
 	free = max_t(s64, st.capacity_objects - st.live_objects - st.cached_objects, 0);
 	used = st.inuse_bytes >> PAGE_SHIFT;
-	slack = min(used, (unsigned long)div_u64(free * c->geo.pages, c->geo.objects));
+	slack = min_t(u64, used, div_u64(free * c->geo.pages, c->geo.objects));
 	used -= slack;
 	keep = is_tight() ? 0 : max(used * READ_ONCE(retain_percent) / 100, SLACK);
 	if (slack <= keep)
