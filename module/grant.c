@@ -7,9 +7,9 @@
  * all that it can use, or half, a quarter and so on if the budget has no more
  * room.  Who gets less is the reason that resize.c takes from others later.
  *
- * That a magazine's size follows from its misses is Bonwick and Adams' idea
- * ("Magazines and Vmem", USENIX 2001, section 3.5); that caches share a budget per
- * CPU, and those that miss take from those that do not, is tcmalloc's.
+ * That magazines are resized as they run, by how hard they are on the depot, is
+ * Bonwick and Adams' idea ("Magazines and Vmem", USENIX 2001); that all caches share
+ * a budget per CPU, and who misses takes from the others, is tcmalloc's.
  */
 #include "magazine.h"
 

@@ -9,8 +9,7 @@
  * head takes it at its next miss.  Depots of caches that were not used at all
  * are emptied into their slabs.
  *
- * Sources as for grant.c.  tcmalloc steals from CPU caches and size classes with
- * the fewest misses in the same way; halving is from its treatment of idle ones.
+ * For the sources see grant.c.
  *
  * The look is queued by whoever is granted something, and again after each look
  * as long as anybody has anything: a machine at rest comes to have no ticks.

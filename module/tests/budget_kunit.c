@@ -282,6 +282,28 @@ static void moves_from_hitting_to_missing(struct kunit *test)
 	qt_exit(test);
 }
 
+/* It gives before one that misses does, though that has more. */
+static void hitting_gives_before_missing(struct kunit *test)
+{
+	struct quarry_cache *large = qt_cache(test, SIZE, NULL), *small = qt_cache(test, SIZE, NULL);
+	struct quarry_cache *poor = qt_cache(test, SIZE, NULL);
+
+	qt_pin(test, 0);
+	qt_budget(test, 192 * SIZE / 1024);
+	miss(test, large);
+	miss(test, small);
+	KUNIT_ASSERT_EQ(test, full(large), capacity_of(large));
+	KUNIT_ASSERT_EQ(test, full(small) / 2, capacity_of(small));
+	tick(1);
+	miss(test, large);
+	hit(test, small);
+	miss(test, poor);
+	KUNIT_ASSERT_EQ(test, 0, capacity_of(poor));
+	tick(1);
+	KUNIT_EXPECT_EQ(test, full(large), capacity_of(large));
+	KUNIT_EXPECT_EQ(test, full(small) / 4, capacity_of(small));
+}
+
 /* Where all miss, the largest gives until they are not too far apart. */
 static void moves_from_large_to_small(struct kunit *test)
 {
@@ -601,6 +623,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(depots_of_idle_caches_are_emptied),
 	KUNIT_CASE(moves_from_idle_to_missing),
 	KUNIT_CASE(moves_from_hitting_to_missing),
+	KUNIT_CASE(hitting_gives_before_missing),
 	KUNIT_CASE(moves_from_large_to_small),
 	KUNIT_CASE(budget_is_lowered),
 	KUNIT_CASE_SLOW(random_traffic_keeps_within),
