@@ -285,7 +285,8 @@ static void moves_from_hitting_to_missing(struct kunit *test)
 /* It gives before one that misses does, though that has more. */
 static void hitting_gives_before_missing(struct kunit *test)
 {
-	struct quarry_cache *large = qt_cache(test, SIZE, NULL), *small = qt_cache(test, SIZE, NULL);
+	struct quarry_cache *large = qt_cache(test, SIZE, NULL);
+	struct quarry_cache *small = qt_cache(test, SIZE, NULL);
 	struct quarry_cache *poor = qt_cache(test, SIZE, NULL);
 
 	qt_pin(test, 0);
