@@ -538,12 +538,26 @@ unsigned long qr_cache_trim(struct qr_cache *c, unsigned long want)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_cache_trim);
 
+/* Batches and single objects that must have moved for it to be worth another look. */
+#define TRIM_MOVES	128
+
+static unsigned int depot_moves(const struct qr_cache *c)
+{
+	unsigned int moves = 0, i;
+
+	for (i = 0; i < qr_nr_depots(); i++)
+		if (c->depot[i])
+			moves += READ_ONCE(c->depot[i]->moves);
+	return moves;
+}
+
 /*
  * Small objects are everywhere: where most of a slab is free and still hardly a page,
  * it is not worth to look each time.
  */
 void qr_cache_trimmed(struct qr_cache *c, bool worth_it)
 {
+	c->trim_moves = depot_moves(c);
 	c->trim_backoff = worth_it ? 0 : min(2 * c->trim_backoff + 1, QR_TRIM_BACKOFF);
 	WRITE_ONCE(c->trim_wait, c->trim_backoff);
 }
@@ -561,7 +575,9 @@ u64 qr_trim_all(unsigned long want, bool wait)
 	list_for_each_entry(c, &qr_caches, link) {
 		if (pages >= want)
 			break;
-		if (c->trim_wait || !qr_cache_trimmable(c))
+		if (c->trim_wait && depot_moves(c) - c->trim_moves < TRIM_MOVES)
+			continue;
+		if (!qr_cache_trimmable(c))
 			continue;
 		n = qr_cache_trim(c, want - pages);
 		if (!n)

@@ -11,6 +11,7 @@
 #include <linux/compiler.h>
 #include <linux/gfp.h>
 #include <linux/limits.h>
+#include <linux/minmax.h>
 #include <linux/types.h>
 
 /**
@@ -62,6 +63,15 @@ static inline bool qr_limit_is_near(const struct qr_limit *limit, unsigned long 
 	unsigned long soft = READ_ONCE(limit->soft);
 
 	return unlikely(soft != ULONG_MAX) && atomic_long_read(&limit->held) + pages > soft;
+}
+
+/* By how much?  Of the soft limit, or of the hard one; 0 if there is none. */
+static inline unsigned long qr_limit_excess(const struct qr_limit *limit, unsigned long pages)
+{
+	unsigned long most = min(READ_ONCE(limit->soft), READ_ONCE(limit->hard));
+	unsigned long held = atomic_long_read(&limit->held) + pages;
+
+	return held > most ? held - most : 0;
 }
 
 /* Or beyond the hard one? */

@@ -37,6 +37,7 @@
  * @limit: of its slabs' pages
  * @trim_wait: times that the scavenger passes it over, after trimming brought little
  * @trim_backoff: how many these were the last time
+ * @trim_moves: what its depots had moved by then
  * @fallbacks: slabs that came from a node not asked for
  * @head_bytes: size of one CPU's head
  * @used: a CPU has allocated or freed since the last look, see resize.c
@@ -69,6 +70,7 @@ struct qr_cache {
 	struct qr_limit limit;
 	u8 trim_wait;
 	u8 trim_backoff;
+	unsigned int trim_moves;
 	unsigned int head_bytes;
 	bool used;
 	bool zombie;

@@ -228,14 +228,21 @@ no_page:
 	return false;
 }
 
-/* Make room under a limit: idle pages go, and then what caches do not need. */
+/* What one request gives back at most when others went beyond a limit before it, in pages. */
+#define ROOM_MAX	1024UL
+
+/*
+ * Make room for @nr pages under a limit: idle pages go, and then what caches do not
+ * need.  Those who went beyond it when nothing was to be had are paid for here.
+ */
 static void make_room(int node, unsigned int nr, gfp_t gfp)
 {
+	unsigned long want = min(qr_limit_excess(&qr_limit_all, nr), ROOM_MAX), done;
 	qr_heap_help_fn helper = READ_ONCE(qr_heap_helper);
-	unsigned long done = qr_heaps_release(node, nr);
 
-	if (done < nr && helper && gfpflags_allow_blocking(gfp))
-		helper(node, nr - done);
+	done = qr_heaps_release(node, want);
+	if (done < want && helper && gfpflags_allow_blocking(gfp))
+		helper(node, want - done);
 }
 
 bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, int node,

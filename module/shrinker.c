@@ -69,10 +69,11 @@ static bool is_idle(struct qr_cache *c)
 }
 
 /*
- * Objects of idle caches go down to their slabs, and slabs that are empty to the page heap.
+ * Objects of idle caches go down to their slabs, or of all caches, but not their magazines;
+ * and slabs that are empty to the page heap.
  * Other CPUs' magazines are their own: they are asked, and not waited for.
  */
-static void drain_idle_caches(void)
+static void drain_caches(bool idle_only)
 {
 	struct qr_cache *c;
 
@@ -80,12 +81,15 @@ static void drain_idle_caches(void)
 	if (!mutex_trylock(&qr_caches_lock))
 		return;
 	list_for_each_entry(c, &qr_caches, link) {
-		if (!is_idle(c))
-			continue;
-		preempt_disable();
-		qr_magazine_drain(c, smp_processor_id());
-		preempt_enable();
-		qr_cache_settle(c);
+		bool idle = is_idle(c);
+
+		if (idle) {
+			preempt_disable();
+			qr_magazine_drain(c, smp_processor_id());
+			preempt_enable();
+		}
+		if (idle || !idle_only)
+			qr_cache_settle(c);
 	}
 	mutex_unlock(&qr_caches_lock);
 }
@@ -100,12 +104,15 @@ unsigned long qr_shrink_count(int node)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_shrink_count);
 
-/* The same for somebody who needs pages of Quarry, near a limit. */
+/*
+ * The same for somebody who needs pages of Quarry near a limit, where what depots hold for
+ * speed is too much.
+ */
 static unsigned long spare(int node, unsigned long want)
 {
 	unsigned long done;
 
-	drain_idle_caches();
+	drain_caches(false);
 	done = qr_heaps_release(node, want);
 	if (done < want) {
 		qr_trim_all(want - done, false);
@@ -125,7 +132,7 @@ unsigned long qr_shrink_scan(int node, unsigned long want)
 		return 0;
 	done = qr_heap_release(node, want);
 	if (done < want) {
-		drain_idle_caches();
+		drain_caches(true);
 		done += qr_heap_release(node, want - done);
 	}
 	if (done < want) {

@@ -290,16 +290,26 @@ static const struct part parts[] = {
 	{ "faults", part_faults },	/* only when it is named */
 };
 
-/* The table of profiles only grows, so it is not the device's to give back. */
+static void control(const char *file)
+{
+	int fd = open(file, O_WRONLY);
+
+	if (fd < 0 || write(fd, "1", 1) != 1)
+		die(file);
+	close(fd);
+}
+
+/*
+ * The table of profiles only grows, so it is not the device's to give back.  Chunks have
+ * descriptors, and idle ones would go by themselves in between.
+ */
 static __u64 books(void)
 {
 	__u64 last, bytes = 0;
 	unsigned int i;
-	int fd = open(DEBUGFS "quarry/control/drain", O_WRONLY);
 
-	if (fd < 0 || write(fd, "1", 1) != 1)
-		die("drain");
-	close(fd);
+	control(DEBUGFS "quarry/control/drain");
+	control(DEBUGFS "quarry/control/scavenge");
 	for (i = 0; i < 20; i++) {
 		last = bytes;
 		bytes = quarry_stat("metadata_bytes") - quarry_stat("profile_bytes");

@@ -70,7 +70,7 @@ fields()
 }
 
 same "events" "$(find $BUFFER/events/quarry -mindepth 1 -type d | sed 's,.*/,,' | sort | xargs)" \
-	"flush misuse rate refill sample_alloc sample_free slab_get slab_put"
+	"flush limit misuse rate refill sample_alloc sample_free scavenge slab_get slab_put"
 same "fields of sample_alloc" "$(fields sample_alloc)" "ptr size weighted_bytes"
 same "fields of sample_free" "$(fields sample_free)" "ptr"
 same "fields of refill" "$(fields refill)" "cache node objects"
