@@ -271,6 +271,8 @@ settled_metadata()
 {
 	last=
 	for try in 1 2 3 4 5 6 7 8 9 10; do
+		# Idle chunks would go by themselves, and their descriptors with them.
+		echo 1 >"$QUARRY/control/scavenge"
 		now=$(metadata)
 		[ "$now" != "$last" ] || break
 		last=$now

@@ -121,8 +121,9 @@ within "of 100000 objects on the full node" "$near_ones" 0 90000
 same "objects from near and from away, by the counters" \
 	"$(($(stat local_allocs) - local)) $(($(stat remote_allocs) - remote))" \
 	"$near_ones $((100000 - near_ones))"
+# Some are made twice: the kernel is short of memory there, and takes empty ones back.
 within "slabs from another node" $(($(stat remote_fallbacks) - before)) 1 \
-	$((100000 / $(cache_stat malloc-208 slab_objects) + 10))
+	$((110000 / $(cache_stat malloc-208 slab_objects) + 10))
 client place n=50 size=40000 "cpu=$cpu" "free_cpu=$cpu" || fail "place"
 expect "the walker finds no error" validate
 if client place n=100000 size=200 "cpu=$cpu" "free_cpu=$cpu" "node=$((near + 1))" thisnode=1; then
