@@ -42,7 +42,8 @@ fill()
 	echo 1 >"$QUARRY/control/scavenge" || fail "$1: control/scavenge"
 	# Of what the process had, the processors' own lists keep tens of MiB.
 	settle_memory
-	client mixed op=grow || fail "$1: grow"
+	# Twice of what is to be free is nearly all there is; what came of it is looked at below.
+	client mixed op=grow || note "$1: memory came to an end first"
 	client mixed op=comb percent=50 || fail "$1: comb"
 	idle=$(stat idle_bytes)
 	within "$1: MiB held free" $((idle >> 20)) $((idle_mib * 9 / 10)) $((idle_mib * 11 / 10))
