@@ -10,6 +10,7 @@
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/nodemask.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include "compat.h"
@@ -228,21 +229,24 @@ no_page:
 	return false;
 }
 
-/* What one request gives back at most when others went beyond a limit before it, in pages. */
+/* What one request gives back at a time when others went beyond a limit before it, in pages. */
 #define ROOM_MAX	1024UL
 
-/*
- * Make room for @nr pages under a limit: idle pages go, and then what caches do not
- * need.  Those who went beyond it when nothing was to be had are paid for here.
- */
-static void make_room(int node, unsigned int nr, gfp_t gfp)
+void qr_heap_make_room(int node, unsigned int nr, gfp_t gfp)
 {
-	unsigned long want = min(qr_limit_excess(&qr_limit_all, nr), ROOM_MAX), done;
 	qr_heap_help_fn helper = READ_ONCE(qr_heap_helper);
+	bool may_sleep = gfpflags_allow_blocking(gfp);
+	unsigned long want, done;
 
-	done = qr_heaps_release(node, want);
-	if (done < want && helper && gfpflags_allow_blocking(gfp))
-		helper(node, want - done);
+	do {
+		want = min(qr_limit_excess(&qr_limit_all, nr), ROOM_MAX);
+		done = qr_heaps_release(node, want);
+		if (done < want && helper && may_sleep)
+			done += helper(node, want - done);
+		if (may_sleep)
+			cond_resched();
+		/* A limit may have been set far below what is idle. */
+	} while (done && may_sleep && qr_limit_is_full(&qr_limit_all, nr));
 }
 
 bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, int node,
@@ -263,7 +267,7 @@ bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, i
 	/* Near the soft limit no whole chunk is taken; what is idle elsewhere pays. */
 	if (qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES)) {
 		if (qr_limit_is_near(&qr_limit_all, nr))
-			make_room(node, nr, gfp);
+			qr_heap_make_room(node, nr, gfp);
 		qr_limit_hit_soft(&qr_limit_all, "all");
 	}
 	if (heap_get_mixed(node, kind, nr, align, lean | __GFP_THISNODE, owner, run))
@@ -275,7 +279,7 @@ bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, i
 				return true;
 	}
 	if (qr_limit_is_full(&qr_limit_all, nr))
-		make_room(node, nr, gfp);
+		qr_heap_make_room(node, nr, gfp);
 	if (heap_get_mixed(node, kind, nr, align, squeeze, owner, run))
 		return true;
 	if (least < nr && heap_get_mixed(node, kind, least, align, squeeze, owner, run))

@@ -35,6 +35,12 @@ void qr_heap_put(const struct qr_run *run);
 bool qr_heap_first_fit(struct qr_heap *heap, enum qr_kind kind, unsigned int nr,
 		       unsigned int align, struct qr_slab *owner, struct qr_run *run);
 bool qr_heap_add(struct qr_heap *heap, struct qr_chunk *chunk);
+/*
+ * Make room for @nr pages under the module's limits: idle pages go, and then what caches
+ * do not need.  Those who went beyond a limit when nothing was to be had are paid for here,
+ * a part at a time; all of them if @nr pages would be refused and @gfp allows sleep.
+ */
+void qr_heap_make_room(int node, unsigned int nr, gfp_t gfp);
 
 /*
  * Told, in any context but NMI, that a node has more idle pages than its surplus, which

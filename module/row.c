@@ -60,10 +60,11 @@ static void row_drop(struct qr_heap *heap, unsigned long index)
 /*
  * The kernel's largest block is two chunks.  Where more are wanted it is asked for as
  * many, or, if it may be troubled, for twice as many, in the hope that some turn out
- * to lie side by side, as they do while its lists are in order.
+ * to lie side by side, as they do while its lists are in order.  New ones go @beyond the
+ * soft limit if so said.
  */
 static bool row_get(int node, unsigned int nr, gfp_t gfp, struct qr_slab *owner,
-		    struct qr_run *run)
+		    struct qr_run *run, bool beyond)
 {
 	unsigned int most = DIV_ROUND_UP(nr, QR_CHUNK_PAGES), n = 0, more;
 	struct qr_heap *heap = qr_heaps[node];
@@ -75,7 +76,7 @@ static bool row_get(int node, unsigned int nr, gfp_t gfp, struct qr_slab *owner,
 	for (;;) {
 		found = qr_heap_first_fit(heap, QR_LARGE, nr, 1, owner, run);
 		if (found || n >= most || unlikely(READ_ONCE(qr_heap_no_chunks)) ||
-		    qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES))
+		    (!beyond && qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES)))
 			break;
 		more = row_grow(heap, node, gfp, taken + n);
 		if (!more)
@@ -87,21 +88,44 @@ static bool row_get(int node, unsigned int nr, gfp_t gfp, struct qr_slab *owner,
 	return found;
 }
 
-bool qr_heap_get_row(struct qr_run *run, struct qr_slab *owner, int node, unsigned int nr,
-		     gfp_t gfp)
+static bool row_get_any(int node, unsigned int nr, gfp_t gfp, struct qr_slab *owner,
+			struct qr_run *run, bool beyond)
 {
 	gfp_t lean = (gfp & QR_GFP_MASK & ~__GFP_DIRECT_RECLAIM) | __GFP_NOWARN;
 	int other;
 
-	if (nr > QUARRY_MAX_LARGE >> PAGE_SHIFT)
-		return false;
-	if (row_get(node, nr, gfp, owner, run))
+	if (row_get(node, nr, gfp, owner, run, beyond))
 		return true;
 	if (gfp & __GFP_THISNODE)
 		return false;
 	for_each_node_mask(other, qr_nodes)
-		if (other != node && row_get(other, nr, lean, owner, run))
+		if (other != node && row_get(other, nr, lean, owner, run, beyond))
 			return true;
+	return false;
+}
+
+bool qr_heap_get_row(struct qr_run *run, struct qr_slab *owner, int node, unsigned int nr,
+		     gfp_t gfp)
+{
+	unsigned int whole = round_up(nr, QR_CHUNK_PAGES);
+	bool near, full;
+
+	if (nr > QUARRY_MAX_LARGE >> PAGE_SHIFT)
+		return false;
+	if (row_get_any(node, nr, gfp, owner, run, false))
+		return true;
+	near = qr_limit_is_near(&qr_limit_all, whole);
+	full = qr_limit_is_full(&qr_limit_all, whole);
+	if (!near && !full)
+		return false;
+	/* What is idle elsewhere pays; then the soft limit is no reason to fail. */
+	qr_heap_make_room(node, whole, gfp);
+	if (near)
+		qr_limit_hit_soft(&qr_limit_all, "all");
+	if (row_get_any(node, nr, gfp, owner, run, true))
+		return true;
+	if (qr_limit_is_full(&qr_limit_all, whole))
+		qr_limit_hit_hard(&qr_limit_all, "all");
 	return false;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_heap_get_row);

@@ -34,7 +34,7 @@
 #include "resize.h"
 
 #define TICK		(HZ / 4)
-#define TICK_TIGHT	max(HZ / 50, 1)	/* near the soft limit */
+#define TICK_TIGHT	max(HZ / 50, 1)	/* near a limit */
 #define DECAY		8		/* a tick's part of what is too much */
 #define TICKS_PER_TRIM	4
 #define SHARE		100		/* of a CPU's time */
@@ -56,9 +56,10 @@ static struct delayed_work work;
 static s64 credit_ns;
 static u64 last_ns;
 
+/* Near either limit: beyond the soft one by itself, and not to be refused for idle pages. */
 static bool is_tight(void)
 {
-	return qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES);
+	return qr_limit_excess(&qr_limit_all, QR_CHUNK_PAGES);
 }
 
 static unsigned long to_keep(const struct qr_heap *heap)

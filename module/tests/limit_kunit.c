@@ -125,6 +125,57 @@ static void hard_limit_of_all(struct kunit *test)
 	qt_cache_destroy(test, cache);
 }
 
+/* However much is idle beyond the limit, nobody is refused for it. */
+static void hard_limit_below_what_is_idle(struct kunit *test)
+{
+	static const size_t sizes[] = { 256 << 10, 1 << 20, 6 << 20 };
+	struct quarry_cache *cache = qt_cache(test, 4096, NULL);
+	void **objs = qt_array(test, N, sizeof(*objs)), *p;
+	unsigned long before;
+	unsigned int i, n;
+
+	start(test);
+	before = held(test);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		n = fill(cache, objs, N);
+		KUNIT_ASSERT_EQ(test, N, n);
+		quarry_cache_free_bulk(cache, n, objs);
+		quarry_cache_shrink(cache);
+		KUNIT_ASSERT_GE(test, held(test), before + (14 << 20));
+		KUNIT_EXPECT_EQ(test, 0, quarry_limit_set(NULL, QUARRY_NO_LIMIT, before + (8 << 20)));
+		p = quarry_malloc(sizes[i], GFP_KERNEL | __GFP_NOWARN);
+		KUNIT_EXPECT_NOT_NULL(test, p);
+		KUNIT_EXPECT_LE(test, held(test), before + (8 << 20));
+		quarry_free(p);
+		lift(NULL);
+	}
+	qt_exit(test);
+	qt_cache_destroy(test, cache);
+}
+
+/* Of more than a chunk: there it cannot take page by page. */
+static void soft_limit_and_a_row(struct kunit *test)
+{
+	u64 before, hits;
+	void *p;
+
+	start(test);
+	before = held(test);
+	hits = qt_stats(test)->soft_limit_hits;
+	KUNIT_EXPECT_EQ(test, 0, quarry_limit_set(NULL, before + (1 << 20), QUARRY_NO_LIMIT));
+	p = quarry_malloc(3 << 20, GFP_KERNEL);
+	KUNIT_EXPECT_NOT_NULL(test, p);
+	KUNIT_EXPECT_GT(test, qt_stats(test)->soft_limit_hits, hits);
+	quarry_free(p);
+	qr_scavenge_now();
+	hits = qt_stats(test)->hard_limit_hits;
+	KUNIT_EXPECT_EQ(test, 0, quarry_limit_set(NULL, QUARRY_NO_LIMIT, before + (3 << 20)));
+	p = quarry_malloc(3 << 20, GFP_KERNEL | __GFP_NOWARN);
+	KUNIT_EXPECT_NULL(test, p);
+	KUNIT_EXPECT_GT(test, qt_stats(test)->hard_limit_hits, hits);
+	quarry_free(p);
+}
+
 /* Beyond it whole chunks are not taken, and what is idle goes first. */
 static void soft_limit_of_all(struct kunit *test)
 {
@@ -180,7 +231,9 @@ static struct kunit_case limit_cases[] = {
 	KUNIT_CASE(hard_limit_of_a_cache),
 	KUNIT_CASE(soft_limit_of_a_cache),
 	KUNIT_CASE(hard_limit_of_all),
+	KUNIT_CASE(hard_limit_below_what_is_idle),
 	KUNIT_CASE(soft_limit_of_all),
+	KUNIT_CASE(soft_limit_and_a_row),
 	KUNIT_CASE(text),
 	{ }
 };
