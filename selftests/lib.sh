@@ -250,6 +250,7 @@ balanced()
 	END {
 		equal("sys = inuse + idle + metadata", v["sys_bytes"],
 		      v["inuse_bytes"] + v["idle_bytes"] + v["metadata_bytes"])
+		equal("held = inuse + idle", v["held_bytes"], v["inuse_bytes"] + v["idle_bytes"])
 		equal("taken - returned = sys", v["taken_bytes"] - v["returned_bytes"],
 		      v["sys_bytes"])
 		equal("mallocs - frees = live", v["mallocs"] - v["frees"], v["live_objects"])

@@ -53,6 +53,7 @@
 	X(remote_batches,	"batches in which these went home")		\
 	X(remote_fallbacks,	"slabs taken from a node not asked for")	\
 	X(failed_allocs,	"allocations that returned NULL")		\
+	X(held_bytes,		"inuse + idle, as limits count it, of one moment")	\
 	X(soft_limit_bytes,	"beyond which idle pages go back first; 0: no limit")	\
 	X(hard_limit_bytes,	"beyond which requests fail; 0: no limit")	\
 	X(soft_limit_hits,	"times that a soft limit was in the way")	\
