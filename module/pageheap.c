@@ -9,6 +9,8 @@
 #include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
+#include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -148,11 +150,11 @@ static bool may_lie_in(enum qr_kind kind, enum qr_kind host)
 	return kind != QR_SAMPLED || host != QR_ORDINARY;
 }
 
-enum filled { NO_HOLE, HOLE_TAKEN, HOLE_FILLED };
+enum filled { NO_HOLE, HOLE_TAKEN, WRONG_HOLE };
 
 /*
  * Pages from the kernel may lie in a hole of a chunk that is ours, and belong to
- * that again.  If slabs of @kind have no place there, they are idle pages of it.
+ * that again, unless slabs of @kind have no place there.
  */
 static enum filled fill_hole(struct page *page, unsigned int nr, enum qr_kind kind,
 			     struct qr_slab *owner, struct qr_run *run, gfp_t gfp)
@@ -168,51 +170,75 @@ static enum filled fill_hole(struct page *page, unsigned int nr, enum qr_kind ki
 	raw_spin_lock_irqsave(&heap->lock, flags);
 	chunk = qr_chunks[i];
 	if (chunk && chunk->kind != QR_MIXED) {
-		qr_chunk_fill(chunk, first, nr, want_init_on_alloc(gfp));
-		heap->holes -= nr;
-		heap->owned += nr;
-		if (!chunk->nr_holes)
-			list_del_init(&chunk->link);
-		what = may_lie_in(kind, chunk->kind) ? HOLE_TAKEN : HOLE_FILLED;
-		if (what == HOLE_TAKEN)
+		what = may_lie_in(kind, chunk->kind) ? HOLE_TAKEN : WRONG_HOLE;
+		if (what == HOLE_TAKEN) {
+			qr_chunk_fill(chunk, first, nr, want_init_on_alloc(gfp));
+			heap->holes -= nr;
+			heap->owned += nr;
+			if (!chunk->nr_holes)
+				list_del_init(&chunk->link);
 			qr_heap_take_run(heap, run, chunk, first, nr, owner);
-		else
-			qr_heap_summarize(heap, chunk);
+		}
 	}
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
-	if (what != NO_HOLE)
+	if (what == HOLE_TAKEN)
 		qr_account_pages(nr);
 	return what;
 }
 
-/* So many times pages may turn out to lie in holes of chunks of the wrong kind. */
-#define HOLE_TRIES	8
+/*
+ * Pages that just left holes are what the kernel gives out first.  Those of the wrong kind
+ * are kept aside, so many times, until it has given others.
+ */
+#define HOLE_TRIES	128
+#define ASIDE_MAX	QR_CHUNK_PAGES
+
+static void free_pages_of(struct page *page, unsigned int nr)
+{
+	while (nr--)
+		__free_page(page + nr);
+}
+
+static struct page *page_get(int node, unsigned int nr, unsigned int order, gfp_t gfp)
+{
+	struct page *page = alloc_pages_node(node, gfp, order);
+
+	if (page) {
+		split_page(page, order);
+		free_pages_of(page + nr, (1u << order) - nr);
+	}
+	return page;
+}
 
 /* Single pages, wherever the kernel has them.  @gfp decides about the node. */
 static bool heap_get_mixed(int node, enum qr_kind kind, unsigned int nr, unsigned int align,
 			   gfp_t gfp, struct qr_slab *owner, struct qr_run *run)
 {
-	unsigned int order = get_order((unsigned long)max(nr, align) << PAGE_SHIFT), i, tries;
+	unsigned int order = get_order((unsigned long)max(nr, align) << PAGE_SHIFT), tries = 0;
 	/* The kernel promises single and double pages only. */
 	gfp_t ask = order > 1 ? gfp & ~__GFP_NOFAIL : gfp;
-	enum filled what = HOLE_FILLED;
-	struct page *page;
+	enum filled what = WRONG_HOLE;
+	struct page *page, *other, *next;
+	LIST_HEAD(aside);
 
-	for (tries = 0; what == HOLE_FILLED && tries < HOLE_TRIES; tries++) {
-		if (!qr_limit_charge(nr, gfp))
-			return false;
-		page = alloc_pages_node(node, ask, order);
-		if (!page)
-			goto no_page;
-		split_page(page, order);
-		for (i = nr; i < 1u << order; i++)
-			__free_page(page + i);
+	if (!qr_limit_charge(nr, gfp))
+		return false;
+	while ((page = page_get(node, nr, order, ask))) {
 		what = fill_hole(page, nr, kind, owner, run, gfp);
+		if (what != WRONG_HOLE)
+			break;
+		list_add(&page->lru, &aside);
+		if (++tries == HOLE_TRIES || tries * nr >= ASIDE_MAX)
+			break;
+	}
+	list_for_each_entry_safe(other, next, &aside, lru) {
+		list_del(&other->lru);
+		free_pages_of(other, nr);
 	}
 	if (what == HOLE_TAKEN)
 		return true;
-	if (what == HOLE_FILLED)
-		return false;
+	if (what == WRONG_HOLE || !page)
+		goto no_page;
 	run->chunk = qr_mixed_get(page, nr, owner, ask);
 	if (!run->chunk)
 		goto no_chunk;
@@ -222,8 +248,7 @@ static bool heap_get_mixed(int node, enum qr_kind kind, unsigned int nr, unsigne
 	return true;
 
 no_chunk:
-	for (i = 0; i < nr; i++)
-		__free_page(page + i);
+	free_pages_of(page, nr);
 no_page:
 	qr_limit_uncharge(nr);
 	return false;
