@@ -411,8 +411,15 @@ static void *take_elsewhere(struct qr_cache *c, struct qr_depot *asked, bool dir
 		if (c->depot[node] && c->depot[node] != asked)
 			p = take_from(c, asked, c->depot[node], direct);
 	/* Roughly: a magazine's worth has been taken, or nothing. */
-	WRITE_ONCE(asked->borrow, p ? READ_ONCE(asked->borrow) - (direct ? 1 : (int)c->batch) : 0);
+	WRITE_ONCE(asked->borrow,
+		   p ? max(READ_ONCE(asked->borrow) - (direct ? 1 : (int)c->batch), 0) : 0);
 	return p;
+}
+
+static bool is_tight(struct qr_cache *c)
+{
+	return qr_limit_is_near(&c->limit, c->geo.pages) ||
+	       qr_limit_is_near(&qr_limit_all, c->geo.pages);
 }
 
 /* Nothing was to be had from @d, or no sample: grow, and take from what has grown. */
@@ -429,9 +436,10 @@ static noinline void *alloc_grow(struct qr_cache *c, struct qr_depot *d, gfp_t g
 			return p;
 		/*
 		 * A slab that had to come from another node is used up before the next
-		 * is asked for, or each batch would have a new one there.
+		 * is asked for, or each batch would have a new one there.  And beyond a soft
+		 * limit what there is serves first, wherever it is.
 		 */
-		if (!stay && READ_ONCE(d->borrow) > 0) {
+		if (!stay && (READ_ONCE(d->borrow) > 0 || is_tight(c))) {
 			p = take_elsewhere(c, d, direct);
 			if (p)
 				return p;
