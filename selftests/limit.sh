@@ -55,8 +55,7 @@ hard()
 
 held()
 {
-	awk '{ v[$1] = $2 } END { printf "%.0f", v["inuse_bytes"] + v["idle_bytes"] }' \
-		"$QUARRY/stats"
+	stat held_bytes
 }
 
 # Nothing in use, and nothing idle.
@@ -111,14 +110,16 @@ done
 
 # --- Soft: a load that wants 64 MiB -------------------------------------------
 
-# load TEXT MIB: its end, and the most that was held meanwhile.
+# load_of TEXT MIB CPUS [WORD...]: its end, and the most that was held meanwhile.
 load_of()
 {
-	what=$1
+	what=$1 cpus=$3
+	command="churn mib=$2"
+	shift 3
 	empty "$what"
 	samples=0 most=0 over=0
 	hits=$(stat soft_limit_hits)
-	taskset 1 sh -c "echo churn mib=$2 turns=$(choose 60 6) >$CLIENT/run" &
+	taskset "$cpus" sh -c "echo $command turns=$(choose 60 6) $* >$CLIENT/run" &
 	pid=$!
 	while kill -0 "$pid" 2>/dev/null; do
 		now=$(held)
@@ -138,18 +139,22 @@ load_of()
 limit=$((64 * MIB))
 # Nothing goes back but for the limit.
 put control/retain_percent 100 || fail "retain_percent"
-load_of "without a limit" 60
+load_of "without a limit" 60 1
 within "without a limit: per cent of 64 MiB that are held" $((most * 100 / limit)) 110 1000
 same "without a limit: hits" "$hits" 0
 
 soft 64M
 trace_begin
-load_of "60 MiB live" 60
+load_of "60 MiB live" 60 1
 within "60 MiB live: per mille of 64 MiB that are held" $((most * 1000 / limit)) 800 1050
 within "60 MiB live: hits" "$hits" 1 1000000000
 [ -z "$BUFFER" ] || within "tracepoint limit: soft" "$(events 'soft')" 1 1000000000
+# On all nodes, where what is free on the one serves the other.
+load_of "64 MiB live, up to 1 KiB each" 64 "$(printf %x $(((1 << $(cpus_online)) - 1)))" most=1024
+within "64 MiB live, up to 1 KiB each: per mille of 64 MiB that are held" \
+	$((most * 1000 / limit)) 1000 1050
 # More than fits: it gets that all the same.
-load_of "72 MiB live" 72
+load_of "72 MiB live" 72 1
 within "72 MiB live: per mille of that which are held" $((most * 1000 / (72 * MIB))) 1000 1200
 within "72 MiB live: hits" "$hits" 1 1000000000
 soft max

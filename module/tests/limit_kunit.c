@@ -128,7 +128,7 @@ static void hard_limit_of_all(struct kunit *test)
 /* However much is idle beyond the limit, nobody is refused for it. */
 static void hard_limit_below_what_is_idle(struct kunit *test)
 {
-	static const size_t sizes[] = { 256 << 10, 1 << 20, 6 << 20 };
+	static const size_t sizes[] = { 256 << 10, 1 << 20, 3 << 20 };
 	struct quarry_cache *cache = qt_cache(test, 4096, NULL);
 	void **objs = qt_array(test, N, sizeof(*objs)), *p;
 	unsigned long before;

@@ -13,9 +13,10 @@ static const size_t sizes[] = {
 	3 * SZ_1M, SZ_4M,
 };
 
-/* Where first fit begins is free. */
-static void start_empty(void)
+/* Where first fit begins is free; on one node, or what comes next lies elsewhere. */
+static void start_empty(struct kunit *test)
 {
+	qt_pin(test, 0);
 	qr_drain_all();
 	qr_heap_release_idle();
 }
@@ -128,7 +129,7 @@ static void large_stays_where_it_is(struct kunit *test)
 {
 	void *p, *q;
 
-	start_empty();
+	start_empty(test);
 	/* Two chunks side by side, and nothing else. */
 	p = quarry_malloc(SZ_4M, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
@@ -165,7 +166,7 @@ static void up_to_the_next(struct kunit *test)
 {
 	void *p, *gap, *next;
 
-	start_empty();
+	start_empty(test);
 	p = quarry_malloc(SZ_4M, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	p = expect_stays(test, p, SZ_2M, GFP_KERNEL);
@@ -193,7 +194,7 @@ static void in_mixed_chunks(struct kunit *test)
 	u64 mixed;
 	void *p;
 
-	start_empty();
+	start_empty(test);
 	qt_no_chunks(test);
 	mixed = qt_stats(test)->mixed_bytes;
 	p = quarry_malloc(63 * PAGE_SIZE, GFP_KERNEL);
@@ -216,7 +217,7 @@ static void no_growth_over_the_end(struct kunit *test)
 {
 	void *p, *q;
 
-	start_empty();
+	start_empty(test);
 	p = quarry_malloc(SZ_4M, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	if (qr_chunk_index(p) + 2 < qr_nr_chunks && qr_chunks[qr_chunk_index(p) + 2])
@@ -373,7 +374,7 @@ static void sampled(struct kunit *test)
 	struct quarry_site was;
 	void *p, *q;
 
-	start_empty();
+	start_empty(test);
 	q = quarry_malloc(SZ_4M, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, q);
 	quarry_free(q);

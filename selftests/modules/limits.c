@@ -4,13 +4,14 @@
  *
  * "churn" holds as many MiB as it is told and replaces them over and over, the oldest
  * first or nearly so; by turns with small objects and with large ones, so that what the
- * ones leave free does not serve the others.  With "lossy" it goes on when a request
- * is refused.
+ * ones leave free does not serve the others, or all with objects of up to "most" bytes.
+ * With "lossy" it goes on when a request is refused.
  *
  * "limited" is a cache of its own, and what the module may have in all.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
@@ -30,6 +31,7 @@ struct churn {
 	u64 allocs;
 	u64 refused;
 	size_t peak;
+	unsigned int doublings;
 	bool lossy;
 };
 
@@ -37,10 +39,10 @@ static u32 churn_size(struct churn *c, bool large)
 {
 	u32 r = prandom_u32_state(&c->rnd);
 
-	/* 33 to 256 KiB, or 16 bytes to 32 KiB with as many in each doubling. */
+	/* 33 to 256 KiB, or 16 bytes and more with as many in each doubling. */
 	if (large)
 		return 33 * SZ_1K + r % (223 * SZ_1K);
-	return (16u << (r & 0xff) % 11) * (64 + ((r >> 8) & 63)) / 64;
+	return (16u << (r & 0xff) % c->doublings) * (64 + ((r >> 8) & 63)) / 64;
 }
 
 static void churn_free_one(struct churn *c)
@@ -88,14 +90,20 @@ static int churn_turn(struct churn *c, size_t want, bool large)
 static int churn_run(const u64 *v)
 {
 	struct churn c = { .ring = vmalloc(RING * sizeof(void *)), .lossy = v[3] };
+	u64 most = v[4] ?: SZ_32K;
 	unsigned int turn;
 	int err = 0;
 
 	if (!c.ring)
 		return -ENOMEM;
+	if (most < 32) {
+		vfree(c.ring);
+		return -EINVAL;
+	}
+	c.doublings = ilog2(most / 16);
 	prandom_seed_state(&c.rnd, v[2]);
 	for (turn = 0; turn < v[1] && !err; turn++)
-		err = churn_turn(&c, v[0] << 20, turn % 2);
+		err = churn_turn(&c, v[0] << 20, !v[4] && turn % 2);
 	client_say("turns %u\nallocs %llu\nrefused %llu\npeak %zu\n", turn, c.allocs, c.refused,
 		   c.peak);
 	while (c.head != c.tail)
@@ -110,6 +118,7 @@ const struct client_command client_churn = {
 		{ .name = "turns", .value = 6, .max = 1000000 },
 		{ .name = "seed", .value = 1, .max = U32_MAX },
 		{ .name = "lossy", .max = 1 },
+		{ .name = "most", .max = SZ_32K },
 	},
 };
 
