@@ -131,21 +131,22 @@ static void hard_limit_below_what_is_idle(struct kunit *test)
 	static const size_t sizes[] = { 256 << 10, 1 << 20, 3 << 20 };
 	struct quarry_cache *cache = qt_cache(test, 4096, NULL);
 	void **objs = qt_array(test, N, sizeof(*objs)), *p;
-	unsigned long before;
+	unsigned long before, limit;
 	unsigned int i, n;
 
 	start(test);
 	before = held(test);
+	limit = before + (8 << 20);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		n = fill(cache, objs, N);
 		KUNIT_ASSERT_EQ(test, N, n);
 		quarry_cache_free_bulk(cache, n, objs);
 		quarry_cache_shrink(cache);
 		KUNIT_ASSERT_GE(test, held(test), before + (14 << 20));
-		KUNIT_EXPECT_EQ(test, 0, quarry_limit_set(NULL, QUARRY_NO_LIMIT, before + (8 << 20)));
+		KUNIT_EXPECT_EQ(test, 0, quarry_limit_set(NULL, QUARRY_NO_LIMIT, limit));
 		p = quarry_malloc(sizes[i], GFP_KERNEL | __GFP_NOWARN);
 		KUNIT_EXPECT_NOT_NULL(test, p);
-		KUNIT_EXPECT_LE(test, held(test), before + (8 << 20));
+		KUNIT_EXPECT_LE(test, held(test), limit);
 		quarry_free(p);
 		lift(NULL);
 	}
