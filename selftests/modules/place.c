@@ -132,7 +132,7 @@ out:
 
 const struct client_command client_place = {
 	"place", place_run, {
-		[PLACE_N] = { .name = "n", .value = 100, .max = 100000 },
+		[PLACE_N] = { .name = "n", .value = 100, .max = 1000000 },
 		[PLACE_SIZE] = { .name = "size", .value = 64, .max = QUARRY_MAX_LARGE },
 		[PLACE_CPU] = { .name = "cpu", .max = 4095 },
 		[PLACE_NODE] = { .name = "node", .max = MAX_NUMNODES },
