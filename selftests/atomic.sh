@@ -41,6 +41,7 @@ take_blocks_apart()
 
 # Where there is room again the kernel moves its own pages together to make more, at
 # once or many requests later. What comes to light so is taken apart as well.
+total=1 mixed=0
 for try in 1 2 3 4 5 6 7 8 9 10; do
 	take_blocks_apart
 	[ "$blocks" = 0 ] || { echo 1 >/proc/sys/vm/compact_memory; continue; }
