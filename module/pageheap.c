@@ -186,19 +186,13 @@ static enum filled fill_hole(struct page *page, unsigned int nr, enum qr_kind ki
 	return what;
 }
 
-/*
- * Pages that just left holes are what the kernel gives out first.  Those of the wrong kind
- * are kept aside, so many times, until it has given others.
- */
-#define HOLE_TRIES	128
-#define ASIDE_MAX	QR_CHUNK_PAGES
-
 static void free_pages_of(struct page *page, unsigned int nr)
 {
 	while (nr--)
 		__free_page(page + nr);
 }
 
+/* The first @nr pages of a block; the others go back at once. */
 static struct page *page_get(int node, unsigned int nr, unsigned int order, gfp_t gfp)
 {
 	struct page *page = alloc_pages_node(node, gfp, order);
@@ -210,35 +204,60 @@ static struct page *page_get(int node, unsigned int nr, unsigned int order, gfp_
 	return page;
 }
 
-/* Single pages, wherever the kernel has them.  @gfp decides about the node. */
-static bool heap_get_mixed(int node, enum qr_kind kind, unsigned int nr, unsigned int align,
-			   gfp_t gfp, struct qr_slab *owner, struct qr_run *run)
+/*
+ * Pages that just left holes are what the kernel gives out first.  Those of the wrong kind
+ * are kept aside, so many times, until it has given others.  The last try is for the
+ * beginning of a block as long as a chunk: what is free as a whole is nobody's hole.
+ */
+#define HOLE_TRIES	128
+#define ASIDE_MAX	QR_CHUNK_PAGES
+
+/* Pages that may serve @kind, or NULL.  With HOLE_TAKEN in @what, @run has them already. */
+static struct page *page_get_for(int node, enum qr_kind kind, unsigned int nr, unsigned int order,
+				 gfp_t gfp, struct qr_slab *owner, struct qr_run *run,
+				 enum filled *what)
 {
-	unsigned int order = get_order((unsigned long)max(nr, align) << PAGE_SHIFT), tries = 0;
-	/* The kernel promises single and double pages only. */
-	gfp_t ask = order > 1 ? gfp & ~__GFP_NOFAIL : gfp;
-	enum filled what = WRONG_HOLE;
 	struct page *page, *other, *next;
+	unsigned int tries = 0;
 	LIST_HEAD(aside);
 
-	if (!qr_limit_charge(nr, gfp))
-		return false;
-	while ((page = page_get(node, nr, order, ask))) {
-		what = fill_hole(page, nr, kind, owner, run, gfp);
-		if (what != WRONG_HOLE)
+	while ((page = page_get(node, nr, order, gfp))) {
+		*what = fill_hole(page, nr, kind, owner, run, gfp);
+		if (*what != WRONG_HOLE)
 			break;
 		list_add(&page->lru, &aside);
-		if (++tries == HOLE_TRIES || tries * nr >= ASIDE_MAX)
+		page = NULL;
+		if (order == QR_CHUNK_ORDER)
 			break;
+		if (++tries < HOLE_TRIES && tries * nr < ASIDE_MAX)
+			continue;
+		order = QR_CHUNK_ORDER;
+		gfp &= ~(__GFP_NOFAIL | __GFP_DIRECT_RECLAIM);
 	}
 	list_for_each_entry_safe(other, next, &aside, lru) {
 		list_del(&other->lru);
 		free_pages_of(other, nr);
 	}
+	return page;
+}
+
+/* Single pages, wherever the kernel has them.  @gfp decides about the node. */
+static bool heap_get_mixed(int node, enum qr_kind kind, unsigned int nr, unsigned int align,
+			   gfp_t gfp, struct qr_slab *owner, struct qr_run *run)
+{
+	unsigned int order = get_order((unsigned long)max(nr, align) << PAGE_SHIFT);
+	/* The kernel promises single and double pages only. */
+	gfp_t ask = order > 1 ? gfp & ~__GFP_NOFAIL : gfp;
+	enum filled what = NO_HOLE;
+	struct page *page;
+
+	if (!qr_limit_charge(nr, gfp))
+		return false;
+	page = page_get_for(node, kind, nr, order, ask, owner, run, &what);
+	if (!page)
+		goto no_page;
 	if (what == HOLE_TAKEN)
 		return true;
-	if (what == WRONG_HOLE || !page)
-		goto no_page;
 	run->chunk = qr_mixed_get(page, nr, owner, ask);
 	if (!run->chunk)
 		goto no_chunk;

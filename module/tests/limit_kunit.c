@@ -200,6 +200,54 @@ static void soft_limit_of_all(struct kunit *test)
 	qt_cache_destroy(test, cache);
 }
 
+#define CHUNKS	2
+#define SAMPLED	32
+
+/*
+ * What the kernel gives out then are the pages that just left holes of ordinary chunks, where
+ * nothing sampled may lie.  That is no reason to take a whole chunk beyond the limit.
+ */
+static void soft_limit_and_holes_of_the_wrong_kind(struct kunit *test)
+{
+	struct qr_run *runs = qt_array(test, CHUNKS + SAMPLED, sizeof(*runs)), page;
+	struct qr_slab *owners = qt_array(test, CHUNKS + SAMPLED, sizeof(*owners));
+	unsigned int i, n;
+	u64 before;
+
+	start(test);
+	for (n = 0; n < CHUNKS; n++) {
+		if (!qr_heap_get(&runs[n], &owners[n], QR_ORDINARY, first_node(qr_nodes),
+				 QR_CHUNK_PAGES, QR_CHUNK_PAGES, 1, GFP_KERNEL | __GFP_THISNODE))
+			break;
+		page = runs[n];
+		page.nr = 1;
+		/* Every other one, so that the kernel cannot make longer blocks of them. */
+		for (page.first = 1; page.first < QR_CHUNK_PAGES; page.first += 2)
+			qr_heap_put(&page);
+	}
+	KUNIT_EXPECT_EQ(test, CHUNKS, n);
+	KUNIT_EXPECT_EQ(test, n * QR_CHUNK_PAGES / 2, qr_scavenge_now());
+	before = held(test);
+	KUNIT_EXPECT_EQ(test, 0, quarry_limit_set(NULL, before, QUARRY_NO_LIMIT));
+	for (i = 0; i < SAMPLED; i++) {
+		if (!qr_heap_get(&runs[n + i], &owners[n + i], QR_SAMPLED, first_node(qr_nodes), 1,
+				 1, 1, GFP_KERNEL))
+			break;
+		KUNIT_EXPECT_NE(test, QR_ORDINARY, runs[n + i].chunk->kind);
+		KUNIT_EXPECT_EQ(test, before + (i + 1) * PAGE_SIZE, held(test));
+	}
+	KUNIT_EXPECT_EQ(test, SAMPLED, i);
+	while (i--)
+		qr_heap_put(&runs[n + i]);
+	while (n--) {
+		page = runs[n];
+		page.nr = 1;
+		for (page.first = 0; page.first < QR_CHUNK_PAGES; page.first += 2)
+			qr_heap_put(&page);
+	}
+	qr_scavenge_now();
+}
+
 static void text(struct kunit *test)
 {
 	static const struct {
@@ -235,6 +283,7 @@ static struct kunit_case limit_cases[] = {
 	KUNIT_CASE(hard_limit_below_what_is_idle),
 	KUNIT_CASE(soft_limit_of_all),
 	KUNIT_CASE(soft_limit_and_a_row),
+	KUNIT_CASE(soft_limit_and_holes_of_the_wrong_kind),
 	KUNIT_CASE(text),
 	{ }
 };
