@@ -20,6 +20,12 @@
 #include "compat.h"
 
 #define BUDGET_KIB	4096
+/*
+ * Once less than an eighth of the soft limit is left, the magazines of all CPUs may hold a
+ * 64th of it together: what lies there is memory that others go beyond the limit for.
+ */
+#define NEAR_PART	8
+#define LIMIT_PART	64
 
 unsigned long qr_percpu_budget = BUDGET_KIB * 1024UL;
 struct delayed_work qr_resize_work;
@@ -69,9 +75,19 @@ unsigned long qr_percpu_poorest(unsigned int cpu)
 	return s->ceiling;
 }
 
+unsigned long qr_percpu_most(void)
+{
+	unsigned long soft = READ_ONCE(qr_limit_all.soft), most = READ_ONCE(qr_percpu_budget);
+
+	if (likely(!qr_limit_is_near(&qr_limit_all, soft / NEAR_PART)))
+		return most;
+	return min(most, qr_limit_bytes(soft) / LIMIT_PART / num_online_cpus());
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_percpu_most);
+
 static long room_left(const struct share *s)
 {
-	return READ_ONCE(qr_percpu_budget) - atomic_long_read(&s->granted);
+	return qr_percpu_most() - atomic_long_read(&s->granted);
 }
 
 static void take_from_budget(struct share *s, long bytes)

@@ -123,6 +123,8 @@ static __always_inline void qr_head_count(struct qr_head *h, unsigned int n)
  * qr_percpu_kib_set() only.
  */
 extern unsigned long qr_percpu_budget;
+/* That, or less where the soft limit asks for it. */
+unsigned long qr_percpu_most(void);
 /* What a CPU has of it. */
 unsigned long qr_percpu_granted(unsigned int cpu);
 /* It has nothing, and wanted nothing. */

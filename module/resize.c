@@ -85,6 +85,40 @@ static struct look look_at(struct qr_cache *c, struct qr_head *h, unsigned int c
 	return l;
 }
 
+static bool cpu_is_above(unsigned int cpu)
+{
+	return qr_percpu_granted(cpu) > qr_percpu_most();
+}
+
+/* Everybody gives half.  Returns whether there was anything to give. */
+static bool halve_all(unsigned int cpu)
+{
+	struct qr_cache *c;
+	bool any = false;
+
+	list_for_each_entry(c, &qr_caches, link) {
+		struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
+
+		if (!cpu_is_above(cpu))
+			break;
+		if (!qr_head_granted(c, h))
+			continue;
+		any = true;
+		qr_magazine_send(c, cpu, true);
+		halve(c, cpu);
+		cond_resched();
+	}
+	return any;
+}
+
+/* The budget, or the soft limit, has become smaller. */
+static u64 fit_cpu(unsigned int cpu, void *unused)
+{
+	while (halve_all(cpu))
+		;
+	return 0;
+}
+
 static u64 tick_cpu(unsigned int cpu, void *unused)
 {
 	unsigned long poorest = qr_percpu_poorest(cpu), most = 0;
@@ -109,41 +143,8 @@ static u64 tick_cpu(unsigned int cpu, void *unused)
 	}
 	if (starved && !taken && most / SPREAD > poorest)
 		halve(rich, cpu);
+	fit_cpu(cpu, NULL);
 	return qr_percpu_granted(cpu);
-}
-
-static bool cpu_is_above(unsigned int cpu)
-{
-	return qr_percpu_granted(cpu) > qr_percpu_budget;
-}
-
-/* Everybody gives half.  Returns whether there was anything to give. */
-static bool halve_all(unsigned int cpu)
-{
-	struct qr_cache *c;
-	bool any = false;
-
-	list_for_each_entry(c, &qr_caches, link) {
-		struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
-
-		if (!cpu_is_above(cpu))
-			break;
-		if (!qr_head_granted(c, h))
-			continue;
-		any = true;
-		qr_magazine_send(c, cpu, true);
-		halve(c, cpu);
-		cond_resched();
-	}
-	return any;
-}
-
-/* The budget has become smaller. */
-static u64 fit_cpu(unsigned int cpu, void *unused)
-{
-	while (halve_all(cpu))
-		;
-	return 0;
 }
 
 static bool cpu_is_busy(unsigned int cpu)

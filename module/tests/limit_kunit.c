@@ -4,6 +4,7 @@
 
 #include <linux/random.h>
 #include "../limit.h"
+#include "../resize.h"
 #include "../size.h"
 
 #define N 4096
@@ -248,6 +249,41 @@ static void soft_limit_and_holes_of_the_wrong_kind(struct kunit *test)
 	qr_scavenge_now();
 }
 
+/* Near it magazines shrink, and do not grow again before there is room. */
+static void soft_limit_and_magazines(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 4096, NULL), *small = qt_cache(test, 64, NULL);
+	unsigned long soft = 8 << 20, part = soft / 64 / num_online_cpus();
+	void **objs = qt_array(test, N, sizeof(*objs));
+
+	qt_pin(test, 0);
+	start(test);
+	qt_budget(test, 4096);
+	KUNIT_ASSERT_EQ(test, 1500, fill(cache, objs, 1500));
+	KUNIT_ASSERT_EQ(test, 1, fill(small, objs + 1500, 1));
+	KUNIT_EXPECT_GT(test, qr_percpu_granted(0), part);
+	KUNIT_EXPECT_EQ(test, 0, quarry_limit_set(NULL, soft, QUARRY_NO_LIMIT));
+	KUNIT_EXPECT_EQ(test, 4 << 20, qr_percpu_most());
+	KUNIT_ASSERT_EQ(test, 400, fill(cache, objs + 1501, 400));
+	KUNIT_EXPECT_EQ(test, part, qr_percpu_most());
+	qr_magazines_tick();
+	KUNIT_EXPECT_LE(test, qr_percpu_granted(0), part);
+	KUNIT_ASSERT_EQ(test, 200, fill(small, objs + 1901, 200));
+	KUNIT_EXPECT_LE(test, qr_percpu_granted(0), part);
+	qt_exit(test);
+	quarry_cache_free_bulk(small, 200, objs + 1901);
+	quarry_cache_free_bulk(cache, 400, objs + 1501);
+	quarry_cache_shrink(cache);
+	qr_scavenge_now();
+	KUNIT_EXPECT_EQ(test, 4 << 20, qr_percpu_most());
+	KUNIT_ASSERT_EQ(test, 600, fill(small, objs + 1501, 600));
+	KUNIT_EXPECT_EQ(test, qr_cache_of(small)->capacity, qt_head(small)->capacity);
+	quarry_cache_free_bulk(small, 601, objs + 1500);
+	quarry_cache_free_bulk(cache, 1500, objs);
+	qt_cache_destroy(test, small);
+	qt_cache_destroy(test, cache);
+}
+
 static void text(struct kunit *test)
 {
 	static const struct {
@@ -284,6 +320,7 @@ static struct kunit_case limit_cases[] = {
 	KUNIT_CASE(soft_limit_of_all),
 	KUNIT_CASE(soft_limit_and_a_row),
 	KUNIT_CASE(soft_limit_and_holes_of_the_wrong_kind),
+	KUNIT_CASE(soft_limit_and_magazines),
 	KUNIT_CASE(text),
 	{ }
 };
