@@ -22,8 +22,8 @@ shrinker=/sys/module/quarry/parameters/shrinker
 load_anew quarry_client
 free=$(mem_free)
 [ "$free" -le 1024 ] || skip_all "$free MiB free; a machine with 512 MiB would do"
-# Twice of that is taken. It must not be all there is, or the test itself gets killed.
-idle_mib=$((free * 45 / 100))
+# Twice of that is taken. It must not be all there is, or there is nothing for the test itself.
+idle_mib=$((free * 48 / 100))
 [ "$idle_mib" -le 200 ] || idle_mib=200
 more_mib=$((idle_mib / 2))	# that the process takes of it
 note "$free MiB free; $idle_mib to be held free by Quarry"

@@ -27,7 +27,11 @@ export BASE_DIR
 # shellcheck disable=SC2086,SC2154 # the runner sets it
 tap_timeout()
 {
-	timeout "$kselftest_timeout" $1
+	begin=$(cut -d. -f1 /proc/uptime)
+	status=0
+	timeout "$kselftest_timeout" $1 || status=$?
+	echo "# $1: $(($(cut -d. -f1 /proc/uptime) - begin)) s"
+	return $status
 }
 
 run_many "$@" 2>&1 | tee /tmp/run.log
