@@ -30,7 +30,7 @@ tap_timeout()
 	begin=$(cut -d. -f1 /proc/uptime)
 	status=0
 	timeout "$kselftest_timeout" $1 || status=$?
-	echo "# $1: $(($(cut -d. -f1 /proc/uptime) - begin)) s"
+	echo "# ${1##*./} took $(($(cut -d. -f1 /proc/uptime) - begin)) s"
 	return $status
 }
 
