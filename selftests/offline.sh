@@ -5,6 +5,8 @@
 # movable before it asks anybody (MEM_GOING_OFFLINE comes after), so a block in which
 # Quarry holds pages stays; once these have gone back it can be taken away, and may
 # come again.
+#
+# On a machine that has just started: after a while the kernel has pages in every block.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -125,7 +127,14 @@ for block in $candidates; do
 	offline "$block" && gone=$block && break
 done
 [ -n "$gone" ] || {
-	fail "none of $candidates goes: $(cat "$TMP/error")"
+	why="none of $candidates goes: $(cat "$TMP/error")"
+	# With KASAN and lockdep the kernel allocates so much on the side, for Quarry's
+	# bookkeeping as well, that all of them may have something of it by now.
+	if is_slow; then
+		skip "$why"
+	else
+		fail "$why"
+	fi
 	finish
 }
 ok "block $block goes"
