@@ -31,6 +31,42 @@ static __always_inline unsigned int take_cached(struct qr_cache *c, void **objs,
 	return n;
 }
 
+static __always_inline unsigned int bulk_alloc(struct qr_cache *c, gfp_t gfp, size_t asked,
+					       unsigned int n, void **objs, unsigned long ip)
+{
+	unsigned int got, i;
+
+	for (got = take_cached(c, objs, n); unlikely(got < n);) {
+		unsigned int more = 0;
+
+		if (n - got >= c->batch)
+			more = qr_magazine_bypass(c, objs + got, n - got);
+		if (!more) {
+			/* Its refill leaves most of a batch for the next turn. */
+			objs[got] = qr_magazine_alloc(c, gfp & ~__GFP_ZERO, asked, ip);
+			if (!objs[got])
+				goto undo;
+			got++;
+			more = take_cached(c, objs + got, n - got);
+		}
+		got += more;
+	}
+	if (qr_want_zero(gfp))
+		for (i = 0; i < n; i++)
+			qr_zero(&c->pub, objs[i]);
+	return n;
+
+undo:
+	quarry_cache_free_bulk(&c->pub, got, objs);
+	return 0;
+}
+
+unsigned int qr_bulk_alloc(struct qr_cache *c, gfp_t gfp, size_t asked, unsigned int n,
+			   void **objs, unsigned long ip)
+{
+	return bulk_alloc(c, gfp, asked, n, objs, ip);
+}
+
 /**
  * quarry_cache_alloc_bulk() - allocate many objects
  * @cache: from quarry_cache_create()
@@ -47,32 +83,9 @@ unsigned int quarry_cache_alloc_bulk(struct quarry_cache *cache, gfp_t gfp,
 				     unsigned int n, void **objs)
 {
 	struct qr_cache *c = qr_cache_of(cache);
-	unsigned int got, i;
 
 	qr_check_gfp(gfp);
-	for (got = take_cached(c, objs, n); unlikely(got < n);) {
-		unsigned int more = 0;
-
-		if (n - got >= c->batch)
-			more = qr_magazine_bypass(c, objs + got, n - got);
-		if (!more) {
-			/* Its refill leaves most of a batch for the next turn. */
-			objs[got] = qr_cache_alloc(cache, gfp & ~__GFP_ZERO);
-			if (!objs[got])
-				goto undo;
-			got++;
-			more = take_cached(c, objs + got, n - got);
-		}
-		got += more;
-	}
-	if (qr_want_zero(gfp))
-		for (i = 0; i < n; i++)
-			qr_zero(cache, objs[i]);
-	return n;
-
-undo:
-	quarry_cache_free_bulk(cache, got, objs);
-	return 0;
+	return bulk_alloc(c, gfp, c->asked, n, objs, _RET_IP_);
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_alloc_bulk);
 

@@ -101,7 +101,8 @@ static void *finish(struct qr_slab *slab, size_t size, gfp_t gfp, unsigned long 
 
 /* --- Allocation --- */
 
-static struct qr_slab *get_row(size_t size, gfp_t gfp, int node)
+/* @align: in pages. */
+static struct qr_slab *get_row(size_t size, unsigned int align, gfp_t gfp, int node)
 {
 	struct qr_slab *slab;
 
@@ -109,7 +110,7 @@ static struct qr_slab *get_row(size_t size, gfp_t gfp, int node)
 		return NULL;
 	if (node == NUMA_NO_NODE)
 		node = raw_cpu_read(qr_home_node);
-	slab = qr_slab_create_large(DIV_ROUND_UP(size, PAGE_SIZE), node, gfp);
+	slab = qr_slab_create_large(DIV_ROUND_UP(size, PAGE_SIZE), align, node, gfp);
 	if (!slab)
 		return NULL;
 	trace_slab_get("large", slab->base, slab->run.nr, slab->run.chunk->node);
@@ -122,7 +123,15 @@ static struct qr_slab *get_row(size_t size, gfp_t gfp, int node)
 
 void *qr_large_alloc(size_t size, gfp_t gfp, int node, unsigned long ip)
 {
-	struct qr_slab *slab = get_row(size, gfp, node);
+	struct qr_slab *slab = get_row(size, 1, gfp, node);
+
+	return slab ? finish(slab, size, gfp, ip) : NULL;
+}
+
+void *qr_large_alloc_aligned(size_t align, size_t size, gfp_t gfp, unsigned long ip)
+{
+	struct qr_slab *slab = get_row(max(size, 1UL), max(align / PAGE_SIZE, 1UL), gfp,
+				       NUMA_NO_NODE);
 
 	return slab ? finish(slab, size, gfp, ip) : NULL;
 }
@@ -136,13 +145,13 @@ void *qr_large_alloc_mapped(size_t size, gfp_t gfp, unsigned long ip)
 	if (!gfpflags_allow_blocking(gfp) || in_nmi())
 		return qr_large_alloc(size, gfp, NUMA_NO_NODE, ip);
 	if (likely(READ_ONCE(qr_mapped_longest) == QR_CHUNK_PAGES))
-		slab = get_row(size, light, NUMA_NO_NODE);
+		slab = get_row(size, 1, light, NUMA_NO_NODE);
 	if (!slab && size <= QUARRY_MAX_MAPPED)
 		slab = qr_mapped_create(DIV_ROUND_UP(size, PAGE_SIZE),
 					raw_cpu_read(qr_home_node), gfp);
 	/* In a row it may take longer, but then it can be promised. */
 	if (!slab && (gfp & __GFP_NOFAIL))
-		slab = get_row(size, gfp, NUMA_NO_NODE);
+		slab = get_row(size, 1, gfp, NUMA_NO_NODE);
 	return slab ? finish(slab, size, gfp, ip) : NULL;
 }
 

@@ -35,6 +35,11 @@ extern u32 qr_large_rate;
 
 /* In a row; NULL if that cannot be had, of which nobody is told. */
 void *qr_large_alloc(size_t size, gfp_t gfp, int node, unsigned long ip);
+/*
+ * At a multiple of @align, a power of two up to 2 MiB; more than that in bytes is
+ * not to be had at more than a page's.
+ */
+void *qr_large_alloc_aligned(size_t align, size_t size, gfp_t gfp, unsigned long ip);
 /* In a row if that takes no effort; mapped, if @gfp allows to sleep. */
 void *qr_large_alloc_mapped(size_t size, gfp_t gfp, unsigned long ip);
 /* Count and log that there is no such memory.  Returns NULL. */

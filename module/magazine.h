@@ -205,6 +205,10 @@ void *qr_magazine_alloc(struct qr_cache *cache, gfp_t gfp, size_t asked, unsigne
 void *qr_magazine_alloc_node(struct qr_cache *cache, gfp_t gfp, int node, size_t asked,
 			     unsigned long ip);
 
+/* Of quarry_cache_alloc_bulk() and its like: all or none. */
+unsigned int qr_bulk_alloc(struct qr_cache *cache, gfp_t gfp, size_t asked, unsigned int n,
+			   void **objs, unsigned long ip);
+
 /* The cache's rate has changed: @cpu draws anew.  @cpu is as for qr_magazine_drain(). */
 unsigned int qr_magazine_redraw(struct qr_cache *cache, unsigned int cpu);
 

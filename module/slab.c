@@ -157,15 +157,15 @@ struct qr_slab *qr_slab_create_sampled(const struct qr_geometry *geo, unsigned i
 	return slab;
 }
 
-struct qr_slab *qr_slab_create_large(unsigned int pages, int node, gfp_t gfp)
+struct qr_slab *qr_slab_create_large(unsigned int pages, unsigned int align, int node, gfp_t gfp)
 {
 	struct qr_slab *slab = descriptor_new(gfp, node);
 
 	if (!slab)
 		return NULL;
 	if (!(pages > QR_CHUNK_PAGES ?
-	      qr_heap_get_row(&slab->run, slab, node, pages, gfp) :
-	      qr_heap_get(&slab->run, slab, QR_LARGE, node, pages, pages, 1, gfp))) {
+	      align == 1 && qr_heap_get_row(&slab->run, slab, node, pages, gfp) :
+	      qr_heap_get(&slab->run, slab, QR_LARGE, node, pages, pages, align, gfp))) {
 		qr_meta_cache_free(descriptors, slab);
 		return NULL;
 	}

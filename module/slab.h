@@ -172,7 +172,7 @@ struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class
 struct qr_slab *qr_slab_create_sampled(const struct qr_geometry *geo, unsigned int pages,
 				       int node, gfp_t gfp);
 /* One uncut run of @pages in chunks of kind QR_LARGE. */
-struct qr_slab *qr_slab_create_large(unsigned int pages, int node, gfp_t gfp);
+struct qr_slab *qr_slab_create_large(unsigned int pages, unsigned int align, int node, gfp_t gfp);
 void qr_slab_destroy(struct qr_slab *slab);
 
 /* The descriptor alone; the caller sees to its pages. */

@@ -422,4 +422,6 @@ static __always_inline void quarry_free(void *p)
 	qr_form(qr_free)(p);
 }
 
+#include <quarry/malloc.h>
+
 #endif /* QUARRY_QUARRY_H */

@@ -176,6 +176,13 @@ static void in_sets(struct kunit *test)
 	}
 }
 
+static void *malloc_one_of_bulk(size_t size)
+{
+	void *p;
+
+	return quarry_malloc_bulk(size, GFP_KERNEL, 1, &p) ? p : NULL;
+}
+
 /* Whether a size is known to the compiler makes a difference in how it is allocated. */
 static void *malloc_of(unsigned int how, size_t size)
 {
@@ -188,6 +195,8 @@ static void *malloc_of(unsigned int how, size_t size)
 	case 4: return quarry_malloc_node(size, GFP_KERNEL, raw_cpu_read(qr_home_node));
 	case 5: return quarry_malloc_node(size, GFP_KERNEL | __GFP_THISNODE,
 					  qp_last_node());
+	case 6: return quarry_aligned_alloc(8, size, GFP_KERNEL);
+	case 7: return malloc_one_of_bulk(size);
 	default: return quarry_malloc_node(size, GFP_KERNEL, qp_last_node());
 	}
 }
@@ -197,7 +206,7 @@ static void every_way_of_malloc(struct kunit *test)
 	static const unsigned int sizes[] = {
 		0, 1, 8, 100, 112, 113, 1000, 32767, 32768, 32769, 100000, SZ_2M,
 	};
-	void *objs[7];
+	void *objs[9];
 	unsigned int i, how;
 
 	qp_rate(test, 1);

@@ -31,6 +31,7 @@ static noinline void name(struct quarry_cache *cache, size_t size, void **p)	\
 }
 
 static void *bulk_of_one(struct quarry_cache *cache);
+static void *malloc_bulk_of_one(size_t size);
 
 SITE(site_alloc, quarry_cache_alloc(cache, GFP_KERNEL))
 SITE(site_alloc_called, qr_cache_alloc_call(cache, GFP_KERNEL))
@@ -47,6 +48,17 @@ SITE(site_large, quarry_malloc(LARGE, GFP_KERNEL))
 SITE(site_large_variable, quarry_malloc(size + LARGE, GFP_KERNEL))
 SITE(site_large_called, qr_malloc_call(size + LARGE, GFP_KERNEL))
 SITE(site_large_node, quarry_malloc_node(size + LARGE, GFP_KERNEL, qp_last_node()))
+SITE(site_array, quarry_malloc_array(10, size, GFP_KERNEL))
+SITE(site_calloc, quarry_calloc(10, 20, GFP_KERNEL))
+SITE(site_array_node, quarry_malloc_array_node(10, size, GFP_KERNEL, qp_last_node()))
+SITE(site_realloc_array, quarry_realloc_array(NULL, 10, size, GFP_KERNEL))
+SITE(site_strdup, quarry_strdup("text", GFP_KERNEL))
+SITE(site_strndup, quarry_strndup("text", size, GFP_KERNEL))
+SITE(site_memdup, quarry_memdup("text", 4, GFP_KERNEL))
+SITE(site_aligned, quarry_aligned_alloc(64, size, GFP_KERNEL))
+SITE(site_aligned_large, quarry_aligned_alloc(64, size + LARGE, GFP_KERNEL))
+SITE(site_malloc_bulk, malloc_bulk_of_one(size))
+SITE(site_malloc_bulk_large, malloc_bulk_of_one(size + LARGE))
 
 static __always_inline void *bulk_of_one(struct quarry_cache *cache)
 {
@@ -55,19 +67,29 @@ static __always_inline void *bulk_of_one(struct quarry_cache *cache)
 	return quarry_cache_alloc_bulk(cache, GFP_KERNEL, 1, &p) ? p : NULL;
 }
 
+static __always_inline void *malloc_bulk_of_one(size_t size)
+{
+	void *p;
+
+	return quarry_malloc_bulk(size, GFP_KERNEL, 1, &p) ? p : NULL;
+}
+
 struct site {
 	const char *name;
 	void (*fn)(struct quarry_cache *cache, size_t size, void **p);
 };
 
+#define SITE_OF(name) { #name, name }
+
 static const struct site sites[] = {
-	{ "site_alloc", site_alloc }, { "site_alloc_called", site_alloc_called },
-	{ "site_zalloc", site_zalloc }, { "site_near", site_near }, { "site_node", site_node },
-	{ "site_bulk", site_bulk }, { "site_const", site_const },
-	{ "site_const_called", site_const_called }, { "site_malloc", site_malloc },
-	{ "site_malloc_called", site_malloc_called }, { "site_malloc_node", site_malloc_node },
-	{ "site_large", site_large }, { "site_large_variable", site_large_variable },
-	{ "site_large_called", site_large_called }, { "site_large_node", site_large_node },
+	SITE_OF(site_alloc), SITE_OF(site_alloc_called), SITE_OF(site_zalloc), SITE_OF(site_near),
+	SITE_OF(site_node), SITE_OF(site_bulk), SITE_OF(site_const), SITE_OF(site_const_called),
+	SITE_OF(site_malloc), SITE_OF(site_malloc_called), SITE_OF(site_malloc_node),
+	SITE_OF(site_large), SITE_OF(site_large_variable), SITE_OF(site_large_called),
+	SITE_OF(site_large_node), SITE_OF(site_array), SITE_OF(site_calloc),
+	SITE_OF(site_array_node), SITE_OF(site_realloc_array), SITE_OF(site_strdup),
+	SITE_OF(site_strndup), SITE_OF(site_memdup), SITE_OF(site_aligned),
+	SITE_OF(site_aligned_large), SITE_OF(site_malloc_bulk), SITE_OF(site_malloc_bulk_large),
 };
 
 static void caller_is_the_leaf(struct kunit *test)
