@@ -212,7 +212,9 @@ static void a_range_is_left(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qr_heap_release_range(start, start + 10));
 	KUNIT_EXPECT_EQ(test, 20, qr_heap_release_range(start + 5, start + 30));
 	KUNIT_EXPECT_EQ(test, 502 - 20, idle_pages(node));
-	KUNIT_EXPECT_EQ(test, 502 - 20, qr_heap_release_range(start, start + QR_CHUNK_PAGES));
+	/* In the middle of what is free: no page before it. */
+	KUNIT_EXPECT_EQ(test, 30, qr_heap_release_range(start + 100, start + 130));
+	KUNIT_EXPECT_EQ(test, 502 - 50, qr_heap_release_range(start, start + QR_CHUNK_PAGES));
 	qt_exit(test);
 }
 
