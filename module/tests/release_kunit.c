@@ -266,6 +266,8 @@ static void idle_pages_decay(struct kunit *test)
 	keep = 8 * QR_CHUNK_PAGES / 2;
 	for (ms = 0; ms < 300000 && idle_pages(node) > keep; ms += 50)
 		msleep(50);
+	/* An eighth of what is too much, or a chunk, every quarter of a second: eleven times. */
+	KUNIT_EXPECT_GE(test, ktime_get_ns() - since, 2 * NSEC_PER_SEC);
 	msleep(1000);
 	KUNIT_EXPECT_EQ(test, keep, idle_pages(node));
 	kunit_info(test, "%u ms, %llu us of work\n", ms,
