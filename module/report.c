@@ -63,9 +63,26 @@ static const struct {
 
 /* --- Numbers --- */
 
-static s64 whole(u64 objects)
+#define FRACTION	(BIT(QR_OBJECTS_SHIFT) - 1)
+
+/*
+ * Objects are counted in fractions, and readers want whole ones.  To round each row by itself
+ * would be a bias: where nearly all objects are sampled, the few that are not would be
+ * missing, and the fractions that the others have for them too.  So what one row
+ * was short of, the next one has more.
+ */
+static s64 whole(u64 objects, u32 carry)
 {
-	return (objects >> QR_OBJECTS_SHIFT) + ((objects >> (QR_OBJECTS_SHIFT - 1)) & 1);
+	return (objects >> QR_OBJECTS_SHIFT) +
+	       (((objects & FRACTION) + carry) >> QR_OBJECTS_SHIFT);
+}
+
+static s64 whole_next(u64 objects, u32 *carry)
+{
+	s64 n = whole(objects, *carry);
+
+	*carry = (objects + *carry) & FRACTION;
+	return n;
 }
 
 static s64 bytes(u64 space)
@@ -108,10 +125,10 @@ static qr_u128 scaled(qr_u128 var, u32 share)
 }
 
 /* Objects and bytes into @row from value @i on, as a part of what @sum says. */
-static void set_part(struct qr_row *row, unsigned int i, u64 objects, u64 space,
-		     const struct quarry_sum *sum)
+static void set_part(struct qr_report *r, struct qr_row *row, unsigned int i, u64 objects,
+		     u64 space, const struct quarry_sum *sum)
 {
-	row->value[i] = whole(objects);
+	row->value[i] = whole_next(objects, &r->carry[i / 2]);
 	row->value[i + 1] = bytes(space);
 	row->var[i] = scaled(sum->var_objects, share(objects, sum->objects));
 	row->var[i + 1] = scaled(sum->var_space, share(space, sum->space));
@@ -215,10 +232,15 @@ static int share_pinned(struct qr_report *r)
 
 /* --- Rows --- */
 
-static void heap_row(struct qr_row *row, const struct quarry_site *site)
+static void heap_row(struct qr_report *r, struct qr_row *row, const struct quarry_site *site)
 {
-	set_part(row, 0, site->alloc.objects, site->alloc.space, &site->alloc);
-	set_part(row, 2, site->inuse.objects, site->inuse.space, &site->inuse);
+	u32 carry = r->carry[0];
+
+	set_part(r, row, 0, site->alloc.objects, site->alloc.space, &site->alloc);
+	set_part(r, row, 2, site->inuse.objects, site->inuse.space, &site->inuse);
+	/* With the same carry no more are live than were allocated. */
+	if (site->alloc.objects >= site->inuse.objects)
+		row->value[2] = whole(site->inuse.objects, carry);
 }
 
 static void fragmentation_row(struct qr_row *row, const struct qr_report *r, u32 i)
@@ -251,7 +273,7 @@ static bool says_anything(const struct qr_report *r, const struct qr_row *row)
 }
 
 /* One row of site @i; @age is 0 but for lifetimes. */
-static void make_row(const struct qr_report *r, struct qr_row *row, u32 i, unsigned int age)
+static void make_row(struct qr_report *r, struct qr_row *row, u32 i, unsigned int age)
 {
 	const struct quarry_site *site = &r->p->site[i];
 	const struct quarry_sum *all = all_of(site);
@@ -261,13 +283,13 @@ static void make_row(const struct qr_report *r, struct qr_row *row, u32 i, unsig
 	row->site = site;
 	switch (r->kind) {
 	case QUARRY_PROFILE_PEAK:
-		set_part(row, 0, site->peak_objects, site->peak_space, all);
+		set_part(r, row, 0, site->peak_objects, site->peak_space, all);
 		row->samples = part_samples(site->peak_objects, all);
 		break;
 	case QUARRY_PROFILE_LIFETIME:
 		ages = &r->p->ages[i];
-		set_part(row, 0, ages->freed_objects[age], ages->freed_space[age], all);
-		set_part(row, 2, ages->live_objects[age], ages->live_space[age], all);
+		set_part(r, row, 0, ages->freed_objects[age], ages->freed_space[age], all);
+		set_part(r, row, 2, ages->live_objects[age], ages->live_space[age], all);
 		row->samples = part_samples(ages->freed_objects[age], all) +
 			       part_samples(ages->live_objects[age], all);
 		row->key = "age";
@@ -277,7 +299,7 @@ static void make_row(const struct qr_report *r, struct qr_row *row, u32 i, unsig
 		fragmentation_row(row, r, i);
 		break;
 	default:
-		heap_row(row, site);
+		heap_row(r, row, site);
 		row->samples = site->alloc.samples;
 	}
 }
@@ -306,6 +328,9 @@ void qr_report_rewind(struct qr_report *r)
 {
 	r->next = 0;
 	r->age = 0;
+	/* The first is rounded to what is nearest. */
+	r->carry[0] = BIT(QR_OBJECTS_SHIFT - 1);
+	r->carry[1] = BIT(QR_OBJECTS_SHIFT - 1);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_report_rewind);
 
@@ -318,6 +343,7 @@ int qr_report_init(struct qr_report *r, const struct quarry_profile *p,
 	r->type = kinds[kind].type;
 	r->nr = kinds[kind].nr;
 	r->first = kinds[kind].first;
+	qr_report_rewind(r);
 	return kind == QUARRY_PROFILE_FRAGMENTATION ? share_pinned(r) : 0;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_report_init);

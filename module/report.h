@@ -54,6 +54,7 @@ struct qr_row {
  * @pinned: of a fragmentation profile, each site's part of what its cache pins
  * @next: the site that comes next
  * @age: and its age class
+ * @carry: fractions of objects, for each pair of values, that rows before had less or more
  */
 struct qr_report {
 	const struct quarry_profile *p;
@@ -64,6 +65,7 @@ struct qr_report {
 	u64 *pinned;
 	u32 next;
 	unsigned int age;
+	u32 carry[QR_VALUES / 2];
 };
 
 /* 0 or -ENOMEM.  Sleeps. */

@@ -146,6 +146,53 @@ static void objects_are_rounded(struct kunit *test)
 	qr_report_exit(&r);
 }
 
+/* Many rows of a few objects and a fraction: none is lost, and no row is off by one. */
+static void fractions_are_not_lost(struct kunit *test)
+{
+	enum { ROWS = 64 };
+	static const u64 fraction[] = { ONE / 8, ONE - ONE / 8, ONE / 3, 1 };
+	struct quarry_profile *p = profile_new(test, ROWS);
+	u64 alloc = 0, inuse = 0;
+	struct qr_report r;
+	struct qr_row row;
+	unsigned int i, k;
+
+	for (k = 0; k < ARRAY_SIZE(fraction); k++) {
+		s64 allocs = 0, live = 0;
+
+		for (i = 0, alloc = 0, inuse = 0; i < ROWS; i++) {
+			struct quarry_site *site = &p->site[i];
+
+			site->alloc.objects = (i % 5 + 1) * (ONE + fraction[k]);
+			/* None of them, all of them, some. */
+			site->inuse.objects = i % 3 == 0 ? 0 : i % 3 == 1 ? site->alloc.objects :
+					      ONE + fraction[k];
+			alloc += site->alloc.objects;
+			inuse += site->inuse.objects;
+		}
+		KUNIT_ASSERT_EQ(test, 0, qr_report_init(&r, p, QUARRY_PROFILE_HEAP));
+		for (i = 0; i < ROWS; i++) {
+			KUNIT_ASSERT_TRUE(test, qr_report_next(&r, &row));
+			allocs += row.value[0];
+			live += row.value[2];
+			KUNIT_EXPECT_LT(test, abs((row.value[0] << QR_OBJECTS_SHIFT) -
+						  (s64)row.site->alloc.objects), (s64)ONE);
+			KUNIT_EXPECT_LT(test, abs((row.value[2] << QR_OBJECTS_SHIFT) -
+						  (s64)row.site->inuse.objects), (s64)ONE);
+			KUNIT_EXPECT_LE(test, row.value[2], row.value[0]);
+			if (!row.site->inuse.objects)
+				KUNIT_EXPECT_EQ(test, 0, row.value[2]);
+			if (row.site->inuse.objects == row.site->alloc.objects)
+				KUNIT_EXPECT_EQ(test, row.value[0], row.value[2]);
+		}
+		KUNIT_EXPECT_EQ(test, (alloc + ONE / 2) >> QR_OBJECTS_SHIFT, allocs);
+		/* Not so exact: it goes with the other. */
+		KUNIT_EXPECT_LE(test, abs((live << QR_OBJECTS_SHIFT) - (s64)inuse),
+				(s64)(ROWS / 8 * ONE));
+		qr_report_exit(&r);
+	}
+}
+
 static void rows_of_nothing_are_left_out(struct kunit *test)
 {
 	struct quarry_profile *p = profile_new(test, 4);
@@ -474,6 +521,7 @@ static void rendering_gives_memory_back(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(errors_are_square_roots),
 	KUNIT_CASE(objects_are_rounded),
+	KUNIT_CASE(fractions_are_not_lost),
 	KUNIT_CASE(rows_of_nothing_are_left_out),
 	KUNIT_CASE(ages_are_rows),
 	KUNIT_CASE(fragmentation_is_shared_out),
