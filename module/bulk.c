@@ -53,7 +53,7 @@ static __always_inline unsigned int bulk_alloc(struct qr_cache *c, gfp_t gfp, si
 	}
 	if (qr_want_zero(gfp))
 		for (i = 0; i < n; i++)
-			qr_zero(&c->pub, objs[i]);
+			qr_zero(&c->pub, objs[i], gfp);
 	return n;
 
 undo:

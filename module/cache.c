@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "mapped.h"
 #include "meta.h"
+#include "rcu.h"
 #include "trim.h"
 
 /*
@@ -46,9 +47,15 @@ static const struct qr_observer *observer;
 /* Bytes up to which a loop beats memset(), which wants a call and a set-up. */
 #define ZERO_INLINE_MAX 512
 
-void *qr_zero_slow(const struct quarry_cache *cache, void *p)
+void *qr_zero_slow(const struct quarry_cache *cache, void *p, gfp_t gfp)
 {
-	return cache->no_init ? p : memset(p, 0, cache->size);
+	if (cache->no_init) {
+		const struct qr_cache *c = container_of(cache, struct qr_cache, pub);
+
+		if (c->ctor || !(gfp & __GFP_ZERO))
+			return p;
+	}
+	return memset(p, 0, cache->size);
 }
 EXPORT_SYMBOL_QUARRY(qr_zero_slow);
 
@@ -91,8 +98,9 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 	c->geo = qr_geometry(size, align);
 	c->asked = size;
 	c->pub.size = round_up(size, QR_MIN_OBJECT);
-	c->pub.no_init = args->ctor;
-	if (!args->ctor && c->pub.size <= ZERO_INLINE_MAX && c->pub.size % 32 == 0)
+	c->typesafe = args->flags & QUARRY_TYPESAFE_BY_RCU;
+	c->pub.no_init = args->ctor || c->typesafe;
+	if (!c->pub.no_init && c->pub.size <= ZERO_INLINE_MAX && c->pub.size % 32 == 0)
 		c->pub.zero_inline = c->pub.size;
 	c->class = class;
 	c->ctor = args->ctor;
@@ -234,47 +242,6 @@ static void cache_gone(struct qr_cache *c)
 	call_rcu(&c->rcu, cache_free_rcu);
 }
 
-/**
- * quarry_cache_destroy() - destroy a cache
- * @cache: from quarry_cache_create(), or NULL.  Nobody uses it any more
- *
- * All of its objects should have been freed.  If not, that is reported, and
- * the cache lives on unseen so that late frees do no harm; its memory is
- * given back once they are all free, or with the module.
- *
- * Context: process; sleeps.
- */
-void quarry_cache_destroy(struct quarry_cache *cache)
-{
-	struct qr_cache *c = cache ? qr_cache_of(cache) : NULL;
-	const void *first = NULL;
-	unsigned long live;
-
-	might_sleep();
-	if (!c)
-		return;
-	mutex_lock(&observer_lock);
-	if (observer)
-		observer->destroyed(c->id);
-	mutex_unlock(&observer_lock);
-
-	mutex_lock(&qr_caches_lock);
-	cpus_read_lock();
-	cache_empty(c);
-	cpus_read_unlock();
-	live = cache_live(c, &first);
-	if (!live) {
-		cache_gone(c);
-	} else {
-		WRITE_ONCE(c->zombie, true);
-		qr_report(QR_MISUSE_BUSY_DESTROY, first, c->name, NULL, _RET_IP_);
-		pr_err("cache %s destroyed with %lu live objects of %u bytes\n", c->name, live,
-		       c->pub.size);
-	}
-	mutex_unlock(&qr_caches_lock);
-}
-EXPORT_SYMBOL_QUARRY(quarry_cache_destroy);
-
 struct visit {
 	struct work_struct work;
 	qr_cpu_fn fn;
@@ -322,6 +289,102 @@ u64 qr_visit_cpus(const struct cpumask *only, qr_cpu_fn fn, void *arg)
 	cpus_read_unlock();
 	return sum;
 }
+
+static u64 flush_rcu(unsigned int cpu, void *unused)
+{
+	return qr_rcu_flush(cpu);
+}
+
+/* What CPUs have collected for RCU is under way. */
+static void rcu_flush_all(void)
+{
+	static struct cpumask with_some;
+
+	lockdep_assert_held(&qr_caches_lock);
+	if (qr_rcu_cpus(&with_some))
+		qr_visit_cpus(&with_some, flush_rcu, NULL);
+}
+
+/* All that was to be freed by RCU has been; the lock is held. */
+static void rcu_settle(void)
+{
+	rcu_flush_all();
+	qr_rcu_wait();
+}
+
+/**
+ * quarry_rcu_barrier() - wait for all frees by RCU
+ *
+ * What was given to quarry_free_rcu() and quarry_cache_free_rcu() before the call has been
+ * freed when it returns.  quarry_cache_destroy() does that for its cache.
+ *
+ * Context: process; sleeps.
+ */
+void quarry_rcu_barrier(void)
+{
+	might_sleep();
+	mutex_lock(&qr_caches_lock);
+	rcu_flush_all();
+	mutex_unlock(&qr_caches_lock);
+	qr_rcu_wait();
+}
+EXPORT_SYMBOL_QUARRY(quarry_rcu_barrier);
+
+void qr_rcu_hurry(void)
+{
+	mutex_lock(&qr_caches_lock);
+	rcu_flush_all();
+	mutex_unlock(&qr_caches_lock);
+	qr_rcu_expedite();
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_rcu_hurry);
+
+/**
+ * quarry_cache_destroy() - destroy a cache
+ * @cache: from quarry_cache_create(), or NULL.  Nobody uses it any more
+ *
+ * All of its objects should have been freed; for those that RCU is to free it waits.  If
+ * not, that is reported, and
+ * the cache lives on unseen so that late frees do no harm; its memory is
+ * given back once they are all free, or with the module.
+ *
+ * Context: process; sleeps.
+ */
+void quarry_cache_destroy(struct quarry_cache *cache)
+{
+	struct qr_cache *c = cache ? qr_cache_of(cache) : NULL;
+	const void *first = NULL;
+	unsigned long live;
+
+	might_sleep();
+	if (!c)
+		return;
+	mutex_lock(&observer_lock);
+	if (observer)
+		observer->destroyed(c->id);
+	mutex_unlock(&observer_lock);
+
+	mutex_lock(&qr_caches_lock);
+	if (READ_ONCE(c->rcu_frees))
+		rcu_settle();
+	cpus_read_lock();
+	cache_empty(c);
+	cpus_read_unlock();
+	/* Its slabs are back when it is gone, and it is there while they are not. */
+	if (c->typesafe)
+		rcu_barrier();
+	live = cache_live(c, &first);
+	if (!live) {
+		cache_gone(c);
+	} else {
+		WRITE_ONCE(c->zombie, true);
+		qr_report(QR_MISUSE_BUSY_DESTROY, first, c->name, NULL, _RET_IP_);
+		pr_err("cache %s destroyed with %lu live objects of %u bytes\n", c->name, live,
+		       c->pub.size);
+	}
+	mutex_unlock(&qr_caches_lock);
+}
+EXPORT_SYMBOL_QUARRY(quarry_cache_destroy);
 
 struct to_do {
 	struct qr_cache *cache;	/* or all of them */
@@ -531,6 +594,9 @@ unsigned long qr_cache_trim(struct qr_cache *c, unsigned long want)
 	unsigned int i;
 
 	lockdep_assert_held(&qr_caches_lock);
+	/* Readers may still see what is on a free page. */
+	if (c->typesafe)
+		return 0;
 	for (i = 0; i < qr_nr_depots() && pages < want; i++)
 		if (c->depot[i])
 			pages += qr_depot_trim(c->depot[i], want - pages);
@@ -607,6 +673,7 @@ static int cpu_dead(unsigned int cpu)
 	list_for_each_entry(c, &qr_caches, link)
 		qr_magazine_close(c, cpu);
 	spin_unlock(&list_lock);
+	qr_rcu_cpu_dead(cpu);
 	return 0;
 }
 

@@ -22,6 +22,9 @@ u64 qr_visit_magazines(struct qr_cache *cache, qr_magazine_fn fn);
 typedef u64 (*qr_cpu_fn)(unsigned int cpu, void *arg);
 u64 qr_visit_cpus(const struct cpumask *only, qr_cpu_fn fn, void *arg);
 
+/* Memory is short: what is to be freed by RCU is freed as soon as can be.  Process context. */
+void qr_rcu_hurry(void);
+
 /* The cache of that number, or NULL; with the lock. */
 struct qr_cache *qr_cache_find(unsigned int id);
 

@@ -110,7 +110,7 @@ static noinline void slab_emptied(struct qr_depot *d, struct qr_slab *slab,
 				  struct list_head *doomed)
 {
 	/* What is left of a slab is not worth keeping: the next one is to be whole. */
-	if ((d->nr_empty < empties_kept(d) && !slab->gone) || in_nmi()) {
+	if ((d->nr_empty < empties_kept(d) && !slab->gone) || in_nmi() || qr_slab_is_late(slab)) {
 		slab->bin = UINT_MAX;
 		list_move(&slab->link, &d->empty);
 		d->nr_empty++;
@@ -174,12 +174,10 @@ static unsigned int take_from_slabs(struct qr_depot *d, void **out, unsigned int
 	return n;
 }
 
-unsigned int qr_depot_take(struct qr_depot *d, void **out, unsigned int want)
+static __always_inline unsigned int take_locked(struct qr_depot *d, void **out, unsigned int want)
 {
 	unsigned int n = 0;
 
-	if (!depot_lock(d))
-		return 0;
 	d->moves++;
 	while (n < want && d->stocked) {
 		struct qr_batch *b = d->stocked;
@@ -197,6 +195,28 @@ unsigned int qr_depot_take(struct qr_depot *d, void **out, unsigned int want)
 	}
 	if (n < want)
 		n += take_from_slabs(d, out + n, want - n);
+	return n;
+}
+
+unsigned int qr_depot_take(struct qr_depot *d, void **out, unsigned int want)
+{
+	unsigned int n;
+
+	if (!depot_lock(d))
+		return 0;
+	n = take_locked(d, out, want);
+	raw_spin_unlock(&d->lock);
+	return n;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_depot_take);
+
+unsigned int qr_depot_take_nolock(struct qr_depot *d, void **out, unsigned int want)
+{
+	unsigned int n;
+
+	if (!raw_spin_trylock(&d->lock))
+		return 0;
+	n = take_locked(d, out, want);
 	raw_spin_unlock(&d->lock);
 	return n;
 }
@@ -259,6 +279,7 @@ unsigned int qr_depot_give_slabs(struct qr_depot *d, void **in, unsigned int n,
 	raw_spin_unlock(&d->lock);
 	return refused;
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_depot_give_slabs);
 
 unsigned int qr_depot_give(struct qr_depot *d, void **in, unsigned int n,
 			   struct list_head *doomed)
@@ -420,15 +441,18 @@ unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed)
 
 	raw_spin_lock_irqsave(&d->lock, flags);
 	list_for_each_entry_safe(slab, next, &d->empty, link) {
+		if (unlikely(qr_slab_is_late(slab)))
+			continue;
 		qr_depot_forget(d, slab, doomed);
+		d->nr_empty--;
 		n++;
 	}
-	d->nr_empty = 0;
 	spare = batches_beyond(d);
 	raw_spin_unlock_irqrestore(&d->lock, flags);
 	batches_free(spare);
 	return n;
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_depot_reclaim);
 
 /* Every list that a slab of @d may be in, one after the other; none is being trimmed. */
 static struct list_head *depot_list(struct qr_depot *d, unsigned int i)
@@ -514,13 +538,23 @@ int qr_depot_walk_slabs(struct qr_depot *d, qr_slab_fn fn, void *arg)
 	return err;
 }
 
+static void slab_destroy_rcu(struct rcu_head *rcu)
+{
+	qr_slab_destroy(container_of(rcu, struct qr_slab, rcu));
+}
+
 void qr_slabs_destroy(struct list_head *doomed)
 {
 	struct qr_slab *slab, *next;
 
-	list_for_each_entry_safe(slab, next, doomed, link)
-		qr_slab_destroy(slab);
+	list_for_each_entry_safe(slab, next, doomed, link) {
+		if (unlikely(slab->typesafe))
+			call_rcu(&slab->rcu, slab_destroy_rcu);
+		else
+			qr_slab_destroy(slab);
+	}
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_slabs_destroy);
 
 static void invalid_count(struct quarry_validation *v, const char *what, unsigned long listed,
 			  unsigned long counted)

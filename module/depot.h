@@ -99,6 +99,8 @@ void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, struct qr_limit *
 
 /* Up to @want objects, from batches by preference; returns how many. */
 unsigned int qr_depot_take(struct qr_depot *d, void **out, unsigned int want);
+/* The same for whoever may hold the lock already, or any other: 0 if somebody does. */
+unsigned int qr_depot_take_nolock(struct qr_depot *d, void **out, unsigned int want);
 
 /*
  * One object straight from a slab; NULL if there is none.  Says which slab's, and its

@@ -11,6 +11,7 @@
 #include <linux/irqflags.h>
 #include <linux/minmax.h>
 #include <trace/events/quarry.h>
+#include "compat.h"
 
 unsigned int qr_magazine_redraw(struct qr_cache *c, unsigned int cpu)
 {
@@ -27,6 +28,7 @@ unsigned int qr_magazine_redraw(struct qr_cache *c, unsigned int cpu)
 	local_irq_restore(flags);
 	return 0;
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_magazine_redraw);
 
 /* All but @left of a claimed head's @n objects go to slabs; interrupts off. */
 static void lower(struct qr_cache *c, struct qr_head *h, unsigned int cpu, unsigned int n,
@@ -80,6 +82,7 @@ unsigned int qr_magazine_drain(struct qr_cache *c, unsigned int cpu)
 {
 	return lower_to(c, cpu, 0, UINT_MAX, UINT_MAX, true);
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_magazine_drain);
 
 void qr_magazine_shrink(struct qr_cache *c, unsigned int cpu, unsigned int capacity)
 {

@@ -242,10 +242,11 @@ static noinline struct qr_depot *grow(struct qr_cache *c, int node, bool sampled
 		slab = qr_slab_create(&c->geo, c->class, node, gfp);
 	if (!slab)
 		goto no_slab;
+	slab->typesafe = c->typesafe;
 	trace_slab_get(c->name, slab->base, slab->run.nr, slab->run.chunk->node);
 	got = page_to_nid(slab->run.chunk->page + slab->run.first);
 	if (unlikely(!c->depot[got])) {
-		/* Memory of a node that came up after the cache was made. */
+		/* Memory of a node that came up after the cache was made.  Nobody had it. */
 		qr_slab_destroy(slab);
 		goto no_slab;
 	}
@@ -505,7 +506,7 @@ static noinline void *alloc_sampled(struct qr_cache *c, int node, u64 weight, si
 static __always_inline void *alloc_finish(struct qr_cache *c, void *p, gfp_t gfp)
 {
 	if (likely(p) && qr_want_zero(gfp))
-		qr_zero(&c->pub, p);
+		qr_zero(&c->pub, p, gfp);
 	return p;
 }
 
@@ -752,7 +753,7 @@ static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned
 	}
 	what = QR_MISUSE_NONE;
 	if (qr_want_wipe())
-		qr_zero(&c->pub, p);
+		qr_zero(&c->pub, p, 0);
 
 	h = this_cpu_ptr(c->pub.head);
 	remote = slab->run.chunk->node != raw_cpu_read(qr_home_node);

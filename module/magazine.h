@@ -28,6 +28,8 @@
  * @rate: bytes between samples; 0 is off
  * @own_rate: @rate is this cache's own, not that of all
  * @no_sample: QUARRY_NO_SAMPLE
+ * @typesafe: QUARRY_TYPESAFE_BY_RCU
+ * @rcu_frees: objects of it were, and may be, on their way to be freed by RCU
  * @ctor: see &struct quarry_cache_args
  * @policy: where objects come from
  * @node: for QUARRY_NODE_FIXED
@@ -60,6 +62,8 @@ struct qr_cache {
 	u32 rate;
 	bool own_rate;
 	bool no_sample;
+	bool typesafe;
+	bool rcu_frees;
 	void (*ctor)(void *obj);
 	enum quarry_policy policy;
 	int node;

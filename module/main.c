@@ -21,6 +21,7 @@
 #include "meta.h"
 #include "pageheap.h"
 #include "rate.h"
+#include "rcu.h"
 #include "resize.h"
 #include "scavenger.h"
 #include "shrinker.h"
@@ -60,6 +61,9 @@ static int __init quarry_init(void)
 	err = qr_depots_init();
 	if (err)
 		goto no_depots;
+	err = qr_rcu_init();
+	if (err)
+		goto no_rcu;
 	err = qr_caches_init();
 	if (err)
 		goto no_caches;
@@ -98,6 +102,8 @@ no_scavenger:
 no_malloc:
 	qr_caches_exit();
 no_caches:
+	qr_rcu_exit();
+no_rcu:
 	qr_depots_exit();
 no_depots:
 	qr_slabs_exit();
@@ -124,6 +130,7 @@ static void __exit quarry_exit(void)
 	qr_shrinker_exit();
 	qr_scavenger_exit();
 	qr_resize_exit();
+	qr_rcu_exit();
 	qr_malloc_exit();
 	qr_caches_exit();
 	qr_large_exit();

@@ -267,7 +267,7 @@ QR_CALLED void *qr_malloc_class_call(struct quarry_cache *cache, gfp_t gfp, size
 		return qr_malloc_slow(cache, gfp, size);
 	preempt_enable();
 	if (qr_want_zero(gfp))
-		return qr_zero(cache, p);
+		return qr_zero(cache, p, gfp);
 	return p;
 }
 EXPORT_SYMBOL_QUARRY(qr_malloc_class_call);

@@ -14,15 +14,20 @@
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
 #include <linux/shrinker.h>
+#include <linux/workqueue.h>
 #include <trace/events/quarry.h>
 #include "cache.h"
 #include "compat.h"
 #include "pageheap.h"
+#include "rcu.h"
 #include "release.h"
 #include "resize.h"
 
 /* A whole chunk at a time: see do_shrink_slab(). */
 #define BATCH QR_CHUNK_PAGES
+
+/* So many objects that wait for a grace period are taken for a page: nobody knows how large. */
+#define RCU_OBJECTS 8
 
 static bool enabled = true;
 module_param_named(shrinker, enabled, bool, 0644);
@@ -94,13 +99,22 @@ static void drain_caches(bool idle_only)
 	mutex_unlock(&qr_caches_lock);
 }
 
+/* Not here: it waits for a grace period, and whoever asks may not. */
+static void hurry(struct work_struct *unused)
+{
+	qr_rcu_hurry();
+}
+
+static DECLARE_WORK(hurry_work, hurry);
+
 unsigned long qr_shrink_count(int node)
 {
 	struct qr_heap *heap = qr_heaps[node];
 
 	if (!heap || !READ_ONCE(enabled))
 		return 0;
-	return READ_ONCE(heap->owned) - READ_ONCE(heap->used) + count_caches(node);
+	return READ_ONCE(heap->owned) - READ_ONCE(heap->used) + count_caches(node) +
+	       DIV_ROUND_UP(qr_rcu_pending(), RCU_OBJECTS);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_shrink_count);
 
@@ -130,6 +144,8 @@ unsigned long qr_shrink_scan(int node, unsigned long want)
 
 	if (!READ_ONCE(enabled))
 		return 0;
+	if (qr_rcu_pending())
+		queue_work(system_unbound_wq, &hurry_work);
 	done = qr_heap_release(node, want);
 	if (done < want) {
 		drain_caches(true);
@@ -173,4 +189,5 @@ void qr_shrinker_exit(void)
 {
 	WRITE_ONCE(qr_heap_helper, NULL);
 	qr_compat_shrinker_free(shrinker);
+	cancel_work_sync(&hurry_work);
 }

@@ -6,7 +6,10 @@
 #ifndef QR_SLAB_H
 #define QR_SLAB_H
 
+#include <linux/atomic.h>
 #include <linux/bitops.h>
+#include <linux/llist.h>
+#include <linux/rcupdate.h>
 #include "geometry.h"
 #include "pageheap.h"
 #include "profile.h"
@@ -46,7 +49,14 @@ struct qr_depot;
  *	for no object are set, so that a pointer there looks free already;
  *	those of objects that left are clear, so that none is taken
  * @samples: one for each object, or for the large one, if they can be sampled
- * @cached: what the walker found in magazines and depots, see validate.c
+ * @typesafe: its pages stay its own for a grace period after the last object was freed
+ * @nr_late: objects that wait in @cached, see late.h
+ * @late: whether it waits with them; private to late.c
+ * @late_again: so much so that another grace period is due; likewise
+ * @late_link: where; likewise
+ * @cached: what the walker found in magazines and depots, see validate.c, and what is
+ *	late; the walker leaves it as it was
+ * @rcu: of @typesafe slabs that are on their way back
  */
 struct qr_slab {
 	struct list_head link;
@@ -64,8 +74,16 @@ struct qr_slab {
 	struct qr_run run;
 	struct page **pages;
 	struct qr_samples samples;
+	bool typesafe;
+	bool late_again;
+	atomic_t nr_late;
+	unsigned long late;
+	struct llist_node late_link;
 	u64 free[QR_SLAB_WORDS];
-	u64 cached[QR_SLAB_WORDS];
+	union {
+		u64 cached[QR_SLAB_WORDS];
+		struct rcu_head rcu;
+	};
 };
 
 /* Size that a large object was given, in bytes. */
@@ -105,6 +123,15 @@ static inline u32 qr_slab_pages_of(const struct qr_slab *slab, unsigned int i)
 static inline unsigned int qr_slab_pages_left(const struct qr_slab *slab)
 {
 	return slab->run.nr - hweight32(slab->gone);
+}
+
+/*
+ * Does it wait in late.c's list?  With all objects free that takes a double free, but it must
+ * not go then either.
+ */
+static inline bool qr_slab_is_late(const struct qr_slab *slab)
+{
+	return atomic_read(&slab->nr_late);
 }
 
 /* Has object @i left? */

@@ -19,6 +19,7 @@
 #include "large.h"
 #include "limit.h"
 #include "meta.h"
+#include "rcu.h"
 #include "release.h"
 #include "scavenger.h"
 #include "shrinker.h"
@@ -89,6 +90,7 @@ void qr_stats_read(struct quarry_stats *st)
 	st->remote_allocs += atomic64_read(&qr_gone_remote_allocs);
 	mutex_unlock(&qr_caches_lock);
 
+	st->rcu_pending_objects = qr_rcu_pending();
 	add_large(st, &qr_large_count, &st->large_objects, &st->large_bytes);
 	add_large(st, &qr_mapped_count, &st->mapped_objects, &st->mapped_bytes);
 	st->failed_allocs += atomic64_read(&qr_large_failed);

@@ -33,11 +33,13 @@ static unsigned long give_up_empty(struct qr_depot *d, unsigned long want)
 		list_for_each_entry_safe(slab, next, &d->empty, link) {
 			if (n++ == TRIM_SLABS)
 				break;
+			if (unlikely(qr_slab_is_late(slab)))
+				continue;
 			pages += qr_slab_pages_left(slab);
 			d->nr_empty--;
 			qr_depot_forget(d, slab, &doomed);
 		}
-		more = d->nr_empty;
+		more = d->nr_empty && !list_empty(&doomed);
 		raw_spin_unlock_irqrestore(&d->lock, flags);
 		qr_slabs_destroy(&doomed);
 		cond_resched();

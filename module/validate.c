@@ -9,7 +9,8 @@
  * are its own.
  *
  * Each slab has room for one mark per object, so that the walk needs no
- * memory, and duplicates are found.
+ * memory, and duplicates are found; but in slabs with late objects (late.h) it is
+ * these that are marked.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -50,7 +51,8 @@ static void visit(struct qr_cache *c, const void *p, const char *where,
 			   where, p);
 		return;
 	}
-	slab->cached[k / 64] |= BIT_ULL(k % 64);
+	if (likely(!atomic_read(&slab->nr_late)))
+		slab->cached[k / 64] |= BIT_ULL(k % 64);
 }
 
 static u64 visit_cached(struct qr_cache *c, struct quarry_validation *v)
@@ -115,19 +117,25 @@ static void check_lost(const struct qr_slab *slab, const char *name, struct quar
 		qr_invalid(v, "cache %s: slab %px finds objects that left", name, slab->base);
 }
 
+/* Returns objects that are not here: live, or cached. */
 static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_validation *v)
 {
+	unsigned int i, free = 0, late = 0, nr_late = atomic_read(&slab->nr_late);
 	const struct qr_cache *c = d->cache;
 	const struct qr_run *run = &slab->run;
-	unsigned int i, free = 0, cached = 0;
 
 	v->slabs++;
 	v->objects += slab->nr_objects;
 	for (i = 0; i < QR_SLAB_WORDS; i++) {
 		free += hweight64(slab->free[i]);
-		cached += hweight64(slab->cached[i]);
-		slab->cached[i] = 0;
+		if (nr_late)
+			late += hweight64(slab->cached[i]);
+		else
+			slab->cached[i] = 0;
 	}
+	if (late != nr_late)
+		qr_invalid(v, "cache %s: slab %px has %u late objects, counts %u", c->name,
+			   slab->base, late, nr_late);
 	free -= min(free, qr_slab_spare_bits(slab));
 	if (free != slab->nr_free)
 		qr_invalid(v, "cache %s: slab %px has %u free bits, counts %u", c->name,
@@ -154,7 +162,7 @@ static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_va
 			qr_invalid(v, "cache %s: page %u of slab %px has class %u", c->name, i,
 				   slab->base, chunk->class[run->first + i]);
 	}
-	return slab->nr_objects - free - cached;
+	return slab->nr_objects - free;
 }
 
 static void check_cache(struct qr_cache *c, struct quarry_validation *v)
@@ -168,6 +176,7 @@ static void check_cache(struct qr_cache *c, struct quarry_validation *v)
 	for (i = 0; i < qr_nr_depots(); i++)
 		if (c->depot[i])
 			live += qr_depot_validate(c->depot[i], check_slab, v);
+	live -= cached;
 
 	qr_cache_sum(c, &st);
 	if (cached != st.cached_objects)

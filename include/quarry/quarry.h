@@ -42,7 +42,15 @@
 /* Cache flags */
 #define QUARRY_HWCACHE_ALIGN	BIT(0)	/* objects never share a cache line */
 #define QUARRY_NO_SAMPLE	BIT(1)	/* the profiler does not see this cache */
-#define QUARRY_CACHE_FLAGS	(QUARRY_HWCACHE_ALIGN | QUARRY_NO_SAMPLE)
+/*
+ * Readers in an RCU read-side section may look at an object after it was freed: it may be
+ * another one of the cache by then, but its memory stays the cache's until they have
+ * left.  Such objects are zeroed by __GFP_ZERO only, and not by init_on_alloc and
+ * init_on_free.
+ */
+#define QUARRY_TYPESAFE_BY_RCU	BIT(2)
+#define QUARRY_CACHE_FLAGS	(QUARRY_HWCACHE_ALIGN | QUARRY_NO_SAMPLE | \
+				 QUARRY_TYPESAFE_BY_RCU)
 
 /**
  * enum quarry_policy - which node a cache's objects come from
@@ -67,7 +75,7 @@ enum quarry_policy {
 /**
  * struct quarry_cache_args - what is out of the ordinary about a cache
  * @align: bytes, a power of two up to 32 KiB; 0 means 8
- * @flags: QUARRY_HWCACHE_ALIGN, QUARRY_NO_SAMPLE or 0
+ * @flags: QUARRY_HWCACHE_ALIGN, QUARRY_NO_SAMPLE, QUARRY_TYPESAFE_BY_RCU or 0
  * @ctor: called once for each object when its slab is cut, possibly in atomic
  *	context; a freed object must be left as it was constructed.  Such objects
  *	are zeroed neither by __GFP_ZERO nor by init_on_alloc or init_on_free
@@ -89,7 +97,7 @@ struct quarry_cache_args {
  * @head: per-CPU magazines
  * @size: bytes an object offers, a multiple of 8
  * @zero_inline: bytes to zero inline, a multiple of 32; 0: see qr_zero_slow()
- * @no_init: objects are constructed: zero them never
+ * @no_init: objects are constructed, or readers may see them: see qr_zero_slow()
  *
  * The fast path needs these; treat them as private.
  */
@@ -158,8 +166,11 @@ void qr_free_full(void *p, struct qr_head __percpu *head, struct quarry_cache *c
 void qr_free_slow(struct quarry_cache *cache, void *p);
 void *qr_malloc_large(size_t size, gfp_t gfp);
 
-/* What is too long, too odd or constructed; does nothing to the last.  Returns @p. */
-void *qr_zero_slow(const struct quarry_cache *cache, void *p);
+/*
+ * What is too long or too odd.  Objects that are constructed stay as they are, and those
+ * that readers may still see too, unless @gfp asks.  Returns @p.
+ */
+void *qr_zero_slow(const struct quarry_cache *cache, void *p, gfp_t gfp);
 
 /* The inline functions below, out of line: see QUARRY_CALLED. */
 void *qr_cache_alloc_call(struct quarry_cache *cache, gfp_t gfp) __malloc;
@@ -197,13 +208,13 @@ static __always_inline bool qr_want_wipe(void)
  * Zero an object and return it, so that the long form can be a tail call.  A
  * short loop costs less than a call of memset().
  */
-static __always_inline void *qr_zero(struct quarry_cache *cache, void *p)
+static __always_inline void *qr_zero(struct quarry_cache *cache, void *p, gfp_t gfp)
 {
 	unsigned int n = cache->zero_inline;
 	u64 *q = p;
 
 	if (unlikely(!n))
-		return qr_zero_slow(cache, p);
+		return qr_zero_slow(cache, p, gfp);
 	do {
 		WRITE_ONCE(q[0], 0);
 		WRITE_ONCE(q[1], 0);
@@ -224,7 +235,7 @@ static __always_inline void *qr_cache_alloc(struct quarry_cache *cache, gfp_t gf
 		return qr_alloc_slow(cache, gfp);
 	preempt_enable();
 	if (qr_want_zero(gfp))
-		return qr_zero(cache, p);
+		return qr_zero(cache, p, gfp);
 	return p;
 }
 
@@ -263,7 +274,7 @@ static __always_inline void *qr_malloc_const(size_t size, gfp_t gfp)
 		return p;
 	if (qr_class_const_size(class) <= 128)
 		return __builtin_memset(p, 0, qr_class_const_size(class));
-	return qr_zero(qr_class_cache[class], p);
+	return qr_zero(qr_class_cache[class], p, gfp);
 }
 
 static __always_inline void *qr_malloc_const_call(size_t size, gfp_t gfp)
@@ -285,7 +296,7 @@ static __always_inline void *qr_malloc(size_t size, gfp_t gfp)
 		return qr_malloc_slow(qr_class_cache[class], gfp, size);
 	preempt_enable();
 	if (qr_want_zero(gfp))
-		return qr_zero(qr_class_cache[class], p);
+		return qr_zero(qr_class_cache[class], p, gfp);
 	return p;
 }
 
@@ -423,5 +434,6 @@ static __always_inline void quarry_free(void *p)
 }
 
 #include <quarry/malloc.h>
+#include <quarry/rcu.h>
 
 #endif /* QUARRY_QUARRY_H */

@@ -32,6 +32,7 @@
 	X(live_objects,		"mallocs - frees")				\
 	X(mallocs,		"allocations so far")				\
 	X(frees,		"frees so far")					\
+	X(rcu_pending_objects,	"those of the live ones that RCU is to free")	\
 	X(cached_objects,	"free objects in magazines and depots")		\
 	X(cached_bytes,		"the same in bytes")				\
 	X(large_objects,	"live objects over 32 KiB, in a row")		\

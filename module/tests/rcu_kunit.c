@@ -1,0 +1,558 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Frees by RCU, late ones, and caches whose memory readers rely on. */
+#include "kunit_util.h"
+
+#include <linux/bsearch.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/hrtimer.h>
+#include <linux/kthread.h>
+#include <linux/rcupdate.h>
+#include <linux/sort.h>
+#include "../late.h"
+#include "../rcu.h"
+
+static void blocks_again(void *unused)
+{
+	WRITE_ONCE(qr_rcu_no_blocks, false);
+}
+
+static void no_blocks(struct kunit *test)
+{
+	WRITE_ONCE(qr_rcu_no_blocks, true);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, blocks_again, NULL));
+}
+
+/* Nothing waits, and this CPU's head is at rest or not, as it was. */
+static void settle(struct kunit *test)
+{
+	quarry_rcu_barrier();
+	KUNIT_ASSERT_EQ(test, 0, qr_rcu_pending());
+}
+
+#define SEEN 500	/* objects that a reader sees: several blocks and a rest */
+
+static int compare(const void *a, const void *b)
+{
+	const void *x = *(void *const *)a, *y = *(void *const *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* None of @n new objects is one of the @nr in @old, which is sorted. */
+static void none_again(struct kunit *test, struct quarry_cache *cache, void **old,
+		       unsigned int nr, void **new, unsigned int n)
+{
+	unsigned int i, again = 0;
+
+	for (i = 0; i < n; i++) {
+		new[i] = quarry_cache_alloc(cache, GFP_ATOMIC);
+		if (new[i] && bsearch(&new[i], old, nr, sizeof(*old), compare))
+			again++;
+	}
+	for (i = 0; i < n; i++)
+		quarry_cache_free(cache, new[i]);
+	KUNIT_EXPECT_EQ(test, 0, again);
+}
+
+/*
+ * What a reader may see is neither changed nor handed out again.  It is in this very
+ * task, which no grace period can pass by, however long it takes to look.
+ */
+static void readers_see_no_reuse(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	void **seen = qt_array(test, SEEN, sizeof(*seen));
+	void **new = qt_array(test, 2 * SEEN, sizeof(*new));
+	unsigned int i, round, changed = 0;
+
+	qt_pin(test, 0);
+	for (round = 0; round < 2; round++) {
+		if (round)
+			no_blocks(test);
+		qt_alloc_n(test, cache, seen, SEEN);
+		sort(seen, SEEN, sizeof(*seen), compare, NULL);
+		for (i = 0; i < SEEN; i++)
+			qt_fill(seen[i], 64, i);
+		/* Enough of others for the second look. */
+		qt_alloc_n(test, cache, new, 2 * SEEN);
+		qt_free_n(cache, new, 2 * SEEN);
+
+		rcu_read_lock();
+		for (i = 0; i < SEEN; i++)
+			quarry_cache_free_rcu(cache, seen[i]);
+		preempt_disable();
+		qr_rcu_flush(smp_processor_id());
+		preempt_enable();
+		KUNIT_EXPECT_EQ(test, SEEN, qr_rcu_pending());
+		KUNIT_EXPECT_EQ(test, SEEN, qt_sum(cache).live_objects);
+		for (i = 0; i < 5; i++) {
+			mdelay(10);
+			none_again(test, cache, seen, SEEN, new, 2 * SEEN);
+		}
+		for (i = 0; i < SEEN; i++)
+			if (!qt_is_filled(seen[i], 64, i))
+				changed++;
+		rcu_read_unlock();
+
+		KUNIT_EXPECT_EQ(test, 0, changed);
+		settle(test);
+		KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
+	}
+}
+
+/* A reader on another CPU, which begins before and ends when it is told to. */
+struct reader {
+	struct completion in;
+	bool leave;
+	bool left;
+};
+
+static int read_on(void *arg)
+{
+	struct reader *r = arg;
+
+	rcu_read_lock();
+	complete(&r->in);
+	while (!READ_ONCE(r->leave))
+		cpu_relax();
+	WRITE_ONCE(r->left, true);
+	rcu_read_unlock();
+	return 0;
+}
+
+static int hurry(void *unused)
+{
+	qr_rcu_hurry();
+	return 0;
+}
+
+static int wait_all(void *unused)
+{
+	quarry_rcu_barrier();
+	return 0;
+}
+
+/* Neither the barrier nor a hurry ends before the reader, and each frees all. */
+static void waiters_wait_for_readers(struct kunit *test)
+{
+	int (*const waiters[])(void *) = { wait_all, hurry };
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	void **objs = qt_array(test, SEEN, sizeof(*objs));
+	struct task_struct *reading, *waiting;
+	struct reader r;
+	unsigned int k, i;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "one CPU");
+	qt_pin(test, 0);
+	for (k = 0; k < ARRAY_SIZE(waiters); k++) {
+		settle(test);
+		r = (struct reader){ };
+		init_completion(&r.in);
+		qt_alloc_n(test, cache, objs, SEEN);
+		reading = kthread_create_on_cpu(read_on, &r, 1, "quarry_reader/%u");
+		KUNIT_ASSERT_FALSE(test, IS_ERR(reading));
+		get_task_struct(reading);
+		wake_up_process(reading);
+		wait_for_completion(&r.in);
+		for (i = 0; i < SEEN; i++)
+			quarry_cache_free_rcu(cache, objs[i]);
+		waiting = kthread_create_on_cpu(waiters[k], NULL, 0, "quarry_waiter/%u");
+		if (!IS_ERR(waiting)) {
+			get_task_struct(waiting);
+			wake_up_process(waiting);
+		}
+		/* The other CPU's work cannot run while it reads; ours can. */
+		msleep(50);
+		KUNIT_EXPECT_EQ(test, SEEN, qr_rcu_pending());
+		KUNIT_EXPECT_EQ(test, SEEN, qt_sum(cache).live_objects);
+		WRITE_ONCE(r.leave, true);
+		kthread_stop(reading);
+		put_task_struct(reading);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(waiting));
+		kthread_stop(waiting);
+		put_task_struct(waiting);
+		KUNIT_EXPECT_EQ(test, 0, qr_rcu_pending());
+		KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
+	}
+}
+
+/* Without a barrier: they are freed when it is time. */
+static void nobody_has_to_wait(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	unsigned long end = jiffies + 30 * HZ;
+	void *objs[3];
+	unsigned int round;
+
+	for (round = 0; round < 2; round++) {
+		qt_alloc_n(test, cache, objs, ARRAY_SIZE(objs));
+		quarry_cache_free_rcu(cache, objs[0]);
+		quarry_free_rcu(objs[1]);
+		quarry_cache_free_rcu(cache, objs[2]);
+		while (qr_rcu_pending() && time_before(jiffies, end))
+			msleep(20);
+		KUNIT_EXPECT_EQ(test, 0, qr_rcu_pending());
+		KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
+		/* Its timer finds none, and goes. */
+		msleep(300);
+	}
+}
+
+static void memory_of_any_kind(struct kunit *test)
+{
+	static const size_t sizes[] = {
+		0, 1, 8, 100, 4096, QUARRY_MAX_SMALL, QUARRY_MAX_SMALL + 1, 300000, 1 << 21,
+	};
+	struct quarry_stats *before = qt_stats(test), *st;
+	unsigned int i, k, round;
+
+	for (round = 0; round < 2; round++) {
+		if (round)
+			no_blocks(test);
+		for (k = 0; k < 40; k++) {
+			for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+				void *p = quarry_malloc(sizes[i], GFP_KERNEL);
+
+				KUNIT_ASSERT_NOT_NULL(test, p);
+				qt_fill(p, sizes[i], i);
+				quarry_free_rcu(p);
+			}
+		}
+		settle(test);
+	}
+	st = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, before->live_objects, st->live_objects);
+	KUNIT_EXPECT_EQ(test, before->mallocs + 2 * 40 * ARRAY_SIZE(sizes), st->mallocs);
+	KUNIT_EXPECT_EQ(test, before->misuse_double_free, st->misuse_double_free);
+	KUNIT_EXPECT_EQ(test, before->misuse_foreign, st->misuse_foreign);
+}
+
+static void mapped_memory(struct kunit *test)
+{
+	unsigned int round;
+
+	qt_longest_run(test, 4);
+	for (round = 0; round < 2; round++) {
+		void *p = quarry_vmalloc(300000, GFP_KERNEL);
+
+		if (round)
+			no_blocks(test);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		KUNIT_EXPECT_TRUE(test, is_vmalloc_addr(p));
+		memset(p, 1, 300000);
+		rcu_read_lock();
+		quarry_free_rcu(p);
+		preempt_disable();
+		qr_rcu_flush(smp_processor_id());
+		preempt_enable();
+		mdelay(20);
+		KUNIT_EXPECT_EQ(test, 1, *(u8 *)p);
+		rcu_read_unlock();
+		settle(test);
+	}
+}
+
+/* Destroying the cache waits for them: nothing is said to be live. */
+static void destroy_waits(struct kunit *test)
+{
+	struct quarry_stats *before = qt_stats(test), *st;
+	unsigned int i, round;
+	void *objs[200];
+
+	for (round = 0; round < 2; round++) {
+		struct quarry_cache *cache = quarry_cache_create("waited-for", 128, NULL);
+
+		KUNIT_ASSERT_NOT_NULL(test, cache);
+		if (round)
+			no_blocks(test);
+		KUNIT_EXPECT_EQ(test, 200, quarry_cache_alloc_bulk(cache, GFP_KERNEL, 200, objs));
+		for (i = 0; i < 200; i++) {
+			if (i % 2)
+				quarry_cache_free_rcu(cache, objs[i]);
+			else
+				quarry_free_rcu(objs[i]);
+		}
+		quarry_cache_destroy(cache);
+	}
+	st = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, before->misuse_busy_destroy, st->misuse_busy_destroy);
+	KUNIT_EXPECT_EQ(test, before->zombie_caches, st->zombie_caches);
+	KUNIT_EXPECT_EQ(test, before->live_objects, st->live_objects);
+}
+
+static void nothing_is_nothing(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	unsigned long pending;
+
+	settle(test);
+	quarry_free_rcu(NULL);
+	quarry_cache_free_rcu(cache, NULL);
+	quarry_cache_free_nolock(cache, NULL);
+	pending = qr_rcu_pending();
+	KUNIT_EXPECT_EQ(test, 0, pending);
+	quarry_rcu_barrier();
+	quarry_rcu_barrier();
+}
+
+/* From a hard interrupt that comes again and again into the same thing done by a task. */
+struct storm {
+	struct hrtimer timer;
+	struct quarry_cache *cache;
+	atomic_t frees;
+	unsigned int turn;
+	bool stop;
+};
+
+static enum hrtimer_restart storm_tick(struct hrtimer *timer)
+{
+	struct storm *s = container_of(timer, struct storm, timer);
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		void *p = quarry_cache_alloc(s->cache, GFP_ATOMIC | __GFP_NOWARN);
+
+		if (p)
+			atomic_inc(&s->frees);
+		quarry_cache_free_rcu(s->cache, p);
+	}
+	if (READ_ONCE(s->stop))
+		return HRTIMER_NORESTART;
+	/* At ever other places of the loop. */
+	s->turn = (s->turn * 75 + 74) % 65537;
+	hrtimer_forward_now(timer, ns_to_ktime(20000 + s->turn % 20000));
+	return HRTIMER_RESTART;
+}
+
+static void interrupts_may_free(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	struct storm *s = qt_array(test, 1, sizeof(*s));
+	unsigned long end;
+	u64 frees = 0;
+
+	qt_pin(test, 0);
+	s->cache = cache;
+	hrtimer_init(&s->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
+	s->timer.function = storm_tick;
+	hrtimer_start(&s->timer, ns_to_ktime(20000), HRTIMER_MODE_REL_PINNED);
+	for (end = jiffies + HZ; time_before(jiffies, end);) {
+		unsigned int i;
+
+		for (i = 0; i < 64; i++) {
+			void *p = quarry_cache_alloc(cache, GFP_KERNEL);
+
+			if (p) {
+				frees++;
+				quarry_cache_free_rcu(cache, p);
+			}
+		}
+		cond_resched();
+	}
+	WRITE_ONCE(s->stop, true);
+	while (hrtimer_active(&s->timer))
+		msleep(1);
+	hrtimer_cancel(&s->timer);
+	KUNIT_EXPECT_GT(test, atomic_read(&s->frees), 100);
+	settle(test);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
+	KUNIT_EXPECT_EQ(test, frees + atomic_read(&s->frees), qt_sum(cache).frees);
+}
+
+/* Some of a slab are set aside while its others wait: they all wait for another grace period. */
+static void late_ones_wait_again(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	struct qr_slab *slab;
+	void *objs[40];
+	unsigned int i;
+
+	settle(test);
+	qt_alloc_n(test, cache, objs, ARRAY_SIZE(objs));
+	for (i = 0; i < ARRAY_SIZE(objs) / 2; i++) {
+		slab = qr_slab_of(objs[i]);
+		KUNIT_EXPECT_EQ(test, QR_MISUSE_NONE,
+				qr_late_put(slab, qr_slab_index(slab, objs[i])));
+		KUNIT_EXPECT_EQ(test, QR_MISUSE_DOUBLE_FREE,
+				qr_late_put(slab, qr_slab_index(slab, objs[i])));
+	}
+	/* The walker knows of them, and keeps them. */
+	KUNIT_EXPECT_EQ(test, ARRAY_SIZE(objs) / 2, atomic_long_read(&qr_late_objects));
+	rcu_read_lock();
+	mdelay(20);
+	for (; i < ARRAY_SIZE(objs); i++) {
+		slab = qr_slab_of(objs[i]);
+		KUNIT_EXPECT_EQ(test, QR_MISUSE_NONE,
+				qr_late_put(slab, qr_slab_index(slab, objs[i])));
+	}
+	mdelay(20);
+	KUNIT_EXPECT_GE(test, atomic_long_read(&qr_late_objects), ARRAY_SIZE(objs) / 2);
+	rcu_read_unlock();
+	qr_late_barrier();
+	KUNIT_EXPECT_EQ(test, 0, atomic_long_read(&qr_late_objects));
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
+}
+
+static void walker_keeps_late_ones(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	void **objs = qt_array(test, 300, sizeof(*objs));
+	struct quarry_validation v;
+	unsigned int i;
+
+	settle(test);
+	no_blocks(test);
+	qt_alloc_n(test, cache, objs, 300);
+	for (i = 0; i < 300; i++)
+		quarry_cache_free_rcu(cache, objs[i]);
+	for (i = 0; i < 5; i++)
+		KUNIT_EXPECT_EQ_MSG(test, 0, qr_validate(&v), "%s", v.first);
+	settle(test);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
+	KUNIT_EXPECT_EQ(test, 0, qr_validate(&v));
+}
+
+/* --- QUARRY_TYPESAFE_BY_RCU --- */
+
+static const struct quarry_cache_args typesafe = { .flags = QUARRY_TYPESAFE_BY_RCU };
+
+/* Pages that are this cache's; for somebody in a reader's section. */
+static u64 own_pages(void **objs, unsigned int n, struct quarry_cache *cache)
+{
+	unsigned int i, own = 0;
+
+	for (i = 0; i < n; i++) {
+		struct qr_slab *slab = qr_slab_of(objs[i]);
+
+		own += slab && READ_ONCE(slab->cache) == qr_cache_of(cache);
+	}
+	return own;
+}
+
+static void slabs_outlive_readers(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 256, &typesafe);
+	struct quarry_cache *plain = qt_cache(test, 256, NULL);
+	void **objs = qt_array(test, 1000, sizeof(*objs));
+	struct qr_cache *c = qr_cache_of(cache);
+	unsigned int i, changed = 0;
+
+	qt_pin(test, 0);
+	/* It can be seen: an ordinary cache's pages go at once. */
+	qt_alloc_n(test, plain, objs, 1000);
+	qt_free_n(plain, objs, 1000);
+	rcu_read_lock();
+	preempt_disable();
+	qr_magazine_drain(qr_cache_of(plain), smp_processor_id());
+	preempt_enable();
+	rcu_read_unlock();
+	quarry_cache_shrink(plain);
+	KUNIT_EXPECT_LT(test, own_pages(objs, 1000, plain), 1000);
+
+	qt_alloc_n(test, cache, objs, 1000);
+	for (i = 0; i < 1000; i++)
+		qt_fill(objs[i], 256, i);
+	qt_free_n(cache, objs, 1000);
+	rcu_read_lock();
+	preempt_disable();
+	qr_magazine_drain(c, smp_processor_id());
+	for (i = 0; i < qr_nr_depots(); i++) {
+		LIST_HEAD(doomed);
+
+		if (!c->depot[i])
+			continue;
+		qr_depot_reclaim(c->depot[i], &doomed);
+		qr_slabs_destroy(&doomed);
+	}
+	preempt_enable();
+	mdelay(30);
+	KUNIT_EXPECT_EQ(test, 1000, own_pages(objs, 1000, cache));
+	for (i = 0; i < 1000; i++)
+		if (!qt_is_filled(objs[i], 256, i))
+			changed++;
+	rcu_read_unlock();
+	KUNIT_EXPECT_EQ(test, 0, changed);
+	rcu_barrier();
+	quarry_cache_shrink(cache);
+	rcu_barrier();
+	KUNIT_EXPECT_LT(test, own_pages(objs, 1000, cache), 1000);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).inuse_bytes);
+}
+
+static unsigned int constructed;
+
+static void construct(void *obj)
+{
+	constructed++;
+	memset(obj, 0x5a, 64);
+}
+
+/* Neither the kernel's switches nor a free change what a reader sees; __GFP_ZERO does. */
+static void contents_stay(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 64, &typesafe);
+	u64 *p, *q;
+
+	qt_pin(test, 0);
+	p = quarry_cache_alloc(cache, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	memset(p, 0x77, 64);
+	quarry_cache_free(cache, p);
+	KUNIT_EXPECT_EQ(test, 0x7777777777777777ULL, READ_ONCE(p[1]));
+	q = quarry_cache_alloc(cache, GFP_KERNEL);
+	KUNIT_EXPECT_PTR_EQ(test, p, q);
+	KUNIT_EXPECT_EQ(test, 0x7777777777777777ULL, READ_ONCE(q[1]));
+	quarry_cache_free(cache, q);
+	q = quarry_cache_zalloc(cache, GFP_KERNEL);
+	KUNIT_EXPECT_TRUE(test, qt_is_zero(q, 64));
+	quarry_cache_free(cache, q);
+}
+
+static void constructed_once(struct kunit *test)
+{
+	struct quarry_cache_args args = { .flags = QUARRY_TYPESAFE_BY_RCU, .ctor = construct };
+	struct quarry_cache *cache = qt_cache(test, 64, &args);
+	unsigned int i, was;
+	u64 *p;
+
+	p = quarry_cache_alloc(cache, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	was = constructed;
+	for (i = 0; i < 10; i++) {
+		KUNIT_EXPECT_EQ(test, 0x5a5a5a5a5a5a5a5aULL, p[3]);
+		quarry_cache_free(cache, p);
+		p = quarry_cache_zalloc(cache, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+	}
+	KUNIT_EXPECT_EQ(test, was, constructed);
+	quarry_cache_free_rcu(cache, p);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(readers_see_no_reuse),
+	KUNIT_CASE(waiters_wait_for_readers),
+	KUNIT_CASE(nobody_has_to_wait),
+	KUNIT_CASE(memory_of_any_kind),
+	KUNIT_CASE(mapped_memory),
+	KUNIT_CASE(destroy_waits),
+	KUNIT_CASE(nothing_is_nothing),
+	KUNIT_CASE(interrupts_may_free),
+	KUNIT_CASE(late_ones_wait_again),
+	KUNIT_CASE(walker_keeps_late_ones),
+	KUNIT_CASE(slabs_outlive_readers),
+	KUNIT_CASE(contents_stay),
+	KUNIT_CASE(constructed_once),
+	KUNIT_CASE(qt_books_balance),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "quarry_rcu",
+	.suite_init = qt_suite_init,
+	.exit = qt_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
