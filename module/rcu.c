@@ -175,20 +175,26 @@ static void block_done(struct rcu_head *rcu)
 	block_free(b);
 }
 
+/* It waits in its slab's map. */
+static void set_aside(void *p, unsigned long ip)
+{
+	struct qr_slab *slab = qr_slab_of(p) ?: qr_mapped_of(p);
+	int i = slab && READ_ONCE(slab->cache) ? qr_slab_index(slab, p) : 0;
+
+	if (unlikely(!slab || i < 0))
+		qr_report(slab ? QR_MISUSE_INTERIOR : QR_MISUSE_FOREIGN, p, NULL, NULL, ip);
+	else if (unlikely(qr_late_put(slab, i)))
+		qr_report(QR_MISUSE_DOUBLE_FREE, p, NULL, NULL, ip);
+}
+
 /* Interrupts off, the head claimed.  Its @n objects wait from now on. */
 static void send_off(struct qr_head *h, unsigned int n, struct block *b)
 {
 	unsigned int i;
 
 	if (unlikely(!b)) {
-		for (i = 0; i < n; i++) {
-			struct qr_slab *slab = qr_slab_of(h->obj[i]) ?: qr_mapped_of(h->obj[i]);
-			int k = slab && READ_ONCE(slab->cache) ? qr_slab_index(slab, h->obj[i]) : 0;
-
-			if (!slab || k < 0 || qr_late_put(slab, k))
-				qr_report(slab ? QR_MISUSE_DOUBLE_FREE : QR_MISUSE_FOREIGN,
-					  h->obj[i], NULL, NULL, _RET_IP_);
-		}
+		for (i = 0; i < n; i++)
+			set_aside(h->obj[i], _RET_IP_);
 		return;
 	}
 	qr_copy(b->obj, h->obj, n);
@@ -215,7 +221,7 @@ static void activate(struct qr_head *h)
  * The head is full, at rest, or claimed by whom this interrupted.  Preemption is off, and the
  * claim as qr_head_push() left it.
  */
-static noinline void push_slow(void *p, struct qr_slab *slab, unsigned int i, unsigned long ip)
+static noinline void push_slow(void *p, unsigned long ip)
 {
 	struct block *b = NULL;
 	struct qr_head *h;
@@ -236,16 +242,13 @@ static noinline void push_slow(void *p, struct qr_slab *slab, unsigned int i, un
 	h = this_cpu_ptr(heads);
 	n = qr_head_claim(h);
 	if (unlikely(n < 0)) {
-		if (qr_late_put(slab, i))
-			qr_report(QR_MISUSE_DOUBLE_FREE, p, NULL, NULL, ip);
+		set_aside(p, ip);
 		goto out;
 	}
 	if (!h->capacity)
 		activate(h);
 	if (n == h->capacity) {
-		if (!b)
-			b = spare_get();
-		send_off(h, n, b);
+		send_off(h, n, b ?: spare_get());
 		b = NULL;
 		n = 0;
 	}
@@ -257,42 +260,44 @@ out:
 		block_free(b);
 }
 
-/* @given: the cache that was named, if any. */
-static __always_inline void free_rcu(struct qr_cache *given, void *p, unsigned long ip)
+/* Preemption is off, and on afterwards. */
+static __always_inline void push(void *p, unsigned long ip)
+{
+	if (likely(qr_head_push(heads, p)))
+		preempt_enable();
+	else
+		push_slow(p, ip);
+}
+
+/* What is not seen to be good at first sight.  @given: the cache that was named, if any. */
+static noinline void free_rcu(struct qr_cache *given, void *p, unsigned long ip)
 {
 	enum qr_misuse what = QR_MISUSE_FOREIGN;
 	struct qr_cache *c = NULL;
 	struct qr_slab *slab;
-	int i = 0;
 
 	/* A pointer that is nobody's may lead to what is just going. */
 	preempt_disable();
 	slab = qr_slab_of(p);
-	if (unlikely(!slab)) {
+	if (!slab)
 		slab = qr_mapped_of(p);
-		if (!slab)
-			goto misuse;
-	}
+	if (!slab)
+		goto misuse;
 	c = READ_ONCE(slab->cache);
-	if (likely(c)) {
+	if (c) {
 		what = QR_MISUSE_WRONG_CACHE;
-		if (unlikely(given && c != given))
+		if (given && c != given)
 			goto misuse;
 		what = QR_MISUSE_INTERIOR;
-		i = qr_slab_index(slab, p);
-		if (unlikely(i < 0))
+		if (qr_slab_index(slab, p) < 0)
 			goto misuse;
-		if (unlikely(!READ_ONCE(c->rcu_frees)))
-			WRITE_ONCE(c->rcu_frees, true);
+		WRITE_ONCE(c->rcu_frees, true);
 	} else if (p != slab->base || READ_ONCE(slab->bin) != QR_LARGE_LIVE || given) {
 		what = p != slab->base ? QR_MISUSE_INTERIOR :
 		       given ? QR_MISUSE_WRONG_CACHE : QR_MISUSE_DOUBLE_FREE;
 		goto misuse;
 	}
-	if (likely(qr_head_push(heads, p)))
-		preempt_enable();
-	else
-		push_slow(p, slab, i, ip);
+	push(p, ip);
 	return;
 
 misuse:
@@ -308,7 +313,7 @@ misuse:
  * The twin of kfree_rcu(), for memory of any kind, without an rcu_head.  Those who see @p in
  * an RCU read-side section may go on until they leave it; until then, and until it is
  * freed, it counts as live.  It is freed in softirq context.  Misuse is dealt with as in
- * quarry_free(), some of it at once.
+ * quarry_free(), some of it only when it is to be freed.
  *
  * Many objects share a grace period, so it may take a twentieth of a second longer than that;
  * when memory is short an expedited one is begun.
@@ -317,6 +322,16 @@ misuse:
  */
 void quarry_free_rcu(const void *p)
 {
+	unsigned long off = qr_offset(p);
+
+	preempt_disable();
+	/* Most are of a size class of this node, whose cache nobody destroys. */
+	if (likely(off >> QR_CHUNK_SHIFT < qr_nr_chunks) &&
+	    likely(__this_cpu_read(qr_view.class)[off >> QR_CHUNK_SHIFT][off >> PAGE_SHIFT])) {
+		push((void *)p, _RET_IP_);
+		return;
+	}
+	preempt_enable();
 	if (likely(p))
 		free_rcu(NULL, (void *)p, _RET_IP_);
 }
@@ -333,8 +348,19 @@ EXPORT_SYMBOL_QUARRY(quarry_free_rcu);
  */
 void quarry_cache_free_rcu(struct quarry_cache *cache, void *obj)
 {
+	struct qr_cache *c = qr_cache_of(cache);
+	struct qr_slab *slab;
+
+	preempt_disable();
+	slab = qr_slab_of(obj);
+	if (likely(slab) && likely(READ_ONCE(slab->cache) == c) &&
+	    likely(READ_ONCE(c->rcu_frees))) {
+		push(obj, _RET_IP_);
+		return;
+	}
+	preempt_enable();
 	if (likely(obj))
-		free_rcu(qr_cache_of(cache), obj, _RET_IP_);
+		free_rcu(c, obj, _RET_IP_);
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_free_rcu);
 

@@ -5,7 +5,8 @@
  * A module that uses it says QUARRY_IMPORT_NS; once, after its includes.
  *
  * Contexts: every allocation and free below may be called from process,
- * softirq and hardirq context, with interrupts on or off, but not from NMI.
+ * softirq and hardirq context, with interrupts on or off, but not from NMI,
+ * where quarry_cache_alloc_nolock() and quarry_cache_free_nolock() may be.
  * As with kmalloc(), an allocation that has to ask the kernel for pages takes
  * locks that sleep on PREEMPT_RT, so not from contexts that are atomic there.
  * Whether an allocation may sleep is what its gfp flags say.  Creating,

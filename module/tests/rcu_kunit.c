@@ -353,7 +353,7 @@ static void interrupts_may_free(struct kunit *test)
 	}
 	WRITE_ONCE(s->stop, true);
 	while (hrtimer_active(&s->timer))
-		msleep(1);
+		msleep(20);
 	hrtimer_cancel(&s->timer);
 	KUNIT_EXPECT_GT(test, atomic_read(&s->frees), 100);
 	settle(test);

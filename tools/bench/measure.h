@@ -110,6 +110,8 @@ struct bench_control {
  * @malloc_const: @n times allocate 64 bytes, a constant, and free by pointer
  * @malloc_var: the same with a size that the compiler does not know
  * @bulk: @n times allocate and free @bulk objects at once; may be NULL
+ * @rcu_fill: allocate @n objects of 64 bytes that @rcu_drain can free; 0 or -ENOMEM
+ * @rcu_drain: free @n of them after a grace period
  * @churn: worker that replaces objects of its own at random
  * @pipe: worker 0 allocates, worker 1 frees
  * @handover: worker that replaces objects of either worker at random
@@ -131,6 +133,8 @@ struct bench_side {
 	s64 (*malloc_const)(unsigned int n);
 	s64 (*malloc_var)(size_t size, unsigned int n);
 	s64 (*bulk)(void *cache, void **objs, unsigned int bulk, unsigned int n);
+	s64 (*rcu_fill)(void **objs, unsigned int n);
+	s64 (*rcu_drain)(void **objs, unsigned int n);
 	void (*churn)(struct bench_worker *w);
 	void (*pipe)(struct bench_worker *w);
 	void (*handover)(struct bench_worker *w);
@@ -175,6 +179,7 @@ int bench_batch(void);
 int bench_malloc(void);
 int bench_bulk(void);
 int bench_zeroed(void);
+int bench_rcu(void);
 int bench_native(void);
 int bench_search(void);
 int bench_rate_hot(const struct bench_side *side);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The timed loops, for the side that includes this file.  It has defined
- * side_alloc(), side_free(), side_malloc(), side_malloc_free() and, with
+ * side_alloc(), side_free(), side_malloc(), side_malloc_free(), side_free_rcu() and, with
  * SIDE_BULK, side_bulk_alloc() and side_bulk_free().
  *
  * The loops are twins of those in measure.c that find out what a loop costs:
@@ -69,6 +69,33 @@ static bench_timed s64 side_drain(void *cache, void **objs, unsigned int n)
 
 	do {
 		side_free(cache, *objs++);
+		barrier();
+	} while (--n);
+	return bench_ticks() - start;
+}
+
+static s64 side_rcu_fill(void **objs, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		objs[i] = side_malloc(64, GFP_KERNEL);
+		if (!objs[i])
+			break;
+	}
+	if (i == n)
+		return 0;
+	while (i--)
+		side_malloc_free(objs[i]);
+	return -ENOMEM;
+}
+
+static bench_timed s64 side_rcu_drain(void **objs, unsigned int n)
+{
+	u64 start = bench_ticks();
+
+	do {
+		side_free_rcu(*objs++);
 		barrier();
 	} while (--n);
 	return bench_ticks() - start;

@@ -34,6 +34,11 @@ static __always_inline void side_malloc_free(void *p)
 	quarry_free(p);
 }
 
+static __always_inline void side_free_rcu(void *p)
+{
+	quarry_free_rcu(p);
+}
+
 #ifdef QUARRY_CALLED
 /* Bulk operations are always called. */
 static __always_inline bool side_bulk_alloc(void *cache, gfp_t gfp, unsigned int n, void **objs)

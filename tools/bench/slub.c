@@ -40,6 +40,15 @@ static __always_inline void side_malloc_free(void *p)
 	kfree(p);
 }
 
+static __always_inline void side_free_rcu(void *p)
+{
+	struct {
+		struct rcu_head rcu;
+	} *obj = p;
+
+	kfree_rcu(obj, rcu);
+}
+
 static __always_inline bool side_bulk_alloc(void *cache, gfp_t gfp, unsigned int n, void **objs)
 {
 	return kmem_cache_alloc_bulk(cache, gfp, n, objs);

@@ -142,6 +142,8 @@ static void side_pipe(struct bench_worker *w)
 	.malloc_const = side_malloc_const,		\
 	.malloc_var = side_malloc_var,			\
 	.bulk = side_bulk,				\
+	.rcu_fill = side_rcu_fill,			\
+	.rcu_drain = side_rcu_drain,			\
 	.churn = side_churn,				\
 	.pipe = side_pipe,				\
 	.handover = side_handover,			\

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frees after a grace period: what the call costs, and what it costs with all that
+ * follows from it until the object is free.
+ *
+ * The latter is the time in which the processor was not idle, of long enough a while
+ * for either side's timers, less that of as long a while in which nothing was freed.
+ */
+#include <linux/delay.h>
+#include <linux/kernel.h>
+#include <linux/ktime.h>
+#include <linux/minmax.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
+#include <linux/tick.h>
+#include "measure.h"
+
+#define SIZE		64
+#define CALLS		1000	/* per repeat */
+#define ALL_OBJECTS	BENCH_MAX_BATCH
+#define ALL_REPEATS	3
+#define ALL_MS		7000	/* kfree_rcu() lets five seconds go by */
+
+static const struct bench_side *const sides[] = { &bench_slub, &bench_inline, &bench_called };
+
+static int calls(const struct bench_side *side)
+{
+	u64 values[BENCH_REPEATS];
+	unsigned int r;
+	s64 ticks;
+
+	for (r = 0; r < BENCH_REPEATS; r++) {
+		ticks = side->rcu_fill(bench_objs, CALLS);
+		if (ticks < 0)
+			return ticks;
+		ticks = side->rcu_drain(bench_objs, CALLS);
+		values[r] = bench_x100(ticks - bench_overhead.clock, CALLS, bench_overhead.drain);
+		/* Grace periods end, and what they let go can be used again. */
+		msleep(100);
+	}
+	bench_report("rcu-call", SIZE, 1, side->name, values, BENCH_REPEATS);
+	return 0;
+}
+
+/* The processor's time that was not idle, of a while with @n frees.  ns, or -ENOMEM. */
+static s64 busy(const struct bench_side *side, unsigned int n)
+{
+	u64 start, idle;
+	s64 err = 0;
+
+	if (n)
+		err = side->rcu_fill(bench_objs, n);
+	if (err < 0)
+		return err;
+	idle = get_cpu_idle_time_us(smp_processor_id(), NULL);
+	start = ktime_get_ns();
+	if (n)
+		side->rcu_drain(bench_objs, n);
+	msleep(ALL_MS);
+	idle = get_cpu_idle_time_us(smp_processor_id(), NULL) - idle;
+	return ktime_get_ns() - start - idle * NSEC_PER_USEC;
+}
+
+static int all(const struct bench_side *side)
+{
+	u64 values[ALL_REPEATS];
+	s64 with = 0, without = 0;
+	unsigned int r;
+
+	for (r = 0; r < ALL_REPEATS; r++) {
+		without = busy(side, 0);
+		with = busy(side, ALL_OBJECTS);
+		if (with < 0)
+			return with;
+		values[r] = bench_x100(max(with - without, 0), ALL_OBJECTS, bench_overhead.drain);
+	}
+	bench_report("rcu-all", SIZE, ALL_OBJECTS, side->name, values, ALL_REPEATS);
+	return 0;
+}
+
+int bench_rcu(void)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; !err && i < ARRAY_SIZE(sides); i++)
+		err = calls(sides[i]);
+	for (i = 0; !err && i < ARRAY_SIZE(sides); i++)
+		err = all(sides[i]);
+	return err;
+}
