@@ -23,7 +23,7 @@
 
 static const struct bench_side *const sides[] = { &bench_slub, &bench_inline, &bench_called };
 
-static int calls(const struct bench_side *side)
+static int the_call(const struct bench_side *side)
 {
 	u64 values[BENCH_REPEATS];
 	unsigned int r;
@@ -61,7 +61,7 @@ static s64 busy(const struct bench_side *side, unsigned int n)
 	return ktime_get_ns() - start - idle * NSEC_PER_USEC;
 }
 
-static int all(const struct bench_side *side)
+static int everything(const struct bench_side *side)
 {
 	u64 values[ALL_REPEATS];
 	s64 with = 0, without = 0;
@@ -84,8 +84,8 @@ int bench_rcu(void)
 	int err = 0;
 
 	for (i = 0; !err && i < ARRAY_SIZE(sides); i++)
-		err = calls(sides[i]);
+		err = the_call(sides[i]);
 	for (i = 0; !err && i < ARRAY_SIZE(sides); i++)
-		err = all(sides[i]);
+		err = everything(sides[i]);
 	return err;
 }
