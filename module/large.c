@@ -15,6 +15,7 @@
 #include <linux/vmalloc.h>
 #include <quarry/stats.h>
 #include <trace/events/quarry.h>
+#include "count.h"
 #include "draw.h"
 #include "row.h"
 
@@ -96,6 +97,7 @@ static void *finish(struct qr_slab *slab, size_t size, gfp_t gfp, unsigned long 
 	count_alloc(slab);
 	WRITE_ONCE(slab->bin, QR_LARGE_LIVE);
 	preempt_enable();
+	qr_count_alloc();
 	return slab->base;
 }
 

@@ -26,6 +26,7 @@
 #include <linux/string.h>
 #include <trace/events/quarry.h>
 #include "compat.h"
+#include "count.h"
 #include "draw.h"
 #include "large.h"
 
@@ -99,7 +100,10 @@ void qr_head_redraw(struct qr_cache *c, struct qr_head *h)
 	 */
 	h->drawn -= h->countdown;
 	h->countdown = 0;
-	head_draw(c, h);
+	if (unlikely(qr_is_counting()))
+		h->weight = 0;
+	else
+		head_draw(c, h);
 }
 
 /* How many objects to move at a miss: half of what fits.  Claimed, interrupts off. */
@@ -315,6 +319,11 @@ static noinline u64 countdown_expired(struct qr_cache *c, struct qr_head *h, boo
 
 	if (weight && !may_sample)
 		return 0;
+	if (unlikely(qr_is_counting())) {
+		/* It stays at zero, for the next one to come here as well: see perrun.c. */
+		h->weight = 0;
+		return weight || !may_sample ? weight : is_drawn(c);
+	}
 	do {
 		head_draw(c, h);
 		if (weight)
@@ -364,10 +373,12 @@ static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d,
 	}
 	if (likely(n)) {
 		p = h->obj[--n];
-		if (likely(h->countdown > 0))
+		if (likely(h->countdown > 0)) {
 			qr_head_count(h, 1);
-		else
+		} else {
 			h->drawn++;	/* counted, and not down */
+			qr_count_alloc();
+		}
 	}
 	qr_head_release(h, n);
 	return p;
@@ -396,6 +407,7 @@ static void *take_from(struct qr_cache *c, struct qr_depot *asked, struct qr_dep
 	} else if (qr_depot_take(d, &p, 1)) {
 		h->direct_allocs++;
 		h->remote_allocs += d != asked;
+		qr_count_alloc();
 	}
 	local_irq_restore(flags);
 	return p;
@@ -486,6 +498,7 @@ static noinline void *alloc_sampled(struct qr_cache *c, int node, u64 weight, si
 
 			h->direct_allocs++;
 			h->remote_allocs += d->node != node;
+			qr_count_alloc();
 		}
 		local_irq_restore(flags);
 		if (likely(p))

@@ -20,6 +20,7 @@
 #include "malloc.h"
 #include "meta.h"
 #include "pageheap.h"
+#include "perrun.h"
 #include "rate.h"
 #include "resize.h"
 #include "scavenger.h"
@@ -124,6 +125,7 @@ static void __exit quarry_exit(void)
 	qr_shrinker_exit();
 	qr_scavenger_exit();
 	qr_resize_exit();
+	qr_perrun_exit();
 	qr_malloc_exit();
 	qr_caches_exit();
 	qr_large_exit();
