@@ -240,7 +240,7 @@ static void cache_gone(struct qr_cache *c)
  *
  * All of its objects should have been freed.  If not, that is reported, and
  * the cache lives on unseen so that late frees do no harm; its memory is
- * given back once they are all free, or with the module.
+ * given back once they are all free, or with the module.  Their cleanups will not run.
  *
  * Context: process; sleeps.
  */
@@ -249,6 +249,7 @@ void quarry_cache_destroy(struct quarry_cache *cache)
 	struct qr_cache *c = cache ? qr_cache_of(cache) : NULL;
 	const void *first = NULL;
 	unsigned long live;
+	unsigned int i;
 
 	might_sleep();
 	if (!c)
@@ -267,6 +268,10 @@ void quarry_cache_destroy(struct quarry_cache *cache)
 		cache_gone(c);
 	} else {
 		WRITE_ONCE(c->zombie, true);
+		/* Whose functions they are may be about to go. */
+		for (i = 0; i < qr_nr_depots(); i++)
+			if (c->depot[i])
+				qr_depot_strip(c->depot[i]);
 		qr_report(QR_MISUSE_BUSY_DESTROY, first, c->name, NULL, _RET_IP_);
 		pr_err("cache %s destroyed with %lu live objects of %u bytes\n", c->name, live,
 		       c->pub.size);

@@ -297,6 +297,9 @@ void qr_large_validate(struct quarry_validation *v)
 				continue;
 			objects[!!slab->pages]++;
 			pages[!!slab->pages] += slab->run.nr;
+			if (slab->nr_cleaned != (slab->cleanups && slab->cleanups[0]))
+				qr_invalid(v, "large object %px counts %u with cleanups",
+					   slab->base, slab->nr_cleaned);
 			validate_pages(slab, v);
 		}
 	}
