@@ -17,7 +17,7 @@ static int stats_show(struct seq_file *m, void *unused)
 	const u64 *values = (const u64 *)&st;
 	unsigned int i;
 
-	qr_stats_read(&st);
+	quarry_stats_read(&st);
 	for (i = 0; i < ARRAY_SIZE(stats_names); i++)
 		qr_show_value(m, stats_names[i], values[i]);
 	return 0;

@@ -344,9 +344,9 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_rcu_hurry);
  * @cache: from quarry_cache_create(), or NULL.  Nobody uses it any more
  *
  * All of its objects should have been freed; for those that RCU is to free it waits.  If
- * not, that is reported, and
- * the cache lives on unseen so that late frees do no harm; its memory is
- * given back once they are all free, or with the module.
+ * not, that is reported, and the cache lives on unseen so that late frees do no harm; its
+ * memory is given back once they are all free, or with the module.  Their cleanups will
+ * not run.
  *
  * Context: process; sleeps.
  */
@@ -355,6 +355,7 @@ void quarry_cache_destroy(struct quarry_cache *cache)
 	struct qr_cache *c = cache ? qr_cache_of(cache) : NULL;
 	const void *first = NULL;
 	unsigned long live;
+	unsigned int i;
 
 	might_sleep();
 	if (!c)
@@ -378,6 +379,10 @@ void quarry_cache_destroy(struct quarry_cache *cache)
 		cache_gone(c);
 	} else {
 		WRITE_ONCE(c->zombie, true);
+		/* Whose functions they are may be about to go. */
+		for (i = 0; i < qr_nr_depots(); i++)
+			if (c->depot[i])
+				qr_depot_strip(c->depot[i]);
 		qr_report(QR_MISUSE_BUSY_DESTROY, first, c->name, NULL, _RET_IP_);
 		pr_err("cache %s destroyed with %lu live objects of %u bytes\n", c->name, live,
 		       c->pub.size);

@@ -86,7 +86,7 @@ static int ioc_info(struct file *file, union dev_arg *a)
 
 	if (info->flags || !IS_ZERO(info->reserved))
 		return -EINVAL;
-	qr_stats_read(&st);
+	quarry_stats_read(&st);
 	*info = (struct quarry_dev_info){
 		.version = QUARRY_ABI_VERSION,
 		.features = QUARRY_DEV_FEATURE_DELTA | QUARRY_DEV_FEATURE_HEAPDUMP |

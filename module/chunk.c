@@ -58,6 +58,19 @@ static void view_close(struct qr_chunk *chunk)
 	WRITE_ONCE(class_of[chunk->node][chunk->index], biased(no_class, chunk->index));
 }
 
+/* The other nodes' CPUs never see an entry that is fast. */
+void qr_chunk_set_slow(struct qr_chunk *chunk, bool slow)
+{
+	if (slow ? !chunk->nr_slow++ : !--chunk->nr_slow)
+		WRITE_ONCE(fast_of[chunk->node][chunk->index], !slow);
+}
+
+bool qr_chunk_is_fast(const struct qr_chunk *chunk)
+{
+	return READ_ONCE(fast_of[chunk->node][chunk->index]);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_chunk_is_fast);
+
 static struct qr_chunk *chunk_new(struct page *page, int node, enum qr_kind kind, gfp_t gfp)
 {
 	struct qr_chunk *chunk = qr_meta_cache_alloc(descriptors, gfp, node);

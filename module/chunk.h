@@ -44,13 +44,15 @@ struct qr_slab;
  * @used: pages that are not free: handed out, or holes; heap lock
  * @holes: those of @used that are not ours; heap lock
  * @fresh: pages that the kernel zeroed and nobody had since; heap lock
+ * @nr_slow: slabs for the sake of which frees here are not fast; qr_cleanups_lock
  * @rcu: freed after readers that found it by address
  * @class: per page the size class of its objects, 0 if none
  * @slab: per page the slab that it belongs to
  *
  * @slab changes together with @used, but for pages that are on their way back, see
  * qr_chunk_hide().  @class is written by the pages' owner
- * before the first object is handed out, and cleared when the run goes back.
+ * before the first object is handed out, and cleared when the run goes back; in
+ * between it is 0 while an object has cleanups, see qr_slab_set_fast().
  */
 struct qr_chunk {
 	struct page *page;
@@ -60,6 +62,7 @@ struct qr_chunk {
 	unsigned int nr_used;
 	unsigned int nr_holes;
 	unsigned int longest;
+	unsigned int nr_slow;
 	struct list_head link;
 	DECLARE_BITMAP(used, QR_CHUNK_PAGES);
 	DECLARE_BITMAP(holes, QR_CHUNK_PAGES);
@@ -155,6 +158,14 @@ static inline void qr_chunk_hide(struct qr_chunk *chunk, unsigned int page, unsi
 	while (nr--)
 		WRITE_ONCE(chunk->slab[page++], NULL);
 }
+
+/*
+ * Frees to an ordinary chunk's caches take the slow path from now on, or one reason less
+ * for that is left.  Under qr_cleanups_lock, with a page of it in use.
+ */
+void qr_chunk_set_slow(struct qr_chunk *chunk, bool slow);
+/* Are they fast? */
+bool qr_chunk_is_fast(const struct qr_chunk *chunk);
 
 /* Pages, split ones and in a row, go back to the kernel and off the account. */
 void qr_chunk_release_pages(struct page *page, unsigned int nr);

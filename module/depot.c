@@ -483,6 +483,21 @@ unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed)
 	return live;
 }
 
+void qr_depot_strip(struct qr_depot *d)
+{
+	struct qr_cleanup *list = NULL;
+	struct qr_slab *slab, *next;
+	unsigned long flags;
+	unsigned int i;
+
+	raw_spin_lock_irqsave(&d->lock, flags);
+	for_each_depot_slab(slab, next, d, i)
+		if (READ_ONCE(slab->nr_cleaned))
+			list = qr_slab_strip(slab, list);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	qr_cleanups_free(list);
+}
+
 unsigned long qr_depot_live(struct qr_depot *d, const void **first)
 {
 	struct qr_slab *slab, *next;

@@ -146,6 +146,9 @@ void qr_depot_forget(struct qr_depot *d, struct qr_slab *slab, struct list_head 
 /* The cache is going: give up every slab, in use or not.  Returns live objects. */
 unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed);
 
+/* No cleanup of its objects will run. */
+void qr_depot_strip(struct qr_depot *d);
+
 void qr_slabs_destroy(struct list_head *doomed);
 
 /* Objects that its slabs miss; *first is set to one of them. */

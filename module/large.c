@@ -15,6 +15,7 @@
 #include <linux/vmalloc.h>
 #include <quarry/stats.h>
 #include <trace/events/quarry.h>
+#include "count.h"
 #include "draw.h"
 #include "row.h"
 
@@ -96,6 +97,7 @@ static void *finish(struct qr_slab *slab, size_t size, gfp_t gfp, unsigned long 
 	count_alloc(slab);
 	WRITE_ONCE(slab->bin, QR_LARGE_LIVE);
 	preempt_enable();
+	qr_count_alloc();
 	return slab->base;
 }
 
@@ -295,6 +297,9 @@ void qr_large_validate(struct quarry_validation *v)
 				continue;
 			objects[!!slab->pages]++;
 			pages[!!slab->pages] += slab->run.nr;
+			if (slab->nr_cleaned != (slab->cleanups && slab->cleanups[0]))
+				qr_invalid(v, "large object %px counts %u with cleanups",
+					   slab->base, slab->nr_cleaned);
 			validate_pages(slab, v);
 		}
 	}

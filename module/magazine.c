@@ -26,6 +26,7 @@
 #include <linux/string.h>
 #include <trace/events/quarry.h>
 #include "compat.h"
+#include "count.h"
 #include "draw.h"
 #include "large.h"
 
@@ -99,7 +100,10 @@ void qr_head_redraw(struct qr_cache *c, struct qr_head *h)
 	 */
 	h->drawn -= h->countdown;
 	h->countdown = 0;
-	head_draw(c, h);
+	if (unlikely(qr_is_counting()))
+		h->weight = 0;
+	else
+		head_draw(c, h);
 }
 
 /* How many objects to move at a miss: half of what fits.  Claimed, interrupts off. */
@@ -316,6 +320,11 @@ static noinline u64 countdown_expired(struct qr_cache *c, struct qr_head *h, boo
 
 	if (weight && !may_sample)
 		return 0;
+	if (unlikely(qr_is_counting())) {
+		/* It stays at zero, for the next one to come here as well: see perrun.c. */
+		h->weight = 0;
+		return weight || !may_sample ? weight : is_drawn(c);
+	}
 	do {
 		head_draw(c, h);
 		if (weight)
@@ -365,10 +374,12 @@ static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d,
 	}
 	if (likely(n)) {
 		p = h->obj[--n];
-		if (likely(h->countdown > 0))
+		if (likely(h->countdown > 0)) {
 			qr_head_count(h, 1);
-		else
+		} else {
 			h->drawn++;	/* counted, and not down */
+			qr_count_alloc();
+		}
 	}
 	qr_head_release(h, n);
 	return p;
@@ -397,6 +408,7 @@ static void *take_from(struct qr_cache *c, struct qr_depot *asked, struct qr_dep
 	} else if (qr_depot_take(d, &p, 1)) {
 		h->direct_allocs++;
 		h->remote_allocs += d != asked;
+		qr_count_alloc();
 	}
 	local_irq_restore(flags);
 	return p;
@@ -487,6 +499,7 @@ static noinline void *alloc_sampled(struct qr_cache *c, int node, u64 weight, si
 
 			h->direct_allocs++;
 			h->remote_allocs += d->node != node;
+			qr_count_alloc();
 		}
 		local_irq_restore(flags);
 		if (likely(p))
@@ -699,24 +712,41 @@ static __always_inline bool keep(struct qr_cache *c, struct qr_head *h, void *p,
  * Everything that a free may meet.  @given is the cache it named, if any.
  * Entered with interrupts off, left with them as @flags says; a free that
  * comes from the fast path has preemption off, which ends here as well.
+ *
+ * Where the object has cleanups nothing has been done yet but to take them: they are
+ * returned, to be run before it is freed once more, @cleaned.
  */
-static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned long flags,
-		     bool from_fast_path);
+static struct qr_cleanup *free_any(struct qr_cache *given, void *p, unsigned long ip,
+				   unsigned long flags, bool from_fast_path, bool cleaned);
 
-static noinline void free_timed(struct qr_cache *given, void *p, unsigned long ip,
-				unsigned long flags, bool from_fast_path)
+static noinline struct qr_cleanup *free_timed(struct qr_cache *given, void *p, unsigned long ip,
+					      unsigned long flags, bool from_fast_path,
+					      bool cleaned)
 {
 	u64 begin = local_clock();
+	struct qr_cleanup *list;
 
 	raw_cpu_write(untimed, TIMED_ONE_IN);
-	free_any(given, p, ip, flags, from_fast_path);
+	list = free_any(given, p, ip, flags, from_fast_path, cleaned);
 	timing_done(begin);
+	return list;
 }
 
-static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned long flags,
-		     bool from_fast_path)
+/* Some object of the slab has cleanups. */
+static noinline enum qr_misuse look_for_cleanups(struct qr_slab *slab, void *p, bool cleaned,
+						 struct qr_cleanup **list)
+{
+	if (!cleaned)
+		return qr_cleanups_take(slab, p, list);
+	qr_cleanups_done(slab, p);
+	return QR_MISUSE_NONE;
+}
+
+static struct qr_cleanup *free_any(struct qr_cache *given, void *p, unsigned long ip,
+				   unsigned long flags, bool from_fast_path, bool cleaned)
 {
 	enum qr_misuse what = QR_MISUSE_FOREIGN;
+	struct qr_cleanup *list = NULL;
 	struct qr_cache *c = NULL;
 	struct qr_slab *slab;
 	struct qr_head *h;
@@ -724,10 +754,8 @@ static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned
 	bool remote;
 	int i;
 
-	if (timing_due()) {
-		free_timed(given, p, ip, flags, from_fast_path);
-		return;
-	}
+	if (timing_due())
+		return free_timed(given, p, ip, flags, from_fast_path, cleaned);
 	slab = qr_slab_of(p);
 	if (unlikely(!slab)) {
 		slab = qr_mapped_of(p);
@@ -736,10 +764,16 @@ static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned
 	}
 	c = READ_ONCE(slab->cache);
 	if (unlikely(!c)) {
-		if (!given)
+		if (given) {
+			if (qr_is_large(slab))
+				what = QR_MISUSE_WRONG_CACHE;
+			goto out;
+		}
+		what = QR_MISUSE_NONE;
+		if (unlikely(READ_ONCE(slab->nr_cleaned)))
+			what = look_for_cleanups(slab, p, cleaned, &list);
+		if (likely(!what && !list))
 			what = qr_large_claim(slab, p);
-		else if (qr_is_large(slab))
-			what = QR_MISUSE_WRONG_CACHE;
 		goto out;
 	}
 	if (unlikely(given && c != given)) {
@@ -752,6 +786,11 @@ static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned
 		goto out;
 	}
 	what = QR_MISUSE_NONE;
+	if (unlikely(READ_ONCE(slab->nr_cleaned))) {
+		what = look_for_cleanups(slab, p, cleaned, &list);
+		if (what || list)
+			goto out;
+	}
 	if (qr_want_wipe())
 		qr_zero(&c->pub, p, 0);
 
@@ -773,6 +812,8 @@ out:
 	local_irq_restore(flags);
 	if (from_fast_path)
 		preempt_enable();
+	if (unlikely(list))
+		return list;
 	if (unlikely(what))
 		qr_report(what, p, c ? c->name : slab ? "(large)" : NULL,
 			  given && given != c ? given->name : NULL, ip);
@@ -780,11 +821,24 @@ out:
 		qr_large_release(slab);
 	if (unlikely(!list_empty(&doomed)))
 		qr_slabs_destroy(&doomed);
+	return NULL;
+}
+
+static noinline void free_cleaned(struct qr_cache *given, void *p, unsigned long ip,
+				  struct qr_cleanup *list)
+{
+	unsigned long flags;
+
+	qr_cleanups_run(list, p);
+	local_irq_save(flags);
+	free_any(given, p, ip, flags, false, true);
 }
 
 /* After a failed qr_head_push(): preemption is off, the claim as that left it. */
 void qr_free_full(void *p, struct qr_head __percpu *head, struct quarry_cache *cache)
 {
+	struct qr_cache *given = cache ? qr_cache_of(cache) : NULL;
+	struct qr_cleanup *list;
 	unsigned long flags;
 	struct qr_head *h;
 	int n;
@@ -794,19 +848,25 @@ void qr_free_full(void *p, struct qr_head __percpu *head, struct quarry_cache *c
 	n = qr_head_enter_free(h);
 	if (n >= 0)
 		qr_head_release(h, n);
-	free_any(cache ? qr_cache_of(cache) : NULL, p, _RET_IP_, flags, true);
+	list = free_any(given, p, _RET_IP_, flags, true, false);
+	if (unlikely(list))
+		free_cleaned(given, p, _RET_IP_, list);
 }
 EXPORT_SYMBOL_QUARRY(qr_free_full);
 
 /* For everything that the fast path will not look at. */
 void qr_free_slow(struct quarry_cache *cache, void *p)
 {
+	struct qr_cache *given = cache ? qr_cache_of(cache) : NULL;
+	struct qr_cleanup *list;
 	unsigned long flags;
 
 	if (unlikely(!p))
 		return;
 	local_irq_save(flags);
-	free_any(cache ? qr_cache_of(cache) : NULL, p, _RET_IP_, flags, false);
+	list = free_any(given, p, _RET_IP_, flags, false, false);
+	if (unlikely(list))
+		free_cleaned(given, p, _RET_IP_, list);
 }
 EXPORT_SYMBOL_QUARRY(qr_free_slow);
 

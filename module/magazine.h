@@ -195,6 +195,19 @@ unsigned int qr_remote_send(struct qr_cache *c, struct qr_head *h, struct list_h
 void qr_settle_refused(struct qr_cache *given, void **in, unsigned int n,
 		       struct list_head *doomed, unsigned long ip);
 
+/*
+ * The first step of a free, see cleanup.c: if the object at @p has cleanups they are in *@list
+ * now, to be run before anything else.  Interrupts off.  Returns what is wrong: while they
+ * run the object is freed again.
+ */
+enum qr_misuse qr_cleanups_take(struct qr_slab *slab, const void *p, struct qr_cleanup **list);
+/* With interrupts and all as the one who frees has them.  The list is gone. */
+void qr_cleanups_run(struct qr_cleanup *list, void *p);
+/* They have run: it is an object without any.  Interrupts off. */
+void qr_cleanups_done(struct qr_slab *slab, const void *p);
+/* Cleanups of @p, an object of @slab, become @to's.  False: no memory, and none did. */
+bool qr_cleanups_move(struct qr_slab *slab, const void *p, const void *to, gfp_t gfp);
+
 /* The sum over all CPUs of an estimate of the time spent in slow paths. */
 u64 qr_slow_path_ns(void);
 

@@ -20,6 +20,7 @@
 #include "malloc.h"
 #include "meta.h"
 #include "pageheap.h"
+#include "perrun.h"
 #include "rate.h"
 #include "rcu.h"
 #include "resize.h"
@@ -131,6 +132,7 @@ static void __exit quarry_exit(void)
 	qr_scavenger_exit();
 	qr_resize_exit();
 	qr_rcu_exit();
+	qr_perrun_exit();
 	qr_malloc_exit();
 	qr_caches_exit();
 	qr_large_exit();

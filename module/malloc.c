@@ -162,6 +162,10 @@ static void *resize_by_copy(struct qr_slab *slab, void *p, size_t usable, size_t
 		new = qr_large_alloc_mapped(size, gfp, ip);
 	else
 		new = qr_large_alloc(size, gfp, NUMA_NO_NODE, ip);
+	if (new && unlikely(!qr_cleanups_move(slab, p, new, gfp))) {
+		qr_free(new);
+		new = NULL;
+	}
 	if (new) {
 		memcpy(new, p, min(usable, size));
 		qr_free(p);
@@ -188,7 +192,8 @@ static void *resize_by_copy(struct qr_slab *slab, void *p, size_t usable, size_t
  * It stays where it is while it has the room and is not more than twice too large.  Over
  * 32 KiB it is cut to the pages that it needs, and grows where it is when the pages behind
  * are free; in the books that is a free and an allocation.  Otherwise it moves to this CPU's
- * node, contiguous if it was so before.  To make something smaller never fails.
+ * node, contiguous if it was so before.  To make something smaller never fails.  Its cleanups,
+ * see quarry_cleanup_add(), go where it goes.
  *
  * Objects of a cache have one size: for those, NULL is returned, and logged.  Anything else
  * that is not the start of an object is misuse, reported as by quarry_free(), and NULL.

@@ -14,6 +14,9 @@
 #include "row.h"
 
 static struct kmem_cache *descriptors;
+static struct kmem_cache *cleanups;
+
+DEFINE_RAW_SPINLOCK(qr_cleanups_lock);
 
 unsigned int qr_slab_take(struct qr_slab *slab, void **out, unsigned int want)
 {
@@ -137,8 +140,10 @@ struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class
 
 	if (!slab)
 		return NULL;
-	if (class && slab->run.chunk->kind == QR_ORDINARY)
+	if (class && slab->run.chunk->kind == QR_ORDINARY) {
+		slab->class = class;
 		memset(slab->run.chunk->class + slab->run.first, class, slab->run.nr);
+	}
 	return slab;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_slab_create);
@@ -173,8 +178,94 @@ struct qr_slab *qr_slab_create_large(unsigned int pages, unsigned int align, int
 	return slab;
 }
 
+/* --- Cleanups --- */
+
+struct qr_cleanup *qr_cleanup_new(gfp_t gfp)
+{
+	return qr_meta_cache_alloc(cleanups, gfp, NUMA_NO_NODE);
+}
+
+void qr_cleanup_free(struct qr_cleanup *cleanup)
+{
+	qr_meta_cache_free(cleanups, cleanup);
+}
+
+void qr_cleanups_free(struct qr_cleanup *list)
+{
+	while (list) {
+		struct qr_cleanup *next = list->next;
+
+		qr_cleanup_free(list);
+		list = next;
+	}
+}
+
+/*
+ * quarry_free() goes by the page's class, which tells the slabs of size classes from one
+ * another; quarry_cache_free() and frees by the bulk go by the chunk, whose other slabs
+ * become slow as well.  Objects of a size class are none of a client's cache, and all others
+ * have class 0: so each slab needs one of the two only.
+ */
+void qr_slab_set_fast(struct qr_slab *slab, bool fast)
+{
+	struct qr_chunk *chunk = slab->run.chunk;
+	unsigned int i;
+
+	if (chunk->kind != QR_ORDINARY)
+		return;
+	if (!slab->class) {
+		qr_chunk_set_slow(chunk, !fast);
+		return;
+	}
+	for (i = 0; i < slab->run.nr; i++)
+		if (!(slab->gone & BIT(i)))
+			WRITE_ONCE(chunk->class[slab->run.first + i], fast ? slab->class : 0);
+}
+
+struct qr_cleanup *qr_slab_strip(struct qr_slab *slab, struct qr_cleanup *list)
+{
+	unsigned long flags;
+	unsigned int i;
+
+	raw_spin_lock_irqsave(&qr_cleanups_lock, flags);
+	for (i = 0; slab->nr_cleaned && i < qr_slab_rows(slab); i++) {
+		struct qr_cleanup *first = slab->cleanups[i], *last = first;
+
+		if (!first)
+			continue;
+		slab->cleanups[i] = NULL;
+		if (!--slab->nr_cleaned)
+			qr_slab_set_fast(slab, true);
+		if (first == QR_CLEANUPS_RUN)
+			continue;
+		while (last->next)
+			last = last->next;
+		last->next = list;
+		list = first;
+	}
+	raw_spin_unlock_irqrestore(&qr_cleanups_lock, flags);
+	return list;
+}
+
+/* Nobody holds an object of it; but dangling pointers may lead here. */
+static void cleanups_exit(struct qr_slab *slab)
+{
+	struct qr_cleanup **rows;
+	unsigned long flags;
+
+	if (likely(!slab->cleanups))
+		return;
+	qr_cleanups_free(qr_slab_strip(slab, NULL));
+	raw_spin_lock_irqsave(&qr_cleanups_lock, flags);
+	rows = slab->cleanups;
+	slab->cleanups = NULL;
+	raw_spin_unlock_irqrestore(&qr_cleanups_lock, flags);
+	qr_meta_free(rows, qr_slab_rows(slab) * sizeof(*rows));
+}
+
 void qr_slab_destroy(struct qr_slab *slab)
 {
+	cleanups_exit(slab);
 	qr_samples_exit(&slab->samples);
 	if (unlikely(slab->gone)) {
 		qr_slab_put_pages(&slab->run, ~slab->gone & GENMASK(slab->run.nr - 1, 0));
@@ -193,6 +284,7 @@ struct qr_slab *qr_slab_create_bare(int node, gfp_t gfp)
 
 void qr_slab_destroy_bare(struct qr_slab *slab)
 {
+	cleanups_exit(slab);
 	qr_samples_exit(&slab->samples);
 	qr_meta_cache_free(descriptors, slab);
 }
@@ -233,6 +325,7 @@ static bool page_is_held(const struct qr_slab *slab, unsigned int page)
 u32 qr_slab_trim(struct qr_slab *slab)
 {
 	u32 pages = 0, todo;
+	unsigned long flags;
 	unsigned int i;
 
 	for (i = 0; i < slab->run.nr; i++)
@@ -242,7 +335,10 @@ u32 qr_slab_trim(struct qr_slab *slab)
 		return 0;
 	/* Its objects can be given in the exact way only, from now on. */
 	WRITE_ONCE(slab->inverse, 0);
+	/* Their classes are no longer ours to change. */
+	raw_spin_lock_irqsave(&qr_cleanups_lock, flags);
 	slab->gone |= pages;
+	raw_spin_unlock_irqrestore(&qr_cleanups_lock, flags);
 	slab->nr_objects -= slab->nr_free;
 	for (todo = pages; todo;) {
 		struct qr_run part = split_off(&slab->run, &todo);
@@ -261,10 +357,15 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_slab_trim);
 int qr_slabs_init(void)
 {
 	descriptors = qr_meta_cache_create("quarry_slab", sizeof(struct qr_slab));
-	return descriptors ? 0 : -ENOMEM;
+	cleanups = qr_meta_cache_create("quarry_cleanup", sizeof(struct qr_cleanup));
+	if (descriptors && cleanups)
+		return 0;
+	qr_slabs_exit();
+	return -ENOMEM;
 }
 
 void qr_slabs_exit(void)
 {
 	kmem_cache_destroy(descriptors);
+	kmem_cache_destroy(cleanups);
 }

@@ -10,6 +10,7 @@
 #include <linux/bitops.h>
 #include <linux/llist.h>
 #include <linux/rcupdate.h>
+#include <linux/spinlock.h>
 #include "geometry.h"
 #include "pageheap.h"
 #include "profile.h"
@@ -30,6 +31,24 @@ struct qr_cache;
 struct qr_depot;
 
 /**
+ * struct qr_cleanup - what runs when an object is freed
+ * @next: one of the same object that was added earlier
+ * @fn: the function
+ * @arg: its second argument
+ */
+struct qr_cleanup {
+	struct qr_cleanup *next;
+	quarry_cleanup_fn fn;
+	void *arg;
+};
+
+/* In place of an object's cleanups, while they run. */
+#define QR_CLEANUPS_RUN	((struct qr_cleanup *)1UL)
+
+/* Guards all cleanups; below a depot's lock, above none.  Interrupts off. */
+extern raw_spinlock_t qr_cleanups_lock;
+
+/**
  * struct qr_slab - one slab, or one large object
  * @link: in one of its depot's lists; depot lock
  * @depot: whose it is; NULL for a large object, and while it is on its way
@@ -42,7 +61,11 @@ struct qr_depot;
  * @mark: the @nr_free at which a free must look at the slab's place; depot lock
  * @bin: which of the depot's lists; depot lock
  * @nr_cut: objects that it was cut into: @nr_objects and those that left
- * @gone: a bit for each page of @run that has left; depot lock
+ * @gone: a bit for each page of @run that has left; depot lock and qr_cleanups_lock
+ * @class: the size class of its objects in an ordinary chunk, or 0
+ * @nr_cleaned: objects that have cleanups; qr_cleanups_lock
+ * @cleanups: each object's, the last added first; NULL while none ever had one.
+ *	qr_cleanups_lock
  * @run: its pages; of a mapped object, where the first of them are, and how many
  * @pages: all pages of a mapped object, see mapped.h; NULL for all others
  * @free: objects that are here and not above; depot lock.  Bits that stand
@@ -71,6 +94,9 @@ struct qr_slab {
 	u32 bin;
 	u32 nr_cut;
 	u32 gone;
+	u32 class;
+	u32 nr_cleaned;
+	struct qr_cleanup **cleanups;
 	struct qr_run run;
 	struct page **pages;
 	struct qr_samples samples;
@@ -201,6 +227,26 @@ struct qr_slab *qr_slab_create_sampled(const struct qr_geometry *geo, unsigned i
 /* One uncut run of @pages in chunks of kind QR_LARGE. */
 struct qr_slab *qr_slab_create_large(unsigned int pages, unsigned int align, int node, gfp_t gfp);
 void qr_slab_destroy(struct qr_slab *slab);
+
+/* Rows in @cleanups: a large object has one. */
+static inline unsigned int qr_slab_rows(const struct qr_slab *slab)
+{
+	return max(slab->nr_cut, 1u);
+}
+
+/*
+ * May frees of its objects take the fast path?  With qr_cleanups_lock; only where they could
+ * at first.
+ */
+void qr_slab_set_fast(struct qr_slab *slab, bool fast);
+
+/* Take all cleanups off, without running them; they come before @list. */
+struct qr_cleanup *qr_slab_strip(struct qr_slab *slab, struct qr_cleanup *list);
+
+struct qr_cleanup *qr_cleanup_new(gfp_t gfp);
+void qr_cleanup_free(struct qr_cleanup *cleanup);
+/* All of a list. */
+void qr_cleanups_free(struct qr_cleanup *list);
 
 /* The descriptor alone; the caller sees to its pages. */
 struct qr_slab *qr_slab_create_bare(int node, gfp_t gfp);

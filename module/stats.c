@@ -4,12 +4,16 @@
  * counted for this file's sake.  Memory that the kernel gave is counted at its
  * door (meta.c), so that sys = inuse + idle + metadata is a statement.
  */
+#define pr_fmt(fmt) "quarry: " fmt
+
 #include <quarry/profile.h>
 
 #include <linux/cpumask.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/mutex.h>
+#include <linux/printk.h>
+#include <linux/ratelimit.h>
 #include <linux/string.h>
 #include "budget.h"
 #include "cache.h"
@@ -52,7 +56,16 @@ static void add_large(struct quarry_stats *st, const struct qr_large_count *coun
 	st->live_bytes += *bytes;
 }
 
-void qr_stats_read(struct quarry_stats *st)
+/**
+ * quarry_stats_read() - read the whole allocator's numbers
+ * @st: where to put them, see QUARRY_STATS in quarry/stats.h: what ``stats`` in debugfs shows
+ *
+ * Of all caches, nodes and CPUs.  They are read one after the other: sums are exact when
+ * nothing is under way, and otherwise off by what happens meanwhile.
+ *
+ * Context: process; sleeps.
+ */
+void quarry_stats_read(struct quarry_stats *st)
 {
 	struct quarry_cache_stats cs;
 	struct qr_profile_counts pc;
@@ -150,4 +163,27 @@ void qr_stats_read(struct quarry_stats *st)
 	st->misuse_busy_destroy = atomic64_read(&qr_misuse_count[QR_MISUSE_BUSY_DESTROY]);
 	st->leaked_objects = atomic64_read(&qr_leaked_objects);
 }
-EXPORT_SYMBOL_QUARRY_TEST(qr_stats_read);
+EXPORT_SYMBOL_QUARRY(quarry_stats_read);
+
+/**
+ * quarry_cache_stats_read() - read one cache's numbers
+ * @cache: from quarry_cache_create(); nobody destroys it meanwhile
+ * @st: where to put them: what ``caches/<name>/stats`` in debugfs shows
+ *
+ * Of all CPUs and nodes.  They are read one after the other: sums are exact while nobody
+ * uses the cache, and otherwise off by what happens meanwhile.  No lock is taken.
+ *
+ * Context: any.
+ * Return: 0, or -EINVAL if @cache is NULL, which is logged.
+ */
+int quarry_cache_stats_read(struct quarry_cache *cache, struct quarry_cache_stats *st)
+{
+	if (!cache) {
+		pr_warn_ratelimited("the numbers of no cache were asked for, from %pS\n",
+				    (void *)_RET_IP_);
+		return -EINVAL;
+	}
+	qr_cache_sum(qr_cache_of(cache), st);
+	return 0;
+}
+EXPORT_SYMBOL_QUARRY(quarry_cache_stats_read);

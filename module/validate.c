@@ -117,6 +117,27 @@ static void check_lost(const struct qr_slab *slab, const char *name, struct quar
 		qr_invalid(v, "cache %s: slab %px finds objects that left", name, slab->base);
 }
 
+/* Objects with cleanups are counted, and nobody's but a client's. */
+static void check_cleanups(const struct qr_slab *slab, const char *name,
+			   struct quarry_validation *v)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; slab->cleanups && i < slab->nr_cut; i++) {
+		if (!slab->cleanups[i])
+			continue;
+		nr++;
+		/* In a slab with late objects it is these that are marked. */
+		if (qr_slab_is_free(slab, i) ||
+		    (!qr_slab_is_late(slab) && slab->cached[i / 64] & BIT_ULL(i % 64)))
+			qr_invalid(v, "cache %s: slab %px: object %u is free and has cleanups",
+				   name, slab->base, i);
+	}
+	if (nr != slab->nr_cleaned)
+		qr_invalid(v, "cache %s: slab %px: %u objects have cleanups, counts %u", name,
+			   slab->base, nr, slab->nr_cleaned);
+}
+
 /* Returns objects that are not here: live, or cached. */
 static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_validation *v)
 {
@@ -126,6 +147,7 @@ static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_va
 
 	v->slabs++;
 	v->objects += slab->nr_objects;
+	check_cleanups(slab, c->name, v);
 	for (i = 0; i < QR_SLAB_WORDS; i++) {
 		free += hweight64(slab->free[i]);
 		if (nr_late)
@@ -147,7 +169,7 @@ static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_va
 	check_lost(slab, c->name, v);
 	for (i = 0; i < run->nr; i++) {
 		const struct qr_chunk *chunk = run->chunk;
-		u8 class = chunk->kind == QR_ORDINARY ? c->class : 0;
+		u8 class = chunk->kind == QR_ORDINARY && !slab->nr_cleaned ? c->class : 0;
 
 		if (slab->gone & BIT(i)) {
 			if (chunk->slab[run->first + i] == slab)
@@ -213,12 +235,37 @@ static void check_budget(struct quarry_validation *v)
 	}
 }
 
+/* An ordinary chunk is fast unless one of its slabs has cleanups and no class. */
+static void check_views(struct quarry_validation *v)
+{
+	const struct qr_chunk *chunk;
+	const struct qr_slab *slab;
+	unsigned int page, slow;
+	unsigned long i;
+
+	for (i = 0; i < qr_nr_chunks; i++) {
+		chunk = qr_chunks[i];
+		if (!chunk || chunk->kind != QR_ORDINARY)
+			continue;
+		for (page = 0, slow = 0; page < QR_CHUNK_PAGES; page++) {
+			slab = chunk->slab[page];
+			/* Once for each, at the first page that it still has. */
+			if (slab && page == slab->run.first + __ffs(~slab->gone))
+				slow += slab->nr_cleaned && !slab->class;
+		}
+		if (slow != chunk->nr_slow || qr_chunk_is_fast(chunk) != !slow)
+			qr_invalid(v, "chunk %lu has %u slow slabs, counts %u, and is%s fast", i,
+				   slow, chunk->nr_slow, qr_chunk_is_fast(chunk) ? "" : " not");
+	}
+}
+
 static int walk_all(void *arg)
 {
 	struct quarry_validation *v = arg;
 	struct qr_cache *c;
 
 	check_budget(v);
+	check_views(v);
 	qr_heap_validate(v);
 	qr_large_validate(v);
 	list_for_each_entry(c, &qr_caches, link)

@@ -436,5 +436,7 @@ static __always_inline void quarry_free(void *p)
 
 #include <quarry/malloc.h>
 #include <quarry/rcu.h>
+#include <quarry/cleanup.h>
+#include <quarry/testing.h>
 
 #endif /* QUARRY_QUARRY_H */

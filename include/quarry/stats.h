@@ -3,6 +3,9 @@
  * What observers (debugfs/, the tests) may know of the allocator: filled
  * structures, iterators, and three things to ask of it.  Observers never
  * include a header of module/.
+ *
+ * For clients are the structures and the two functions that are called quarry_; members
+ * may come, so a client is to be built for the module that it uses.
  */
 #ifndef QUARRY_STATS_H
 #define QUARRY_STATS_H
@@ -202,7 +205,9 @@ struct quarry_slab_info {
 	bool mixed;
 };
 
-void qr_stats_read(struct quarry_stats *st);
+void quarry_stats_read(struct quarry_stats *st);
+int quarry_cache_stats_read(struct quarry_cache *cache, struct quarry_cache_stats *st);
+/* The cache of that number; -ENOENT if there is none.  Sleeps. */
 int qr_cache_stats_read(unsigned int id, struct quarry_cache_stats *st);
 void qr_node_stats_read(int node, struct quarry_node_stats *st);
 

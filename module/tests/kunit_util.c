@@ -158,7 +158,7 @@ struct quarry_stats *qt_stats(struct kunit *test)
 	struct quarry_stats *st = kunit_kzalloc(test, sizeof(*st), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, st);
-	qr_stats_read(st);
+	quarry_stats_read(st);
 	return st;
 }
 
@@ -197,7 +197,7 @@ static void remember(struct quarry_stats *st)
 	qr_drain_all();
 	qr_heap_release_idle();
 	rcu_barrier();		/* chunks are forgotten after a grace period */
-	qr_stats_read(st);
+	quarry_stats_read(st);
 }
 
 int qt_suite_init(struct kunit_suite *suite)
