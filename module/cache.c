@@ -446,9 +446,9 @@ void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
 		st->direct_frees += READ_ONCE(h->direct_frees);
 		st->remote_frees += READ_ONCE(h->remote_frees);
 	}
-	st->mallocs = made + st->direct_allocs;
+	st->mallocs = made + st->direct_allocs + atomic64_read(&c->handed_on);
 	st->frees = made - st->refilled + st->flushed + held + st->direct_frees -
-		    atomic64_read(&c->refused);
+		    atomic64_read(&c->refused) + atomic64_read(&c->handed_on);
 	st->live_objects = st->mallocs - st->frees;
 	st->local_allocs = st->mallocs - st->remote_allocs;
 	st->cached_objects += held;

@@ -34,6 +34,7 @@
  * @turn: for QUARRY_NODE_INTERLEAVE
  * @failed: allocations that returned NULL
  * @refused: frees that went into a magazine and turned out to be misuse
+ * @handed_on: objects that went from a reserve to a client: freed by one, allocated by the other
  * @limit: of its slabs' pages
  * @trim_wait: times that the scavenger passes it over, after trimming brought little
  * @trim_backoff: how many these were the last time
@@ -67,6 +68,7 @@ struct qr_cache {
 	atomic64_t failed;
 	atomic64_t refused;
 	atomic64_t fallbacks;
+	atomic64_t handed_on;
 	struct qr_limit limit;
 	u8 trim_wait;
 	u8 trim_backoff;

@@ -423,5 +423,6 @@ static __always_inline void quarry_free(void *p)
 }
 
 #include <quarry/malloc.h>
+#include <quarry/reserve.h>
 
 #endif /* QUARRY_QUARRY_H */
