@@ -68,7 +68,7 @@ static bool add_block(struct quarry_reserve *r, struct qr_cache *c, unsigned int
 	b->next = r->blocks;
 	b->cache = c;
 	b->places = places;
-	smp_store_release(&r->blocks, b);
+	smp_store_release(&r->blocks, b);	/* for first_block() */
 	return true;
 }
 

@@ -423,6 +423,7 @@ static __always_inline void quarry_free(void *p)
 }
 
 #include <quarry/malloc.h>
+#include <quarry/pool.h>
 #include <quarry/reserve.h>
 
 #endif /* QUARRY_QUARRY_H */

@@ -42,6 +42,7 @@ static const struct bench_group {
 	{ "batch",	true,	bench_batch },
 	{ "bulk",	true,	bench_bulk },
 	{ "zeroed",	true,	bench_zeroed },
+	{ "pool",	true,	bench_pool },
 	{ "native",	false,	bench_native },
 	{ "search",	false,	bench_search },
 	{ "rate-hot",	false,	NULL, bench_rate_hot },
