@@ -19,6 +19,9 @@ static inline void qr_show_value(struct seq_file *m, const char *name, u64 value
 	seq_printf(m, "%-20s %15llu\n", name, value);
 }
 
+/* A cache's name as a word that can stand in a table and name a directory. */
+void qr_clean_name(char *to, const char *name);
+
 /* Numbers travel as a file's private pointer: there is nothing to keep alive. */
 static inline void *qr_file_data(unsigned int number)
 {
@@ -66,6 +69,7 @@ void qr_debugfs_cache_limit(struct dentry *dir, unsigned int cache);
 void qr_debugfs_limits(struct dentry *dir);
 
 void qr_debugfs_stats(struct dentry *root);
+void qr_debugfs_pools(struct dentry *root);
 void qr_debugfs_nodes(struct dentry *root);
 void qr_debugfs_control(struct dentry *root);
 void qr_debugfs_profile(struct dentry *root);

@@ -69,6 +69,9 @@ static void cache_free_rcu(struct rcu_head *rcu)
 	struct qr_cache *c = container_of(rcu, struct qr_cache, rcu);
 	unsigned int i;
 
+	if (c->keeper)
+		c->keeper->gone(c->keeper);
+
 	for (i = 0; i < qr_nr_depots(); i++)
 		qr_meta_free(c->depot[i], sizeof(*c->depot[i]));
 	qr_meta_percpu_free(c->pub.head, c->head_bytes);
@@ -379,6 +382,7 @@ void quarry_cache_destroy(struct quarry_cache *cache)
 		cache_gone(c);
 	} else {
 		WRITE_ONCE(c->zombie, true);
+		WRITE_ONCE(c->apart, true);
 		/* Whose functions they are may be about to go. */
 		for (i = 0; i < qr_nr_depots(); i++)
 			if (c->depot[i])
@@ -514,9 +518,11 @@ void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
 		st->direct_frees += READ_ONCE(h->direct_frees);
 		st->remote_frees += READ_ONCE(h->remote_frees);
 	}
-	st->mallocs = made + st->direct_allocs;
+	if (c->keeper)
+		st->cached_objects += c->keeper->count(c->keeper);
+	st->mallocs = made + st->direct_allocs + atomic64_read(&c->handed_on);
 	st->frees = made - st->refilled + st->flushed + held + st->direct_frees -
-		    atomic64_read(&c->refused);
+		    atomic64_read(&c->refused) + atomic64_read(&c->handed_on);
 	st->live_objects = st->mallocs - st->frees;
 	st->local_allocs = st->mallocs - st->remote_allocs;
 	st->cached_objects += held;

@@ -49,6 +49,21 @@ static void lower(struct qr_cache *c, struct qr_head *h, unsigned int cpu, unsig
 	}
 }
 
+/*
+ * The same where somebody keeps the objects.  Returns how many are left: those that there
+ * is no room for, unless they @must go.
+ */
+static unsigned int hand_over(struct qr_cache *c, struct qr_head *h, unsigned int cpu,
+			      unsigned int n, unsigned int left, bool must,
+			      struct list_head *doomed)
+{
+	unsigned int k = c->keeper->take(c->keeper, cpu, h->obj + left, n - left, must, doomed);
+
+	h->flushed += k;
+	trace_flush(c->name, per_cpu(qr_home_node, cpu), k);
+	return n - k;
+}
+
 /* Down to so many objects; and to so much capacity and room, but never to more. */
 static unsigned int lower_to(struct qr_cache *c, unsigned int cpu, unsigned int left,
 			     unsigned int capacity, unsigned int remote_room, bool send)
@@ -62,7 +77,12 @@ static unsigned int lower_to(struct qr_cache *c, unsigned int cpu, unsigned int 
 	local_irq_save(flags);
 	n = qr_head_claim(h);
 	if (n >= 0) {
-		if (n > left) {
+		if (n > left && unlikely(c->keeper)) {
+			left = hand_over(c, h, cpu, n, left, !capacity, &doomed);
+			capacity = max(capacity, left);
+			moved = n - left;
+			n = left;
+		} else if (n > left) {
 			lower(c, h, cpu, n, left, &doomed);
 			moved = n - left;
 			n = left;

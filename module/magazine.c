@@ -299,22 +299,14 @@ static noinline void alloc_failed(struct qr_cache *c, gfp_t gfp)
 			    c->pub.size, &gfp);
 }
 
-/*
- * Is an allocation that no countdown counts to be sampled?  If so, its weight, or
- * else 0.  Interrupts off.
- */
-static u64 is_drawn(struct qr_cache *c)
+u64 qr_is_drawn(struct qr_cache *c)
 {
 	u32 rate = in_nmi() ? 0 : READ_ONCE(c->rate);
 
 	return rate && qr_draw_one(rate, c->pub.size) ? qr_weight(rate, c->pub.size) : 0;
 }
 
-/*
- * The countdown has run out.  Returns the weight of this allocation if it is to
- * be sampled, or else 0.  If it may not be sampled, the sample stays due.
- */
-static noinline u64 countdown_expired(struct qr_cache *c, struct qr_head *h, bool may_sample)
+noinline u64 qr_head_expired(struct qr_cache *c, struct qr_head *h, bool may_sample)
 {
 	u64 weight = h->weight;
 
@@ -346,7 +338,7 @@ static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d,
 
 	if (unlikely(n < 0)) {
 		if (weight) {
-			*weight = is_drawn(c);
+			*weight = qr_is_drawn(c);
 			if (unlikely(*weight))
 				return NULL;
 		}
@@ -357,7 +349,7 @@ static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d,
 		return p;
 	}
 	if (unlikely(h->countdown <= 0)) {
-		u64 due = countdown_expired(c, h, weight);
+		u64 due = qr_head_expired(c, h, weight);
 
 		if (due) {
 			*weight = due;
@@ -473,8 +465,8 @@ static noinline void *alloc_grow(struct qr_cache *c, struct qr_depot *d, gfp_t g
  * its free cannot miss the slow path.  NULL if that cannot be had: the object is
  * then allocated as any other, and the sample lost.
  */
-static noinline void *alloc_sampled(struct qr_cache *c, int node, u64 weight, size_t asked,
-				    gfp_t gfp, unsigned long ip)
+noinline void *qr_alloc_sampled(struct qr_cache *c, int node, u64 weight, size_t asked, gfp_t gfp,
+				unsigned long ip)
 {
 	gfp_t humble = (gfp & ~(__GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) | __GFP_NORETRY | __GFP_NOWARN;
 	struct qr_depot *d = qr_sampled_depot(c, node);
@@ -539,7 +531,7 @@ static __always_inline void *alloc_untimed(struct qr_cache *c, gfp_t gfp, size_t
 	local_irq_restore(flags);
 	preempt_enable();
 	if (unlikely(weight))
-		p = alloc_sampled(c, d->node, weight, asked, gfp, ip);
+		p = qr_alloc_sampled(c, d->node, weight, asked, gfp, ip);
 	if (unlikely(!p))
 		p = alloc_grow(c, d, gfp, false);
 	return alloc_finish(c, p, gfp);
@@ -591,6 +583,11 @@ void *qr_magazine_alloc(struct qr_cache *c, gfp_t gfp, size_t asked, unsigned lo
 	return alloc_finish(c, p, gfp);
 }
 
+void *qr_alloc_past(struct qr_cache *c, gfp_t gfp)
+{
+	return alloc_finish(c, alloc_grow(c, home_depot(c), gfp, true), gfp);
+}
+
 /* Past the magazine, straight from @d. */
 static void *alloc_direct(struct qr_cache *c, struct qr_depot *d, gfp_t gfp, size_t asked,
 			  unsigned long ip)
@@ -601,10 +598,10 @@ static void *alloc_direct(struct qr_cache *c, struct qr_depot *d, gfp_t gfp, siz
 
 	might_alloc(gfp);
 	local_irq_save(flags);
-	weight = is_drawn(c);
+	weight = qr_is_drawn(c);
 	local_irq_restore(flags);
 	if (unlikely(weight))
-		p = alloc_sampled(c, d->node, weight, asked, gfp, ip);
+		p = qr_alloc_sampled(c, d->node, weight, asked, gfp, ip);
 	if (likely(!p))
 		p = alloc_grow(c, d, gfp, true);
 	return alloc_finish(c, p, gfp);
@@ -776,7 +773,7 @@ static struct qr_cleanup *free_any(struct qr_cache *given, void *p, unsigned lon
 			what = qr_large_claim(slab, p);
 		goto out;
 	}
-	if (unlikely(given && c != given)) {
+	if (unlikely(given ? c != given : !!c->keeper)) {
 		what = QR_MISUSE_WRONG_CACHE;
 		goto out;
 	}
@@ -796,7 +793,7 @@ static struct qr_cleanup *free_any(struct qr_cache *given, void *p, unsigned lon
 
 	h = this_cpu_ptr(c->pub.head);
 	remote = slab->run.chunk->node != raw_cpu_read(qr_home_node);
-	if (likely(slab->run.chunk->kind == QR_ORDINARY) && likely(!c->zombie) &&
+	if (likely(slab->run.chunk->kind == QR_ORDINARY) && likely(!c->apart) &&
 	    likely(keep(c, h, p, remote, &doomed, ip)))
 		goto out;
 	if (unlikely(slab->samples.at) &&

@@ -16,6 +16,25 @@
 #include "limit.h"
 
 /**
+ * struct qr_keeper - a layer above that keeps free objects of a cache as they are
+ * @take: up to @n objects, those at the end of @objs, leave the head of @cpu; returns how many
+ *	it took.  All, if they @must; what it frees instead leaves slabs in @doomed.  Interrupts off
+ * @count: how many it has
+ * @walk: call @fn for each, while nothing runs
+ * @gone: nobody will find the cache any more; in softirq
+ *
+ * They count as cached.  Only it fills and empties the cache's magazines, and whoever asks a
+ * magazine to give objects up has it take them; frees to the cache itself go past those.
+ */
+struct qr_keeper {
+	unsigned int (*take)(struct qr_keeper *keeper, unsigned int cpu, void **objs,
+			     unsigned int n, bool must, struct list_head *doomed);
+	u64 (*count)(struct qr_keeper *keeper);
+	void (*walk)(struct qr_keeper *keeper, void (*fn)(void *p, void *arg), void *arg);
+	void (*gone)(struct qr_keeper *keeper);
+};
+
+/**
  * struct qr_cache - a cache
  * @pub: what clients see, and the magazines
  * @geo: how its slabs are cut
@@ -36,6 +55,7 @@
  * @turn: for QUARRY_NODE_INTERLEAVE
  * @failed: allocations that returned NULL
  * @refused: frees that went into a magazine and turned out to be misuse
+ * @handed_on: objects that went from a reserve to a client: freed by one, allocated by the other
  * @limit: of its slabs' pages
  * @trim_wait: times that the scavenger passes it over, after trimming brought little
  * @trim_backoff: how many these were the last time
@@ -43,7 +63,9 @@
  * @fallbacks: slabs that came from a node not asked for
  * @head_bytes: size of one CPU's head
  * @used: a CPU has allocated or freed since the last look, see resize.c
- * @zombie: destroyed while objects were live; no CPU keeps objects of it
+ * @zombie: destroyed while objects were live
+ * @apart: what is freed goes past the magazines, for it is a zombie or has a keeper
+ * @keeper: who keeps its objects, or NULL
  * @link: in the list of caches
  * @rcu: freed after readers that came from a dangling object
  * @name: for people
@@ -71,6 +93,7 @@ struct qr_cache {
 	atomic64_t failed;
 	atomic64_t refused;
 	atomic64_t fallbacks;
+	atomic64_t handed_on;
 	struct qr_limit limit;
 	u8 trim_wait;
 	u8 trim_backoff;
@@ -78,6 +101,8 @@ struct qr_cache {
 	unsigned int head_bytes;
 	bool used;
 	bool zombie;
+	bool apart;
+	struct qr_keeper *keeper;
 	struct list_head link;
 	struct rcu_head rcu;
 	char name[QUARRY_NAME_LEN];
@@ -221,6 +246,22 @@ int qr_call_node(int node, atomic_t *turn);
 void *qr_magazine_alloc(struct qr_cache *cache, gfp_t gfp, size_t asked, unsigned long ip);
 void *qr_magazine_alloc_node(struct qr_cache *cache, gfp_t gfp, int node, size_t asked,
 			     unsigned long ip);
+
+/*
+ * For keepers.  Is an allocation that no countdown counts to be sampled?  If so, its weight,
+ * or else 0.  Interrupts off.
+ */
+u64 qr_is_drawn(struct qr_cache *cache);
+/*
+ * The countdown of a claimed head has run out.  Returns the weight of this allocation if it
+ * is to be sampled, or else 0.  If it may not be sampled, the sample stays due.
+ */
+u64 qr_head_expired(struct qr_cache *cache, struct qr_head *h, bool may_sample);
+/* An object that was drawn, or NULL: then the sample is lost. */
+void *qr_alloc_sampled(struct qr_cache *cache, int node, u64 weight, size_t asked, gfp_t gfp,
+		       unsigned long ip);
+/* One from a slab, past the magazine, that is not sampled. */
+void *qr_alloc_past(struct qr_cache *cache, gfp_t gfp);
 
 /* Of quarry_cache_alloc_bulk() and its like: all or none. */
 unsigned int qr_bulk_alloc(struct qr_cache *cache, gfp_t gfp, size_t asked, unsigned int n,

@@ -199,6 +199,27 @@ bool qr_profile_freed(struct qr_samples *samples, unsigned int i, const void *pt
 	return true;
 }
 
+void qr_profile_handed_on(struct qr_samples *samples, unsigned int i, struct qr_sampled *what,
+			  gfp_t gfp)
+{
+	u64 now = ktime_get_mono_fast_ns();
+	unsigned long flags;
+	bool sampled;
+
+	raw_spin_lock_irqsave(&qr_profile_lock, flags);
+	sampled = i < samples->nr && samples->at[i].bucket;
+	if (sampled) {
+		what->weight = samples->at[i].weight;
+		what->asked = samples->at[i].asked;
+		sample_freed(&samples->at[i], what->ptr, what->size, now);
+	}
+	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+	if (!sampled)
+		return;
+	trace_sample_free(what->ptr);
+	qr_profile_alloced(&samples->at[i], what, gfp);
+}
+
 void qr_profile_dropped(u64 weight, u32 size)
 {
 	u64 space = qr_weighted(weight, size);

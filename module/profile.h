@@ -86,6 +86,14 @@ void qr_profile_alloced(struct qr_sample *s, const struct qr_sampled *what, gfp_
  */
 bool qr_profile_freed(struct qr_samples *samples, unsigned int i, const void *ptr, u32 size);
 
+/*
+ * The object that @samples->at[@i] is about, if it was sampled at all, goes from who
+ * allocated it to the caller of @what->ip: a free and an allocation of the same
+ * weight and size asked for, both of which are set in @what.  Not in NMI.
+ */
+void qr_profile_handed_on(struct qr_samples *samples, unsigned int i, struct qr_sampled *what,
+			  gfp_t gfp);
+
 /* One that was drawn could not be recorded. */
 void qr_profile_dropped(u64 weight, u32 size);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Under memory pressure idle pages go back to the kernel; when these are not enough,
- * what idle caches hold above their slabs; and then pages under free objects.
+ * what pools have put aside and nobody has used since the last time, and what idle caches hold
+ * above their slabs; and then pages under free objects.
  *
  * The kernel calls from any allocation that may reclaim, Quarry's own among
  * them, with whatever locks its caller has: nothing here waits for a lock
@@ -19,6 +20,7 @@
 #include "cache.h"
 #include "compat.h"
 #include "pageheap.h"
+#include "pool.h"
 #include "rcu.h"
 #include "release.h"
 #include "resize.h"
@@ -114,7 +116,7 @@ unsigned long qr_shrink_count(int node)
 	if (!heap || !READ_ONCE(enabled))
 		return 0;
 	return READ_ONCE(heap->owned) - READ_ONCE(heap->used) + count_caches(node) +
-	       DIV_ROUND_UP(qr_rcu_pending(), RCU_OBJECTS);
+	       qr_pools_pages(node) + DIV_ROUND_UP(qr_rcu_pending(), RCU_OBJECTS);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_shrink_count);
 
@@ -148,6 +150,7 @@ unsigned long qr_shrink_scan(int node, unsigned long want)
 		queue_work(system_unbound_wq, &hurry_work);
 	done = qr_heap_release(node, want);
 	if (done < want) {
+		qr_pools_age(node);
 		drain_caches(true);
 		done += qr_heap_release(node, want - done);
 	}

@@ -55,6 +55,20 @@ static void visit(struct qr_cache *c, const void *p, const char *where,
 		slab->cached[k / 64] |= BIT_ULL(k % 64);
 }
 
+struct kept {
+	struct qr_cache *cache;
+	struct quarry_validation *v;
+	u64 nr;
+};
+
+static void visit_kept(void *p, void *arg)
+{
+	struct kept *k = arg;
+
+	visit(k->cache, p, "a pool", k->v);
+	k->nr++;
+}
+
 static u64 visit_cached(struct qr_cache *c, struct quarry_validation *v)
 {
 	unsigned int cpu, i;
@@ -93,6 +107,12 @@ static u64 visit_cached(struct qr_cache *c, struct quarry_validation *v)
 			qr_invalid(v, "cache %s: depot of node %d has %llu objects, counts %u",
 				   c->name, node, batched, c->depot[node]->nr_cached);
 		n += batched;
+	}
+	if (c->keeper) {
+		struct kept kept = { .cache = c, .v = v };
+
+		c->keeper->walk(c->keeper, visit_kept, &kept);
+		n += kept.nr;
 	}
 	return n;
 }

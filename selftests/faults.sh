@@ -78,6 +78,9 @@ sweep row 1
 sweep mapped 10
 same "mapped: the request failed for some" "$((failures > 0))" 1
 sweep realloc 1
+sweep reserve 1
+sweep pool 4
+same "pool: the request failed for some" "$((failures > 0))" 1
 
 # A sample that cannot be recorded is lost and counted; nobody's request fails for it.
 rate 1

@@ -438,5 +438,7 @@ static __always_inline void quarry_free(void *p)
 #include <quarry/rcu.h>
 #include <quarry/cleanup.h>
 #include <quarry/testing.h>
+#include <quarry/pool.h>
+#include <quarry/reserve.h>
 
 #endif /* QUARRY_QUARRY_H */

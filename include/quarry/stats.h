@@ -205,6 +205,36 @@ struct quarry_slab_info {
 	bool mixed;
 };
 
+/**
+ * struct quarry_pool_stats - one pool's numbers
+ * @name: as given to quarry_pool_create()
+ * @id: its cache's number
+ * @size: bytes an object offers
+ * @gets: objects that were wanted: all hits and misses
+ * @private_hits: from what the CPU itself had put aside last
+ * @shared_hits: from what it had put aside for all
+ * @stolen_hits: from what another CPU had
+ * @victim_hits: from what was about to go
+ * @misses: objects that had to be made
+ * @puts: objects given back
+ * @dropped: those of @puts for which there was no room
+ * @idle: objects put aside
+ */
+struct quarry_pool_stats {
+	char name[QUARRY_NAME_LEN];
+	unsigned int id;
+	unsigned int size;
+	u64 gets;
+	u64 private_hits;
+	u64 shared_hits;
+	u64 stolen_hits;
+	u64 victim_hits;
+	u64 misses;
+	u64 puts;
+	u64 dropped;
+	u64 idle;
+};
+
 void quarry_stats_read(struct quarry_stats *st);
 int quarry_cache_stats_read(struct quarry_cache *cache, struct quarry_cache_stats *st);
 /* The cache of that number; -ENOENT if there is none.  Sleeps. */
@@ -214,11 +244,13 @@ void qr_node_stats_read(int node, struct quarry_node_stats *st);
 typedef int (*qr_cache_fn)(const struct quarry_cache_stats *st, void *arg);
 typedef int (*qr_chunk_fn)(const struct quarry_chunk_info *ci, void *arg);
 typedef int (*qr_slab_fn)(const struct quarry_slab_info *si, void *arg);
+typedef int (*qr_pool_fn)(const struct quarry_pool_stats *st, void *arg);
 
 /* Each calls @fn, which may sleep, until it returns non-zero, and returns that. */
 int qr_walk_caches(qr_cache_fn fn, void *arg);
 int qr_walk_chunks(int node, qr_chunk_fn fn, void *arg);
 int qr_walk_slabs(unsigned int id, qr_slab_fn fn, void *arg);
+int qr_walk_pools(qr_pool_fn fn, void *arg);
 
 /* KiB of object capacity that each CPU's magazines may have together. */
 u32 qr_percpu_kib_get(void);

@@ -89,6 +89,16 @@ void qp_now(struct kunit *test, u32 cache, struct quarry_site *sum)
 	qr_profile_free(p);
 }
 
+void qp_expect_near(struct kunit *test, const struct quarry_sum *sum, u64 truth)
+{
+	s64 off = sum->objects - qp_objects(truth);
+	qr_u128 square = (qr_u128)abs(off) * abs(off);
+
+	KUNIT_EXPECT_GT(test, sum->objects, 0);
+	KUNIT_EXPECT_TRUE_MSG(test, square <= 36 * sum->var_objects, "%llu objects: off by %lld",
+			      truth, off >> QR_OBJECTS_SHIFT);
+}
+
 const struct quarry_site *qp_grown(struct kunit *test, const struct quarry_profile *p,
 				   const struct quarry_profile *base, unsigned int *rows)
 {

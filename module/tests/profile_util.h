@@ -28,6 +28,8 @@ struct quarry_profile *qp_take(struct kunit *test, u32 cache, bool with_ages);
 void qp_sum(const struct quarry_profile *p, u32 cache, struct quarry_site *sum);
 /* The same of a new snapshot. */
 void qp_now(struct kunit *test, u32 cache, struct quarry_site *sum);
+/* So many objects, within six standard errors as the profile has them. */
+void qp_expect_near(struct kunit *test, const struct quarry_sum *sum, u64 truth);
 /* A row of @p that has more allocations than in @base, of @rows such; there must be one. */
 const struct quarry_site *qp_grown(struct kunit *test, const struct quarry_profile *p,
 				   const struct quarry_profile *base, unsigned int *rows);

@@ -41,10 +41,12 @@ static bool disarm(unsigned int nth)
 
 #define SMALL	100		/* bytes that grow */
 
-enum { OP_CREATE, OP_FIRST, OP_LARGE, OP_BULK, OP_NOFAIL, OP_ROW, OP_MAPPED, OP_REALLOC };
+enum { OP_CREATE, OP_FIRST, OP_LARGE, OP_BULK, OP_NOFAIL, OP_ROW, OP_MAPPED, OP_REALLOC,
+       OP_RESERVE, OP_POOL };
 
 static const char *const ops[] = {
-	"create", "first", "large", "bulk", "nofail", "row", "mapped", "realloc", NULL
+	"create", "first", "large", "bulk", "nofail", "row", "mapped", "realloc",
+	"reserve", "pool", NULL
 };
 
 /* The new one, or NULL and the old one is as it was. */
@@ -59,8 +61,43 @@ static void *grow(u8 *old)
 	return p;
 }
 
+/* More for a pool's objects, from Quarry as well. */
+static int pool_init(void *obj, void *arg, gfp_t gfp)
+{
+	void **more = obj;
+
+	*more = quarry_malloc(5000, gfp);
+	return *more ? 0 : -ENOMEM;
+}
+
+static void pool_exit(void *obj, void *arg)
+{
+	void **more = obj;
+
+	quarry_free(*more);
+}
+
+static const struct quarry_pool_args pool_args = {
+	.name = "client_pool",
+	.size = 700,
+	.init = pool_init,
+	.exit = pool_exit,
+};
+
+static bool use_pool(struct quarry_pool *pool)
+{
+	void *a = quarry_pool_get(pool, QUIET), *b = quarry_pool_get(pool, QUIET);
+	bool both = a && b;
+
+	quarry_pool_put(pool, a);
+	quarry_pool_put(pool, b);
+	return both;
+}
+
 static int failnth_run(const u64 *v)
 {
+	struct quarry_reserve reserve = { };
+	struct quarry_pool *pool = NULL;
 	struct quarry_cache *cache = NULL;
 	static void *objs[BULK];
 	unsigned int nth = v[1];
@@ -74,7 +111,8 @@ static int failnth_run(const u64 *v)
 		if (!old)
 			return -ENOMEM;
 		memset(old, 0x5a, SMALL);
-	} else if (v[0] == OP_FIRST || v[0] == OP_BULK || v[0] == OP_NOFAIL) {
+	} else if (v[0] == OP_FIRST || v[0] == OP_BULK || v[0] == OP_NOFAIL ||
+		   v[0] == OP_RESERVE) {
 		cache = quarry_cache_create("client_faults", 700, NULL);
 		if (!cache)
 			return -ENOMEM;
@@ -103,6 +141,13 @@ static int failnth_run(const u64 *v)
 	case OP_BULK:
 		worked = quarry_cache_alloc_bulk(cache, QUIET, BULK, objs) == BULK;
 		break;
+	case OP_POOL:
+		pool = quarry_pool_create(&pool_args);
+		worked = pool && use_pool(pool);
+		break;
+	case OP_RESERVE:
+		worked = !quarry_reserve_fill(&reserve, cache, BULK, QUIET);
+		break;
 	default:
 		p = quarry_cache_alloc(cache, GFP_KERNEL | __GFP_NOFAIL);
 	}
@@ -110,6 +155,10 @@ static int failnth_run(const u64 *v)
 	worked = worked || p;
 	if (worked && v[0] == OP_BULK)
 		quarry_cache_free_bulk(cache, BULK, objs);
+	if (v[0] == OP_RESERVE && worked != (quarry_reserve_left(&reserve) == BULK))
+		client_say("wrong contents: %u\n", quarry_reserve_left(&reserve));
+	quarry_reserve_return(&reserve);
+	quarry_pool_destroy(pool);
 	quarry_free(p);
 	quarry_cache_destroy(cache);
 	/* What is freed after a grace period counts as there until then. */

@@ -43,6 +43,7 @@ static const struct bench_group {
 	{ "bulk",	true,	bench_bulk },
 	{ "zeroed",	true,	bench_zeroed },
 	{ "rcu",	true,	bench_rcu },
+	{ "pool",	true,	bench_pool },
 	{ "native",	false,	bench_native },
 	{ "search",	false,	bench_search },
 	{ "rate-hot",	false,	NULL, bench_rate_hot },

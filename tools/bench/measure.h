@@ -15,6 +15,7 @@
 
 #include <linux/cache.h>
 #include <linux/compiler.h>
+#include <linux/errno.h>
 #include <linux/timekeeping.h>
 #include <linux/types.h>
 
@@ -44,6 +45,24 @@ static __always_inline u64 bench_ticks(void)
 	return ktime_get_ns();
 }
 #endif
+
+/* Ticks for @n turns, or -ENOMEM.  A client looks at what it was given, too. */
+#define BENCH_LOOP(n, alloc, release)				\
+({								\
+	u64 start = bench_ticks();				\
+	unsigned int left = (n);				\
+	void *p;						\
+								\
+	do {							\
+		p = alloc;					\
+		OPTIMIZER_HIDE_VAR(p);				\
+		if (unlikely(!p))				\
+			break;					\
+		release;					\
+		barrier();					\
+	} while (--left);					\
+	left ? -ENOMEM : (s64)(bench_ticks() - start);		\
+})
 
 /**
  * struct bench_worker - one thread of a case with two processors
@@ -180,6 +199,7 @@ int bench_malloc(void);
 int bench_bulk(void);
 int bench_zeroed(void);
 int bench_rcu(void);
+int bench_pool(void);
 int bench_native(void);
 int bench_search(void);
 int bench_rate_hot(const struct bench_side *side);

@@ -8,48 +8,30 @@
  * change both.
  */
 
-/* Ticks for @n turns, or -ENOMEM.  A client looks at what it was given, too. */
-#define SIDE_LOOP(n, alloc, release)				\
-({								\
-	u64 start = bench_ticks();				\
-	unsigned int left = (n);				\
-	void *p;						\
-								\
-	do {							\
-		p = alloc;					\
-		OPTIMIZER_HIDE_VAR(p);				\
-		if (unlikely(!p))				\
-			break;					\
-		release;					\
-		barrier();					\
-	} while (--left);					\
-	left ? -ENOMEM : (s64)(bench_ticks() - start);		\
-})
-
 static bench_timed s64 side_pair(void *cache, unsigned int n)
 {
-	return SIDE_LOOP(n, side_alloc(cache, GFP_KERNEL), side_free(cache, p));
+	return BENCH_LOOP(n, side_alloc(cache, GFP_KERNEL), side_free(cache, p));
 }
 
 static bench_timed s64 side_zeroed(void *cache, unsigned int n)
 {
-	return SIDE_LOOP(n, side_alloc(cache, GFP_KERNEL | __GFP_ZERO), side_free(cache, p));
+	return BENCH_LOOP(n, side_alloc(cache, GFP_KERNEL | __GFP_ZERO), side_free(cache, p));
 }
 
 static bench_timed s64 side_atomic(void *cache, unsigned int n)
 {
-	return SIDE_LOOP(n, side_alloc(cache, GFP_ATOMIC), side_free(cache, p));
+	return BENCH_LOOP(n, side_alloc(cache, GFP_ATOMIC), side_free(cache, p));
 }
 
 static bench_timed s64 side_malloc_const(unsigned int n)
 {
-	return SIDE_LOOP(n, side_malloc(64, GFP_KERNEL), side_malloc_free(p));
+	return BENCH_LOOP(n, side_malloc(64, GFP_KERNEL), side_malloc_free(p));
 }
 
 static bench_timed s64 side_malloc_var(size_t size, unsigned int n)
 {
 	OPTIMIZER_HIDE_VAR(size);
-	return SIDE_LOOP(n, side_malloc(size, GFP_KERNEL), side_malloc_free(p));
+	return BENCH_LOOP(n, side_malloc(size, GFP_KERNEL), side_malloc_free(p));
 }
 
 static bench_timed s64 side_fill(void *cache, void **objs, unsigned int n)
