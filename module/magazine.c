@@ -315,7 +315,7 @@ noinline u64 qr_head_expired(struct qr_cache *c, struct qr_head *h, bool may_sam
 	if (unlikely(qr_is_counting())) {
 		/* It stays at zero, for the next one to come here as well: see perrun.c. */
 		h->weight = 0;
-		return weight || !may_sample ? weight : is_drawn(c);
+		return weight || !may_sample ? weight : qr_is_drawn(c);
 	}
 	do {
 		head_draw(c, h);

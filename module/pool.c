@@ -39,7 +39,7 @@ static void give_back(struct qr_cache *c, void *p, enum qr_misuse what, struct q
 {
 	if (likely(!what)) {
 		if (qr_want_wipe())
-			qr_zero(&c->pub, p);
+			qr_zero(&c->pub, p, 0);
 		what = qr_depot_give_one(slab, c, p, doomed);
 	}
 	if (likely(!what))

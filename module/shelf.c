@@ -155,7 +155,7 @@ static noinline void *get_new(struct qr_pool *pool, u64 weight, gfp_t gfp, unsig
 	if (unlikely(weight)) {
 		p = qr_alloc_sampled(c, raw_cpu_read(qr_home_node), weight, c->asked, gfp, ip);
 		if (p && qr_want_zero(gfp))
-			qr_zero(&c->pub, p);
+			qr_zero(&c->pub, p, gfp);
 	}
 	if (likely(!p))
 		p = qr_alloc_past(c, gfp);
