@@ -32,8 +32,7 @@ static unsigned int nr_profiles;
 /* A name is looked up, then taken: nobody may come between.  Readers stay out of it. */
 static DEFINE_MUTEX(cache_dirs_lock);
 
-/* A cache's name as a word that can stand in a table and name a directory. */
-static void clean_name(char *to, const char *name)
+void qr_clean_name(char *to, const char *name)
 {
 	size_t i;
 
@@ -50,7 +49,7 @@ static int cache_line(const struct quarry_cache_stats *st, void *arg)
 	char name[QUARRY_NAME_LEN];
 	struct seq_file *m = arg;
 
-	clean_name(name, st->name);
+	qr_clean_name(name, st->name);
 	seq_printf(m, "%-20s %5u %10u %6u %10u %9u %7llu %9llu %9llu %8llu %10llu %12llu %12llu %s\n",
 		   name, st->id, st->size, st->stride, st->slab_pages, st->slab_objects,
 		   st->slabs, st->inuse_bytes >> 10, st->live_objects, st->cached_objects,
@@ -148,7 +147,7 @@ static void cache_created(unsigned int id, const char *name)
 	char dir_name[QUARRY_NAME_LEN + ID_LEN];
 	struct dentry *dir;
 
-	clean_name(dir_name, name);
+	qr_clean_name(dir_name, name);
 	mutex_lock(&cache_dirs_lock);
 	if (name_taken(dir_name))
 		snprintf(dir_name + strlen(dir_name), ID_LEN, ":%u", id);

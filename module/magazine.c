@@ -713,6 +713,15 @@ static noinline void free_timed(struct qr_cache *given, void *p, unsigned long i
 	timing_done(begin);
 }
 
+static const char *owner_name(const struct qr_cache *c, const struct qr_slab *slab)
+{
+	if (c)
+		return c->name;
+	if (!slab)
+		return NULL;
+	return READ_ONCE(slab->bin) == QR_ARENA_BLOCK ? "(arena)" : "(large)";
+}
+
 static void free_any(struct qr_cache *given, void *p, unsigned long ip, unsigned long flags,
 		     bool from_fast_path)
 {
@@ -774,7 +783,7 @@ out:
 	if (from_fast_path)
 		preempt_enable();
 	if (unlikely(what))
-		qr_report(what, p, c ? c->name : slab ? "(large)" : NULL,
+		qr_report(what, p, owner_name(c, slab),
 			  given && given != c ? given->name : NULL, ip);
 	else if (unlikely(!c))
 		qr_large_release(slab);

@@ -436,5 +436,6 @@ static __always_inline void quarry_free(void *p)
 
 #include <quarry/malloc.h>
 #include <quarry/rcu.h>
+#include <quarry/arena.h>
 
 #endif /* QUARRY_QUARRY_H */
