@@ -19,7 +19,7 @@ static inline void qr_show_value(struct seq_file *m, const char *name, u64 value
 	seq_printf(m, "%-20s %15llu\n", name, value);
 }
 
-/* A cache's name as a word that can stand in a table and name a directory. */
+/* A name as a word that can stand in a table and name a directory; of QUARRY_NAME_LEN bytes. */
 void qr_clean_name(char *to, const char *name);
 
 /* Numbers travel as a file's private pointer: there is nothing to keep alive. */
@@ -75,5 +75,6 @@ void qr_debugfs_control(struct dentry *root);
 void qr_debugfs_profile(struct dentry *root);
 void qr_debugfs_caches(struct dentry *root);
 void qr_debugfs_caches_stop(void);
+void qr_debugfs_arenas(struct dentry *root);
 
 #endif /* QR_DEBUGFS_PRIVATE_H */

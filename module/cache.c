@@ -425,6 +425,18 @@ struct qr_cache *qr_cache_find(unsigned int id)
 	return xa_load(&cache_ids, id);
 }
 
+int qr_cache_id_get(u32 *id)
+{
+	int err = xa_alloc_cyclic(&cache_ids, id, NULL, xa_limit_31b, &next_id, GFP_KERNEL);
+
+	return err < 0 ? err : 0;	/* 1 when all numbers have been used once */
+}
+
+void qr_cache_id_put(u32 id)
+{
+	xa_erase(&cache_ids, id);
+}
+
 /**
  * quarry_cache_shrink() - give back what a cache holds but does not need
  * @cache: from quarry_cache_create(); may be in use meanwhile

@@ -28,6 +28,13 @@ void qr_rcu_hurry(void);
 /* The cache of that number, or NULL; with the lock. */
 struct qr_cache *qr_cache_find(unsigned int id);
 
+/*
+ * A number that no cache has, for what is like one to the profiler.  qr_cache_find() does not
+ * find it.  0, or a negative error.  Sleeps.
+ */
+int qr_cache_id_get(u32 *id);
+void qr_cache_id_put(u32 id);
+
 /* What caches that no longer exist had counted. */
 extern atomic64_t qr_gone_mallocs, qr_gone_frees, qr_gone_remote_allocs;
 

@@ -26,7 +26,8 @@ static const struct {
 	const char *what;
 	const char *result;
 } text[QR_NR_MISUSE] = {
-	[QR_MISUSE_FOREIGN] = { "foreign", "free of a pointer that is not Quarry's", "ignored" },
+	[QR_MISUSE_FOREIGN] = { "foreign", "free of a pointer that is not Quarry's to free",
+				"ignored" },
 	[QR_MISUSE_INTERIOR] = { "interior",
 				 "free of a pointer that is not the start of an object",
 				 "object leaked" },
@@ -34,6 +35,8 @@ static const struct {
 	[QR_MISUSE_DOUBLE_FREE] = { "double_free", "double free", "ignored" },
 	[QR_MISUSE_BUSY_DESTROY] = { "busy_destroy", "cache destroyed with live objects",
 				     "cache kept" },
+	[QR_MISUSE_STALE_MARK] = { "stale_mark", "arena released to a mark that is not good",
+				   "ignored" },
 };
 
 void qr_report(enum qr_misuse what, const void *p, const char *cache, const char *given,

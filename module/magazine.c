@@ -739,6 +739,15 @@ static noinline enum qr_misuse look_for_cleanups(struct qr_slab *slab, void *p, 
 	return QR_MISUSE_NONE;
 }
 
+static const char *owner_name(const struct qr_cache *c, const struct qr_slab *slab)
+{
+	if (c)
+		return c->name;
+	if (!slab)
+		return NULL;
+	return READ_ONCE(slab->bin) == QR_ARENA_BLOCK ? "(arena)" : "(large)";
+}
+
 static struct qr_cleanup *free_any(struct qr_cache *given, void *p, unsigned long ip,
 				   unsigned long flags, bool from_fast_path, bool cleaned)
 {
@@ -812,7 +821,7 @@ out:
 	if (unlikely(list))
 		return list;
 	if (unlikely(what))
-		qr_report(what, p, c ? c->name : slab ? "(large)" : NULL,
+		qr_report(what, p, owner_name(c, slab),
 			  given && given != c ? given->name : NULL, ip);
 	else if (unlikely(!c))
 		qr_large_release(slab);

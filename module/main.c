@@ -6,6 +6,7 @@
 
 #include <linux/module.h>
 #include <quarry/stats.h>
+#include "arena.h"
 #include "bucket.h"
 #include "budget.h"
 #include "cache.h"
@@ -133,6 +134,7 @@ static void __exit quarry_exit(void)
 	qr_resize_exit();
 	qr_rcu_exit();
 	qr_perrun_exit();
+	qr_arenas_exit();
 	qr_malloc_exit();
 	qr_caches_exit();
 	qr_large_exit();

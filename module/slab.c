@@ -178,6 +178,20 @@ struct qr_slab *qr_slab_create_large(unsigned int pages, unsigned int align, int
 	return slab;
 }
 
+struct qr_slab *qr_slab_create_block(unsigned int pages, unsigned int least, int node, gfp_t gfp)
+{
+	struct qr_slab *slab = descriptor_new(gfp, node);
+
+	if (!slab)
+		return NULL;
+	if (!qr_heap_get(&slab->run, slab, QR_LARGE, node, pages, least, 1, gfp)) {
+		qr_meta_cache_free(descriptors, slab);
+		return NULL;
+	}
+	slab->base = qr_chunk_addr(slab->run.chunk, slab->run.first);
+	return slab;
+}
+
 /* --- Cleanups --- */
 
 struct qr_cleanup *qr_cleanup_new(gfp_t gfp)

@@ -26,6 +26,8 @@
 /* In qr_slab.bin, for a large object: whoever changes the first to the second has freed it. */
 #define QR_LARGE_LIVE	(UINT_MAX - 1)
 #define QR_LARGE_FREED	(UINT_MAX - 2)
+/* For a block of an arena, which is nobody's to free. */
+#define QR_ARENA_BLOCK	(UINT_MAX - 3)
 
 struct qr_cache;
 struct qr_depot;
@@ -49,8 +51,8 @@ struct qr_cleanup {
 extern raw_spinlock_t qr_cleanups_lock;
 
 /**
- * struct qr_slab - one slab, or one large object
- * @link: in one of its depot's lists; depot lock
+ * struct qr_slab - one slab, one large object, or one block of an arena
+ * @link: in one of its depot's lists; depot lock.  Or in its arena's
  * @depot: whose it is; NULL for a large object, and while it is on its way
  * @cache: the same
  * @base: its first object
@@ -80,6 +82,8 @@ extern raw_spinlock_t qr_cleanups_lock;
  * @cached: what the walker found in magazines and depots, see validate.c, and what is
  *	late; the walker leaves it as it was
  * @rcu: of @typesafe slabs that are on their way back
+ * @start: of an arena's block: bytes that were allocated in the arena before it
+ * @length: of a block that is one object: its bytes; 0 for all others
  */
 struct qr_slab {
 	struct list_head link;
@@ -109,6 +113,10 @@ struct qr_slab {
 	union {
 		u64 cached[QR_SLAB_WORDS];
 		struct rcu_head rcu;
+		struct {
+			u64 start;
+			u64 length;
+		};
 	};
 };
 
@@ -226,6 +234,8 @@ struct qr_slab *qr_slab_create_sampled(const struct qr_geometry *geo, unsigned i
 				       int node, gfp_t gfp);
 /* One uncut run of @pages in chunks of kind QR_LARGE. */
 struct qr_slab *qr_slab_create_large(unsigned int pages, unsigned int align, int node, gfp_t gfp);
+/* Another, of up to QR_CHUNK_PAGES; of @least pages if more are not to be had in a row. */
+struct qr_slab *qr_slab_create_block(unsigned int pages, unsigned int least, int node, gfp_t gfp);
 void qr_slab_destroy(struct qr_slab *slab);
 
 /* Rows in @cleanups: a large object has one. */

@@ -12,6 +12,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "arenaview.h"
 #include "bucket.h"
 #include "cache.h"
 #include "compat.h"
@@ -95,8 +96,29 @@ static void look_at_page(struct look *l, struct qr_chunk *chunk, unsigned int pa
 		look_at_large(l, slab, sampled);
 }
 
+struct arena_walk {
+	qr_object_fn fn;
+	void *arg;
+};
+
+static int show_arena_object(const struct qr_arena *a, const struct qr_trail_object *o, void *arg)
+{
+	const struct arena_walk *walk = arg;
+	const struct qr_object object = {
+		.ptr = o->ptr,
+		.size = o->size,
+		.cache = a->id,
+		.cache_name = a->name,
+		.node = page_to_nid(virt_to_page(o->ptr)),
+		.sample = o->sample,
+	};
+
+	return walk->fn(&object, walk->arg);
+}
+
 int qr_walk_objects(bool sampled, qr_object_fn fn, void *arg)
 {
+	struct arena_walk arenas = { .fn = fn, .arg = arg };
 	struct look *l = qr_meta_alloc(sizeof(*l), GFP_KERNEL, NUMA_NO_NODE);
 	unsigned int page, k;
 	unsigned long i;
@@ -121,7 +143,8 @@ int qr_walk_objects(bool sampled, qr_object_fn fn, void *arg)
 		cond_resched();
 	}
 	qr_meta_free(l, sizeof(*l));
-	return err;
+	/* Of arenas nobody knows where objects begin but those that are sampled. */
+	return err ?: qr_walk_arena_samples(show_arena_object, &arenas);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_walk_objects);
 

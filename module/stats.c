@@ -15,6 +15,7 @@
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include <linux/string.h>
+#include "arena.h"
 #include "budget.h"
 #include "cache.h"
 #include "check.h"
@@ -54,6 +55,16 @@ static void add_large(struct quarry_stats *st, const struct qr_large_count *coun
 	st->frees += frees;
 	st->live_objects += *objects;
 	st->live_bytes += *bytes;
+}
+
+static int add_arena(const struct quarry_arena_stats *as, void *arg)
+{
+	struct quarry_stats *st = arg;
+
+	st->arenas++;
+	st->arena_bytes += as->bytes;
+	st->arena_live_bytes += as->live_bytes;
+	return 0;
 }
 
 /**
@@ -106,7 +117,10 @@ void quarry_stats_read(struct quarry_stats *st)
 	st->rcu_pending_objects = qr_rcu_pending();
 	add_large(st, &qr_large_count, &st->large_objects, &st->large_bytes);
 	add_large(st, &qr_mapped_count, &st->mapped_objects, &st->mapped_bytes);
-	st->failed_allocs += atomic64_read(&qr_large_failed);
+	qr_walk_arenas(add_arena, st);
+	st->live_bytes += st->arena_live_bytes;
+	st->failed_allocs += atomic64_read(&qr_large_failed) + atomic64_read(&qr_arena_failed);
+	st->remote_fallbacks += atomic64_read(&qr_arena_fallbacks);
 	st->remote_allocs += atomic64_read(&qr_large_remote);
 	st->local_allocs = st->mallocs - st->remote_allocs;
 
@@ -161,6 +175,7 @@ void quarry_stats_read(struct quarry_stats *st)
 	st->misuse_wrong_cache = atomic64_read(&qr_misuse_count[QR_MISUSE_WRONG_CACHE]);
 	st->misuse_double_free = atomic64_read(&qr_misuse_count[QR_MISUSE_DOUBLE_FREE]);
 	st->misuse_busy_destroy = atomic64_read(&qr_misuse_count[QR_MISUSE_BUSY_DESTROY]);
+	st->misuse_stale_mark = atomic64_read(&qr_misuse_count[QR_MISUSE_STALE_MARK]);
 	st->leaked_objects = atomic64_read(&qr_leaked_objects);
 }
 EXPORT_SYMBOL_QUARRY(quarry_stats_read);

@@ -20,6 +20,7 @@
 #include <linux/mutex.h>
 #include <linux/stop_machine.h>
 #include <linux/string.h>
+#include "arenaview.h"
 #include "cache.h"
 #include "compat.h"
 #include "large.h"
@@ -288,6 +289,7 @@ static int walk_all(void *arg)
 	check_views(v);
 	qr_heap_validate(v);
 	qr_large_validate(v);
+	qr_arenas_validate(v);
 	list_for_each_entry(c, &qr_caches, link)
 		check_cache(c, v);
 	return 0;
@@ -297,7 +299,9 @@ int qr_validate(struct quarry_validation *v)
 {
 	memset(v, 0, sizeof(*v));
 	mutex_lock(&qr_caches_lock);
+	mutex_lock(&qr_arenas_lock);
 	stop_machine(walk_all, v, NULL);
+	mutex_unlock(&qr_arenas_lock);
 	mutex_unlock(&qr_caches_lock);
 	if (!v->errors)
 		return 0;

@@ -56,6 +56,7 @@ bytes=$(result bytes)
 books "while memory is held"
 table "caches/table" "$QUARRY/caches/table"
 table "classes" "$QUARRY/classes"
+table "arenas" "$QUARRY/arenas"
 table "a cache's slabs" "$QUARRY/caches/malloc-64/slabs"
 for node in $(memory_nodes); do
 	table "node $node's chunks" "$QUARRY/nodes/$node/chunks"

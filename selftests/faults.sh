@@ -81,6 +81,8 @@ sweep realloc 1
 sweep reserve 1
 sweep pool 4
 same "pool: the request failed for some" "$((failures > 0))" 1
+sweep arena 5
+same "arena: a request failed for some" "$((failures > 0))" 1
 
 # A sample that cannot be recorded is lost and counted; nobody's request fails for it.
 rate 1
@@ -89,6 +91,7 @@ same "first, sampled: failures" "$failures" 0
 sweep bulk 2
 same "bulk, sampled: failures" "$failures" 0
 sweep large 2
+sweep arena 10
 expect "samples were dropped and counted" test "$(stat dropped_samples)" -gt 0
 rate 0
 

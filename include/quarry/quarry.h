@@ -440,5 +440,6 @@ static __always_inline void quarry_free(void *p)
 #include <quarry/testing.h>
 #include <quarry/pool.h>
 #include <quarry/reserve.h>
+#include <quarry/arena.h>
 
 #endif /* QUARRY_QUARRY_H */

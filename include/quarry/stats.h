@@ -21,7 +21,7 @@
  */
 #define QUARRY_STATS(X)								\
 	X(sys_bytes,		"held from the kernel: inuse + idle + metadata")	\
-	X(inuse_bytes,		"pages of slabs and large objects")		\
+	X(inuse_bytes,		"pages of slabs, large objects and arenas")	\
 	X(idle_bytes,		"pages held for later use")			\
 	X(metadata_bytes,	"the allocator's own bookkeeping")		\
 	X(taken_bytes,		"taken from the kernel so far")			\
@@ -31,7 +31,7 @@
 	X(shrunk_bytes,		"those that the kernel asked for, short of memory")	\
 	X(hole_bytes,		"pages that chunks miss because they were given back")	\
 	X(trimmed_bytes,	"pages under free objects that left slabs so far")	\
-	X(live_bytes,		"objects that clients hold")			\
+	X(live_bytes,		"objects that clients hold, arena_live_bytes included")	\
 	X(live_objects,		"mallocs - frees")				\
 	X(mallocs,		"allocations so far")				\
 	X(frees,		"frees so far")					\
@@ -42,6 +42,9 @@
 	X(large_bytes,		"their pages")					\
 	X(mapped_objects,	"live objects over 32 KiB, mapped in a row")	\
 	X(mapped_bytes,		"their pages")					\
+	X(arenas,		"arenas")					\
+	X(arena_bytes,		"their pages, those kept for later use included")	\
+	X(arena_live_bytes,	"what of them is allocated")			\
 	X(caches,		"caches, size classes included")		\
 	X(zombie_caches,	"caches destroyed with live objects")		\
 	X(slabs,		"slabs held")					\
@@ -86,6 +89,7 @@
 	X(misuse_wrong_cache,	"frees to the wrong cache")			\
 	X(misuse_double_free,	"frees of free objects")			\
 	X(misuse_busy_destroy,	"caches destroyed with live objects")		\
+	X(misuse_stale_mark,	"releases of arenas to marks that are not good")	\
 	X(leaked_objects,	"objects lost to misuse")
 
 /* The whole allocator's numbers. */
@@ -147,6 +151,24 @@ struct quarry_cache_stats {
 	u64 remote_allocs;
 	u64 remote_frees;
 	u64 remote_batches;
+};
+
+/**
+ * struct quarry_arena_stats - one arena's numbers
+ * @name: as given to quarry_arena_create()
+ * @id: unique among caches and arenas since the module was loaded
+ * @blocks: runs of pages that it has
+ * @bytes: their pages
+ * @live_bytes: what of them is allocated, with what alignment left unused
+ * @peak_bytes: the most that this has been
+ */
+struct quarry_arena_stats {
+	char name[QUARRY_NAME_LEN];
+	unsigned int id;
+	u64 blocks;
+	u64 bytes;
+	u64 live_bytes;
+	u64 peak_bytes;
 };
 
 /**
@@ -242,12 +264,14 @@ int qr_cache_stats_read(unsigned int id, struct quarry_cache_stats *st);
 void qr_node_stats_read(int node, struct quarry_node_stats *st);
 
 typedef int (*qr_cache_fn)(const struct quarry_cache_stats *st, void *arg);
+typedef int (*qr_arena_fn)(const struct quarry_arena_stats *st, void *arg);
 typedef int (*qr_chunk_fn)(const struct quarry_chunk_info *ci, void *arg);
 typedef int (*qr_slab_fn)(const struct quarry_slab_info *si, void *arg);
 typedef int (*qr_pool_fn)(const struct quarry_pool_stats *st, void *arg);
 
 /* Each calls @fn, which may sleep, until it returns non-zero, and returns that. */
 int qr_walk_caches(qr_cache_fn fn, void *arg);
+int qr_walk_arenas(qr_arena_fn fn, void *arg);
 int qr_walk_chunks(int node, qr_chunk_fn fn, void *arg);
 int qr_walk_slabs(unsigned int id, qr_slab_fn fn, void *arg);
 int qr_walk_pools(qr_pool_fn fn, void *arg);

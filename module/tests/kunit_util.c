@@ -31,6 +31,22 @@ void qt_cache_destroy(struct kunit *test, struct quarry_cache *cache)
 	kunit_release_action(test, cache_destroy_action, cache);
 }
 
+KUNIT_DEFINE_ACTION_WRAPPER(arena_destroy_action, quarry_arena_destroy, struct quarry_arena *);
+
+struct quarry_arena *qt_arena(struct kunit *test, const struct quarry_arena_args *args)
+{
+	struct quarry_arena *arena = quarry_arena_create(test->name, args);
+
+	KUNIT_ASSERT_NOT_NULL(test, arena);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, arena_destroy_action, arena));
+	return arena;
+}
+
+void qt_arena_destroy(struct kunit *test, struct quarry_arena *arena)
+{
+	kunit_release_action(test, arena_destroy_action, arena);
+}
+
 void *qt_array(struct kunit *test, size_t n, size_t size)
 {
 	void *p = kvcalloc(n, size, GFP_KERNEL);

@@ -19,6 +19,10 @@ struct quarry_cache *qt_cache(struct kunit *test, unsigned int size,
 /* Destroy it before that. */
 void qt_cache_destroy(struct kunit *test, struct quarry_cache *cache);
 
+/* The same for an arena. */
+struct quarry_arena *qt_arena(struct kunit *test, const struct quarry_arena_args *args);
+void qt_arena_destroy(struct kunit *test, struct quarry_arena *arena);
+
 /* Objects of a cache; the case fails if they cannot be had.  Given back last first. */
 void qt_alloc_n(struct kunit *test, struct quarry_cache *cache, void **objs, unsigned int n);
 void qt_free_n(struct quarry_cache *cache, void **objs, unsigned int n);

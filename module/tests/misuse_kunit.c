@@ -18,6 +18,7 @@ static const char *const names[QR_NR_MISUSE] = {
 	[QR_MISUSE_WRONG_CACHE] = "wrong cache",
 	[QR_MISUSE_DOUBLE_FREE] = "double free",
 	[QR_MISUSE_BUSY_DESTROY] = "busy destroy",
+	[QR_MISUSE_STALE_MARK] = "stale mark",
 };
 
 static void counts(struct kunit *test, u64 *n)
@@ -30,6 +31,7 @@ static void counts(struct kunit *test, u64 *n)
 	n[QR_MISUSE_WRONG_CACHE] = st->misuse_wrong_cache;
 	n[QR_MISUSE_DOUBLE_FREE] = st->misuse_double_free;
 	n[QR_MISUSE_BUSY_DESTROY] = st->misuse_busy_destroy;
+	n[QR_MISUSE_STALE_MARK] = st->misuse_stale_mark;
 }
 
 /* Since @before, @what was seen @times, and nothing else. */

@@ -18,6 +18,7 @@ static const struct client_command *const commands[] = {
 	&client_stream, &client_unstream, &client_crowd, &client_uncrowd,
 	&client_leak, &client_unleak, &client_mixed, &client_churn, &client_limited,
 	&client_leak, &client_unleak, &client_sparse, &client_thin, &client_unsparse,
+	&client_arena, &client_unarena,
 };
 
 static DEFINE_MUTEX(run_lock);		/* one command at a time */

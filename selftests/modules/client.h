@@ -53,6 +53,7 @@ extern const struct client_command client_crowd, client_uncrowd;
 extern const struct client_command client_leak, client_unleak;
 extern const struct client_command client_mixed;
 extern const struct client_command client_churn, client_limited;
+extern const struct client_command client_arena, client_unarena;
 extern const struct client_command client_sparse, client_thin, client_unsparse;
 
 /* Add to the result. */

@@ -42,11 +42,11 @@ static bool disarm(unsigned int nth)
 #define SMALL	100		/* bytes that grow */
 
 enum { OP_CREATE, OP_FIRST, OP_LARGE, OP_BULK, OP_NOFAIL, OP_ROW, OP_MAPPED, OP_REALLOC,
-       OP_RESERVE, OP_POOL };
+       OP_RESERVE, OP_POOL, OP_ARENA };
 
 static const char *const ops[] = {
 	"create", "first", "large", "bulk", "nofail", "row", "mapped", "realloc",
-	"reserve", "pool", NULL
+	"reserve", "pool", "arena", NULL
 };
 
 /* The new one, or NULL and the old one is as it was. */
@@ -94,6 +94,29 @@ static bool use_pool(struct quarry_pool *pool)
 	return both;
 }
 
+/* Blocks of their own and others; a request that fails leaves all that was there. */
+static bool use_arena(void)
+{
+	struct quarry_arena *arena = quarry_arena_create("client_faults", NULL);
+	struct quarry_arena_mark mark;
+	unsigned int i;
+	bool good = true;
+	u8 *p;
+
+	if (!arena)
+		return false;
+	p = quarry_arena_alloc(arena, SMALL, QUIET);
+	if (p)
+		memset(p, 0x5a, SMALL);
+	mark = quarry_arena_mark(arena);
+	for (i = 0; i < 100; i++)
+		good = quarry_arena_alloc(arena, i % 20 ? 700 : 90000, QUIET) && good;
+	if (quarry_arena_release(arena, &mark) || (p && memchr_inv(p, 0x5a, SMALL)))
+		client_say("wrong contents\n");
+	quarry_arena_destroy(arena);
+	return good && p;
+}
+
 static int failnth_run(const u64 *v)
 {
 	struct quarry_reserve reserve = { };
@@ -137,6 +160,9 @@ static int failnth_run(const u64 *v)
 		break;
 	case OP_REALLOC:
 		p = grow(old);
+		break;
+	case OP_ARENA:
+		worked = use_arena();
 		break;
 	case OP_BULK:
 		worked = quarry_cache_alloc_bulk(cache, QUIET, BULK, objs) == BULK;

@@ -86,6 +86,35 @@ static int free_mapped_interior(struct quarry_cache *a, struct quarry_cache *b)
 	return 0;
 }
 
+static int free_arena_object(struct quarry_cache *a, struct quarry_cache *b)
+{
+	struct quarry_arena *arena = quarry_arena_create("client_misused", NULL);
+	void *p = arena ? quarry_arena_alloc(arena, SIZE, GFP_KERNEL) : NULL;
+
+	client_say("object %px\n", p);
+	if (p)
+		quarry_free(p);
+	quarry_arena_destroy(arena);
+	return p ? 0 : -ENOMEM;
+}
+
+static int release_twice(struct quarry_cache *a, struct quarry_cache *b)
+{
+	struct quarry_arena *arena = quarry_arena_create("client_misused", NULL);
+	struct quarry_arena_mark mark;
+	int err;
+
+	if (!arena)
+		return -ENOMEM;
+	client_say("object %px\n", arena);
+	mark = quarry_arena_mark(arena);
+	err = quarry_arena_release(arena, &mark);
+	if (!err && quarry_arena_release(arena, &mark) != -EINVAL)
+		err = -EIO;
+	quarry_arena_destroy(arena);
+	return err;
+}
+
 /* Of each kind one that nobody will free. */
 static int lose_large(struct quarry_cache *a, struct quarry_cache *b)
 {
@@ -177,13 +206,13 @@ static int settle_double_free(struct quarry_cache *a, struct quarry_cache *b)
 
 static const char *const kinds[] = {
 	"foreign", "interior", "wrong_cache", "double_free", "busy_destroy", "large_interior",
-	"pend", "settle", "mapped_interior", "lost", NULL
+	"pend", "settle", "mapped_interior", "lost", "arena_object", "stale_mark", NULL
 };
 
 static int (*const misuses[])(struct quarry_cache *a, struct quarry_cache *b) = {
 	free_foreign, free_interior, free_wrong_cache, free_twice, destroy_busy,
 	free_large_interior, pend_double_free, settle_double_free, free_mapped_interior,
-	lose_large,
+	lose_large, free_arena_object, release_twice,
 };
 
 static int misuse_run(const u64 *v)

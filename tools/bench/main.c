@@ -14,6 +14,8 @@
  *
  *   search state find heap_mib searches mean_x100 worst bound
  *
+ * and those of "arena" have all sides in a line, see there.
+ *
  * See scripts/bench and scripts/bench-native.
  */
 #include <linux/completion.h>
@@ -46,6 +48,7 @@ static const struct bench_group {
 	{ "pool",	true,	bench_pool },
 	{ "native",	false,	bench_native },
 	{ "search",	false,	bench_search },
+	{ "arena",	false,	bench_arena },
 	{ "rate-hot",	false,	NULL, bench_rate_hot },
 	{ "churn",	false,	NULL, bench_rate_churn },
 	{ "bare",	false,	NULL, bench_rate_bare },

@@ -202,6 +202,7 @@ int bench_rcu(void);
 int bench_pool(void);
 int bench_native(void);
 int bench_search(void);
+int bench_arena(void);
 int bench_rate_hot(const struct bench_side *side);
 int bench_rate_churn(const struct bench_side *side);
 int bench_rate_bare(const struct bench_side *side);
