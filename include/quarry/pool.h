@@ -20,8 +20,8 @@
  *	quarry_pool_get().  May be NULL
  * @exit: undo @init: the object's memory goes.  In the context of quarry_pool_put(), or in
  *	process context where the kernel is short of memory: it waits for nothing that is
- *	held while memory is asked for, and makes and destroys no pool.  When a CPU has died, and no other has room for
- *	what it had, with interrupts off.  May be NULL
+ *	held while memory is asked for, and makes and destroys no pool.  When a CPU has died,
+ *	and no other has room for what it had, with interrupts off.  May be NULL
  * @arg: for @init, @reset and @exit
  * @flags: 0
  */

@@ -302,7 +302,7 @@ static void into_free_now_and_then(struct kunit *test)
 
 static void into_sampling(struct kunit *test)
 {
-	nest_run(test, find_function(test, "alloc_sampled"), one, 1);
+	nest_run(test, find_function(test, "qr_alloc_sampled"), one, 1);
 }
 
 static void into_recording(struct kunit *test)

@@ -41,8 +41,10 @@ static bool disarm(unsigned int nth)
 
 #define SMALL	100		/* bytes that grow */
 
-enum { OP_CREATE, OP_FIRST, OP_LARGE, OP_BULK, OP_NOFAIL, OP_ROW, OP_MAPPED, OP_REALLOC,
-       OP_RESERVE, OP_POOL, OP_ARENA };
+enum {
+	OP_CREATE, OP_FIRST, OP_LARGE, OP_BULK, OP_NOFAIL, OP_ROW, OP_MAPPED, OP_REALLOC,
+	OP_RESERVE, OP_POOL, OP_ARENA,
+};
 
 static const char *const ops[] = {
 	"create", "first", "large", "bulk", "nofail", "row", "mapped", "realloc",
