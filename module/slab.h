@@ -11,8 +11,6 @@
 #include "pageheap.h"
 #include "profile.h"
 
-#define QR_SLAB_WORDS (QR_SLAB_MAX_OBJECTS / 64)
-
 /* How finely a depot tells its slabs apart by the share of free objects. */
 #define QR_SLAB_BINS	8
 
@@ -40,13 +38,14 @@ struct qr_depot;
  * @bin: which of the depot's lists; depot lock
  * @nr_cut: objects that it was cut into: @nr_objects and those that left
  * @gone: a bit for each page of @run that has left; depot lock
+ * @words: of 64 bits, in each of the two maps; it stays as long as the descriptor is one
  * @run: its pages; of a mapped object, where the first of them are, and how many
  * @pages: all pages of a mapped object, see mapped.h; NULL for all others
+ * @samples: one for each object, or for the large one, if they can be sampled
  * @free: objects that are here and not above; depot lock.  Bits that stand
  *	for no object are set, so that a pointer there looks free already;
- *	those of objects that left are clear, so that none is taken
- * @samples: one for each object, or for the large one, if they can be sampled
- * @cached: what the walker found in magazines and depots, see validate.c
+ *	those of objects that left are clear, so that none is taken.  Behind it
+ *	is the map of qr_slab_cached()
  */
 struct qr_slab {
 	struct list_head link;
@@ -61,12 +60,18 @@ struct qr_slab {
 	u32 bin;
 	u32 nr_cut;
 	u32 gone;
+	u32 words;
 	struct qr_run run;
 	struct page **pages;
 	struct qr_samples samples;
-	u64 free[QR_SLAB_WORDS];
-	u64 cached[QR_SLAB_WORDS];
+	u64 free[];
 };
+
+/* The map of what the walker found in magazines and depots, see validate.c. */
+static inline u64 *qr_slab_cached(struct qr_slab *slab)
+{
+	return slab->free + slab->words;
+}
 
 /* Size that a large object was given, in bytes. */
 static inline size_t qr_slab_bytes(const struct qr_slab *slab)
@@ -122,7 +127,7 @@ static inline bool qr_slab_is_free(const struct qr_slab *slab, unsigned int i)
 /* Bits in the map that stand for no object. */
 static inline unsigned int qr_slab_spare_bits(const struct qr_slab *slab)
 {
-	return QR_SLAB_MAX_OBJECTS - slab->nr_cut;
+	return slab->words * 64 - slab->nr_cut;
 }
 
 /*

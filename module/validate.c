@@ -40,17 +40,19 @@ static void visit(struct qr_cache *c, const void *p, const char *where,
 {
 	struct qr_slab *slab = qr_slab_of(p);
 	int k = slab && slab->cache == c ? qr_slab_index(slab, p) : -1;
+	u64 *cached;
 
 	if (k < 0) {
 		qr_invalid(v, "cache %s: %s holds %px, not an object of it", c->name, where, p);
 		return;
 	}
-	if (qr_slab_is_free(slab, k) || slab->cached[k / 64] & BIT_ULL(k % 64)) {
+	cached = &qr_slab_cached(slab)[k / 64];
+	if (qr_slab_is_free(slab, k) || *cached & BIT_ULL(k % 64)) {
 		qr_invalid(v, "cache %s: %s holds %px, which is free or held twice", c->name,
 			   where, p);
 		return;
 	}
-	slab->cached[k / 64] |= BIT_ULL(k % 64);
+	*cached |= BIT_ULL(k % 64);
 }
 
 static u64 visit_cached(struct qr_cache *c, struct quarry_validation *v)
@@ -120,13 +122,14 @@ static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_va
 	const struct qr_cache *c = d->cache;
 	const struct qr_run *run = &slab->run;
 	unsigned int i, free = 0, cached = 0;
+	u64 *marks = qr_slab_cached(slab);
 
 	v->slabs++;
 	v->objects += slab->nr_objects;
-	for (i = 0; i < QR_SLAB_WORDS; i++) {
+	for (i = 0; i < slab->words; i++) {
 		free += hweight64(slab->free[i]);
-		cached += hweight64(slab->cached[i]);
-		slab->cached[i] = 0;
+		cached += hweight64(marks[i]);
+		marks[i] = 0;
 	}
 	free -= min(free, qr_slab_spare_bits(slab));
 	if (free != slab->nr_free)
