@@ -89,7 +89,7 @@ static bool depot_new(struct qr_cache *c, unsigned int i, int node, bool batches
 struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int class,
 			      const struct quarry_cache_args *args)
 {
-	unsigned int align = args->align, cpu;
+	unsigned int align = class ? args->align : max(args->align, QR_MIN_OBJECT), cpu;
 	struct qr_cache *c;
 	int node, err;
 
@@ -100,7 +100,7 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 		align = max_t(unsigned int, align, cache_line_size());
 	c->geo = qr_geometry(size, align);
 	c->asked = size;
-	c->pub.size = round_up(size, QR_MIN_OBJECT);
+	c->pub.size = class ? size : round_up(size, QR_MIN_OBJECT);
 	c->typesafe = args->flags & QUARRY_TYPESAFE_BY_RCU;
 	c->pub.no_init = args->ctor || c->typesafe;
 	if (!c->pub.no_init && c->pub.size <= ZERO_INLINE_MAX && c->pub.size % 32 == 0)
@@ -166,7 +166,7 @@ static struct quarry_cache *refuse(const char *name, const char *why)
 /**
  * quarry_cache_create() - make a cache of equal objects
  * @name: for people; copied, cut to 47 bytes.  Need not be unique
- * @size: bytes per object, 1 to 32 KiB; rounded up to a multiple of 8
+ * @size: bytes per object, 1 to 32 KiB; rounded up to a multiple of 8, also below 8
  * @args: what is out of the ordinary, or NULL
  *
  * Context: process; sleeps.

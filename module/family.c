@@ -31,7 +31,7 @@ EXPORT_SYMBOL_QUARRY(qr_malloc_overflow);
  */
 static unsigned int aligned_class(size_t align, size_t size)
 {
-	unsigned int class = qr_size_class[(max(size, align) + 7) / 8];
+	unsigned int class = qr_class_for(max(size, align));
 
 	while (qr_class_bytes(class) % align ||
 	       (align > PAGE_SIZE && !is_power_of_2(qr_class_bytes(class))))
@@ -93,7 +93,7 @@ unsigned int quarry_malloc_bulk(size_t size, gfp_t gfp, unsigned int n, void **o
 
 	qr_check_gfp(gfp);
 	if (size <= QUARRY_MAX_SMALL) {
-		struct quarry_cache *cache = qr_class_cache[qr_size_class[(size + 7) / 8]];
+		struct quarry_cache *cache = qr_class_cache[qr_class_for(size)];
 
 		return qr_bulk_alloc(qr_cache_of(cache), gfp, size, n, objs, _RET_IP_);
 	}

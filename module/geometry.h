@@ -7,11 +7,12 @@
 #ifndef QR_GEOMETRY_H
 #define QR_GEOMETRY_H
 
-#define QR_MIN_OBJECT		8u	/* bytes; also the least alignment */
+#define QR_MIN_OBJECT		8u	/* bytes; also the least alignment, but of tiny classes */
 #define QR_MAX_OBJECT		32768u	/* bytes; larger ones are whole pages */
 #define QR_MAX_ALIGN		32768u	/* bytes */
 #define QR_GEO_PAGE		4096u	/* bytes; asserted against PAGE_SIZE */
-#define QR_SLAB_MAX_OBJECTS	512u	/* bits in a slab's map */
+#define QR_SLAB_MAP		512u	/* bits in a slab's map, and in that of a slab of */
+#define QR_SLAB_MAX_OBJECTS	1024u	/* tiny objects: those below QR_MIN_OBJECT */
 #define QR_SLAB_MAX_PAGES	32u
 #define QR_WASTE_SHIFT		3	/* waste allowed: 1/8 */
 
@@ -46,24 +47,36 @@ static inline unsigned int qr_geo_clamp(unsigned int v, unsigned int lo, unsigne
 	return v < lo ? lo : v > hi ? hi : v;
 }
 
+/* The alignment that quarry_malloc() promises for an object of a class of @size bytes. */
+static inline unsigned int qr_class_align(unsigned int size)
+{
+	unsigned int align = size & -size;
+
+	return align < size && align > QR_MIN_OBJECT ? QR_MIN_OBJECT : align;
+}
+
+/* Bits in the map of a slab; more than objects that could begin in it. */
+static inline unsigned int qr_geo_map(unsigned int stride)
+{
+	return stride < QR_MIN_OBJECT ? QR_SLAB_MAX_OBJECTS : QR_SLAB_MAP;
+}
+
 static inline unsigned int qr_geo_objects(unsigned int pages, unsigned int stride)
 {
-	return qr_geo_clamp(pages * QR_GEO_PAGE / stride, 0, QR_SLAB_MAX_OBJECTS);
+	return qr_geo_clamp(pages * QR_GEO_PAGE / stride, 0, qr_geo_map(stride));
 }
 
 /*
  * The smallest slab that is good enough; failing that, the one that wastes
- * the least.  @align is a power of two.
+ * the least.  @align is a power of two, or 0 for the usual one.
  */
 static inline struct qr_geometry qr_geometry(unsigned int size, unsigned int align)
 {
 	struct qr_geometry geo = { 0 };
 	unsigned int pages, least = ~0u;
 
-	if (align < QR_MIN_OBJECT)
+	if (!align)
 		align = QR_MIN_OBJECT;
-	if (size < QR_MIN_OBJECT)
-		size = QR_MIN_OBJECT;
 	geo.stride = (size + align - 1) & ~(align - 1);
 	geo.align = align > QR_GEO_PAGE ? align / QR_GEO_PAGE : 1;
 

@@ -35,7 +35,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_late_objects);
 
 static unsigned long *late_map(struct qr_slab *slab)
 {
-	return (unsigned long *)slab->cached;
+	return (unsigned long *)qr_slab_cached(slab);
 }
 
 static void end(struct rcu_head *unused);
@@ -115,8 +115,8 @@ static unsigned int take_out(struct qr_slab *slab, u64 *taken)
 
 	raw_spin_lock_irqsave(&lock, flags);
 	if (!slab->late_again) {
-		for (i = 0; i < QR_SLAB_WORDS; i++) {
-			taken[i] = xchg(&slab->cached[i], 0);
+		for (i = 0; i < slab->words; i++) {
+			taken[i] = xchg(&qr_slab_cached(slab)[i], 0);
 			n += hweight64(taken[i]);
 		}
 		atomic_sub(n, &slab->nr_late);
@@ -124,7 +124,7 @@ static unsigned int take_out(struct qr_slab *slab, u64 *taken)
 	clear_bit(QUEUED, &slab->late);
 	/* What an NMI adds finds it either queued, and is found here, or not. */
 	smp_mb__after_atomic();
-	if (!bitmap_empty(late_map(slab), QR_SLAB_MAX_OBJECTS))
+	if (!bitmap_empty(late_map(slab), 64 * slab->words))
 		enqueue(slab);
 	raw_spin_unlock_irqrestore(&lock, flags);
 	return n;
@@ -133,13 +133,13 @@ static unsigned int take_out(struct qr_slab *slab, u64 *taken)
 static void end(struct rcu_head *unused)
 {
 	struct llist_node *at = under_way, *next;
-	u64 taken[QR_SLAB_WORDS];
+	u64 taken[QR_SLAB_MAX_OBJECTS / 64];
 	unsigned long flags;
 	unsigned int i;
 
 	for (; at; at = next) {
 		struct qr_slab *slab = llist_entry(at, struct qr_slab, late_link);
-		u32 stride = slab->stride;
+		u32 stride = slab->stride, words = slab->words;
 		void *base = slab->base;
 		unsigned int n;
 
@@ -148,7 +148,7 @@ static void end(struct rcu_head *unused)
 		n = take_out(slab, taken);
 		if (!n)
 			continue;
-		for (i = 0; i < QR_SLAB_WORDS; i++) {
+		for (i = 0; i < words; i++) {
 			for (; taken[i]; taken[i] &= taken[i] - 1)
 				qr_free_slow(NULL, base + (i * 64UL + __ffs64(taken[i])) * stride);
 		}

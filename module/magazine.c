@@ -739,7 +739,7 @@ static noinline enum qr_misuse look_for_cleanups(struct qr_slab *slab, void *p, 
 	return QR_MISUSE_NONE;
 }
 
-static const char *owner_name(const struct qr_cache *c, const struct qr_slab *slab)
+const char *qr_owner_name(const struct qr_cache *c, const struct qr_slab *slab)
 {
 	if (c)
 		return c->name;
@@ -821,7 +821,7 @@ out:
 	if (unlikely(list))
 		return list;
 	if (unlikely(what))
-		qr_report(what, p, owner_name(c, slab),
+		qr_report(what, p, qr_owner_name(c, slab),
 			  given && given != c ? given->name : NULL, ip);
 	else if (unlikely(!c))
 		qr_large_release(slab);

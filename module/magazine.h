@@ -242,6 +242,9 @@ u64 qr_slow_path_ns(void);
  */
 int qr_call_node(int node, atomic_t *turn);
 
+/* For reports of misuse: whose @slab is; either may be NULL. */
+const char *qr_owner_name(const struct qr_cache *cache, const struct qr_slab *slab);
+
 /* What qr_malloc_slow() and its like are made of. */
 void *qr_magazine_alloc(struct qr_cache *cache, gfp_t gfp, size_t asked, unsigned long ip);
 void *qr_magazine_alloc_node(struct qr_cache *cache, gfp_t gfp, int node, size_t asked,

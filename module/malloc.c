@@ -24,12 +24,17 @@ struct qr_head __percpu *qr_class_head[QR_NR_CLASSES] __read_mostly;
 EXPORT_SYMBOL_QUARRY(qr_class_head);
 
 /* Not part of the called form, whose stack frame it would enlarge. */
-noinline void *qr_malloc_large(size_t size, gfp_t gfp)
+noinline void *qr_malloc_other(size_t size, gfp_t gfp)
 {
+	if (size <= QR_MAX_TINY) {
+		struct quarry_cache *cache = qr_class_cache[qr_class_for(size)];
+
+		return qr_magazine_alloc(qr_cache_of(cache), gfp, size, _RET_IP_);
+	}
 	might_alloc(gfp);
 	return qr_large_alloc(size, gfp, NUMA_NO_NODE, _RET_IP_) ?: qr_large_refuse(size, gfp);
 }
-EXPORT_SYMBOL_QUARRY(qr_malloc_large);
+EXPORT_SYMBOL_QUARRY(qr_malloc_other);
 
 /**
  * quarry_malloc_node() - allocate memory of any size on a node
@@ -47,7 +52,7 @@ void *quarry_malloc_node(size_t size, gfp_t gfp, int node)
 
 	qr_check_gfp(gfp);
 	if (size <= QUARRY_MAX_SMALL) {
-		struct quarry_cache *cache = qr_class_cache[qr_size_class[(size + 7) / 8]];
+		struct quarry_cache *cache = qr_class_cache[qr_class_for(size)];
 
 		return qr_magazine_alloc_node(qr_cache_of(cache), gfp, node, size, _RET_IP_);
 	}
@@ -72,7 +77,7 @@ EXPORT_SYMBOL_QUARRY(quarry_malloc_node);
 
 static void *malloc_small(size_t size, gfp_t gfp, unsigned long ip)
 {
-	struct quarry_cache *cache = qr_class_cache[qr_size_class[(size + 7) / 8]];
+	struct quarry_cache *cache = qr_class_cache[qr_class_for(size)];
 
 	return qr_magazine_alloc(qr_cache_of(cache), gfp, size, ip);
 }
@@ -141,7 +146,7 @@ static bool resize_in_place(struct qr_slab *slab, void *p, size_t usable, size_t
 		       qr_large_resize(slab, size, gfp, ip);
 	if (size > usable)
 		return false;
-	if (size <= usable / 2 && qr_size_class[(size + 7) / 8] != slab->cache->class)
+	if (size <= usable / 2 && qr_class_for(size) != slab->cache->class)
 		return false;
 	if (qr_want_zero(gfp))
 		memset(p + size, 0, usable - size);

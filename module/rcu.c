@@ -293,6 +293,8 @@ static noinline void free_rcu(struct qr_cache *given, void *p, unsigned long ip)
 		if (qr_slab_index(slab, p) < 0)
 			goto misuse;
 		WRITE_ONCE(c->rcu_frees, true);
+	} else if (READ_ONCE(slab->bin) == QR_ARENA_BLOCK) {
+		goto misuse;
 	} else if (p != slab->base || READ_ONCE(slab->bin) != QR_LARGE_LIVE || given) {
 		what = p != slab->base ? QR_MISUSE_INTERIOR :
 		       given ? QR_MISUSE_WRONG_CACHE : QR_MISUSE_DOUBLE_FREE;
@@ -303,7 +305,7 @@ static noinline void free_rcu(struct qr_cache *given, void *p, unsigned long ip)
 
 misuse:
 	preempt_enable();
-	qr_report(what, p, c ? c->name : slab ? "(large)" : NULL,
+	qr_report(what, p, qr_owner_name(c, slab),
 		  given && given != c ? given->name : NULL, ip);
 }
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Size to class for sizes known at run time only: one byte per 8 bytes of
- * size.  The classes themselves are generated, see scripts/mksizeclasses.c.
+ * size, which says 8 for all up to that; see qr_class_for().  The classes
+ * themselves are generated, see scripts/mksizeclasses.c.
  */
 #include "sizeclass.h"
 
 #include <linux/build_bug.h>
 #include <linux/cache.h>
 #include <linux/mm.h>
-#include <quarry/quarry.h>
 #include "compat.h"
 #include "sizeclass_table.h"
 
@@ -23,12 +23,13 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_class_bytes);
 
 void qr_sizeclass_init(void)
 {
-	unsigned int k = 1, i;
+	unsigned int k = qr_class_const(QR_MIN_OBJECT), i;
 
 	BUILD_BUG_ON(QR_GEO_PAGE != PAGE_SIZE);
 	BUILD_BUG_ON(ARRAY_SIZE(qr_class_sizes) != QR_NR_CLASSES);
 	BUILD_BUG_ON(QR_MAX_OBJECT != QUARRY_MAX_SMALL);
 	BUILD_BUG_ON(QR_NR_CLASSES > U8_MAX);
+	BUILD_BUG_ON(qr_class_const_size(qr_class_const(QR_MAX_TINY + 1)) != QR_MIN_OBJECT);
 
 	for (i = 0; i < ARRAY_SIZE(qr_size_class); i++) {
 		if (i * 8 > qr_class_sizes[k])

@@ -3,16 +3,18 @@
 #ifndef QR_SIZECLASS_H
 #define QR_SIZECLASS_H
 
-#include <quarry/sizeclass.h>
+#include <quarry/quarry.h>
 #include "geometry.h"
 
 /* Bytes that an object of @class offers; @class is 1 to QR_NR_CLASSES - 1. */
 unsigned int qr_class_bytes(unsigned int class);
 
-/* The alignment that quarry_malloc() promises for an object of @size bytes. */
-static inline unsigned int qr_class_align(unsigned int size)
+/* The class of a request of up to QUARRY_MAX_SMALL bytes; the table does not know tiny ones. */
+static __always_inline unsigned int qr_class_for(size_t size)
 {
-	return size & (size - 1) ? QR_MIN_OBJECT : size;
+	if (size <= QR_MAX_TINY)
+		return qr_class_const(size);
+	return qr_size_class[(size + 7) / 8];
 }
 
 void qr_sizeclass_init(void);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The slab layer.  Descriptors come from a cache of the kernel's own; they are
- * small, of one size, and their number follows the slabs'.
+ * The slab layer.  Descriptors come from caches of the kernel's own; they are
+ * small, and their number follows the slabs'.  Slabs of tiny objects have longer
+ * maps, and so a cache apart: a descriptor that is found by a dangling address has
+ * maps of the length that it always had.
  */
 #include "slab.h"
 
@@ -13,7 +15,7 @@
 #include "release.h"
 #include "row.h"
 
-static struct kmem_cache *descriptors;
+static struct kmem_cache *descriptors, *long_descriptors;
 static struct kmem_cache *cleanups;
 
 DEFINE_RAW_SPINLOCK(qr_cleanups_lock);
@@ -75,25 +77,43 @@ bool qr_slab_give_exact(struct qr_slab *slab, const void *p)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_slab_give_exact);
 
-static struct qr_slab *descriptor_new(gfp_t gfp, int node)
+/* @bits in each of its maps. */
+static struct kmem_cache *descriptors_of(unsigned int bits)
 {
-	struct qr_slab *slab = qr_meta_cache_alloc(descriptors, gfp, node);
+	return bits > QR_SLAB_MAP ? long_descriptors : descriptors;
+}
 
-	if (slab)
+static struct qr_slab *descriptor_new(unsigned int bits, gfp_t gfp, int node)
+{
+	struct qr_slab *slab = qr_meta_cache_alloc(descriptors_of(bits), gfp, node);
+
+	if (slab) {
 		INIT_LIST_HEAD(&slab->link);
+		slab->words = bits / 64;
+	}
 	return slab;
+}
+
+static void descriptor_free(struct qr_slab *slab)
+{
+	qr_meta_cache_free(descriptors_of(slab->words * 64), slab);
+}
+
+static size_t descriptor_bytes(unsigned int bits)
+{
+	return struct_size_t(struct qr_slab, free, 2 * bits / 64);
 }
 
 static struct qr_slab *slab_cut(const struct qr_geometry *geo, enum qr_kind kind,
 				unsigned int pages, unsigned int most, int node, gfp_t gfp)
 {
 	unsigned int least = DIV_ROUND_UP(geo->stride, QR_GEO_PAGE);
-	struct qr_slab *slab = descriptor_new(gfp, node);
+	struct qr_slab *slab = descriptor_new(qr_geo_map(geo->stride), gfp, node);
 
 	if (!slab)
 		return NULL;
 	if (!qr_heap_get(&slab->run, slab, kind, node, pages, least, geo->align, gfp)) {
-		qr_meta_cache_free(descriptors, slab);
+		descriptor_free(slab);
 		return NULL;
 	}
 	slab->base = qr_chunk_addr(slab->run.chunk, slab->run.first);
@@ -102,7 +122,7 @@ static struct qr_slab *slab_cut(const struct qr_geometry *geo, enum qr_kind kind
 	slab->nr_objects = min(qr_geo_objects(slab->run.nr, geo->stride), most);
 	slab->nr_free = slab->nr_objects;
 	slab->nr_cut = slab->nr_objects;
-	memset(slab->free, 0xff, sizeof(slab->free));
+	memset(slab->free, 0xff, slab->words * sizeof(*slab->free));
 	return slab;
 }
 
@@ -129,14 +149,13 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_slab_put_pages);
 static void slab_drop(struct qr_slab *slab)
 {
 	qr_heap_put(&slab->run);
-	qr_meta_cache_free(descriptors, slab);
+	descriptor_free(slab);
 }
 
 struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class, int node,
 			       gfp_t gfp)
 {
-	struct qr_slab *slab = slab_cut(geo, QR_ORDINARY, geo->pages, QR_SLAB_MAX_OBJECTS,
-					node, gfp);
+	struct qr_slab *slab = slab_cut(geo, QR_ORDINARY, geo->pages, geo->objects, node, gfp);
 
 	if (!slab)
 		return NULL;
@@ -161,17 +180,18 @@ struct qr_slab *qr_slab_create_sampled(const struct qr_geometry *geo, unsigned i
 	}
 	return slab;
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_create_sampled);
 
 struct qr_slab *qr_slab_create_large(unsigned int pages, unsigned int align, int node, gfp_t gfp)
 {
-	struct qr_slab *slab = descriptor_new(gfp, node);
+	struct qr_slab *slab = descriptor_new(QR_SLAB_MAP, gfp, node);
 
 	if (!slab)
 		return NULL;
 	if (!(pages > QR_CHUNK_PAGES ?
 	      align == 1 && qr_heap_get_row(&slab->run, slab, node, pages, gfp) :
 	      qr_heap_get(&slab->run, slab, QR_LARGE, node, pages, pages, align, gfp))) {
-		qr_meta_cache_free(descriptors, slab);
+		descriptor_free(slab);
 		return NULL;
 	}
 	slab->base = qr_chunk_addr(slab->run.chunk, slab->run.first);
@@ -180,12 +200,12 @@ struct qr_slab *qr_slab_create_large(unsigned int pages, unsigned int align, int
 
 struct qr_slab *qr_slab_create_block(unsigned int pages, unsigned int least, int node, gfp_t gfp)
 {
-	struct qr_slab *slab = descriptor_new(gfp, node);
+	struct qr_slab *slab = descriptor_new(QR_SLAB_MAP, gfp, node);
 
 	if (!slab)
 		return NULL;
 	if (!qr_heap_get(&slab->run, slab, QR_LARGE, node, pages, least, 1, gfp)) {
-		qr_meta_cache_free(descriptors, slab);
+		descriptor_free(slab);
 		return NULL;
 	}
 	slab->base = qr_chunk_addr(slab->run.chunk, slab->run.first);
@@ -283,7 +303,7 @@ void qr_slab_destroy(struct qr_slab *slab)
 	qr_samples_exit(&slab->samples);
 	if (unlikely(slab->gone)) {
 		qr_slab_put_pages(&slab->run, ~slab->gone & GENMASK(slab->run.nr - 1, 0));
-		qr_meta_cache_free(descriptors, slab);
+		descriptor_free(slab);
 		return;
 	}
 	trace_slab_put(slab->base, slab->run.nr, slab->run.chunk->node);
@@ -293,15 +313,17 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_slab_destroy);
 
 struct qr_slab *qr_slab_create_bare(int node, gfp_t gfp)
 {
-	return descriptor_new(gfp, node);
+	return descriptor_new(QR_SLAB_MAP, gfp, node);
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_create_bare);
 
 void qr_slab_destroy_bare(struct qr_slab *slab)
 {
 	cleanups_exit(slab);
 	qr_samples_exit(&slab->samples);
-	qr_meta_cache_free(descriptors, slab);
+	descriptor_free(slab);
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_destroy_bare);
 
 /* The map as the kernel's functions for maps take it. */
 static unsigned long *free_map(const struct qr_slab *slab)
@@ -370,9 +392,11 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_slab_trim);
 
 int qr_slabs_init(void)
 {
-	descriptors = qr_meta_cache_create("quarry_slab", sizeof(struct qr_slab));
+	descriptors = qr_meta_cache_create("quarry_slab", descriptor_bytes(QR_SLAB_MAP));
+	long_descriptors = qr_meta_cache_create("quarry_slab_tiny",
+						descriptor_bytes(QR_SLAB_MAX_OBJECTS));
 	cleanups = qr_meta_cache_create("quarry_cleanup", sizeof(struct qr_cleanup));
-	if (descriptors && cleanups)
+	if (descriptors && long_descriptors && cleanups)
 		return 0;
 	qr_slabs_exit();
 	return -ENOMEM;
@@ -381,5 +405,6 @@ int qr_slabs_init(void)
 void qr_slabs_exit(void)
 {
 	kmem_cache_destroy(descriptors);
+	kmem_cache_destroy(long_descriptors);
 	kmem_cache_destroy(cleanups);
 }

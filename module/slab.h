@@ -15,8 +15,6 @@
 #include "pageheap.h"
 #include "profile.h"
 
-#define QR_SLAB_WORDS (QR_SLAB_MAX_OBJECTS / 64)
-
 /* How finely a depot tells its slabs apart by the share of free objects. */
 #define QR_SLAB_BINS	8
 
@@ -70,20 +68,20 @@ extern raw_spinlock_t qr_cleanups_lock;
  *	qr_cleanups_lock
  * @run: its pages; of a mapped object, where the first of them are, and how many
  * @pages: all pages of a mapped object, see mapped.h; NULL for all others
- * @free: objects that are here and not above; depot lock.  Bits that stand
- *	for no object are set, so that a pointer there looks free already;
- *	those of objects that left are clear, so that none is taken
  * @samples: one for each object, or for the large one, if they can be sampled
+ * @words: of 64 bits, in each of the two maps; it stays as long as the descriptor is one
  * @typesafe: its pages stay its own for a grace period after the last object was freed
- * @nr_late: objects that wait in @cached, see late.h
- * @late: whether it waits with them; private to late.c
- * @late_again: so much so that another grace period is due; likewise
- * @late_link: where; likewise
- * @cached: what the walker found in magazines and depots, see validate.c, and what is
- *	late; the walker leaves it as it was
+ * @late_again: see @late
+ * @nr_late: objects that wait in the map of qr_slab_cached(), see late.h
+ * @late: whether it waits with them; private to late.c, as are @late_again and @late_link
+ * @late_link: where
  * @rcu: of @typesafe slabs that are on their way back
  * @start: of an arena's block: bytes that were allocated in the arena before it
  * @length: of a block that is one object: its bytes; 0 for all others
+ * @free: objects that are here and not above; depot lock.  Bits that stand
+ *	for no object are set, so that a pointer there looks free already;
+ *	those of objects that left are clear, so that none is taken.  Behind it
+ *	is the map of qr_slab_cached()
  */
 struct qr_slab {
 	struct list_head link;
@@ -100,6 +98,7 @@ struct qr_slab {
 	u32 gone;
 	u32 class;
 	u32 nr_cleaned;
+	u32 words;
 	struct qr_cleanup **cleanups;
 	struct qr_run run;
 	struct page **pages;
@@ -107,18 +106,28 @@ struct qr_slab {
 	bool typesafe;
 	bool late_again;
 	atomic_t nr_late;
-	unsigned long late;
-	struct llist_node late_link;
-	u64 free[QR_SLAB_WORDS];
 	union {
-		u64 cached[QR_SLAB_WORDS];
+		struct {
+			unsigned long late;
+			struct llist_node late_link;
+		};
 		struct rcu_head rcu;
 		struct {
 			u64 start;
 			u64 length;
 		};
 	};
+	u64 free[];
 };
+
+/*
+ * The map of what the walker found in magazines and depots, see validate.c, and of what is
+ * late; the walker leaves that as it was.
+ */
+static inline u64 *qr_slab_cached(struct qr_slab *slab)
+{
+	return slab->free + slab->words;
+}
 
 /* Size that a large object was given, in bytes. */
 static inline size_t qr_slab_bytes(const struct qr_slab *slab)
@@ -183,7 +192,7 @@ static inline bool qr_slab_is_free(const struct qr_slab *slab, unsigned int i)
 /* Bits in the map that stand for no object. */
 static inline unsigned int qr_slab_spare_bits(const struct qr_slab *slab)
 {
-	return QR_SLAB_MAX_OBJECTS - slab->nr_cut;
+	return slab->words * 64 - slab->nr_cut;
 }
 
 /*

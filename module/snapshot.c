@@ -23,20 +23,24 @@
 /* What a look at one slab finds. */
 struct look {
 	struct qr_object object[QR_SLAB_MAX_OBJECTS];
-	struct qr_live_sample sample[QR_SLAB_MAX_OBJECTS];
+	struct qr_live_sample sample[QR_SAMPLED_OBJECTS];
 	char name[QUARRY_NAME_LEN];
 	unsigned int n;
 };
 
-static void found(struct look *l, const struct qr_slab *slab, unsigned int i, u32 size, u32 cache)
+/* @i is the object's number; @sample is NULL when nothing is known of it. */
+static void found(struct look *l, const struct qr_slab *slab, unsigned int i, u32 size, u32 cache,
+		  const struct qr_live_sample *sample)
 {
+	static const struct qr_live_sample none = { .site = U32_MAX };
+
 	l->object[l->n++] = (struct qr_object) {
 		.ptr = slab->base + (size_t)i * slab->stride,
 		.size = size,
 		.cache = cache,
 		.cache_name = l->name,
 		.node = page_to_nid(slab->run.chunk->page + slab->run.first),
-		.sample = l->sample[i],
+		.sample = sample ? *sample : none,
 	};
 }
 
@@ -53,17 +57,17 @@ static void look_at_objects(struct look *l, struct qr_slab *slab, struct qr_depo
 	raw_spin_lock_irqsave(&d->lock, flags);
 	if (READ_ONCE(slab->depot) != d || qr_slab_of(page) != slab)
 		goto out;
-	nr = qr_samples_read(&slab->samples, slab->nr_cut, l->sample);
+	nr = qr_samples_read(&slab->samples, ARRAY_SIZE(l->sample), l->sample);
 	strscpy(l->name, d->cache->name, sizeof(l->name));
 	i = DIV_ROUND_UP(page - slab->base, slab->stride);
 	end = min_t(unsigned int, slab->nr_cut,
 		    DIV_ROUND_UP(page + PAGE_SIZE - slab->base, slab->stride));
 	for (; i < end; i++) {
-		if (i >= nr)
-			l->sample[i].site = U32_MAX;
-		if (qr_slab_is_free(slab, i) || (sampled && l->sample[i].site == U32_MAX))
+		const struct qr_live_sample *s = i < nr ? &l->sample[i] : NULL;
+
+		if (qr_slab_is_free(slab, i) || (sampled && (!s || s->site == U32_MAX)))
 			continue;
-		found(l, slab, i, d->cache->pub.size, d->cache->id);
+		found(l, slab, i, d->cache->pub.size, d->cache->id, s);
 	}
 out:
 	raw_spin_unlock_irqrestore(&d->lock, flags);
@@ -71,12 +75,14 @@ out:
 
 static void look_at_large(struct look *l, struct qr_slab *slab, bool sampled)
 {
-	if (!qr_samples_read(&slab->samples, 1, l->sample))
-		l->sample[0].site = U32_MAX;
-	if (sampled && l->sample[0].site == U32_MAX)
+	const struct qr_live_sample *s = NULL;
+
+	if (qr_samples_read(&slab->samples, 1, l->sample))
+		s = &l->sample[0];
+	if (sampled && (!s || s->site == U32_MAX))
 		return;
 	strscpy(l->name, "large", sizeof(l->name));
-	found(l, slab, 0, qr_slab_bytes(slab), 0);
+	found(l, slab, 0, qr_slab_bytes(slab), 0, s);
 }
 
 /* What begins on the page.  In an RCU read-side section. */
@@ -119,7 +125,7 @@ static int show_arena_object(const struct qr_arena *a, const struct qr_trail_obj
 int qr_walk_objects(bool sampled, qr_object_fn fn, void *arg)
 {
 	struct arena_walk arenas = { .fn = fn, .arg = arg };
-	struct look *l = qr_meta_alloc(sizeof(*l), GFP_KERNEL, NUMA_NO_NODE);
+	struct look *l = qr_meta_kvalloc(sizeof(*l), GFP_KERNEL);
 	unsigned int page, k;
 	unsigned long i;
 	int err = 0;
@@ -142,7 +148,7 @@ int qr_walk_objects(bool sampled, qr_object_fn fn, void *arg)
 		}
 		cond_resched();
 	}
-	qr_meta_free(l, sizeof(*l));
+	qr_meta_kvfree(l, sizeof(*l));
 	/* Of arenas nobody knows where objects begin but those that are sampled. */
 	return err ?: qr_walk_arena_samples(show_arena_object, &arenas);
 }

@@ -42,18 +42,20 @@ static void visit(struct qr_cache *c, const void *p, const char *where,
 {
 	struct qr_slab *slab = qr_slab_of(p);
 	int k = slab && slab->cache == c ? qr_slab_index(slab, p) : -1;
+	u64 *cached;
 
 	if (k < 0) {
 		qr_invalid(v, "cache %s: %s holds %px, not an object of it", c->name, where, p);
 		return;
 	}
-	if (qr_slab_is_free(slab, k) || slab->cached[k / 64] & BIT_ULL(k % 64)) {
+	cached = &qr_slab_cached(slab)[k / 64];
+	if (qr_slab_is_free(slab, k) || *cached & BIT_ULL(k % 64)) {
 		qr_invalid(v, "cache %s: %s holds %px, which is free or held twice", c->name,
 			   where, p);
 		return;
 	}
 	if (likely(!atomic_read(&slab->nr_late)))
-		slab->cached[k / 64] |= BIT_ULL(k % 64);
+		*cached |= BIT_ULL(k % 64);
 }
 
 struct kept {
@@ -139,7 +141,7 @@ static void check_lost(const struct qr_slab *slab, const char *name, struct quar
 }
 
 /* Objects with cleanups are counted, and nobody's but a client's. */
-static void check_cleanups(const struct qr_slab *slab, const char *name,
+static void check_cleanups(struct qr_slab *slab, const char *name,
 			   struct quarry_validation *v)
 {
 	unsigned int i, nr = 0;
@@ -150,7 +152,7 @@ static void check_cleanups(const struct qr_slab *slab, const char *name,
 		nr++;
 		/* In a slab with late objects it is these that are marked. */
 		if (qr_slab_is_free(slab, i) ||
-		    (!qr_slab_is_late(slab) && slab->cached[i / 64] & BIT_ULL(i % 64)))
+		    (!qr_slab_is_late(slab) && qr_slab_cached(slab)[i / 64] & BIT_ULL(i % 64)))
 			qr_invalid(v, "cache %s: slab %px: object %u is free and has cleanups",
 				   name, slab->base, i);
 	}
@@ -165,16 +167,17 @@ static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_va
 	unsigned int i, free = 0, late = 0, nr_late = atomic_read(&slab->nr_late);
 	const struct qr_cache *c = d->cache;
 	const struct qr_run *run = &slab->run;
+	u64 *marks = qr_slab_cached(slab);
 
 	v->slabs++;
 	v->objects += slab->nr_objects;
 	check_cleanups(slab, c->name, v);
-	for (i = 0; i < QR_SLAB_WORDS; i++) {
+	for (i = 0; i < slab->words; i++) {
 		free += hweight64(slab->free[i]);
 		if (nr_late)
-			late += hweight64(slab->cached[i]);
+			late += hweight64(marks[i]);
 		else
-			slab->cached[i] = 0;
+			marks[i] = 0;
 	}
 	if (late != nr_late)
 		qr_invalid(v, "cache %s: slab %px has %u late objects, counts %u", c->name,

@@ -9,6 +9,8 @@
  * of its object unused.  Every power of two is a class.  Between two of them
  * each next class is the largest that the rule allows, on a grid of 1/16 of
  * the lower power; the grid keeps slabs free of odd strides.
+ *
+ * Below the least alignment there are tiny classes, for strings and the like.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +18,11 @@
 #include "../module/geometry.h"
 
 #define MAX_CLASSES 128
+
+static const unsigned int tiny[] = { 4, 6 };
+
+#define TINY_STEP 2u	/* bytes, that requests for these are rounded up to */
+#define NR_TINY (sizeof(tiny) / sizeof(*tiny))
 
 static void header(void)
 {
@@ -28,8 +35,10 @@ static unsigned int cls[MAX_CLASSES], nr = 1;	/* class 0 is "none" */
 
 static void make(void)
 {
-	unsigned int lo, c = QR_MIN_OBJECT;
+	unsigned int lo, c = QR_MIN_OBJECT, k;
 
+	for (k = 0; k < NR_TINY; k++)
+		cls[nr++] = tiny[k];
 	cls[nr++] = c;
 	for (lo = QR_MIN_OBJECT; lo < QR_MAX_OBJECT; lo *= 2) {
 		unsigned int grid = lo / 16 > QR_MIN_OBJECT ? lo / 16 : QR_MIN_OBJECT;
@@ -47,11 +56,6 @@ static void make(void)
 	}
 }
 
-static unsigned int natural_align(unsigned int size)
-{
-	return size & (size - 1) ? QR_MIN_OBJECT : size;
-}
-
 static void fold(void)
 {
 	unsigned int k;
@@ -59,10 +63,11 @@ static void fold(void)
 	header();
 	printf("#ifndef QUARRY_SIZECLASS_H\n#define QUARRY_SIZECLASS_H\n\n"
 	       "#define QR_NR_CLASSES\t\t%u\t/* with class 0, \"none\" */\n"
-	       "#define QUARRY_MAX_SMALL\t%uUL\t/* bytes; larger requests take whole pages */\n\n"
+	       "#define QUARRY_MAX_SMALL\t%uUL\t/* bytes; larger requests take whole pages */\n"
+	       "#define QR_MAX_TINY\t\t%uUL\t/* bytes; of classes below %u bytes */\n\n"
 	       "/* For a constant size only: the compiler folds it to one number. */\n"
 	       "static __always_inline unsigned int qr_class_const(unsigned long size)\n{\n",
-	       nr, QR_MAX_OBJECT);
+	       nr, QR_MAX_OBJECT, tiny[NR_TINY - 1], QR_MIN_OBJECT);
 	for (k = 1; k < nr; k++)
 		printf("\tif (size <= %u)\n\t\treturn %u;\n", cls[k], k);
 	printf("\treturn 0;\n}\n\n"
@@ -82,26 +87,30 @@ static void table(void)
 	header();
 	printf("/*\n"
 	       " * internal: unused share of an object, worst and mean over the requests that it\n"
-	       " * serves, each rounded up to %u bytes.  tail: unused share of a slab.\n *\n"
-	       " * class   size pages objects  internal worst   mean    tail\n", QR_MIN_OBJECT);
+	       " * serves, each rounded up to %u bytes, or %u below that.  tail: unused share of a\n"
+	       " * slab.\n *\n"
+	       " * class   size pages objects  internal worst   mean    tail\n",
+	       QR_MIN_OBJECT, TINY_STEP);
 	for (k = 1; k < nr; k++) {
-		struct qr_geometry g = qr_geometry(cls[k], natural_align(cls[k]));
-		unsigned int low = cls[k - 1] + QR_MIN_OBJECT, s, n = 0;
+		struct qr_geometry g = qr_geometry(cls[k], qr_class_align(cls[k]));
+		unsigned int step = cls[k] < QR_MIN_OBJECT ? TINY_STEP : QR_MIN_OBJECT;
+		unsigned int low = (cls[k - 1] / step + 1) * step, s, n = 0;
 		double worst = 100.0 * (cls[k] - low) / cls[k], sum = 0;
 		double tail = 100.0 * g.tail / (g.pages * QR_GEO_PAGE);
 
-		for (s = low; s <= cls[k]; s += QR_MIN_OBJECT, n++)
+		for (s = low; s <= cls[k]; s += step, n++)
 			sum += 100.0 * (cls[k] - s) / cls[k];
 		printf(" * %5u %6u %5u %7u %14.1f%% %5.1f%% %6.1f%%\n",
 		       k, cls[k], g.pages, g.objects, worst, sum / n, tail);
-		if (worst > worst_internal)
+		if (worst > worst_internal && k > NR_TINY)
 			worst_internal = worst;
 		if (tail > worst_tail)
 			worst_tail = tail;
 	}
-	printf(" *\n * worst internal %.1f%%, worst tail %.1f%%\n */\n"
+	printf(" *\n * worst internal %.1f%% from %u bytes on, worst tail %.1f%%\n */\n"
 	       "#ifndef QR_SIZECLASS_TABLE_H\n#define QR_SIZECLASS_TABLE_H\n\n"
-	       "static const unsigned short qr_class_sizes[] = {\n", worst_internal, worst_tail);
+	       "static const unsigned short qr_class_sizes[] = {\n",
+	       worst_internal, QR_MIN_OBJECT, worst_tail);
 	for (k = 0; k < nr; k++)
 		printf("%s%u,%s", k % 10 ? " " : "\t", cls[k],
 		       k % 10 == 9 || k == nr - 1 ? "\n" : "");

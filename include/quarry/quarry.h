@@ -96,7 +96,7 @@ struct quarry_cache_args {
 /**
  * struct quarry_cache - a cache of equal objects
  * @head: per-CPU magazines
- * @size: bytes an object offers, a multiple of 8
+ * @size: bytes an object offers, a multiple of 8 unless it is a smaller size class
  * @zero_inline: bytes to zero inline, a multiple of 32; 0: see qr_zero_slow()
  * @no_init: objects are constructed, or readers may see them: see qr_zero_slow()
  *
@@ -159,13 +159,14 @@ size_t quarry_usable_size(const void *p);
 
 /*
  * The slow paths.  The first three return with preemption on.  A profile tells
- * what was asked for from what was given, so malloc has one of its own.
+ * what was asked for from what was given, so malloc has one of its own.  The last
+ * is for the sizes that qr_malloc() does not look up, which are tiny or large.
  */
 void *qr_alloc_slow(struct quarry_cache *cache, gfp_t gfp);
 void *qr_malloc_slow(struct quarry_cache *cache, gfp_t gfp, size_t size);
 void qr_free_full(void *p, struct qr_head __percpu *head, struct quarry_cache *cache);
 void qr_free_slow(struct quarry_cache *cache, void *p);
-void *qr_malloc_large(size_t size, gfp_t gfp);
+void *qr_malloc_other(size_t size, gfp_t gfp);
 
 /*
  * What is too long or too odd.  Objects that are constructed stay as they are, and those
@@ -289,8 +290,9 @@ static __always_inline void *qr_malloc(size_t size, gfp_t gfp)
 	void *p;
 
 	qr_check_gfp(gfp);
-	if (unlikely(size > QUARRY_MAX_SMALL))
-		return qr_malloc_large(size, gfp);
+	/* In one compare: up to QR_MAX_TINY, which wraps, or over QUARRY_MAX_SMALL. */
+	if (unlikely(size - QR_MAX_TINY - 1 > QUARRY_MAX_SMALL - QR_MAX_TINY - 1))
+		return qr_malloc_other(size, gfp);
 	class = qr_size_class[(size + 7) / 8];
 	preempt_disable();
 	if (unlikely(!qr_head_pop(qr_class_head[class], &p)))
@@ -387,8 +389,10 @@ static __always_inline void quarry_cache_free(struct quarry_cache *cache, void *
  *
  * Up to 32 KiB it comes from a size class, above that in whole pages, which
  * are physically contiguous.  Sizes that are powers of two are aligned to
- * their size up to 32 KiB, to a page above, and all others to 8 bytes.
- * Normally from this CPU's node.
+ * their size up to 32 KiB, to a page above, and all others to 8 bytes, but those
+ * below 7 bytes: up to 4 they are aligned to 4, and 5 and 6 to 2.  No type of such
+ * a size wants more; who keeps marks in the low bits of pointers must ask for 7
+ * bytes or more, or for quarry_aligned_alloc().  Normally from this CPU's node.
  *
  * Above 2 MiB it takes luck: the kernel's largest free blocks are 4 MiB, and what is
  * larger is to be had if some of them lie side by side.  There, __GFP_NOFAIL may fail, and

@@ -16,7 +16,7 @@
 #define SIGMAS	6		/* two in 10^9 are farther off */
 
 static const u32 rates[] = { 1, 2, 8, 100, 4096, 65536, 512 << 10, 1 << 30, U32_MAX };
-static const u32 sizes[] = { 1, 8, 16, 64, 256, 4096, 32768, 1 << 20, 2 << 20 };
+static const u32 sizes[] = { 1, 4, 6, 8, 16, 64, 256, 4096, 32768, 1 << 20, 2 << 20 };
 
 /* The same numbers in every run. */
 static struct rnd_state repeatable(void)

@@ -42,7 +42,7 @@ static void arrays(struct kunit *test)
 	quarry_free(a);
 	/* Of nothing: the smallest object, as malloc gives. */
 	a = quarry_calloc(0, n, GFP_KERNEL);
-	KUNIT_EXPECT_EQ(test, 8, quarry_usable_size(a));
+	KUNIT_EXPECT_EQ(test, 4, quarry_usable_size(a));
 	KUNIT_EXPECT_NULL(test, quarry_realloc_array(a, n, 0, GFP_KERNEL));
 	a = quarry_realloc_array(NULL, 10, 10, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, 112, quarry_usable_size(a));
@@ -152,7 +152,7 @@ static void copies(struct kunit *test)
 static void aligned(struct kunit *test)
 {
 	static const size_t sizes[] = {
-		0, 1, 8, 9, 24, 100, 129, 1000, 4095, 4096, 4097, 5000, 20000, 32768, 32769,
+		0, 1, 4, 5, 8, 9, 24, 100, 129, 1000, 4095, 4096, 4097, 5000, 20000, 32768, 32769,
 		100000, SZ_1M + 1, SZ_2M,
 	};
 	size_t align;
@@ -186,6 +186,7 @@ static void aligned_without_waste(struct kunit *test)
 	static const struct {
 		size_t align, size, usable;
 	} cases[] = {
+		{ 1, 0, 4 }, { 2, 5, 6 }, { 4, 3, 4 }, { 4, 5, 8 }, { 8, 3, 8 },
 		{ 8, 24, 24 }, { 16, 24, 32 }, { 16, 41, 48 }, { 64, 100, 128 },
 		{ 64, 129, 256 }, { 64, 5000, 5120 }, { 4096, 1, 4096 }, { 4096, 5000, 8192 },
 		{ 4096, 12289, 16384 }, { 8192, 1, 8192 }, { 8192, 9000, 16384 },
@@ -242,7 +243,7 @@ static void aligned_without_chunks(struct kunit *test)
 
 static void many(struct kunit *test)
 {
-	static const size_t sizes[] = { 0, 1, 24, 100, 1000, 20000, 32769, 100000 };
+	static const size_t sizes[] = { 0, 1, 4, 5, 24, 100, 1000, 20000, 32769, 100000 };
 	void **objs = qt_array(test, N, sizeof(*objs));
 	unsigned int i, k, n;
 

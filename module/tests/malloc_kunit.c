@@ -17,12 +17,12 @@ static void check_one(struct kunit *test, size_t size, void *p)
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_ASSERT_GE(test, usable, size);
-	KUNIT_ASSERT_EQ(test, 0, (unsigned long)p % 8);
+	KUNIT_ASSERT_EQ(test, 0, (unsigned long)p % (size > 6 ? 8 : size > 4 ? 2 : 4));
 	if (size > QUARRY_MAX_SMALL) {
 		KUNIT_ASSERT_EQ(test, 0, (unsigned long)p % PAGE_SIZE);
 		KUNIT_ASSERT_EQ(test, usable, round_up(size, PAGE_SIZE));
 	} else {
-		KUNIT_ASSERT_EQ(test, usable, qr_class_bytes(qr_size_class[(size + 7) / 8]));
+		KUNIT_ASSERT_EQ(test, usable, qr_class_bytes(qr_class_for(size)));
 		if (size && is_power_of_2(size))
 			KUNIT_ASSERT_EQ(test, 0, (unsigned long)p % size);
 	}
@@ -61,6 +61,12 @@ static void constant_sizes(struct kunit *test)
 {
 	constant(test, 0);
 	constant(test, 1);
+	constant(test, 2);
+	constant(test, 3);
+	constant(test, 4);
+	constant(test, 5);
+	constant(test, 6);
+	constant(test, 7);
 	constant(test, 8);
 	constant(test, 24);
 	constant(test, 100);
@@ -80,7 +86,7 @@ static void powers_of_two_are_aligned(struct kunit *test)
 	size_t size;
 	int i;
 
-	for (size = 8; size <= QUARRY_MAX_SMALL; size *= 2) {
+	for (size = 4; size <= QUARRY_MAX_SMALL; size *= 2) {
 		for (i = 0; i < 20; i++) {
 			objs[i] = malloc_variable(size, GFP_KERNEL);
 			check_one(test, size, objs[i]);
@@ -183,7 +189,7 @@ static void class_objects_have_a_cache(struct kunit *test)
 static void zeroed_after_dirty_use(struct kunit *test)
 {
 	static const size_t sizes[] = {
-		1, 8, 16, 24, 32, 64, 96, 100, 152, 256, 480, 512, 520, 576, 1000, 4096, 9000,
+		1, 5, 8, 16, 24, 32, 64, 96, 100, 152, 256, 480, 512, 520, 576, 1000, 4096, 9000,
 		32768, 32769, 100000, 1 << 20, 2 << 20,
 	};
 	unsigned int i, k;

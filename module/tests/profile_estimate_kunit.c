@@ -259,6 +259,75 @@ static void all_sizes_together(struct kunit *test)
 	expect_near(test, &sum, n, space);
 }
 
+static noinline void *malloc_variable(size_t size)
+{
+	return quarry_malloc(size, GFP_KERNEL);
+}
+
+/* What the classes of tiny objects sum up to in the profile. */
+static void tiny_sum(struct kunit *test, struct quarry_sum *sum, u64 *live)
+{
+	unsigned int class;
+
+	memset(sum, 0, sizeof(*sum));
+	*live = 0;
+	for (class = 1; qr_class_const_size(class) <= QR_MAX_TINY; class++) {
+		struct quarry_site now;
+
+		qp_now(test, qp_id(qr_class_cache[class]), &now);
+		sum->samples += now.alloc.samples;
+		sum->objects += now.alloc.objects;
+		sum->space += now.alloc.space;
+		sum->var_objects += now.alloc.var_objects;
+		sum->var_space += now.alloc.var_space;
+		*live += now.inuse.objects;
+	}
+}
+
+/* Several to 8 bytes: they weigh as much as they are given, whichever way they were asked for. */
+static void tiny_objects(struct kunit *test)
+{
+	u64 n = MANY, space = 0, live_was, live;
+	void **objs = qt_array(test, n, sizeof(*objs));
+	struct quarry_sum was, sum;
+	unsigned int i;
+
+	qp_rate(test, 512);
+	tiny_sum(test, &was, &live_was);
+	for (i = 0; i < n; i++) {
+		size_t size = get_random_u32_below(QR_MAX_TINY + 1);
+
+		switch (i % 4) {
+		case 0:
+			objs[i] = quarry_malloc(3, GFP_KERNEL);
+			break;
+		case 1:
+			objs[i] = quarry_malloc_node(size, GFP_KERNEL, NUMA_NO_NODE);
+			break;
+		case 2:
+			objs[i] = quarry_malloc(6, GFP_KERNEL);
+			break;
+		default:
+			objs[i] = malloc_variable(size);
+			break;
+		}
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+		space += quarry_usable_size(objs[i]);
+	}
+	KUNIT_EXPECT_LT(test, space, 6 * n);
+	tiny_sum(test, &sum, &live);
+	KUNIT_EXPECT_EQ(test, live - live_was, sum.objects - was.objects);
+	sum.samples -= was.samples;
+	sum.objects -= was.objects;
+	sum.space -= was.space;
+	sum.var_objects -= was.var_objects;
+	sum.var_space -= was.var_space;
+	expect_near(test, &sum, n, space);
+	quarry_free_bulk(n, objs);
+	tiny_sum(test, &sum, &live);
+	KUNIT_EXPECT_EQ(test, live_was, live);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(one_by_one),
 	KUNIT_CASE_SLOW(by_sets),
@@ -268,6 +337,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(two_rates_in_one_row),
 	KUNIT_CASE_SLOW(large_objects),
 	KUNIT_CASE_SLOW(all_sizes_together),
+	KUNIT_CASE_SLOW(tiny_objects),
 	KUNIT_CASE(qt_books_balance),
 	{}
 };

@@ -7,6 +7,7 @@
 
 #include <linux/prandom.h>
 #include <linux/random.h>
+#include "../sizeclass.h"
 
 #define N 300
 
@@ -215,7 +216,7 @@ static void every_way_of_malloc(struct kunit *test)
 		struct qp_books books;
 
 		qp_books_open(test, &books, large ? NULL :
-			      qr_class_cache[qr_size_class[(sizes[i] + 7) / 8]]);
+			      qr_class_cache[qr_class_for(sizes[i])]);
 		for (how = 0; how < ARRAY_SIZE(objs); how++) {
 			objs[how] = malloc_of(how, sizes[i]);
 			KUNIT_ASSERT_NOT_NULL(test, objs[how]);
@@ -373,7 +374,7 @@ static void everything_mixed(struct kunit *test)
 	qp_books_open(test, &m->books[3], qr_class_cache[qr_class_const(512)]);
 	qp_books_open(test, &m->books[4], NULL);
 	/* All of the sizes that mix_alloc() may choose for the fourth are one class. */
-	KUNIT_ASSERT_PTR_EQ(test, m->books[3].cache, qr_class_cache[qr_size_class[(450 + 7) / 8]]);
+	KUNIT_ASSERT_PTR_EQ(test, m->books[3].cache, qr_class_cache[qr_class_for(450)]);
 	for (i = 0; i < 20000; i++) {
 		k = prandom_u32_state(&rnd) % SLOTS;
 		if (i % 1000 == 0)

@@ -27,10 +27,10 @@ static void empty(struct kunit *test)
 	void *p = quarry_realloc(NULL, 100, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	KUNIT_EXPECT_EQ(test, quarry_usable_size(p), qr_class_bytes(qr_size_class[13]));
+	KUNIT_EXPECT_EQ(test, quarry_usable_size(p), qr_class_bytes(qr_class_for(100)));
 	KUNIT_EXPECT_NULL(test, quarry_realloc(p, 0, GFP_KERNEL));
 	p = quarry_realloc(NULL, 0, GFP_KERNEL);
-	KUNIT_EXPECT_EQ(test, 8, quarry_usable_size(p));
+	KUNIT_EXPECT_EQ(test, 4, quarry_usable_size(p));
 	KUNIT_EXPECT_NULL(test, quarry_realloc(p, 0, GFP_KERNEL));
 	p = quarry_realloc(NULL, 100000, GFP_KERNEL | __GFP_ZERO);
 	KUNIT_ASSERT_NOT_NULL(test, p);
@@ -49,7 +49,7 @@ static bool has_room(size_t usable, size_t size)
 	if (usable > QUARRY_MAX_SMALL)
 		return size > usable / 2;
 	return size > usable / 2 ||
-	       qr_class_bytes(qr_size_class[(size + 7) / 8]) == usable;
+	       qr_class_bytes(qr_class_for(size)) == usable;
 }
 
 static void from_each_size_to_each(struct kunit *test, bool is_mapped)

@@ -16,7 +16,7 @@ static void every_size_fits_smallest(struct kunit *test)
 	unsigned int size;
 
 	for (size = 1; size <= QUARRY_MAX_SMALL; size++) {
-		unsigned int class = qr_size_class[(size + 7) / 8];
+		unsigned int class = qr_class_for(size);
 
 		KUNIT_ASSERT_GT(test, class, 0);
 		KUNIT_ASSERT_LT(test, class, QR_NR_CLASSES);
@@ -24,7 +24,29 @@ static void every_size_fits_smallest(struct kunit *test)
 		if (class > 1)
 			KUNIT_ASSERT_LT(test, qr_class_bytes(class - 1), size);
 	}
-	KUNIT_EXPECT_EQ(test, 1, qr_size_class[0]);
+	KUNIT_EXPECT_EQ(test, 1, qr_class_for(0));
+}
+
+/* What the table does not know. */
+static void tiny_sizes(struct kunit *test)
+{
+	static const unsigned int bytes[] = { 4, 4, 4, 4, 4, 6, 6, 8, 8, 16 };
+	unsigned int size;
+
+	for (size = 0; size < ARRAY_SIZE(bytes); size++) {
+		unsigned int class = qr_class_for(size);
+
+		KUNIT_EXPECT_EQ(test, bytes[size], qr_class_bytes(class));
+		KUNIT_EXPECT_EQ(test, class, qr_class_const(size));
+		KUNIT_EXPECT_EQ(test, size <= QR_MAX_TINY, bytes[size] < QR_MIN_OBJECT);
+	}
+	KUNIT_EXPECT_EQ(test, 4, qr_class_align(4));
+	KUNIT_EXPECT_EQ(test, 2, qr_class_align(6));
+	KUNIT_EXPECT_EQ(test, 8, qr_class_align(24));
+	KUNIT_EXPECT_EQ(test, 8, qr_class_align(48));
+	BUILD_BUG_ON(qr_class_const(0) != 1);
+	BUILD_BUG_ON(qr_class_const_size(qr_class_const(5)) != 6);
+	BUILD_BUG_ON(qr_class_const_size(qr_class_const(7)) != 8);
 }
 
 static void constant_form_agrees(struct kunit *test)
@@ -32,7 +54,7 @@ static void constant_form_agrees(struct kunit *test)
 	unsigned int size;
 
 	for (size = 0; size <= QUARRY_MAX_SMALL; size++) {
-		unsigned int class = qr_size_class[(size + 7) / 8];
+		unsigned int class = qr_class_for(size);
 
 		KUNIT_ASSERT_EQ(test, class, qr_class_const(size));
 		KUNIT_ASSERT_EQ(test, qr_class_bytes(class), qr_class_const_size(class));
@@ -47,8 +69,8 @@ static void internal_waste_is_bounded(struct kunit *test)
 {
 	unsigned int size;
 
-	for (size = 1; size <= QUARRY_MAX_SMALL; size++) {
-		unsigned int bytes = qr_class_bytes(qr_size_class[(size + 7) / 8]);
+	for (size = QR_MAX_TINY + 1; size <= QUARRY_MAX_SMALL; size++) {
+		unsigned int bytes = qr_class_bytes(qr_class_for(size));
 		unsigned int waste = bytes - round_up(size, QR_MIN_OBJECT);
 
 		KUNIT_ASSERT_TRUE_MSG(test, at_most_an_eighth(waste, bytes),
@@ -77,7 +99,8 @@ static void classes_are_aligned_and_ordered(struct kunit *test)
 	unsigned int class, size;
 
 	for (class = 1; class < QR_NR_CLASSES; class++) {
-		KUNIT_EXPECT_EQ(test, 0, qr_class_bytes(class) % QR_MIN_OBJECT);
+		if (qr_class_bytes(class) > QR_MAX_TINY)
+			KUNIT_EXPECT_EQ(test, 0, qr_class_bytes(class) % QR_MIN_OBJECT);
 		if (class > 1)
 			KUNIT_EXPECT_GT(test, qr_class_bytes(class), qr_class_bytes(class - 1));
 		KUNIT_EXPECT_EQ(test, qr_class_bytes(class), qr_class_cache[class]->size);
@@ -103,7 +126,7 @@ static void any_geometry_is_sound(struct kunit *test)
 			sound = geo.stride >= size && geo.stride % align == 0 &&
 				geo.stride - size < max(align, QR_MIN_OBJECT) &&
 				geo.objects >= QR_SLAB_MIN_OBJECTS &&
-				geo.objects <= QR_SLAB_MAX_OBJECTS &&
+				geo.objects <= QR_SLAB_MAP &&
 				geo.pages >= 1 && geo.pages <= QR_SLAB_MAX_PAGES &&
 				/* All that fit: the slab's map has no bits beyond. */
 				geo.objects == geo.pages * PAGE_SIZE / geo.stride &&
@@ -135,6 +158,7 @@ static void magazines_and_depots_are_bounded(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(every_size_fits_smallest),
+	KUNIT_CASE(tiny_sizes),
 	KUNIT_CASE(constant_form_agrees),
 	KUNIT_CASE(internal_waste_is_bounded),
 	KUNIT_CASE(tail_waste_is_bounded),

@@ -36,8 +36,11 @@ static void created_full_of_free_objects(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, slab->nr_objects, geo.objects);
 		KUNIT_EXPECT_EQ(test, slab->nr_free, slab->nr_objects);
 		KUNIT_EXPECT_EQ(test, 0, (unsigned long)slab->base % qr_class_align(size));
-		for (i = 0; i < QR_SLAB_WORDS; i++)
+		KUNIT_EXPECT_EQ(test, slab->words, size < QR_MIN_OBJECT ? 16 : 8);
+		for (i = 0; i < slab->words; i++) {
 			set += hweight64(slab->free[i]);
+			KUNIT_EXPECT_EQ(test, 0, qr_slab_cached(slab)[i]);
+		}
 		KUNIT_EXPECT_EQ(test, set, slab->nr_objects + qr_slab_spare_bits(slab));
 		KUNIT_EXPECT_TRUE(test, qr_slab_is_free(slab, slab->nr_objects - 1));
 		KUNIT_EXPECT_PTR_EQ(test, slab, qr_slab_of(slab->base));
@@ -155,15 +158,15 @@ static void index_is_exact_for_random_strides(struct kunit *test)
 }
 
 /*
- * Every stride that a cache can have, at the offsets where a rounded inverse
- * would go wrong first: around each object's start.
+ * Every stride that a cache or a class can have, at the offsets where a rounded
+ * inverse would go wrong first: around each object's start.
  */
 static void index_is_exact_for_every_stride(struct kunit *test)
 {
 	unsigned int stride, wrong = 0;
 
-	for (stride = QR_MIN_OBJECT; stride <= QR_MAX_OBJECT; stride += QR_MIN_OBJECT) {
-		struct qr_geometry geo = qr_geometry(stride, 0);
+	for (stride = 2; stride <= QR_MAX_OBJECT; stride += stride < QR_MIN_OBJECT ? 2 : 8) {
+		struct qr_geometry geo = qr_geometry(stride, stride < QR_MIN_OBJECT ? 2 : 0);
 		struct qr_slab slab = {
 			.base = (void *)PAGE_OFFSET,
 			.stride = geo.stride,
@@ -187,12 +190,12 @@ static void index_is_exact_for_every_stride(struct kunit *test)
 
 static void random_operations_match_model(struct kunit *test)
 {
-	static const unsigned int sizes[] = { 8, 24, 64, 152, 1000, 7168 };
+	static const unsigned int sizes[] = { 4, 6, 8, 24, 64, 152, 1000, 7168 };
 	void *objs[64];
 	unsigned int s, step;
 
 	for (s = 0; s < ARRAY_SIZE(sizes); s++) {
-		struct qr_slab *slab = new_slab(test, sizes[s], 0);
+		struct qr_slab *slab = new_slab(test, sizes[s], qr_class_align(sizes[s]));
 		DECLARE_BITMAP(model, QR_SLAB_MAX_OBJECTS);
 		unsigned int total = slab->nr_objects, i;
 
@@ -228,6 +231,48 @@ static void random_operations_match_model(struct kunit *test)
 	}
 }
 
+/*
+ * Sampled slabs are cut into few objects, and where there would be more a pointer
+ * must find a bit all the same, and one that says no.
+ */
+static void few_objects_on_a_page(struct kunit *test)
+{
+	static const unsigned int sizes[] = { 4, 6, 8, 16 };
+	unsigned int s, i, wrong = 0;
+
+	for (s = 0; s < ARRAY_SIZE(sizes); s++) {
+		struct qr_geometry geo = qr_geometry(sizes[s], qr_class_align(sizes[s]));
+		struct qr_slab *slab;
+
+		slab = qr_slab_create_sampled(&geo, 1, first_node(qr_nodes), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, slab);
+		KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, slab_destroy_action,
+								   slab));
+		KUNIT_EXPECT_EQ(test, QR_SAMPLED_OBJECTS, slab->nr_objects);
+		for (i = slab->nr_objects; i < PAGE_SIZE / sizes[s]; i++) {
+			KUNIT_ASSERT_LT(test, i / 64, slab->words);
+			wrong += give(slab, i);
+			wrong += qr_slab_index(slab, slab->base + i * sizes[s]) != -1;
+		}
+		KUNIT_EXPECT_EQ(test, 0, wrong);
+		kunit_release_action(test, slab_destroy_action, slab);
+	}
+}
+
+/* No others have descriptors with long maps, however small their slabs are. */
+static void long_maps_are_for_tiny_objects(struct kunit *test)
+{
+	struct qr_slab *slab = qr_slab_create_bare(first_node(qr_nodes), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, slab);
+	KUNIT_EXPECT_EQ(test, 8, slab->words);
+	KUNIT_EXPECT_PTR_EQ(test, qr_slab_cached(slab), slab->free + 8);
+	qr_slab_destroy_bare(slab);
+	slab = new_slab(test, 1, 0);
+	KUNIT_EXPECT_EQ(test, 8, slab->stride);
+	KUNIT_EXPECT_EQ(test, 8, slab->words);
+}
+
 static void classes_are_told_to_the_chunk(struct kunit *test)
 {
 	struct qr_geometry geo = qr_geometry(80, 0);
@@ -257,6 +302,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(index_is_exact_for_random_strides),
 	KUNIT_CASE(index_is_exact_for_every_stride),
 	KUNIT_CASE(random_operations_match_model),
+	KUNIT_CASE(few_objects_on_a_page),
+	KUNIT_CASE(long_maps_are_for_tiny_objects),
 	KUNIT_CASE(classes_are_told_to_the_chunk),
 	KUNIT_CASE(qt_books_balance),
 	{}

@@ -60,6 +60,7 @@ static u32 model_trim(struct slab_model *m)
 static void model_agrees(struct kunit *test, struct slab_model *m)
 {
 	struct qr_slab *slab = m->slab;
+	unsigned int step = slab->stride < QR_MIN_OBJECT ? 2 : QR_MIN_OBJECT;
 	unsigned int i, offset, wrong = 0;
 
 	KUNIT_ASSERT_EQ(test, slab->nr_free, model_count(m, FREE));
@@ -70,7 +71,7 @@ static void model_agrees(struct kunit *test, struct slab_model *m)
 	}
 	KUNIT_ASSERT_EQ(test, 0, wrong);
 	/* At every address by which the slab is found: what may be given, and its number. */
-	for (offset = 0; offset < slab->run.nr * PAGE_SIZE; offset += QR_MIN_OBJECT) {
+	for (offset = 0; offset < slab->run.nr * PAGE_SIZE; offset += step) {
 		void *p = slab->base + offset;
 		bool starts = !(offset % slab->stride) && offset / slab->stride < slab->nr_cut;
 
@@ -118,9 +119,10 @@ static void model_give(struct kunit *test, struct slab_model *m, unsigned int ke
 	}
 }
 
-static void slab_rounds(struct kunit *test, struct slab_model *m, unsigned int size)
+static void slab_rounds(struct kunit *test, struct slab_model *m, unsigned int size,
+			unsigned int align)
 {
-	struct qr_geometry geo = qr_geometry(size, 0);
+	struct qr_geometry geo = qr_geometry(size, align);
 	unsigned int round, page;
 	u32 pages;
 
@@ -160,11 +162,11 @@ static void slabs_match_model(struct kunit *test)
 	kunit_info(test, "seed %llu\n", seed);
 	prandom_seed_state(&m->rnd, seed);
 	for (i = 1; i < QR_NR_CLASSES; i++) {
-		slab_rounds(test, m, qr_class_bytes(i));
+		slab_rounds(test, m, qr_class_bytes(i), qr_class_align(qr_class_bytes(i)));
 		cond_resched();
 	}
 	for (i = 0; i < 100; i++) {
-		slab_rounds(test, m, 1 + prandom_u32_state(&m->rnd) % QR_MAX_OBJECT);
+		slab_rounds(test, m, 1 + prandom_u32_state(&m->rnd) % QR_MAX_OBJECT, 0);
 		cond_resched();
 	}
 	KUNIT_EXPECT_EQ(test, inuse, qt_stats(test)->inuse_bytes);

@@ -14,7 +14,10 @@
  *
  *   search state find heap_mib searches mean_x100 worst bound
  *
- * and those of "arena" have all sides in a line, see there.
+ * and those of "arena" have all sides in a line, see there.  "hold inline" leaves what was
+ * written to "words" allocated, a string for each line, until "drop inline", and says
+ *
+ *   strings words bytes
  *
  * See scripts/bench and scripts/bench-native.
  */
@@ -53,6 +56,8 @@ static const struct bench_group {
 	{ "churn",	false,	NULL, bench_rate_churn },
 	{ "bare",	false,	NULL, bench_rate_bare },
 	{ "stacks",	false,	NULL, bench_rate_stacks },
+	{ "hold",	false,	NULL, bench_hold },
+	{ "drop",	false,	NULL, bench_drop },
 };
 
 static const struct bench_side *const sides[] = { &bench_slub, &bench_inline, &bench_called };
@@ -203,6 +208,12 @@ static int __init bench_init(void)
 	if (err)
 		return err;
 	dir = debugfs_create_dir("quarry_bench", NULL);
+	err = bench_strings_init(dir);
+	if (err) {
+		debugfs_remove_recursive(dir);
+		bench_buffers_free();
+		return err;
+	}
 	debugfs_create_file("run", 0200, dir, NULL, &run_fops);
 	debugfs_create_file("results", 0400, dir, NULL, &results_fops);
 	return 0;
@@ -211,6 +222,7 @@ static int __init bench_init(void)
 static void __exit bench_exit(void)
 {
 	debugfs_remove_recursive(dir);
+	bench_strings_exit();
 	bench_buffers_free();
 }
 

@@ -208,4 +208,11 @@ int bench_rate_churn(const struct bench_side *side);
 int bench_rate_bare(const struct bench_side *side);
 int bench_rate_stacks(const struct bench_side *side);
 
+struct dentry;
+
+int bench_strings_init(struct dentry *dir);
+void bench_strings_exit(void);
+int bench_hold(const struct bench_side *side);
+int bench_drop(const struct bench_side *side);
+
 #endif /* BENCH_MEASURE_H */
