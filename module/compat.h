@@ -96,6 +96,72 @@ static inline void qr_compat_shrinker_free(struct shrinker *s)
 #endif
 }
 
+/*
+ * 6.10 gave the functions behind what may count allocations names of their own; 6.11
+ * renamed those for constant sizes, and gave others a set of caches to choose from.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define qr_compat_noprof(name)			name##_noprof
+#else
+#define qr_compat_noprof(name)			name
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#define QR_COMPAT_KMALLOC_CACHE			__kmalloc_cache_noprof
+#define QR_COMPAT_KMALLOC_CACHE_NODE		__kmalloc_cache_node_noprof
+#define QR_COMPAT_KMALLOC_LARGE_NODE		__kmalloc_large_node_noprof
+#define QR_COMPAT_KVMALLOC_NODE			__kvmalloc_node_noprof
+#define qr_compat_buckets_alloc(b, size, gfp)	kmem_buckets_alloc(b, size, gfp)
+#else
+#define QR_COMPAT_KMALLOC_CACHE			qr_compat_noprof(kmalloc_trace)
+#define QR_COMPAT_KMALLOC_CACHE_NODE		qr_compat_noprof(kmalloc_node_trace)
+#define QR_COMPAT_KMALLOC_LARGE_NODE		qr_compat_noprof(kmalloc_large_node)
+#define QR_COMPAT_KVMALLOC_NODE			qr_compat_noprof(kvmalloc_node)
+#define DECL_BUCKET_PARAMS(size, b)		size_t (size)
+#define PASS_BUCKET_PARAM(b)			NULL
+#define qr_compat_buckets_alloc(b, size, gfp)	NULL
+#endif
+
+/* 6.12 made a structure of what is out of the ordinary about a cache. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+struct kmem_cache_args {
+	unsigned int align;
+	unsigned int useroffset;
+	unsigned int usersize;
+	void (*ctor)(void *obj);
+};
+
+#define qr_compat_cache_create(name, size, args, flags)				\
+	kmem_cache_create_usercopy(name, size, (args)->align, flags,		\
+				   (args)->useroffset, (args)->usersize, (args)->ctor)
+#else
+#define qr_compat_cache_create(name, size, args, flags)				\
+	__kmem_cache_create_args(name, size, args, flags)
+#endif
+
+/* 6.12 can charge an object that was not charged at first. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define qr_compat_cache_charge(obj, gfp)	kmem_cache_charge(obj, gfp)
+#else
+#define qr_compat_cache_charge(obj, gfp)	true
+#endif
+
+/* 6.9 took SLAB_MEM_SPREAD away; 6.5 added SLAB_NO_MERGE. */
+#ifndef SLAB_MEM_SPREAD
+#define SLAB_MEM_SPREAD				((slab_flags_t __force)0)
+#endif
+#ifndef SLAB_NO_MERGE
+#define SLAB_NO_MERGE				((slab_flags_t __force)0)
+#endif
+
+/* 6.12 does without the old size. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define QR_COMPAT_KVREALLOC_ARGS		const void *p, size_t size, gfp_t gfp
+#define qr_compat_kvrealloc(p, size, gfp)	kvrealloc(p, size, gfp)
+#else
+#define QR_COMPAT_KVREALLOC_ARGS		const void *p, size_t old, size_t size, gfp_t gfp
+#define qr_compat_kvrealloc(p, size, gfp)	kvrealloc(p, old, size, gfp)
+#endif
+
 /* 6.13 made the namespace a string; until then it is a bare token. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
 #define EXPORT_SYMBOL_QUARRY(sym)		EXPORT_SYMBOL_NS_GPL(sym, "QUARRY")

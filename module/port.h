@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What takes the place of the kernel's slab API in modules that are built with
+ * quarry/kmem_shim.h, which lists what stands for what.
+ *
+ * Each is of the type of the function that it stands for, of the kernel that this is built
+ * for.  What Quarry cannot do stays the kernel's: caches and memory of both kinds live side
+ * by side in a module, and it is told from the pointer whose they are.
+ */
+#ifndef QR_PORT_H
+#define QR_PORT_H
+
+#include <linux/mempool.h>
+#include <linux/mm.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include "compat.h"
+
+/* --- Caches --- */
+
+struct kmem_cache *qr_port_cache_create(const char *name, unsigned int size, unsigned int align,
+					slab_flags_t flags, void (*ctor)(void *obj));
+typeof(kmem_cache_create_usercopy) qr_port_cache_create_usercopy;
+struct kmem_cache *qr_port_cache_create_args(const char *name, unsigned int size,
+					     struct kmem_cache_args *args, slab_flags_t flags);
+typeof(kmem_cache_destroy) qr_port_cache_destroy;
+typeof(kmem_cache_shrink) qr_port_cache_shrink;
+typeof(kmem_cache_size) qr_port_cache_size;
+bool qr_port_cache_charge(void *obj, gfp_t gfp);
+typeof(qr_compat_noprof(kmem_cache_alloc)) qr_port_cache_alloc;
+typeof(qr_compat_noprof(kmem_cache_alloc_lru)) qr_port_cache_alloc_lru;
+typeof(qr_compat_noprof(kmem_cache_alloc_node)) qr_port_cache_alloc_node;
+typeof(qr_compat_noprof(kmem_cache_alloc_bulk)) qr_port_cache_alloc_bulk;
+typeof(kmem_cache_free) qr_port_cache_free;
+typeof(kmem_cache_free_bulk) qr_port_cache_free_bulk;
+typeof(mempool_alloc_slab) qr_port_mempool_alloc;
+typeof(mempool_free_slab) qr_port_mempool_free;
+
+/* --- Frees --- */
+
+typeof(kfree) qr_port_kfree;
+typeof(kfree_sensitive) qr_port_kfree_sensitive;
+typeof(kvfree) qr_port_kvfree;
+typeof(kvfree_sensitive) qr_port_kvfree_sensitive;
+typeof(kfree_const) qr_port_kfree_const;
+typeof(kfree_link) qr_port_kfree_link;
+typeof(seq_release_private) qr_port_seq_release_private;
+typeof(ksize) qr_port_ksize;
+
+/*
+ * Does @p point into Quarry's pages?  It may be what any allocator returned, and is
+ * live; or it was Quarry's, and is not.
+ */
+bool qr_port_owns(const void *p);
+
+/* --- kmalloc() and its like --- */
+
+typeof(qr_compat_noprof(__kmalloc)) qr_port_kmalloc;
+typeof(qr_compat_noprof(__kmalloc_node)) qr_port_kmalloc_node;
+typeof(QR_COMPAT_KMALLOC_CACHE) qr_port_kmalloc_cache;
+typeof(QR_COMPAT_KMALLOC_CACHE_NODE) qr_port_kmalloc_cache_node;
+typeof(QR_COMPAT_KMALLOC_LARGE_NODE) qr_port_kmalloc_large_node;
+typeof(qr_compat_noprof(__kmalloc_node_track_caller)) qr_port_kmalloc_track;
+typeof(QR_COMPAT_KVMALLOC_NODE) qr_port_kvmalloc_node;
+typeof(qr_compat_noprof(krealloc)) qr_port_krealloc;
+typeof(qr_compat_noprof(kvrealloc)) qr_port_kvrealloc;
+typeof(kmalloc_size_roundup) qr_port_size_roundup;
+void *qr_port_kmemdup(const void *src, size_t size, gfp_t gfp);
+typeof(kmemdup_nul) qr_port_kmemdup_nul;
+typeof(kstrdup) qr_port_kstrdup;
+typeof(kstrndup) qr_port_kstrndup;
+
+#endif /* QR_PORT_H */
