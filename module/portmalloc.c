@@ -82,22 +82,12 @@ static void *malloc_node(size_t size, gfp_t gfp, int node, unsigned long ip)
 				      size, ip);
 }
 
+/* A profile names the caller of who calls this last. */
 static __always_inline void *malloc_inline(size_t size, gfp_t gfp, unsigned long ip)
 {
-	unsigned int class;
-	void *p;
-
 	if (is_odd(size, gfp))
 		return malloc_odd(size, gfp, NUMA_NO_NODE, ip);
-	qr_check_gfp(gfp);
-	class = class_for(size);
-	preempt_disable();
-	if (unlikely(!qr_head_pop(qr_class_head[class], &p)))
-		return qr_malloc_slow(qr_class_cache[class], gfp, size);
-	preempt_enable();
-	if (qr_want_zero(gfp))
-		return qr_zero(qr_class_cache[class], p);
-	return p;
+	return qr_malloc_class_call(qr_class_cache[class_for(size)], gfp, size);
 }
 
 void *qr_port_kmalloc(size_t size, gfp_t gfp)
