@@ -153,13 +153,53 @@ struct kmem_cache_args {
 #define SLAB_NO_MERGE				((slab_flags_t __force)0)
 #endif
 
-/* 6.12 does without the old size. */
+/*
+ * 6.18 gave the functions of krealloc() and kvmalloc() an alignment and a node; 6.12 did without
+ * the old size. 7.2 has something beside each size that the compiler may infer from its type.
+ */
+#ifdef DECL_TOKEN_PARAMS
+#define qr_compat_size(size)			DECL_TOKEN_PARAMS(size, token)
+#define qr_compat_size_of(size, b)		DECL_KMALLOC_PARAMS(size, b, token)
+#else
+#define qr_compat_size(size)			size_t size
+#define qr_compat_size_of(size, b)		DECL_BUCKET_PARAMS(size, b)
+#endif
+#ifdef krealloc_node_align
+#define QR_COMPAT_KREALLOC			krealloc_node_align_noprof
+#define QR_COMPAT_KVREALLOC			kvrealloc_node_align_noprof
+#define QR_COMPAT_KREALLOC_ARGS							\
+	const void *p, qr_compat_size(size), unsigned long align, gfp_t gfp, int node
+#define QR_COMPAT_KVREALLOC_ARGS		QR_COMPAT_KREALLOC_ARGS
+#define QR_COMPAT_KVMALLOC_ARGS							\
+	qr_compat_size_of(size, b), unsigned long align, gfp_t gfp, int node
+#define QR_COMPAT_ALIGN				max(align, 1UL)
+#define QR_COMPAT_NODE				node
+#define qr_compat_krealloc(p, size, gfp)	krealloc_node_align(p, size, align, gfp, node)
+#define qr_compat_kvrealloc(p, size, gfp)	kvrealloc_node_align(p, size, align, gfp, node)
+#else
+#define QR_COMPAT_KREALLOC			qr_compat_noprof(krealloc)
+#define QR_COMPAT_KVREALLOC			qr_compat_noprof(kvrealloc)
+#define QR_COMPAT_KREALLOC_ARGS			const void *p, size_t size, gfp_t gfp
+#define QR_COMPAT_KVMALLOC_ARGS			qr_compat_size_of(size, b), gfp_t gfp, int node
+#define QR_COMPAT_ALIGN				1UL
+#define QR_COMPAT_NODE				NUMA_NO_NODE
+#define qr_compat_krealloc(p, size, gfp)	krealloc(p, size, gfp)
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #define QR_COMPAT_KVREALLOC_ARGS		const void *p, size_t size, gfp_t gfp
 #define qr_compat_kvrealloc(p, size, gfp)	kvrealloc(p, size, gfp)
 #else
 #define QR_COMPAT_KVREALLOC_ARGS		const void *p, size_t old, size_t size, gfp_t gfp
 #define qr_compat_kvrealloc(p, size, gfp)	kvrealloc(p, old, size, gfp)
+#endif
+#endif
+
+/* 7.2 has frees for contexts where kfree() and kvfree() are not to be called. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
+#define qr_compat_kfree_nolock(p)		kfree_nolock(p)
+#define qr_compat_kvfree_atomic(p)		kvfree_atomic(p)
+#else
+#define qr_compat_kfree_nolock(p)		kfree(p)
+#define qr_compat_kvfree_atomic(p)		kvfree(p)
 #endif
 
 /* 6.13 made the namespace a string; until then it is a bare token. */

@@ -175,7 +175,7 @@ void *qr_port_cache_alloc_node(struct kmem_cache *s, gfp_t gfp, int node)
 }
 EXPORT_SYMBOL_QUARRY(qr_port_cache_alloc_node);
 
-int qr_port_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t n, void **objs)
+qr_port_bulk_t qr_port_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t n, void **objs)
 {
 	struct qr_cache *c;
 
@@ -326,6 +326,25 @@ void qr_port_kvfree_sensitive(const void *p, size_t len)
 		kvfree_sensitive(p, len);
 }
 EXPORT_SYMBOL_QUARRY(qr_port_kvfree_sensitive);
+
+/* Quarry's frees are good where these are, but for NMI. */
+void qr_port_kfree_nolock(const void *p)
+{
+	if (qr_port_owns(p))
+		qr_free_slow(NULL, (void *)p);
+	else
+		qr_compat_kfree_nolock(p);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kfree_nolock);
+
+void qr_port_kvfree_atomic(const void *p)
+{
+	if (qr_port_owns(p))
+		qr_free_slow(NULL, (void *)p);
+	else
+		qr_compat_kvfree_atomic(p);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kvfree_atomic);
 
 /* It knows the kernel's constants, and Quarry's memory is none. */
 void qr_port_kfree_const(const void *p)

@@ -90,7 +90,7 @@ static __always_inline void *malloc_inline(size_t size, gfp_t gfp, unsigned long
 	return qr_malloc_class_call(qr_class_cache[class_for(size)], gfp, size);
 }
 
-void *qr_port_kmalloc(size_t size, gfp_t gfp)
+void *qr_port_kmalloc(qr_compat_size(size), gfp_t gfp)
 {
 	return malloc_inline(size, gfp, _RET_IP_);
 }
@@ -116,7 +116,7 @@ void *qr_port_kmalloc_large_node(size_t size, gfp_t gfp, int node)
 EXPORT_SYMBOL_QUARRY(qr_port_kmalloc_large_node);
 
 /* Who has made a set of caches of his own keeps it. */
-void *qr_port_kmalloc_node(DECL_BUCKET_PARAMS(size, b), gfp_t gfp, int node)
+void *qr_port_kmalloc_node(qr_compat_size_of(size, b), gfp_t gfp, int node)
 {
 	if (PASS_BUCKET_PARAM(b))
 		return qr_compat_buckets_alloc(b, size, gfp);
@@ -124,7 +124,7 @@ void *qr_port_kmalloc_node(DECL_BUCKET_PARAMS(size, b), gfp_t gfp, int node)
 }
 EXPORT_SYMBOL_QUARRY(qr_port_kmalloc_node);
 
-void *qr_port_kmalloc_track(DECL_BUCKET_PARAMS(size, b), gfp_t gfp, int node,
+void *qr_port_kmalloc_track(qr_compat_size_of(size, b), gfp_t gfp, int node,
 			    unsigned long caller)
 {
 	if (PASS_BUCKET_PARAM(b))
@@ -145,9 +145,17 @@ static void *kvmalloc_any(size_t size, gfp_t gfp, int node)
 	return quarry_malloc_node(size, light, node) ?: kvmalloc_node(size, gfp, node);
 }
 
-void *qr_port_kvmalloc_node(DECL_BUCKET_PARAMS(size, b), gfp_t gfp, int node)
+/* A multiple of an alignment has that alignment. */
+static size_t aligned_size(size_t size, size_t align)
 {
-	return kvmalloc_any(size, gfp, node);
+	size_t rounded = round_up(size, align);
+
+	return max(size, rounded);
+}
+
+void *qr_port_kvmalloc_node(QR_COMPAT_KVMALLOC_ARGS)
+{
+	return kvmalloc_any(aligned_size(size, QR_COMPAT_ALIGN), gfp, node);
 }
 EXPORT_SYMBOL_QUARRY(qr_port_kvmalloc_node);
 
@@ -155,37 +163,38 @@ EXPORT_SYMBOL_QUARRY(qr_port_kvmalloc_node);
  * As the kernel does, what fits stays where it is, however much is left over; and of
  * that nothing remains to be seen if zeros are asked for.
  */
-static bool fits(const void *p, size_t usable, size_t size, gfp_t gfp)
+static bool fits(const void *p, size_t usable, size_t size, size_t align, gfp_t gfp)
 {
-	if (size > usable)
+	if (size > usable || !IS_ALIGNED((unsigned long)p, align))
 		return false;
 	if (gfp & __GFP_ZERO)
 		memset((void *)p + size, 0, usable - size);
 	return true;
 }
 
-void *qr_port_krealloc(const void *p, size_t size, gfp_t gfp)
+void *qr_port_krealloc(QR_COMPAT_KREALLOC_ARGS)
 {
-	size_t usable;
+	size_t usable, want = aligned_size(size, QR_COMPAT_ALIGN);
 	void *new;
 
 	if (ZERO_OR_NULL_PTR(p))
-		return malloc_here(size, gfp, _RET_IP_);
+		return malloc_node(want, gfp, QR_COMPAT_NODE, _RET_IP_);
 	if (!size) {
 		qr_port_kfree(p);
 		return ZERO_SIZE_PTR;
 	}
 	usable = quarry_usable_size(p);
 	if (!usable)
-		return krealloc(p, size, gfp);
-	if (fits(p, usable, size, gfp))
+		return qr_compat_krealloc(p, size, gfp);
+	if (fits(p, usable, size, QR_COMPAT_ALIGN, gfp))
 		return (void *)p;
 	/* Which may find room behind it. */
-	if (usable > QUARRY_MAX_SMALL && alignment(size) <= PAGE_SIZE && !(gfp & GFP_ZONEMASK))
-		return quarry_realloc((void *)p, size, gfp);
-	new = malloc_here(size, gfp, _RET_IP_);
+	if (usable > QUARRY_MAX_SMALL && want > usable && alignment(want) <= PAGE_SIZE &&
+	    QR_COMPAT_NODE == NUMA_NO_NODE && !(gfp & GFP_ZONEMASK))
+		return quarry_realloc((void *)p, want, gfp);
+	new = malloc_node(want, gfp, QR_COMPAT_NODE, _RET_IP_);
 	if (new) {
-		memcpy(new, p, usable);
+		memcpy(new, p, min(usable, size));
 		qr_port_kfree(p);
 	}
 	return new;
@@ -204,11 +213,11 @@ void *qr_port_kvrealloc(QR_COMPAT_KVREALLOC_ARGS)
 	usable = quarry_usable_size(p);
 	if (!usable && !ZERO_OR_NULL_PTR(p))
 		return qr_compat_kvrealloc(p, size, gfp);
-	if (usable && fits(p, usable, size, gfp))
+	if (usable && fits(p, usable, size, QR_COMPAT_ALIGN, gfp))
 		return (void *)p;
-	new = kvmalloc_any(size, gfp, NUMA_NO_NODE);
+	new = kvmalloc_any(aligned_size(size, QR_COMPAT_ALIGN), gfp, QR_COMPAT_NODE);
 	if (new && usable) {
-		memcpy(new, p, usable);
+		memcpy(new, p, min(usable, size));
 		qr_port_kvfree(p);
 	}
 	return new;

@@ -56,6 +56,8 @@ QR_SHIM(kfree, qr_port_kfree);
 QR_SHIM(kfree_sensitive, qr_port_kfree_sensitive);
 QR_SHIM(kvfree, qr_port_kvfree);
 QR_SHIM(kvfree_sensitive, qr_port_kvfree_sensitive);
+QR_SHIM(kfree_nolock, qr_port_kfree_nolock);				/* 7.x */
+QR_SHIM(kvfree_atomic, qr_port_kvfree_atomic);				/* 7.x */
 QR_SHIM(kfree_const, qr_port_kfree_const);
 QR_SHIM(kfree_link, qr_port_kfree_link);
 QR_SHIM(seq_release_private, qr_port_seq_release_private);
@@ -85,8 +87,10 @@ QR_SHIM(kvmalloc_node, qr_port_kvmalloc_node);
 QR_SHIM(__kvmalloc_node_noprof, qr_port_kvmalloc_node);
 QR_SHIM(krealloc, qr_port_krealloc);
 QR_SHIM(krealloc_noprof, qr_port_krealloc);
+QR_SHIM(krealloc_node_align_noprof, qr_port_krealloc);			/* from 6.18 */
 QR_SHIM(kvrealloc, qr_port_kvrealloc);
 QR_SHIM(kvrealloc_noprof, qr_port_kvrealloc);
+QR_SHIM(kvrealloc_node_align_noprof, qr_port_kvrealloc);		/* from 6.18 */
 QR_SHIM(kmalloc_size_roundup, qr_port_size_roundup);
 QR_SHIM(kmemdup, qr_port_kmemdup);
 QR_SHIM(kmemdup_noprof, qr_port_kmemdup);
