@@ -381,7 +381,7 @@ static void copies(void)
 	check_free(p, ours(p) && !strcmp(p, text), "kstrdup");
 	p = kstrndup(text, 6, GFP_KERNEL);
 	check_free(p, ours(p) && !strcmp(p, "some t"), "kstrndup");
-	check(!kstrdup(NULL, GFP_KERNEL) && !kstrndup(NULL, 3, GFP_KERNEL), "strings that are none");
+	check(!kstrdup(NULL, GFP_KERNEL) && !kstrndup(NULL, 3, GFP_KERNEL), "no strings");
 	c = kstrdup_const(text, GFP_KERNEL);
 	check(c && !strcmp(c, text), "kstrdup_const");
 	kfree_const(c);
