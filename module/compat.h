@@ -9,6 +9,7 @@
 #include <linux/atomic.h>
 #include <linux/export.h>
 #include <linux/mmzone.h>
+#include <linux/rcupdate.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/stackdepot.h>
@@ -143,6 +144,23 @@ struct kmem_cache_args {
 #define qr_compat_cache_charge(obj, gfp)	kmem_cache_charge(obj, gfp)
 #else
 #define qr_compat_cache_charge(obj, gfp)	true
+#endif
+
+/* 6.3 passes the object; until then the function was its distance to the head, or itself. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#define QR_COMPAT_FREE_RCU_ARGS			struct rcu_head *head, void *ptr
+#define qr_compat_rcu_object(head, ptr)		(ptr)
+#else
+#define QR_COMPAT_FREE_RCU_ARGS			struct rcu_head *head, rcu_callback_t ptr
+#define qr_compat_rcu_object(head, ptr)		\
+	((head) ? (void *)(head) - (unsigned long)(ptr) : (void *)(ptr))
+#endif
+
+/* 6.12 can wait for kfree_rcu(); 6.18 for what it has of one cache. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define qr_compat_rcu_barrier()			kvfree_rcu_barrier()
+#else
+#define qr_compat_rcu_barrier()			rcu_barrier()
 #endif
 
 /* 6.9 took SLAB_MEM_SPREAD away; 6.5 added SLAB_NO_MERGE. */

@@ -29,7 +29,8 @@
 			 SLAB_KASAN | SLAB_SKIP_KFENCE)
 #define FLAGS_DEBUG	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON |		\
 			 SLAB_STORE_USER | SLAB_TRACE | SLAB_DEBUG_OBJECTS | SLAB_FAILSLAB)
-#define FLAGS_KNOWN	(FLAGS_IGNORED | FLAGS_DEBUG | SLAB_HWCACHE_ALIGN | SLAB_PANIC)
+#define FLAGS_KNOWN	(FLAGS_IGNORED | FLAGS_DEBUG | SLAB_HWCACHE_ALIGN |			\
+			 SLAB_PANIC | SLAB_TYPESAFE_BY_RCU)
 
 static __always_inline bool is_ours(const struct kmem_cache *s)
 {
@@ -53,8 +54,6 @@ static const char *unfit(unsigned int size, unsigned int align, slab_flags_t fla
 {
 	if (flags & (SLAB_CACHE_DMA | SLAB_CACHE_DMA32))
 		return "its objects are in a zone of memory";
-	if (flags & SLAB_TYPESAFE_BY_RCU)
-		return "SLAB_TYPESAFE_BY_RCU";
 	if (flags & ~FLAGS_KNOWN)
 		return "unknown flags";
 	if (align && !is_power_of_2(align))
@@ -90,6 +89,8 @@ struct kmem_cache *qr_port_cache_create_args(const char *name, unsigned int size
 	ours.ctor = args->ctor;
 	if (flags & SLAB_HWCACHE_ALIGN)
 		ours.flags |= QUARRY_HWCACHE_ALIGN;
+	if (flags & SLAB_TYPESAFE_BY_RCU)
+		ours.flags |= QUARRY_TYPESAFE_BY_RCU;
 	cache = quarry_cache_create(name, size, &ours);
 	if (!cache && (flags & SLAB_PANIC))
 		panic("quarry: no cache %s\n", name);
@@ -361,6 +362,35 @@ size_t qr_port_ksize(const void *p)
 	return quarry_usable_size(p) ?: ksize(p);
 }
 EXPORT_SYMBOL_QUARRY(qr_port_ksize);
+
+/* All that kfree_rcu() and its like come down to, with a head and without. */
+void qr_port_kvfree_call_rcu(QR_COMPAT_FREE_RCU_ARGS)
+{
+	const void *p = qr_compat_rcu_object(head, ptr);
+
+	if (qr_port_owns(p))
+		quarry_free_rcu(p);
+	else
+		kvfree_call_rcu(head, ptr);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kvfree_call_rcu);
+
+void qr_port_kvfree_rcu_barrier(void)
+{
+	quarry_rcu_barrier();
+	qr_compat_rcu_barrier();
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kvfree_rcu_barrier);
+
+/* Of a cache of the kernel's, it is more than what was asked for. */
+void qr_port_kvfree_rcu_barrier_on_cache(struct kmem_cache *s)
+{
+	if (is_ours(s))
+		quarry_rcu_barrier();
+	else
+		qr_compat_rcu_barrier();
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kvfree_rcu_barrier_on_cache);
 
 /* What the kernel has for modules to name as the function that frees their memory. */
 void qr_port_kfree_link(void *p)

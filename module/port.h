@@ -12,6 +12,7 @@
 
 #include <linux/mempool.h>
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -51,6 +52,9 @@ extern typeof(kfree_const) qr_port_kfree_const;
 extern typeof(kfree_link) qr_port_kfree_link;
 extern typeof(seq_release_private) qr_port_seq_release_private;
 extern typeof(ksize) qr_port_ksize;
+extern typeof(kvfree_call_rcu) qr_port_kvfree_call_rcu;
+void qr_port_kvfree_rcu_barrier(void);
+void qr_port_kvfree_rcu_barrier_on_cache(struct kmem_cache *s);
 
 /*
  * Does @p point into Quarry's pages?  It may be what any allocator returned, and is

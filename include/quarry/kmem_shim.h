@@ -59,6 +59,9 @@ QR_SHIM(kvfree_sensitive, qr_port_kvfree_sensitive);
 QR_SHIM(kfree_nolock, qr_port_kfree_nolock);				/* 7.x */
 QR_SHIM(kvfree_atomic, qr_port_kvfree_atomic);				/* 7.x */
 QR_SHIM(kfree_const, qr_port_kfree_const);
+QR_SHIM(kvfree_call_rcu, qr_port_kvfree_call_rcu);
+QR_SHIM(kvfree_rcu_barrier, qr_port_kvfree_rcu_barrier);		/* from 6.12 */
+QR_SHIM(kvfree_rcu_barrier_on_cache, qr_port_kvfree_rcu_barrier_on_cache);	/* 7.x */
 QR_SHIM(kfree_link, qr_port_kfree_link);
 QR_SHIM(seq_release_private, qr_port_seq_release_private);
 QR_SHIM(ksize, qr_port_ksize);

@@ -418,6 +418,41 @@ static void pointers(void)
 	kfree_bulk(ARRAY_SIZE(p), p);
 }
 
+/* --- By RCU --- */
+
+struct late {
+	u64 a;
+	struct rcu_head rcu;
+	u64 b;
+};
+
+/* Who reads it sees it as it was, until he has left. */
+static void frees_by_rcu(void)
+{
+	struct late *mine = kzalloc(sizeof(*mine), GFP_KERNEL);
+	struct late *theirs = kzalloc(sizeof(*theirs), GFP_KERNEL | GFP_DMA);
+	struct kmem_cache *s = KMEM_CACHE(late, SLAB_TYPESAFE_BY_RCU);
+	struct late *typed = kmem_cache_alloc(s, GFP_KERNEL);
+
+	check(ours(mine) && theirs && !ours(theirs), "memory of both");
+	check(ours(typed), "a cache that readers rely on");
+	rcu_read_lock();
+	mine->a = 0x1234;
+	mine->b = 0x5678;
+	kfree_rcu(mine, rcu);
+	kmem_cache_free(s, typed);
+	check(mine->a == 0x1234 && mine->b == 0x5678, "is there for a reader after kfree_rcu()");
+	rcu_read_unlock();
+	kfree_rcu(theirs, rcu);
+	kvfree_rcu_mightsleep(kmalloc(100, GFP_KERNEL));
+	kvfree_rcu_mightsleep(kernels());
+	kvfree_rcu_mightsleep(kvzalloc(SZ_4M + SZ_1M, GFP_KERNEL));
+	mine = kmem_cache_alloc(s, GFP_KERNEL);
+	kfree_rcu(mine, rcu);
+	kmem_cache_destroy(s);
+	kfree_rcu((struct late *)NULL, rcu);
+}
+
 /* --- To user space and back, with CONFIG_HARDENED_USERCOPY --- */
 
 /* Memory of who loads the module. */
@@ -468,6 +503,7 @@ static int __init shimmed_init(void)
 	reallocs();
 	copies();
 	pointers();
+	frees_by_rcu();
 	usercopy();
 	pr_info("1..%u\n", passed + failed);
 	return 0;
