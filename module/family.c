@@ -24,21 +24,6 @@ EXPORT_SYMBOL_QUARRY(qr_malloc_overflow);
 
 /* --- Alignment --- */
 
-/*
- * Slabs begin at a page, so what divides the size of a class and a page's is an alignment
- * that all its objects have.  Classes beyond that are aligned to their size if it is a
- * power of two.
- */
-static unsigned int aligned_class(size_t align, size_t size)
-{
-	unsigned int class = qr_class_for(max(size, align));
-
-	while (qr_class_bytes(class) % align ||
-	       (align > PAGE_SIZE && !is_power_of_2(qr_class_bytes(class))))
-		class++;
-	return class;
-}
-
 /**
  * quarry_aligned_alloc() - allocate memory at a multiple of a power of two
  * @align: bytes, a power of two up to QUARRY_MAX_ALIGN
@@ -64,7 +49,7 @@ void *quarry_aligned_alloc(size_t align, size_t size, gfp_t gfp)
 	if (size > QUARRY_MAX_ALIGN && align > PAGE_SIZE)
 		return qr_large_refuse(size, gfp);
 	if (max(size, align) <= QUARRY_MAX_SMALL) {
-		struct quarry_cache *cache = qr_class_cache[aligned_class(align, size)];
+		struct quarry_cache *cache = qr_class_cache[qr_class_aligned(align, size)];
 
 		return qr_magazine_alloc(qr_cache_of(cache), gfp, size, _RET_IP_);
 	}

@@ -24,6 +24,7 @@
 #include "cache.h"
 #include "compat.h"
 #include "meta.h"
+#include "sizeclass.h"
 
 /* Objects that one block has places for: whole pages of the kernel's, few at a time. */
 #define BLOCK_MAX	2040U
@@ -209,7 +210,7 @@ int quarry_reserve_fill_size(struct quarry_reserve *r, size_t size, unsigned int
 				    size, (void *)_RET_IP_, (unsigned long)QUARRY_MAX_SMALL);
 		return -EINVAL;
 	}
-	cache = qr_class_cache[qr_size_class[(size + 7) / 8]];
+	cache = qr_class_cache[qr_class_for(size)];
 	if (!is_sane(r, cache, n, _RET_IP_))
 		return -EINVAL;
 	return fill(r, qr_cache_of(cache), size, n, gfp, _RET_IP_);

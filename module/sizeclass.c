@@ -8,6 +8,8 @@
 
 #include <linux/build_bug.h>
 #include <linux/cache.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include "compat.h"
 #include "sizeclass_table.h"
@@ -20,6 +22,21 @@ unsigned int qr_class_bytes(unsigned int class)
 	return qr_class_sizes[class];
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_class_bytes);
+
+/*
+ * Slabs begin at a page, so what divides the size of a class and a page's is an alignment
+ * that all its objects have.  Classes beyond that are aligned to their size if it is a
+ * power of two.
+ */
+unsigned int qr_class_aligned(size_t align, size_t size)
+{
+	unsigned int class = qr_class_for(max(size, align));
+
+	while (qr_class_bytes(class) % align ||
+	       (align > PAGE_SIZE && !is_power_of_2(qr_class_bytes(class))))
+		class++;
+	return class;
+}
 
 void qr_sizeclass_init(void)
 {

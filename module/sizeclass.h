@@ -9,6 +9,12 @@
 /* Bytes that an object of @class offers; @class is 1 to QR_NR_CLASSES - 1. */
 unsigned int qr_class_bytes(unsigned int class);
 
+/*
+ * The class for @size bytes at a multiple of @align, a power of two; neither is more
+ * than QUARRY_MAX_SMALL.
+ */
+unsigned int qr_class_aligned(size_t align, size_t size);
+
 /* The class of a request of up to QUARRY_MAX_SMALL bytes; the table does not know tiny ones. */
 static __always_inline unsigned int qr_class_for(size_t size)
 {
