@@ -140,7 +140,7 @@ static void free_objects(void **obj, unsigned int n)
 		slab = qr_slab_of(obj[i]);
 		c = slab ? READ_ONCE(slab->cache) : NULL;
 		end = i + 1;
-		/* One that is apart has no use for a magazine, or is a pool's: not freed like this. */
+		/* Of a cache that is apart none goes into a magazine. */
 		if (!c || unlikely(READ_ONCE(c->apart))) {
 			qr_free_slow(NULL, obj[i]);
 			continue;
