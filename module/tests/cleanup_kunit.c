@@ -290,7 +290,7 @@ static void *looked_at(struct kunit *test, struct from *f, size_t size)
 
 static void as_the_free_was(struct kunit *test)
 {
-	struct from f = { .irq = IRQ_WORK_INIT_HARD(irq_fn) };
+	struct from f = { .irq = IRQ_WORK_INIT(irq_fn) };
 	size_t size;
 
 	for (size = 100; size <= SZ_64K; size = size * size) {

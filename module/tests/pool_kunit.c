@@ -372,7 +372,7 @@ static void in_atomic_contexts(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, t);
 	init_completion(&i->done);
 	i->p = p;
-	i->work = IRQ_WORK_INIT_HARD(get_and_put);
+	i->work = IRQ_WORK_INIT(get_and_put);
 	irq_work_queue(&i->work);
 	wait_for_completion(&i->done);
 	irq_work_sync(&i->work);

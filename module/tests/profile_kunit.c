@@ -196,7 +196,7 @@ static void *malloc_of(unsigned int how, size_t size)
 	case 4: return quarry_malloc_node(size, GFP_KERNEL, raw_cpu_read(qr_home_node));
 	case 5: return quarry_malloc_node(size, GFP_KERNEL | __GFP_THISNODE,
 					  qp_last_node());
-	case 6: return quarry_aligned_alloc(8, size, GFP_KERNEL);
+	case 6: return quarry_aligned_alloc(2, size, GFP_KERNEL);
 	case 7: return malloc_one_of_bulk(size);
 	default: return quarry_malloc_node(size, GFP_KERNEL, qp_last_node());
 	}

@@ -262,7 +262,7 @@ static void in_atomic_contexts(struct kunit *test)
 	local_bh_enable();
 	init_completion(&i->done);
 	i->r = r;
-	i->work = IRQ_WORK_INIT_HARD(take_in_irq);
+	i->work = IRQ_WORK_INIT(take_in_irq);
 	irq_work_queue(&i->work);
 	wait_for_completion(&i->done);
 	irq_work_sync(&i->work);

@@ -85,7 +85,7 @@ static void irq_fn(struct irq_work *work)
 static void in_interrupts(struct kunit *test)
 {
 	struct from_irq f = {
-		.work = IRQ_WORK_INIT_HARD(irq_fn),
+		.work = IRQ_WORK_INIT(irq_fn),
 		.cache = qt_cache(test, 64, NULL),
 		.st = kunit_kzalloc(test, sizeof(*f.st), GFP_KERNEL),
 	};
