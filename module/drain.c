@@ -149,3 +149,4 @@ unsigned int qr_cache_settle(struct qr_cache *c)
 	}
 	return moved;
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_cache_settle);

@@ -134,7 +134,7 @@ static void memory_is_back(struct kunit *test)
 		qr_drain_all();
 		rcu_barrier();
 		st = qt_stats(test);
-		/* The large object keeps its one row.  Chunks come and go as the page heap wants. */
+		/* The large object keeps its row.  Chunks come and go as the page heap wants. */
 		more = st->metadata_bytes - before->metadata_bytes - (k ? 0 : sizeof(void *));
 		KUNIT_EXPECT_EQ(test, 0, more % (s64)sizeof(struct qr_chunk));
 		KUNIT_EXPECT_EQ(test, st->sys_bytes,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Frees by RCU, late ones, and caches whose memory readers rely on. */
 #include "kunit_util.h"
+#include "profile_util.h"
 
 #include <linux/bsearch.h>
 #include <linux/completion.h>
@@ -282,6 +283,45 @@ static void destroy_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->live_objects, st->live_objects);
 }
 
+/* What waits is live in the profile, too, to the object; and nothing of it stays. */
+static void profile_knows_of_them(struct kunit *test)
+{
+	struct quarry_cache *cache;
+	void **objs = qt_array(test, 1000, sizeof(*objs));
+	struct qp_books books;
+	struct quarry_site *sum;
+	unsigned int i, round;
+
+	qp_rate(test, 1);
+	cache = qt_cache(test, 64, NULL);
+	qp_books_open(test, &books, cache);
+	for (round = 0; round < 2; round++) {
+		if (round)
+			no_blocks(test);
+		qt_alloc_n(test, cache, objs, 300);
+		for (i = 0; i < 150; i++)
+			quarry_cache_free_rcu(cache, objs[i]);
+		settle(test);
+		qp_books_agree(test, &books, 150 * 64);
+		for (i = 150; i < 300; i++)
+			quarry_free_rcu(objs[i]);
+		settle(test);
+		qp_books_agree(test, &books, 0);
+	}
+	/* Some are sampled: those that are freed by RCU are forgotten, and no others. */
+	qp_rate(test, 2048);
+	qt_alloc_n(test, cache, objs, 1000);
+	for (i = 0; i < 1000; i++)
+		quarry_cache_free_rcu(cache, objs[i]);
+	settle(test);
+	sum = kunit_kzalloc(test, sizeof(*sum), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, sum);
+	qp_now(test, qp_id(cache), sum);
+	KUNIT_EXPECT_EQ(test, 0, sum->inuse.samples);
+	KUNIT_EXPECT_EQ(test, 0, sum->inuse.objects);
+	KUNIT_EXPECT_EQ(test, 0, sum->inuse.space);
+}
+
 static void nothing_is_nothing(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
@@ -361,35 +401,54 @@ static void interrupts_may_free(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, frees + atomic_read(&s->frees), qt_sum(cache).frees);
 }
 
-/* Some of a slab are set aside while its others wait: they all wait for another grace period. */
+static void put_late(struct kunit *test, void **objs, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		struct qr_slab *slab = qr_slab_of(objs[i]);
+		unsigned int k = qr_slab_index(slab, objs[i]);
+
+		KUNIT_EXPECT_EQ(test, QR_MISUSE_NONE, qr_late_put(slab, k));
+		KUNIT_EXPECT_EQ(test, QR_MISUSE_DOUBLE_FREE, qr_late_put(slab, k));
+	}
+}
+
+/*
+ * Some objects of a slab are put while the grace period of its others is under way.  That
+ * says nothing of a reader who came in between.
+ */
 static void late_ones_wait_again(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
-	struct qr_slab *slab;
+	struct task_struct *reading;
+	struct reader r = { };
 	void *objs[40];
-	unsigned int i;
 
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "one CPU");
+	qt_pin(test, 0);
 	settle(test);
+	init_completion(&r.in);
 	qt_alloc_n(test, cache, objs, ARRAY_SIZE(objs));
-	for (i = 0; i < ARRAY_SIZE(objs) / 2; i++) {
-		slab = qr_slab_of(objs[i]);
-		KUNIT_EXPECT_EQ(test, QR_MISUSE_NONE,
-				qr_late_put(slab, qr_slab_index(slab, objs[i])));
-		KUNIT_EXPECT_EQ(test, QR_MISUSE_DOUBLE_FREE,
-				qr_late_put(slab, qr_slab_index(slab, objs[i])));
-	}
-	/* The walker knows of them, and keeps them. */
-	KUNIT_EXPECT_EQ(test, ARRAY_SIZE(objs) / 2, atomic_long_read(&qr_late_objects));
+	reading = kthread_create_on_cpu(read_on, &r, 1, "quarry_reader/%u");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(reading));
+	get_task_struct(reading);
+
 	rcu_read_lock();
-	mdelay(20);
-	for (; i < ARRAY_SIZE(objs); i++) {
-		slab = qr_slab_of(objs[i]);
-		KUNIT_EXPECT_EQ(test, QR_MISUSE_NONE,
-				qr_late_put(slab, qr_slab_index(slab, objs[i])));
-	}
-	mdelay(20);
-	KUNIT_EXPECT_GE(test, atomic_long_read(&qr_late_objects), ARRAY_SIZE(objs) / 2);
+	put_late(test, objs, 20);
+	mdelay(50);		/* it begins, and has to wait for us */
+	wake_up_process(reading);
+	while (!try_wait_for_completion(&r.in))
+		cpu_relax();
+	put_late(test, objs + 20, 20);
 	rcu_read_unlock();
+	msleep(100);		/* it ends, unless it waits for both of us */
+	KUNIT_EXPECT_EQ(test, 40, atomic_long_read(&qr_late_objects));
+	KUNIT_EXPECT_EQ(test, 40, qt_sum(cache).live_objects);
+	WRITE_ONCE(r.leave, true);
+	kthread_stop(reading);
+	put_task_struct(reading);
 	qr_late_barrier();
 	KUNIT_EXPECT_EQ(test, 0, atomic_long_read(&qr_late_objects));
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
@@ -458,15 +517,10 @@ static void slabs_outlive_readers(struct kunit *test)
 	rcu_read_lock();
 	preempt_disable();
 	qr_magazine_drain(c, smp_processor_id());
-	for (i = 0; i < qr_nr_depots(); i++) {
-		LIST_HEAD(doomed);
-
-		if (!c->depot[i])
-			continue;
-		qr_depot_reclaim(c->depot[i], &doomed);
-		qr_slabs_destroy(&doomed);
-	}
 	preempt_enable();
+	qr_cache_settle(c);
+	/* All of its slabs are on their way back. */
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).inuse_bytes);
 	mdelay(30);
 	KUNIT_EXPECT_EQ(test, 1000, own_pages(objs, 1000, cache));
 	for (i = 0; i < 1000; i++)
@@ -537,6 +591,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(memory_of_any_kind),
 	KUNIT_CASE(mapped_memory),
 	KUNIT_CASE(destroy_waits),
+	KUNIT_CASE(profile_knows_of_them),
 	KUNIT_CASE(nothing_is_nothing),
 	KUNIT_CASE(interrupts_may_free),
 	KUNIT_CASE(late_ones_wait_again),
