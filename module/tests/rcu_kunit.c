@@ -543,6 +543,11 @@ static void construct(void *obj)
 	memset(obj, 0x5a, 64);
 }
 
+static void zeroing_off(void *unused)
+{
+	static_branch_disable(&init_on_alloc);
+}
+
 /* Neither the kernel's switches nor a free change what a reader sees; __GFP_ZERO does. */
 static void contents_stay(struct kunit *test)
 {
@@ -550,6 +555,10 @@ static void contents_stay(struct kunit *test)
 	u64 *p, *q;
 
 	qt_pin(test, 0);
+	if (!static_key_enabled(&init_on_alloc)) {
+		KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, zeroing_off, NULL));
+		static_branch_enable(&init_on_alloc);
+	}
 	p = quarry_cache_alloc(cache, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	memset(p, 0x77, 64);
