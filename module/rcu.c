@@ -129,27 +129,33 @@ static void block_free(struct block *b)
 		qr_meta_cache_free(blocks, b);
 }
 
+/* The cache to whose magazine the object at @p may go as it is; NULL if its free takes more. */
+static struct qr_cache *plain_cache(const void *p)
+{
+	struct qr_slab *slab = qr_slab_of(p);
+	struct qr_cache *c = slab ? READ_ONCE(slab->cache) : NULL;
+
+	/* Bulk frees of a size class do not look for cleanups, see qr_slab_set_fast(). */
+	if (unlikely(!c) || unlikely(READ_ONCE(c->apart)) || unlikely(READ_ONCE(slab->nr_cleaned)))
+		return NULL;
+	return c;
+}
+
 /* Each is freed as its owner would, neighbours of one cache together. */
 static void free_objects(void **obj, unsigned int n)
 {
-	struct qr_slab *slab;
 	struct qr_cache *c;
 	unsigned int i, end;
 
 	for (i = 0; i < n; i = end) {
-		slab = qr_slab_of(obj[i]);
-		c = slab ? READ_ONCE(slab->cache) : NULL;
+		c = plain_cache(obj[i]);
 		end = i + 1;
-		/* Of a cache that is apart none goes into a magazine. */
-		if (!c || unlikely(READ_ONCE(c->apart))) {
+		if (unlikely(!c)) {
 			qr_free_slow(NULL, obj[i]);
 			continue;
 		}
-		for (; end < n; end++) {
-			slab = qr_slab_of(obj[end]);
-			if (!slab || READ_ONCE(slab->cache) != c)
-				break;
-		}
+		while (end < n && plain_cache(obj[end]) == c)
+			end++;
 		quarry_cache_free_bulk(&c->pub, end - i, obj + i);
 	}
 }

@@ -322,6 +322,58 @@ static void profile_knows_of_them(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, sum->inuse.space);
 }
 
+static void count_one(void *p, void *arg)
+{
+	atomic_inc(arg);
+}
+
+static void run_cleanups(struct kunit *test, void **objs, unsigned int n,
+			 struct quarry_cache *nolock)
+{
+	atomic_t *ran = qt_array(test, 1, sizeof(*ran));
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(objs[i], count_one, ran, GFP_KERNEL));
+	}
+	rcu_read_lock();
+	for (i = 0; i < n; i++) {
+		if (nolock && i)
+			quarry_cache_free_nolock(nolock, objs[i]);
+		else
+			quarry_free_rcu(objs[i]);
+	}
+	preempt_disable();
+	qr_rcu_flush(smp_processor_id());
+	preempt_enable();
+	mdelay(20);
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(ran));
+	rcu_read_unlock();
+	settle(test);
+	KUNIT_EXPECT_EQ(test, n, atomic_read(ran));
+}
+
+/*
+ * What is to run when an object is freed runs when it is, and not before.  Size classes by
+ * themselves: a cache's objects make the frees of all in their chunk slow.
+ */
+static void cleanups_run(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	void *of_classes[] = {
+		quarry_malloc(64, GFP_KERNEL), quarry_malloc(3, GFP_KERNEL),
+		quarry_malloc(100000, GFP_KERNEL),
+	};
+	void *of_cache[] = {
+		quarry_cache_alloc(cache, GFP_KERNEL), quarry_cache_alloc(cache, GFP_KERNEL),
+	};
+
+	qt_pin(test, 0);
+	run_cleanups(test, of_classes, ARRAY_SIZE(of_classes), NULL);
+	run_cleanups(test, of_cache, ARRAY_SIZE(of_cache), cache);
+}
+
 static void nothing_is_nothing(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
@@ -601,6 +653,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(mapped_memory),
 	KUNIT_CASE(destroy_waits),
 	KUNIT_CASE(profile_knows_of_them),
+	KUNIT_CASE(cleanups_run),
 	KUNIT_CASE(nothing_is_nothing),
 	KUNIT_CASE(interrupts_may_free),
 	KUNIT_CASE(late_ones_wait_again),
