@@ -28,9 +28,9 @@ look()
 		$(($(cat $params/passed) + $(cat $params/failed)))
 	expect "$what: it holds quarry" [ -e /sys/module/quarry/holders/quarry_shimmed ]
 	expect "$what: a cache of a zone stays the kernel's, as is logged" \
-		grep -q 'cache shim dma stays the kernel.s: .* zone' "$TMP/log"
+		grep -q 'cache shim_dma stays the kernel.s: .* zone' "$TMP/log"
 	expect "$what: so does one of large objects" \
-		grep -q 'cache shim huge stays the kernel.s: .* larger than 32 KiB' "$TMP/log"
+		grep -q 'cache shim_huge stays the kernel.s: .* larger than 32 KiB' "$TMP/log"
 	expect "$what: debugging flags are noted" \
 		grep -q 'cache thing: debugging flags .* no effect' "$TMP/log"
 	unload quarry_shimmed

@@ -120,21 +120,21 @@ static void caches(void)
 	struct thing *t;
 	void *p;
 
-	check_cache(kmem_cache_create("shim plain", sizeof(struct thing), 0, 0, NULL), "plain",
+	check_cache(kmem_cache_create("shim_plain", sizeof(struct thing), 0, 0, NULL), "plain",
 		    true);
 	check_cache(KMEM_CACHE(thing, SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT | SLAB_RECLAIM_ACCOUNT |
 			       SLAB_POISON | SLAB_RED_ZONE | SLAB_PANIC), "flags", true);
 	check_cache(KMEM_CACHE_USERCOPY(thing, 0, name), "usercopy", true);
-	check_cache(kmem_cache_create_usercopy("shim user", sizeof(struct thing), 64, 0,
+	check_cache(kmem_cache_create_usercopy("shim_user", sizeof(struct thing), 64, 0,
 					       8, 16, NULL), "usercopy in full", true);
 
-	s = kmem_cache_create("shim ctor", sizeof(struct thing), 0, 0, construct);
+	s = kmem_cache_create("shim_ctor", sizeof(struct thing), 0, 0, construct);
 	t = kmem_cache_alloc(s, GFP_KERNEL);
 	check(constructed && t && t->a == 0x1234 && ours(t), "constructor");
 	kmem_cache_free(s, t);
 	kmem_cache_destroy(s);
 
-	s = kmem_cache_create("shim aligned", 100, 256, 0, NULL);
+	s = kmem_cache_create("shim_aligned", 100, 256, 0, NULL);
 	p = kmem_cache_alloc(s, GFP_KERNEL);
 	t = kmem_cache_alloc(s, GFP_KERNEL);
 	check(ours(p) && IS_ALIGNED((unsigned long)p | (unsigned long)t, 256), "alignment");
@@ -143,7 +143,7 @@ static void caches(void)
 	kmem_cache_destroy(s);
 	kmem_cache_destroy(NULL);
 
-	s = kmem_cache_create("shim dma", 100, 0, SLAB_CACHE_DMA, NULL);
+	s = kmem_cache_create("shim_dma", 100, 0, SLAB_CACHE_DMA, NULL);
 	p = kmem_cache_alloc(s, GFP_KERNEL);
 	check(s && p && !ours(p), "a cache of a zone is the kernel's");
 	kmem_cache_free(s, p);
@@ -151,7 +151,7 @@ static void caches(void)
 	kmem_cache_shrink(s);
 	kmem_cache_destroy(s);
 
-	s = kmem_cache_create("shim huge", 40000, 0, 0, NULL);
+	s = kmem_cache_create("shim_huge", 40000, 0, 0, NULL);
 	p = kmem_cache_alloc(s, GFP_KERNEL);
 	check(s && p && !ours(p), "a cache of large objects is the kernel's");
 	kfree(p);
@@ -467,7 +467,7 @@ static void copy(const void *p, size_t size, const char *what)
 
 static void usercopy(void)
 {
-	struct kmem_cache *s = kmem_cache_create("shim straddle", 3000, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("shim_straddle", 3000, 0, 0, NULL);
 	void *objs[8], *p;
 	unsigned int i, straddle = 0;
 
