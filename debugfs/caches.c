@@ -83,6 +83,11 @@ static int cache_stats_show(struct seq_file *m, void *unused)
 	CACHE_LINE(slab_pages);
 	CACHE_LINE(slab_objects);
 	CACHE_LINE(magazine);
+	CACHE_LINE(poison);
+	CACHE_LINE(red_zone);
+	CACHE_LINE(account_node);
+	CACHE_LINE(useroffset);
+	CACHE_LINE(usersize);
 	CACHE_LINE(slabs);
 	CACHE_LINE(inuse_bytes);
 	CACHE_LINE(capacity_objects);

@@ -78,11 +78,39 @@ static void cache_free_rcu(struct rcu_head *rcu)
 	qr_meta_free(c, cache_bytes());
 }
 
+/* How large an object is and how far apart they lie; and who watches them. */
+static void set_layout(struct qr_cache *c, unsigned int size, unsigned int align,
+		       unsigned int flags)
+{
+	c->asked = size;
+	c->pub.size = c->class ? size : round_up(size, QR_MIN_OBJECT);
+	if (flags & QUARRY_RED_ZONE) {
+		c->pub.size = size;	/* it begins where the owner's bytes end */
+		size += QR_RED_ZONE;
+	}
+	c->geo = qr_geometry(size, align);
+	c->capacity = qr_magazine_capacity(c->geo.stride);
+	if (flags & (QUARRY_RED_ZONE | QUARRY_POISON)) {
+		c->guard = (struct qr_guard) {
+			.size = c->pub.size,
+			.stride = c->geo.stride,
+			.poison = flags & QUARRY_POISON,
+			.red_zone = flags & QUARRY_RED_ZONE,
+			.name = c->name,
+		};
+		c->guarded = true;
+		c->apart = true;
+		c->capacity = 0;
+	}
+	c->batch = max(c->capacity / 2, 1U);
+}
+
 static bool depot_new(struct qr_cache *c, unsigned int i, int node, bool batches)
 {
 	c->depot[i] = qr_meta_alloc(sizeof(*c->depot[i]), GFP_KERNEL, node);
 	if (c->depot[i])
-		qr_depot_init(c->depot[i], c, &c->limit, node, c->geo.stride, batches);
+		qr_depot_init(c->depot[i], c, &c->limit, node, c->geo.stride, batches,
+			      c->account_node);
 	return c->depot[i];
 }
 
@@ -98,16 +126,17 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 		return NULL;
 	if (args->flags & QUARRY_HWCACHE_ALIGN)
 		align = max_t(unsigned int, align, cache_line_size());
-	c->geo = qr_geometry(size, align);
-	c->asked = size;
-	c->pub.size = class ? size : round_up(size, QR_MIN_OBJECT);
+	c->class = class;
+	set_layout(c, size, align, args->flags);
 	c->typesafe = args->flags & QUARRY_TYPESAFE_BY_RCU;
 	c->pub.no_init = args->ctor || c->typesafe;
 	if (!c->pub.no_init && c->pub.size <= ZERO_INLINE_MAX && c->pub.size % 32 == 0)
 		c->pub.zero_inline = c->pub.size;
-	c->class = class;
 	c->ctor = args->ctor;
 	c->no_sample = args->flags & QUARRY_NO_SAMPLE;
+	c->account_node = args->flags & QUARRY_ACCOUNT_NODE;
+	c->useroffset = args->useroffset;
+	c->usersize = args->usersize;
 	c->policy = args->policy;
 	c->node = args->node;
 	c->limit = QR_LIMIT_NONE;
@@ -116,11 +145,11 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 	strscpy(c->name, name, sizeof(c->name));
 	INIT_LIST_HEAD(&c->link);
 
-	c->capacity = qr_magazine_capacity(c->geo.stride);
-	c->batch = c->capacity / 2;
-	if (nodes_weight(qr_nodes) > 1)
+	if (nodes_weight(qr_nodes) > 1 && c->capacity)
 		c->remote_room = min(QR_REMOTE_MAX, c->batch);
-	c->head_bytes = round_up(struct_size_t(struct qr_head, obj, c->capacity + c->remote_room),
+	/* One passes by even where none stays. */
+	c->head_bytes = round_up(struct_size_t(struct qr_head, obj,
+					       max(c->capacity, 1U) + c->remote_room),
 				 SMP_CACHE_BYTES);
 	c->pub.head = qr_meta_percpu(c->head_bytes, SMP_CACHE_BYTES);
 	if (!c->pub.head)
@@ -128,7 +157,7 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 	for_each_possible_cpu(cpu)
 		qr_head_init(per_cpu_ptr(c->pub.head, cpu));
 	for_each_node_mask(node, qr_nodes) {
-		if (!depot_new(c, node, node, true) ||
+		if (!depot_new(c, node, node, !c->guarded) ||
 		    !depot_new(c, nr_node_ids + node, node, false))
 			goto no_memory;
 	}
@@ -187,10 +216,19 @@ struct quarry_cache *quarry_cache_create(const char *name, unsigned int size,
 		return refuse(name, "objects are 1 byte to 32 KiB");
 	if (args->align && (!is_power_of_2(args->align) || args->align > QR_MAX_ALIGN))
 		return refuse(name, "the alignment is no power of two up to 32 KiB");
-	if (round_up(size, max(args->align, QR_MIN_OBJECT)) > QR_MAX_OBJECT)
-		return refuse(name, "aligned objects are larger than 32 KiB");
 	if (args->flags & ~QUARRY_CACHE_FLAGS)
 		return refuse(name, "unknown flags");
+	if (round_up(size + (args->flags & QUARRY_RED_ZONE ? QR_RED_ZONE : 0),
+		     max(args->align, QR_MIN_OBJECT)) > QR_MAX_OBJECT)
+		return refuse(name, args->flags & QUARRY_RED_ZONE ?
+			      "with red zones and alignment objects are larger than 32 KiB" :
+			      "aligned objects are larger than 32 KiB");
+	if ((args->flags & QUARRY_POISON) && (args->ctor || args->flags & QUARRY_TYPESAFE_BY_RCU))
+		return refuse(name, args->ctor ?
+			      "constructed objects cannot be poisoned" :
+			      "objects that readers look at when they are free cannot be poisoned");
+	if (args->usersize > size || args->useroffset > size - args->usersize)
+		return refuse(name, "the part for user space is not within the object");
 	if (args->policy > QUARRY_NODE_INTERLEAVE)
 		return refuse(name, "unknown node policy");
 	if (args->policy == QUARRY_NODE_FIXED &&
@@ -514,6 +552,11 @@ void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
 	st->slab_pages = c->geo.pages;
 	st->slab_objects = c->geo.objects;
 	st->magazine = c->capacity;
+	st->poison = c->guard.poison;
+	st->red_zone = c->guard.red_zone;
+	st->account_node = c->account_node;
+	st->useroffset = c->useroffset;
+	st->usersize = c->usersize;
 	for_each_possible_cpu(cpu) {
 		const struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
 		unsigned int n = qr_head_peek(h);
@@ -617,8 +660,8 @@ unsigned long qr_cache_trim(struct qr_cache *c, unsigned long want)
 	unsigned int i;
 
 	lockdep_assert_held(&qr_caches_lock);
-	/* Readers may still see what is on a free page. */
-	if (c->typesafe)
+	/* Readers may still see what is on a free page, or somebody may have written to it. */
+	if (c->typesafe || c->guarded)
 		return 0;
 	for (i = 0; i < qr_nr_depots() && pages < want; i++)
 		if (c->depot[i])

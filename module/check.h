@@ -14,6 +14,8 @@ enum qr_misuse {
 	QR_MISUSE_DOUBLE_FREE,
 	QR_MISUSE_BUSY_DESTROY,
 	QR_MISUSE_STALE_MARK,
+	QR_MISUSE_RED_ZONE,
+	QR_MISUSE_POISON,
 	QR_NR_MISUSE,
 };
 
@@ -29,8 +31,13 @@ extern atomic64_t qr_leaked_objects;
  * @ip: the caller
  *
  * Any context.
+ *
+ * Return: whether it was logged.
  */
-void qr_report(enum qr_misuse what, const void *p, const char *cache, const char *given,
+bool qr_report(enum qr_misuse what, const void *p, const char *cache, const char *given,
 	       unsigned long ip);
+/* The same where the caller knows whether the object is lost. */
+bool qr_report_loss(enum qr_misuse what, const void *p, const char *cache, const char *given,
+		    unsigned long ip, bool lost);
 
 #endif /* QR_CHECK_H */

@@ -47,7 +47,7 @@ static __always_inline bool try_lock(struct qr_depot *d)
 #define depot_lock(d) __cond_lock(&(d)->lock, try_lock(d))
 
 void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, struct qr_limit *limit, int node,
-		   unsigned int stride, bool batches)
+		   unsigned int stride, bool batches, bool account)
 {
 	unsigned int i;
 
@@ -55,6 +55,7 @@ void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, struct qr_limit *
 	d->cache = cache;
 	d->limit = limit;
 	d->node = node;
+	d->account = account;
 	d->batch = qr_magazine_capacity(stride) / 2;
 	d->max_batches = batches ? qr_depot_batches(stride) : 0;
 	for (i = 0; i < ARRAY_SIZE(d->bins); i++)
@@ -97,12 +98,20 @@ void qr_depot_place(struct qr_depot *d, struct qr_slab *slab)
 	slab_move(d, slab, bin_of(slab));
 }
 
+void qr_depot_count_pages(struct qr_depot *d, long pages)
+{
+	d->nr_pages += pages;
+	if (unlikely(d->account))
+		mod_node_page_state(NODE_DATA(d->node), NR_SLAB_UNRECLAIMABLE_B,
+				    pages * (long)PAGE_SIZE);
+}
+
 void qr_depot_forget(struct qr_depot *d, struct qr_slab *slab, struct list_head *doomed)
 {
 	list_move(&slab->link, doomed);
 	qr_limit_give(d->limit, qr_slab_pages_left(slab));
 	d->nr_slabs--;
-	d->nr_pages -= qr_slab_pages_left(slab);
+	qr_depot_count_pages(d, -(long)qr_slab_pages_left(slab));
 	d->nr_objects -= slab->nr_objects;
 }
 
@@ -311,6 +320,14 @@ unsigned int qr_depot_give(struct qr_depot *d, void **in, unsigned int n,
 	return refused;
 }
 
+/* What is not a live object is left to those who can tell. */
+static noinline enum qr_misuse look_at_guard(const struct qr_slab *slab, void *p)
+{
+	int i = qr_slab_index(slab, p);
+
+	return i < 0 || qr_slab_is_free(slab, i) ? QR_MISUSE_NONE : qr_guard_give(slab->guard, p);
+}
+
 enum qr_misuse qr_depot_give_one(struct qr_slab *slab, struct qr_cache *cache, void *p,
 				 struct list_head *doomed)
 {
@@ -326,7 +343,11 @@ enum qr_misuse qr_depot_give_one(struct qr_slab *slab, struct qr_cache *cache, v
 	} else if (cache && slab->cache != cache) {
 		what = QR_MISUSE_WRONG_CACHE;
 	} else {
-		if (unlikely(!qr_slab_give(slab, p)))
+		if (unlikely(slab->guard))
+			what = look_at_guard(slab, p);
+		if (unlikely(what))
+			;
+		else if (unlikely(!qr_slab_give(slab, p)))
 			what = qr_slab_index(slab, p) < 0 ? QR_MISUSE_INTERIOR :
 							    QR_MISUSE_DOUBLE_FREE;
 		else if (slab->nr_free == slab->mark)
@@ -381,7 +402,7 @@ void qr_depot_add(struct qr_depot *d, struct qr_slab *slab, gfp_t gfp)
 	list_add(&slab->link, &d->empty);
 	d->nr_empty++;
 	d->nr_slabs++;
-	d->nr_pages += slab->run.nr;
+	qr_depot_count_pages(d, slab->run.nr);
 	d->nr_objects += slab->nr_objects;
 	while (list && d->nr_batches < d->max_batches) {
 		struct qr_batch *b = list;
@@ -558,11 +579,29 @@ static void slab_destroy_rcu(struct rcu_head *rcu)
 	qr_slab_destroy(container_of(rcu, struct qr_slab, rcu));
 }
 
+/* What was written to free objects shows when somebody gets them, or now. */
+static noinline void last_look(const struct qr_slab *slab, unsigned long ip)
+{
+	unsigned int i;
+
+	for (i = 0; i < slab->nr_cut; i++) {
+		void *p = slab->base + (size_t)i * slab->stride;
+		enum qr_misuse what = QR_MISUSE_NONE;
+
+		if (qr_slab_is_free(slab, i))
+			what = qr_guard_check(slab->guard, p);
+		if (unlikely(what))
+			qr_guard_report(slab->guard, what, p, true, ip, false);
+	}
+}
+
 void qr_slabs_destroy(struct list_head *doomed)
 {
 	struct qr_slab *slab, *next;
 
 	list_for_each_entry_safe(slab, next, doomed, link) {
+		if (unlikely(slab->guard))
+			last_look(slab, _RET_IP_);
 		if (unlikely(slab->typesafe))
 			call_rcu(&slab->rcu, slab_destroy_rcu);
 		else

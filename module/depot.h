@@ -48,6 +48,7 @@ static __always_inline void qr_copy(void **to, void *const *from, unsigned int n
  * @cache: whose
  * @limit: the cache's, to which its slabs' pages are charged
  * @node: where
+ * @account: its pages are in the kernel's books as slabs', see QUARRY_ACCOUNT_NODE
  * @batch: objects in a batch
  * @max_batches: batches that it may have
  * @nr_batches: batches that it has
@@ -74,6 +75,7 @@ struct qr_depot {
 	struct qr_cache *cache;
 	struct qr_limit *limit;
 	int node;
+	bool account;
 	unsigned int batch;
 	unsigned int max_batches;
 	unsigned int nr_batches;
@@ -95,7 +97,7 @@ struct qr_depot {
 
 /* @batches false: objects go straight to their slabs. */
 void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, struct qr_limit *limit, int node,
-		   unsigned int stride, bool batches);
+		   unsigned int stride, bool batches, bool account);
 
 /* Up to @want objects, from batches by preference; returns how many. */
 unsigned int qr_depot_take(struct qr_depot *d, void **out, unsigned int want);
@@ -138,10 +140,11 @@ unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed);
 
 /*
  * For trim.c, with the lock.  A slab's place among the bins, by what it has now; a slab
- * or some of its pages and objects are not the depot's any more.
+ * or some of its pages and objects are not the depot's any more; so many pages came, or went.
  */
 void qr_depot_place(struct qr_depot *d, struct qr_slab *slab);
 void qr_depot_forget(struct qr_depot *d, struct qr_slab *slab, struct list_head *doomed);
+void qr_depot_count_pages(struct qr_depot *d, long pages);
 
 /* The cache is going: give up every slab, in use or not.  Returns live objects. */
 unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed);

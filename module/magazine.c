@@ -226,6 +226,23 @@ static bool charge(struct qr_cache *c, unsigned int pages, bool sampled, gfp_t g
 	return false;
 }
 
+/* Its objects are as free ones are. */
+static void prepare(struct qr_cache *c, struct qr_slab *slab)
+{
+	unsigned int i;
+
+	if (c->guarded)
+		slab->guard = &c->guard;
+	for (i = 0; i < slab->nr_objects; i++) {
+		void *p = slab->base + (size_t)i * slab->stride;
+
+		if (c->guarded)
+			qr_guard_cut(&c->guard, p);
+		if (c->ctor)
+			c->ctor(p);
+	}
+}
+
 /* A new slab for @node; returns the depot that has it now. */
 static noinline struct qr_depot *grow(struct qr_cache *c, int node, bool sampled, gfp_t gfp)
 {
@@ -255,12 +272,8 @@ static noinline struct qr_depot *grow(struct qr_cache *c, int node, bool sampled
 		goto no_slab;
 	}
 	qr_limit_give(&c->limit, pages - slab->run.nr);
-	if (c->ctor) {
-		unsigned int i;
-
-		for (i = 0; i < slab->nr_objects; i++)
-			c->ctor(slab->base + (size_t)i * slab->stride);
-	}
+	if (c->ctor || c->guarded)
+		prepare(c, slab);
 	if (got != node) {
 		atomic64_inc(&c->fallbacks);
 		if (!sampled)
@@ -508,6 +521,22 @@ noinline void *qr_alloc_sampled(struct qr_cache *c, int node, u64 weight, size_t
 	return p;
 }
 
+/*
+ * An object that was written to since it was last freed is nobody's any more, and another takes
+ * its place.
+ */
+static noinline void *take_guarded(struct qr_cache *c, struct qr_depot *d, void *p, gfp_t gfp,
+				   unsigned long ip)
+{
+	enum qr_misuse what;
+
+	while (p && unlikely(what = qr_guard_take(&c->guard, p))) {
+		qr_guard_report(&c->guard, what, p, true, ip, true);
+		p = alloc_grow(c, d, gfp, true);
+	}
+	return p;
+}
+
 static __always_inline void *alloc_finish(struct qr_cache *c, void *p, gfp_t gfp)
 {
 	if (likely(p) && qr_want_zero(gfp))
@@ -534,6 +563,8 @@ static __always_inline void *alloc_untimed(struct qr_cache *c, gfp_t gfp, size_t
 		p = qr_alloc_sampled(c, d->node, weight, asked, gfp, ip);
 	if (unlikely(!p))
 		p = alloc_grow(c, d, gfp, false);
+	if (unlikely(c->guarded))
+		p = take_guarded(c, d, p, gfp, ip);
 	return alloc_finish(c, p, gfp);
 }
 
@@ -604,6 +635,8 @@ static void *alloc_direct(struct qr_cache *c, struct qr_depot *d, gfp_t gfp, siz
 		p = qr_alloc_sampled(c, d->node, weight, asked, gfp, ip);
 	if (likely(!p))
 		p = alloc_grow(c, d, gfp, true);
+	if (unlikely(c->guarded))
+		p = take_guarded(c, d, p, gfp, ip);
 	return alloc_finish(c, p, gfp);
 }
 
@@ -820,7 +853,9 @@ out:
 		preempt_enable();
 	if (unlikely(list))
 		return list;
-	if (unlikely(what))
+	if (unlikely(what == QR_MISUSE_RED_ZONE))
+		qr_guard_report(&c->guard, what, p, false, ip, true);
+	else if (unlikely(what))
 		qr_report(what, p, qr_owner_name(c, slab),
 			  given && given != c ? given->name : NULL, ip);
 	else if (unlikely(!c))
@@ -883,6 +918,8 @@ unsigned int qr_magazine_bypass(struct qr_cache *c, void **objs, unsigned int n)
 	struct qr_head *h;
 	int have;
 
+	if (unlikely(c->guarded))
+		return 0;
 	local_irq_save(flags);
 	h = this_cpu_ptr(c->pub.head);
 	have = qr_head_claim(h);

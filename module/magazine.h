@@ -38,8 +38,8 @@ struct qr_keeper {
  * struct qr_cache - a cache
  * @pub: what clients see, and the magazines
  * @geo: how its slabs are cut
- * @capacity: objects in a magazine of full size
- * @batch: half of that: objects that move between it and a depot at a time
+ * @capacity: objects in a magazine of full size; 0 if it has none
+ * @batch: half of that, but not 0: objects that move between it and a depot at a time
  * @remote_room: objects of other nodes that a CPU may collect; 0 on machines with one
  * @class: the size class that it serves, or 0
  * @id: unique since the module was loaded
@@ -48,6 +48,8 @@ struct qr_keeper {
  * @own_rate: @rate is this cache's own, not that of all
  * @no_sample: QUARRY_NO_SAMPLE
  * @typesafe: QUARRY_TYPESAFE_BY_RCU
+ * @guarded: its objects are watched, and so go past the magazines, both ways
+ * @account_node: QUARRY_ACCOUNT_NODE
  * @rcu_frees: objects of it were, and may be, on their way to be freed by RCU
  * @ctor: see &struct quarry_cache_args
  * @policy: where objects come from
@@ -57,6 +59,9 @@ struct qr_keeper {
  * @refused: frees that went into a magazine and turned out to be misuse
  * @handed_on: objects that went from a reserve to a client: freed by one, allocated by the other
  * @limit: of its slabs' pages
+ * @guard: how its objects are watched
+ * @useroffset: see &struct quarry_cache_args
+ * @usersize: likewise
  * @trim_wait: times that the scavenger passes it over, after trimming brought little
  * @trim_backoff: how many these were the last time
  * @trim_moves: what its depots had moved by then
@@ -64,7 +69,7 @@ struct qr_keeper {
  * @head_bytes: size of one CPU's head
  * @used: a CPU has allocated or freed since the last look, see resize.c
  * @zombie: destroyed while objects were live
- * @apart: what is freed goes past the magazines, for it is a zombie or has a keeper
+ * @apart: what is freed goes past the magazines, for it is a zombie, is guarded or has a keeper
  * @keeper: who keeps its objects, or NULL
  * @link: in the list of caches
  * @rcu: freed after readers that came from a dangling object
@@ -85,6 +90,8 @@ struct qr_cache {
 	bool own_rate;
 	bool no_sample;
 	bool typesafe;
+	bool guarded;
+	bool account_node;
 	bool rcu_frees;
 	void (*ctor)(void *obj);
 	enum quarry_policy policy;
@@ -95,6 +102,9 @@ struct qr_cache {
 	atomic64_t fallbacks;
 	atomic64_t handed_on;
 	struct qr_limit limit;
+	struct qr_guard guard;
+	unsigned int useroffset;
+	unsigned int usersize;
 	u8 trim_wait;
 	u8 trim_backoff;
 	unsigned int trim_moves;
@@ -276,7 +286,7 @@ unsigned int qr_magazine_redraw(struct qr_cache *cache, unsigned int cpu);
 /*
  * Up to @n objects from the depot that this CPU would refill from, past the
  * magazine but counted there; returns how many.  0 may mean that the next one is
- * to be sampled, or that this is nested: go the usual way.
+ * to be sampled or looked at, or that this is nested: go the usual way.
  */
 unsigned int qr_magazine_bypass(struct qr_cache *cache, void **objs, unsigned int n);
 

@@ -17,7 +17,7 @@ static struct qr_depot *depot_of(struct qr_cache *c)
 }
 
 /* After a failed qr_head_pop(): preemption is off, the claim as that left it. */
-static noinline void *alloc_slow(struct qr_cache *c)
+static noinline void *alloc_slow(struct qr_cache *c, unsigned long ip)
 {
 	unsigned long flags;
 	struct qr_head *h;
@@ -41,6 +41,14 @@ static noinline void *alloc_slow(struct qr_cache *c)
 		this_cpu_inc(c->pub.head->direct_allocs);
 	local_irq_restore(flags);
 	preempt_enable();
+	if (unlikely(c->guarded) && p) {
+		enum qr_misuse what = qr_guard_take(&c->guard, p);
+
+		if (unlikely(what)) {
+			qr_guard_report(&c->guard, what, p, true, ip, true);
+			return NULL;
+		}
+	}
 	return p;
 }
 
@@ -65,7 +73,7 @@ void *quarry_cache_alloc_nolock(struct quarry_cache *cache, gfp_t gfp)
 	if (likely(qr_head_pop(cache->head, &p)))
 		preempt_enable_notrace();
 	else
-		p = alloc_slow(qr_cache_of(cache));
+		p = alloc_slow(qr_cache_of(cache), _RET_IP_);
 	if (likely(p)) {
 		if (qr_want_zero(gfp))
 			qr_zero(cache, p, gfp);

@@ -27,10 +27,10 @@
 #define FLAGS_IGNORED	(SLAB_ACCOUNT | SLAB_RECLAIM_ACCOUNT | SLAB_MEM_SPREAD |		\
 			 SLAB_NOLEAKTRACE | SLAB_NO_MERGE | SLAB_NO_USER_FLAGS |		\
 			 SLAB_KASAN | SLAB_SKIP_KFENCE)
-#define FLAGS_DEBUG	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON |		\
-			 SLAB_STORE_USER | SLAB_TRACE | SLAB_DEBUG_OBJECTS | SLAB_FAILSLAB)
+#define FLAGS_DEBUG	(SLAB_CONSISTENCY_CHECKS | SLAB_STORE_USER | SLAB_TRACE |		\
+			 SLAB_DEBUG_OBJECTS | SLAB_FAILSLAB)
 #define FLAGS_KNOWN	(FLAGS_IGNORED | FLAGS_DEBUG | SLAB_HWCACHE_ALIGN |			\
-			 SLAB_PANIC | SLAB_TYPESAFE_BY_RCU)
+			 SLAB_PANIC | SLAB_TYPESAFE_BY_RCU | SLAB_RED_ZONE | SLAB_POISON)
 
 static __always_inline bool is_ours(const struct kmem_cache *s)
 {
@@ -59,7 +59,8 @@ static const char *unfit(unsigned int size, unsigned int align, slab_flags_t fla
 	if (align && !is_power_of_2(align))
 		return "its alignment is no power of two";
 	if (align > QUARRY_MAX_SMALL || size > QUARRY_MAX_SMALL ||
-	    round_up(size, align ?: 1) > QUARRY_MAX_SMALL)
+	    round_up(size + (flags & SLAB_RED_ZONE ? QR_RED_ZONE : 0), align ?: 1) >
+	    QUARRY_MAX_SMALL)
 		return "its objects are larger than 32 KiB";
 	return NULL;
 }
@@ -79,9 +80,13 @@ struct kmem_cache *qr_port_cache_create_args(const char *name, unsigned int size
 		pr_info("cache %s stays the kernel's: %s\n", name, why);
 		return qr_compat_cache_create(name, size, args, flags);
 	}
-	if (args->usersize > size || args->useroffset > size - args->usersize)
+	if (args->usersize > size || args->useroffset > size - args->usersize) {
 		pr_err("cache %s: %u bytes at %u for user space are more than its %u\n", name,
 		       args->usersize, args->useroffset, size);
+	} else {
+		ours.useroffset = args->useroffset;
+		ours.usersize = args->usersize;
+	}
 	if (flags & FLAGS_DEBUG)
 		pr_info("cache %s: debugging flags %#x are of no effect\n", name,
 			(__force unsigned int)(flags & FLAGS_DEBUG));
@@ -91,6 +96,11 @@ struct kmem_cache *qr_port_cache_create_args(const char *name, unsigned int size
 		ours.flags |= QUARRY_HWCACHE_ALIGN;
 	if (flags & SLAB_TYPESAFE_BY_RCU)
 		ours.flags |= QUARRY_TYPESAFE_BY_RCU;
+	if (flags & SLAB_RED_ZONE)
+		ours.flags |= QUARRY_RED_ZONE;
+	/* SLUB leaves these as they are, too. */
+	if ((flags & SLAB_POISON) && !args->ctor && !(flags & SLAB_TYPESAFE_BY_RCU))
+		ours.flags |= QUARRY_POISON;
 	cache = quarry_cache_create(name, size, &ours);
 	if (!cache && (flags & SLAB_PANIC))
 		panic("quarry: no cache %s\n", name);

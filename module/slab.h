@@ -12,6 +12,7 @@
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 #include "geometry.h"
+#include "guard.h"
 #include "pageheap.h"
 #include "profile.h"
 
@@ -69,6 +70,7 @@ extern raw_spinlock_t qr_cleanups_lock;
  * @run: its pages; of a mapped object, where the first of them are, and how many
  * @pages: all pages of a mapped object, see mapped.h; NULL for all others
  * @samples: one for each object, or for the large one, if they can be sampled
+ * @guard: how its objects are watched, or NULL; its cache's
  * @words: of 64 bits, in each of the two maps; it stays as long as the descriptor is one
  * @typesafe: its pages stay its own for a grace period after the last object was freed
  * @late_again: see @late
@@ -103,6 +105,7 @@ struct qr_slab {
 	struct qr_run run;
 	struct page **pages;
 	struct qr_samples samples;
+	const struct qr_guard *guard;
 	bool typesafe;
 	bool late_again;
 	atomic_t nr_late;

@@ -176,6 +176,8 @@ void quarry_stats_read(struct quarry_stats *st)
 	st->misuse_double_free = atomic64_read(&qr_misuse_count[QR_MISUSE_DOUBLE_FREE]);
 	st->misuse_busy_destroy = atomic64_read(&qr_misuse_count[QR_MISUSE_BUSY_DESTROY]);
 	st->misuse_stale_mark = atomic64_read(&qr_misuse_count[QR_MISUSE_STALE_MARK]);
+	st->misuse_red_zone = atomic64_read(&qr_misuse_count[QR_MISUSE_RED_ZONE]);
+	st->misuse_poison = atomic64_read(&qr_misuse_count[QR_MISUSE_POISON]);
 	st->leaked_objects = atomic64_read(&qr_leaked_objects);
 }
 EXPORT_SYMBOL_QUARRY(quarry_stats_read);

@@ -71,7 +71,7 @@ static unsigned long trim_some(struct qr_depot *d, bool *more)
 			list_move_tail(&slab->link, &d->bins[slab->bin - 1]);
 			continue;
 		}
-		d->nr_pages -= hweight32(left[n].pages);
+		qr_depot_count_pages(d, -(long)hweight32(left[n].pages));
 		d->nr_objects -= objects - slab->nr_objects;
 		qr_depot_place(d, slab);
 		n++;

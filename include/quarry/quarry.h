@@ -50,8 +50,20 @@
  * init_on_free.
  */
 #define QUARRY_TYPESAFE_BY_RCU	BIT(2)
+/*
+ * For finding errors.  Such objects go past the magazines: each allocation and each free takes
+ * a lock, and looks at the object.  Writes to free objects are reported when these are
+ * allocated again or their slab goes (misuse_poison), and writes to at least 8 bytes behind an
+ * object when it is freed (misuse_red_zone).  Poisoned objects have no constructor and are not
+ * QUARRY_TYPESAFE_BY_RCU; one with a red zone offers exactly the bytes that were asked for.
+ */
+#define QUARRY_POISON		BIT(3)
+#define QUARRY_RED_ZONE		BIT(4)
+/* Its slabs' pages are in the kernel's books as unreclaimable slab pages of their node. */
+#define QUARRY_ACCOUNT_NODE	BIT(5)
 #define QUARRY_CACHE_FLAGS	(QUARRY_HWCACHE_ALIGN | QUARRY_NO_SAMPLE | \
-				 QUARRY_TYPESAFE_BY_RCU)
+				 QUARRY_TYPESAFE_BY_RCU | QUARRY_POISON | \
+				 QUARRY_RED_ZONE | QUARRY_ACCOUNT_NODE)
 
 /**
  * enum quarry_policy - which node a cache's objects come from
@@ -76,13 +88,17 @@ enum quarry_policy {
 /**
  * struct quarry_cache_args - what is out of the ordinary about a cache
  * @align: bytes, a power of two up to 32 KiB; 0 means 8
- * @flags: QUARRY_HWCACHE_ALIGN, QUARRY_NO_SAMPLE, QUARRY_TYPESAFE_BY_RCU or 0
+ * @flags: QUARRY_HWCACHE_ALIGN and the others above, or 0
  * @ctor: called once for each object when its slab is cut, possibly in atomic
  *	context; a freed object must be left as it was constructed.  Such objects
  *	are zeroed neither by __GFP_ZERO nor by init_on_alloc or init_on_free
  * @policy: see &enum quarry_policy
  * @node: for QUARRY_NODE_FIXED
  * @limit: bytes of pages that the cache may hold, or 0: see quarry_limit_set()
+ * @useroffset: where in an object the part begins that may be copied to and from user space
+ * @usersize: bytes of that part, 0 for none.  It has to lie within the object, and is shown
+ *	in the cache's numbers.  No kernel's hardened usercopy asks for it: that knows the
+ *	kernel's own slabs, and lets other pages through
  */
 struct quarry_cache_args {
 	unsigned int align;
@@ -91,12 +107,14 @@ struct quarry_cache_args {
 	enum quarry_policy policy;
 	int node;
 	size_t limit;
+	unsigned int useroffset;
+	unsigned int usersize;
 };
 
 /**
  * struct quarry_cache - a cache of equal objects
  * @head: per-CPU magazines
- * @size: bytes an object offers, a multiple of 8 unless it is a smaller size class
+ * @size: bytes an object offers, a multiple of 8 but for small size classes and red zones
  * @zero_inline: bytes to zero inline, a multiple of 32; 0: see qr_zero_slow()
  * @no_init: objects are constructed, or readers may see them: see qr_zero_slow()
  *

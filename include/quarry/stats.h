@@ -90,6 +90,8 @@
 	X(misuse_double_free,	"frees of free objects")			\
 	X(misuse_busy_destroy,	"caches destroyed with live objects")		\
 	X(misuse_stale_mark,	"releases of arenas to marks that are not good")	\
+	X(misuse_red_zone,	"red zones behind objects that were written to")	\
+	X(misuse_poison,	"free objects that were written to")		\
 	X(leaked_objects,	"objects lost to misuse")
 
 /* The whole allocator's numbers. */
@@ -110,6 +112,11 @@ struct quarry_stats {
  * @slab_pages: pages of a slab
  * @slab_objects: objects in a slab
  * @magazine: capacity of a magazine
+ * @poison: QUARRY_POISON
+ * @red_zone: QUARRY_RED_ZONE
+ * @account_node: QUARRY_ACCOUNT_NODE
+ * @useroffset: of the part of an object that may be copied to and from user space
+ * @usersize: its bytes
  * @slabs: slabs held
  * @inuse_bytes: their pages
  * @capacity_objects: objects they hold, free or not
@@ -136,6 +143,11 @@ struct quarry_cache_stats {
 	unsigned int slab_pages;
 	unsigned int slab_objects;
 	unsigned int magazine;
+	bool poison;
+	bool red_zone;
+	bool account_node;
+	unsigned int useroffset;
+	unsigned int usersize;
 	u64 slabs;
 	u64 inuse_bytes;
 	u64 capacity_objects;

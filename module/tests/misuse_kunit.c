@@ -19,6 +19,8 @@ static const char *const names[QR_NR_MISUSE] = {
 	[QR_MISUSE_DOUBLE_FREE] = "double free",
 	[QR_MISUSE_BUSY_DESTROY] = "busy destroy",
 	[QR_MISUSE_STALE_MARK] = "stale mark",
+	[QR_MISUSE_RED_ZONE] = "red zone",
+	[QR_MISUSE_POISON] = "poison",
 };
 
 static void counts(struct kunit *test, u64 *n)
@@ -32,6 +34,8 @@ static void counts(struct kunit *test, u64 *n)
 	n[QR_MISUSE_DOUBLE_FREE] = st->misuse_double_free;
 	n[QR_MISUSE_BUSY_DESTROY] = st->misuse_busy_destroy;
 	n[QR_MISUSE_STALE_MARK] = st->misuse_stale_mark;
+	n[QR_MISUSE_RED_ZONE] = st->misuse_red_zone;
+	n[QR_MISUSE_POISON] = st->misuse_poison;
 }
 
 /* Since @before, @what was seen @times, and nothing else. */
