@@ -11,17 +11,14 @@
 #include <linux/log2.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include "bucket.h"
 #include "compat.h"
 #include "mapped.h"
 #include "meta.h"
 #include "rcu.h"
-#include "trim.h"
 
 /*
  * Lock order: observer_lock, qr_caches_lock, cpus_read_lock(), list_lock, a
@@ -283,54 +280,6 @@ static void cache_gone(struct qr_cache *c)
 	call_rcu(&c->rcu, cache_free_rcu);
 }
 
-struct visit {
-	struct work_struct work;
-	qr_cpu_fn fn;
-	void *arg;
-	u64 sum;
-};
-
-static DEFINE_PER_CPU(struct visit, visits);
-
-static void visit_fn(struct work_struct *work)
-{
-	struct visit *v = container_of(work, struct visit, work);
-
-	/* Bound to this CPU; its magazines are at rest between two instructions. */
-	v->sum = v->fn(raw_smp_processor_id(), v->arg);
-}
-
-u64 qr_visit_cpus(const struct cpumask *only, qr_cpu_fn fn, void *arg)
-{
-	unsigned int cpu;
-	u64 sum = 0;
-
-	lockdep_assert_held(&qr_caches_lock);
-	if (!only)
-		only = cpu_possible_mask;
-	cpus_read_lock();
-	for_each_cpu_and(cpu, only, cpu_online_mask) {
-		struct visit *v = per_cpu_ptr(&visits, cpu);
-
-		INIT_WORK(&v->work, visit_fn);
-		v->fn = fn;
-		v->arg = arg;
-		schedule_work_on(cpu, &v->work);
-	}
-	for_each_cpu(cpu, only) {
-		struct visit *v = per_cpu_ptr(&visits, cpu);
-
-		if (cpu_online(cpu)) {
-			flush_work(&v->work);
-			sum += v->sum;
-		} else {
-			sum += fn(cpu, arg);
-		}
-	}
-	cpus_read_unlock();
-	return sum;
-}
-
 static u64 flush_rcu(unsigned int cpu, void *unused)
 {
 	return qr_rcu_flush(cpu);
@@ -433,31 +382,6 @@ void quarry_cache_destroy(struct quarry_cache *cache)
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_destroy);
 
-struct to_do {
-	struct qr_cache *cache;	/* or all of them */
-	qr_magazine_fn fn;
-};
-
-static u64 visit_magazines(unsigned int cpu, void *arg)
-{
-	const struct to_do *what = arg;
-	struct qr_cache *c;
-	u64 sum = 0;
-
-	if (what->cache)
-		return what->fn(what->cache, cpu);
-	list_for_each_entry(c, &qr_caches, link)
-		sum += what->fn(c, cpu);
-	return sum;
-}
-
-u64 qr_visit_magazines(struct qr_cache *cache, qr_magazine_fn fn)
-{
-	struct to_do what = { .cache = cache, .fn = fn };
-
-	return qr_visit_cpus(NULL, visit_magazines, &what);
-}
-
 struct qr_cache *qr_cache_find(unsigned int id)
 {
 	return xa_load(&cache_ids, id);
@@ -536,191 +460,6 @@ void qr_observe(const struct qr_observer *new)
 	}
 	mutex_unlock(&observer_lock);
 }
-
-void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
-{
-	u64 made = 0, held = 0;
-	unsigned int cpu, i;
-
-	memset(st, 0, sizeof(*st));
-	strscpy(st->name, c->name, sizeof(st->name));
-	st->id = c->id;
-	st->class = c->class;
-	st->zombie = c->zombie;
-	st->size = c->pub.size;
-	st->stride = c->geo.stride;
-	st->slab_pages = c->geo.pages;
-	st->slab_objects = c->geo.objects;
-	st->magazine = c->capacity;
-	st->poison = c->guard.poison;
-	st->red_zone = c->guard.red_zone;
-	st->account_node = c->account_node;
-	st->useroffset = c->useroffset;
-	st->usersize = c->usersize;
-	for_each_possible_cpu(cpu) {
-		const struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
-		unsigned int n = qr_head_peek(h);
-
-		made += READ_ONCE(h->drawn) - READ_ONCE(h->countdown);
-		held += n;
-		st->cached_objects += READ_ONCE(h->nr_remote);
-		st->remote_allocs += READ_ONCE(h->remote_allocs) -
-				     qr_head_far(h, n, per_cpu(qr_home_node, cpu));
-		st->remote_batches += READ_ONCE(h->remote_batches);
-		st->refilled += READ_ONCE(h->refilled);
-		st->flushed += READ_ONCE(h->flushed);
-		st->direct_allocs += READ_ONCE(h->direct_allocs);
-		st->direct_frees += READ_ONCE(h->direct_frees);
-		st->remote_frees += READ_ONCE(h->remote_frees);
-	}
-	if (c->keeper)
-		st->cached_objects += c->keeper->count(c->keeper);
-	st->mallocs = made + st->direct_allocs + atomic64_read(&c->handed_on);
-	st->frees = made - st->refilled + st->flushed + held + st->direct_frees -
-		    atomic64_read(&c->refused) + atomic64_read(&c->handed_on);
-	st->live_objects = st->mallocs - st->frees;
-	st->local_allocs = st->mallocs - st->remote_allocs;
-	st->cached_objects += held;
-	for (i = 0; i < qr_nr_depots(); i++) {
-		struct qr_depot *d = c->depot[i];
-
-		if (!d)
-			continue;
-		st->slabs += READ_ONCE(d->nr_slabs);
-		st->inuse_bytes += (u64)READ_ONCE(d->nr_pages) << PAGE_SHIFT;
-		st->capacity_objects += READ_ONCE(d->nr_objects);
-		st->cached_objects += READ_ONCE(d->nr_cached);
-	}
-}
-EXPORT_SYMBOL_QUARRY_TEST(qr_cache_sum);
-
-int qr_cache_stats_read(unsigned int id, struct quarry_cache_stats *st)
-{
-	struct qr_cache *c;
-
-	mutex_lock(&qr_caches_lock);
-	c = qr_cache_find(id);
-	if (c)
-		qr_cache_sum(c, st);
-	mutex_unlock(&qr_caches_lock);
-	return c ? 0 : -ENOENT;
-}
-
-int qr_walk_caches(qr_cache_fn fn, void *arg)
-{
-	struct quarry_cache_stats st;
-	struct qr_cache *c;
-	int err = 0;
-
-	mutex_lock(&qr_caches_lock);
-	list_for_each_entry(c, &qr_caches, link) {
-		qr_cache_sum(c, &st);
-		err = fn(&st, arg);
-		if (err)
-			break;
-	}
-	mutex_unlock(&qr_caches_lock);
-	return err;
-}
-EXPORT_SYMBOL_QUARRY_TEST(qr_walk_caches);
-
-int qr_walk_slabs(unsigned int id, qr_slab_fn fn, void *arg)
-{
-	struct qr_cache *c;
-	unsigned int i;
-	int err = 0;
-
-	mutex_lock(&qr_caches_lock);
-	c = qr_cache_find(id);
-	if (!c)
-		err = -ENOENT;
-	for (i = 0; !err && i < qr_nr_depots(); i++)
-		if (c->depot[i])
-			err = qr_depot_walk_slabs(c->depot[i], fn, arg);
-	mutex_unlock(&qr_caches_lock);
-	return err;
-}
-EXPORT_SYMBOL_QUARRY_TEST(qr_walk_slabs);
-
-unsigned long qr_cache_trimmable(struct qr_cache *c)
-{
-	struct quarry_cache_stats st;
-	s64 free;
-
-	qr_cache_sum(c, &st);
-	/* The numbers are not of one moment. */
-	free = st.capacity_objects - st.live_objects - st.cached_objects;
-	return free > 0 ? DIV_ROUND_UP_ULL(free * c->geo.pages, c->geo.objects) : 0;
-}
-EXPORT_SYMBOL_QUARRY_TEST(qr_cache_trimmable);
-
-unsigned long qr_cache_trim(struct qr_cache *c, unsigned long want)
-{
-	unsigned long pages = 0;
-	unsigned int i;
-
-	lockdep_assert_held(&qr_caches_lock);
-	/* Readers may still see what is on a free page, or somebody may have written to it. */
-	if (c->typesafe || c->guarded)
-		return 0;
-	for (i = 0; i < qr_nr_depots() && pages < want; i++)
-		if (c->depot[i])
-			pages += qr_depot_trim(c->depot[i], want - pages);
-	return pages;
-}
-EXPORT_SYMBOL_QUARRY_TEST(qr_cache_trim);
-
-/* Batches and single objects that must have moved for it to be worth another look. */
-#define TRIM_MOVES	128
-
-static unsigned int depot_moves(const struct qr_cache *c)
-{
-	unsigned int moves = 0, i;
-
-	for (i = 0; i < qr_nr_depots(); i++)
-		if (c->depot[i])
-			moves += READ_ONCE(c->depot[i]->moves);
-	return moves;
-}
-
-/*
- * Small objects are everywhere: where most of a slab is free and still hardly a page,
- * it is not worth to look each time.
- */
-void qr_cache_trimmed(struct qr_cache *c, bool worth_it)
-{
-	c->trim_moves = depot_moves(c);
-	c->trim_backoff = worth_it ? 0 : min(2 * c->trim_backoff + 1, QR_TRIM_BACKOFF);
-	WRITE_ONCE(c->trim_wait, c->trim_backoff);
-}
-
-u64 qr_trim_all(unsigned long want, bool wait)
-{
-	struct qr_cache *c;
-	u64 pages = 0;
-	unsigned long n;
-
-	if (wait)
-		mutex_lock(&qr_caches_lock);
-	else if (!mutex_trylock(&qr_caches_lock))
-		return 0;
-	list_for_each_entry(c, &qr_caches, link) {
-		if (pages >= want)
-			break;
-		if (c->trim_wait && depot_moves(c) - c->trim_moves < TRIM_MOVES)
-			continue;
-		if (!qr_cache_trimmable(c))
-			continue;
-		n = qr_cache_trim(c, want - pages);
-		if (!n)
-			qr_cache_trimmed(c, false);
-		pages += n;
-		cond_resched();
-	}
-	mutex_unlock(&qr_caches_lock);
-	return pages;
-}
-EXPORT_SYMBOL_QUARRY_TEST(qr_trim_all);
 
 static enum cpuhp_state hotplug_state;
 

@@ -2,7 +2,7 @@
 /*
  * One task's allocations, counted one by one for a test.  The fast path knows nothing of
  * it: while somebody counts all countdowns are at zero, with which every allocation
- * comes to the slow path (magazine.c), and that one asks.
+ * comes to the slow path (alloc.c), and that one asks.
  */
 #ifndef QR_COUNT_H
 #define QR_COUNT_H

@@ -64,25 +64,6 @@ void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, struct qr_limit *
 	INIT_LIST_HEAD(&d->used_up);
 }
 
-/* The bin that a slab belongs in, from 1; 0 means used up. */
-static unsigned int bin_of(const struct qr_slab *slab)
-{
-	return DIV_ROUND_UP(slab->nr_free * QR_SLAB_BINS, slab->nr_objects);
-}
-
-/*
- * A slab that gives objects one by one may stay where it is until it has lost a bin's
- * worth, or others in turn with a give would move it each time.
- */
-static bool slab_lags(const struct qr_slab *slab)
-{
-	/* Not of a bin: it was empty. */
-	if (slab->bin > QR_SLAB_BINS || !slab->nr_free)
-		return true;
-	return slab->nr_free * QR_SLAB_BINS + slab->nr_objects <=
-	       (slab->bin - 1) * slab->nr_objects;
-}
-
 static void slab_move(struct qr_depot *d, struct qr_slab *slab, unsigned int bin)
 {
 	slab->bin = bin;
@@ -95,7 +76,7 @@ static void slab_move(struct qr_depot *d, struct qr_slab *slab, unsigned int bin
 
 void qr_depot_place(struct qr_depot *d, struct qr_slab *slab)
 {
-	slab_move(d, slab, bin_of(slab));
+	slab_move(d, slab, qr_depot_bin(slab));
 }
 
 void qr_depot_count_pages(struct qr_depot *d, long pages)
@@ -145,7 +126,7 @@ static noinline void slab_filled(struct qr_depot *d, struct qr_slab *slab,
 	if (slab->nr_free == slab->nr_objects)
 		slab_emptied(d, slab, doomed);
 	else
-		slab_move(d, slab, bin_of(slab));
+		slab_move(d, slab, qr_depot_bin(slab));
 }
 
 static struct qr_slab *fullest(struct qr_depot *d)
@@ -176,7 +157,7 @@ static unsigned int take_from_slabs(struct qr_depot *d, void **out, unsigned int
 		if (!slab)
 			break;
 		n += qr_slab_take(slab, out + n, want - n);
-		bin = bin_of(slab);
+		bin = qr_depot_bin(slab);
 		if (bin != slab->bin)
 			slab_move(d, slab, bin);
 	}
@@ -243,8 +224,8 @@ void *qr_depot_take_one(struct qr_depot *d, struct qr_slab **from, unsigned int 
 		*from = slab;
 		*index = qr_slab_take_first(slab);
 		p = slab->base + (size_t)*index * slab->stride;
-		if (unlikely(slab_lags(slab)))
-			slab_move(d, slab, bin_of(slab));
+		if (unlikely(qr_depot_lags(slab)))
+			slab_move(d, slab, qr_depot_bin(slab));
 	}
 	raw_spin_unlock(&d->lock);
 	return p;
@@ -475,16 +456,6 @@ unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_depot_reclaim);
 
-/* Every list that a slab of @d may be in, one after the other; none is being trimmed. */
-static struct list_head *depot_list(struct qr_depot *d, unsigned int i)
-{
-	return i < QR_SLAB_BINS ? &d->bins[i] : i == QR_SLAB_BINS ? &d->empty : &d->used_up;
-}
-
-#define for_each_depot_slab(slab, next, d, i)				\
-	for (i = 0; i < QR_SLAB_BINS + 2; i++)				\
-		list_for_each_entry_safe(slab, next, depot_list(d, i), link)
-
 unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed)
 {
 	struct qr_slab *slab, *next;
@@ -493,7 +464,7 @@ unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed)
 	unsigned int i;
 
 	raw_spin_lock_irqsave(&d->lock, flags);
-	for_each_depot_slab(slab, next, d, i) {
+	qr_for_each_depot_slab(slab, next, d, i) {
 		live += slab->nr_objects - slab->nr_free;
 		qr_depot_forget(d, slab, doomed);
 	}
@@ -502,76 +473,6 @@ unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed)
 	raw_spin_unlock_irqrestore(&d->lock, flags);
 	batches_free(spare);
 	return live;
-}
-
-void qr_depot_strip(struct qr_depot *d)
-{
-	struct qr_cleanup *list = NULL;
-	struct qr_slab *slab, *next;
-	unsigned long flags;
-	unsigned int i;
-
-	raw_spin_lock_irqsave(&d->lock, flags);
-	for_each_depot_slab(slab, next, d, i)
-		if (READ_ONCE(slab->nr_cleaned))
-			list = qr_slab_strip(slab, list);
-	raw_spin_unlock_irqrestore(&d->lock, flags);
-	qr_cleanups_free(list);
-}
-
-unsigned long qr_depot_live(struct qr_depot *d, const void **first)
-{
-	struct qr_slab *slab, *next;
-	unsigned long flags, live = 0;
-	unsigned int i, k;
-
-	raw_spin_lock_irqsave(&d->lock, flags);
-	for_each_depot_slab(slab, next, d, i) {
-		if (slab->nr_free == slab->nr_objects)
-			continue;
-		for (k = 0; !live && k < slab->nr_cut; k++) {
-			if (!qr_slab_is_free(slab, k)) {
-				*first = slab->base + (size_t)k * slab->stride;
-				break;
-			}
-		}
-		live += slab->nr_objects - slab->nr_free;
-	}
-	raw_spin_unlock_irqrestore(&d->lock, flags);
-	return live;
-}
-
-/* @fn may sleep, so it is shown a copy. */
-int qr_depot_walk_slabs(struct qr_depot *d, qr_slab_fn fn, void *arg)
-{
-	unsigned long flags, room = READ_ONCE(d->nr_slabs) + 64, n = 0, k;
-	struct quarry_slab_info *copy;
-	struct qr_slab *slab, *next;
-	unsigned int i;
-	int err = 0;
-
-	copy = kvmalloc_array(room, sizeof(*copy), GFP_KERNEL);
-	if (!copy)
-		return -ENOMEM;
-	raw_spin_lock_irqsave(&d->lock, flags);
-	for_each_depot_slab(slab, next, d, i) {
-		if (n == room)
-			break;
-		copy[n++] = (struct quarry_slab_info) {
-			.addr = slab->base,
-			.node = page_to_nid(slab->run.chunk->page + slab->run.first),
-			.pages = qr_slab_pages_left(slab),
-			.gone = hweight32(slab->gone),
-			.objects = slab->nr_objects,
-			.free = slab->nr_free,
-			.mixed = slab->run.chunk->kind == QR_MIXED,
-		};
-	}
-	raw_spin_unlock_irqrestore(&d->lock, flags);
-	for (k = 0; !err && k < n; k++)
-		err = fn(&copy[k], arg);
-	kvfree(copy);
-	return err;
 }
 
 static void slab_destroy_rcu(struct rcu_head *rcu)
@@ -609,58 +510,6 @@ void qr_slabs_destroy(struct list_head *doomed)
 	}
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_slabs_destroy);
-
-static void invalid_count(struct quarry_validation *v, const char *what, unsigned long listed,
-			  unsigned long counted)
-{
-	if (listed != counted)
-		qr_invalid(v, "depot lists %lu %s, counts %lu", listed, what, counted);
-}
-
-u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_validation *v)
-{
-	unsigned long slabs = 0, pages = 0, objects = 0, empty = 0;
-	unsigned int batches = 0, i;
-	struct qr_slab *slab, *next;
-	struct qr_batch *b;
-	u64 live = 0;
-
-	for (i = 0; i < QR_SLAB_BINS; i++)
-		if (!list_empty(&d->bins[i]) && !(d->used_bins & BIT(i)))
-			qr_invalid(v, "depot overlooks bin %u", i);
-	if (!list_empty(&d->bins[QR_SLAB_BINS]))
-		qr_invalid(v, "depot has slabs that were to be trimmed");
-	for_each_depot_slab(slab, next, d, i) {
-		unsigned int bin = bin_of(slab);
-		bool right;
-
-		slabs++;
-		pages += qr_slab_pages_left(slab);
-		objects += slab->nr_objects;
-		if (i == QR_SLAB_BINS)
-			empty++;
-		if (slab->nr_free == slab->nr_objects)
-			right = i == QR_SLAB_BINS;
-		else if (!slab->nr_free)
-			right = i == QR_SLAB_BINS + 1;
-		else
-			right = i == bin - 1 || (i == bin && !slab_lags(slab));
-		if (!right)
-			qr_invalid(v, "slab %px with %u of %u free is in list %u", slab->base,
-				   slab->nr_free, slab->nr_objects, i);
-		live += fn(d, slab, v);
-	}
-	for (b = d->stocked; b; b = b->next)
-		batches++;
-	for (b = d->spare; b; b = b->next)
-		batches++;
-	invalid_count(v, "slabs", slabs, d->nr_slabs);
-	invalid_count(v, "pages", pages, d->nr_pages);
-	invalid_count(v, "objects", objects, d->nr_objects);
-	invalid_count(v, "empty slabs", empty, d->nr_empty);
-	invalid_count(v, "batches", batches, d->nr_batches);
-	return live;
-}
 
 int qr_depots_init(void)
 {

@@ -95,6 +95,39 @@ struct qr_depot {
 	unsigned long nr_objects;
 } ____cacheline_aligned;
 
+/* --- For the files of this layer --- */
+
+/* The bin that a slab belongs in, from 1; 0 means used up. */
+static inline unsigned int qr_depot_bin(const struct qr_slab *slab)
+{
+	return DIV_ROUND_UP(slab->nr_free * QR_SLAB_BINS, slab->nr_objects);
+}
+
+/*
+ * A slab that gives objects one by one may stay where it is until it has lost a bin's
+ * worth, or others in turn with a give would move it each time.
+ */
+static inline bool qr_depot_lags(const struct qr_slab *slab)
+{
+	/* Not of a bin: it was empty. */
+	if (slab->bin > QR_SLAB_BINS || !slab->nr_free)
+		return true;
+	return slab->nr_free * QR_SLAB_BINS + slab->nr_objects <=
+	       (slab->bin - 1) * slab->nr_objects;
+}
+
+/* Every list that a slab of @d may be in, one after the other; with the lock, and none is being trimmed. */
+static inline struct list_head *qr_depot_list(struct qr_depot *d, unsigned int i)
+{
+	return i < QR_SLAB_BINS ? &d->bins[i] : i == QR_SLAB_BINS ? &d->empty : &d->used_up;
+}
+
+#define qr_for_each_depot_slab(slab, next, d, i)				\
+	for (i = 0; i < QR_SLAB_BINS + 2; i++)				\
+		list_for_each_entry_safe(slab, next, qr_depot_list(d, i), link)
+
+/* --- For others --- */
+
 /* @batches false: objects go straight to their slabs. */
 void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, struct qr_limit *limit, int node,
 		   unsigned int stride, bool batches, bool account);

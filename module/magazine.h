@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Magazines: the slow half of what quarry.h does inline, and a cache as this
- * layer knows it.  The layer is four files: the paths of objects (magazine.c),
- * how large a magazine may be (grant.c), frees of another node's objects
- * (remote.c), and what empties magazines (drain.c).
+ * layer knows it.  The layer's files: magazines (magazine.c), another slab (grow.c),
+ * the paths of objects (alloc.c, free.c, bulk.c), how large a magazine may be (grant.c),
+ * frees of another node's objects (remote.c), and what empties magazines (drain.c).
  */
 #ifndef QR_MAGAZINE_H
 #define QR_MAGAZINE_H
@@ -193,6 +193,14 @@ bool qr_head_grant_remote(struct qr_cache *c, struct qr_head *h);
 void qr_head_ungrant(struct qr_cache *c, struct qr_head *h, unsigned int cpu,
 		     unsigned int capacity, unsigned int remote_room);
 
+/* How many objects to move at a miss: half of what fits.  Claimed, interrupts off. */
+static __always_inline unsigned int qr_head_unit(struct qr_cache *c, struct qr_head *h)
+{
+	if (unlikely(h->capacity < c->capacity))
+		return qr_head_grant(c, h);
+	return c->batch;
+}
+
 static inline unsigned long qr_head_granted(const struct qr_cache *c, const struct qr_head *h)
 {
 	return (unsigned long)(READ_ONCE(h->capacity) + READ_ONCE(h->remote_room)) *
@@ -243,14 +251,27 @@ void qr_cleanups_done(struct qr_slab *slab, const void *p);
 /* Cleanups of @p, an object of @slab, become @to's.  False: no memory, and none did. */
 bool qr_cleanups_move(struct qr_slab *slab, const void *p, const void *to, gfp_t gfp);
 
-/* The sum over all CPUs of an estimate of the time spent in slow paths. */
-u64 qr_slow_path_ns(void);
-
 /*
  * The node that a call's argument stands for: itself, or what QUARRY_CALL_LOCAL and
  * QUARRY_CALL_INTERLEAVE mean now; -EINVAL for what is none.  @turn: of the latter.
  */
 int qr_call_node(int node, atomic_t *turn);
+
+static __always_inline struct qr_depot *qr_home_depot(struct qr_cache *c)
+{
+	return c->depot[raw_cpu_read(qr_home_node)];
+}
+
+struct qr_depot *qr_depot_by_policy(struct qr_cache *c);
+
+/* Where the cache's policy wants objects from. */
+static __always_inline struct qr_depot *qr_depot_for(struct qr_cache *c)
+{
+	return likely(c->policy == QUARRY_NODE_LOCAL) ? qr_home_depot(c) : qr_depot_by_policy(c);
+}
+
+/* A new slab for @node; returns the depot that has it now, or NULL. */
+struct qr_depot *qr_cache_grow(struct qr_cache *c, int node, bool sampled, gfp_t gfp);
 
 /* For reports of misuse: whose @slab is; either may be NULL. */
 const char *qr_owner_name(const struct qr_cache *cache, const struct qr_slab *slab);

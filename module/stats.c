@@ -28,6 +28,7 @@
 #include "release.h"
 #include "scavenger.h"
 #include "shrinker.h"
+#include "timing.h"
 #include "trim.h"
 
 static u64 limit_or_0(unsigned long pages)

@@ -13,6 +13,7 @@
 #include <linux/sched/clock.h>
 #include <linux/sort.h>
 #include "../resize.h"
+#include "../timing.h"
 
 #define SIZE	64
 #define TICKS	8	/* as many halvings leave nothing of the largest magazine */

@@ -274,6 +274,28 @@ static void written_to_before_its_slab_goes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
 }
 
+/* No page leaves a slab that lives on, unlooked-at. */
+static void pages_stay(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 4096, &both);
+	unsigned int n = qr_cache_of(cache)->geo.objects;
+	void **objs = qt_array(test, n, sizeof(*objs));
+	struct seen before = seen(test);
+	u64 bytes;
+
+	qt_alloc_n(test, cache, objs, n);
+	qt_free_n(cache, objs + 1, n - 1);
+	memset(objs[n / 2], 0, 8);
+	bytes = qt_sum(cache).inuse_bytes;
+	quarry_cache_shrink(cache);
+	KUNIT_EXPECT_EQ(test, bytes, qt_sum(cache).inuse_bytes);
+	expect_seen(test, before, 0, 0, 0);
+	quarry_cache_free(cache, objs[0]);
+	quarry_cache_shrink(cache);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).inuse_bytes);
+	expect_seen(test, before, 0, 1, 0);
+}
+
 /* --- All ways in and out --- */
 
 static void *by_alloc(struct quarry_cache *cache)
@@ -537,6 +559,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(free_twice_is_nothing_else),
 	KUNIT_CASE(written_to_when_free),
 	KUNIT_CASE(written_to_before_its_slab_goes),
+	KUNIT_CASE(pages_stay),
 	KUNIT_CASE(ways_out_look),
 	KUNIT_CASE(ways_out_of_samples_look),
 	KUNIT_CASE(ways_in_look),
