@@ -322,6 +322,37 @@ static void profile_knows_of_them(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, sum->inuse.space);
 }
 
+/* A known stream, of which some are sampled and every other one is freed by RCU. */
+static void profile_is_unbiased(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	unsigned int n = 20000, i;
+	void **objs = qt_array(test, n, sizeof(*objs));
+	struct quarry_site sum;
+
+	qp_cache_rate(test, cache, 512);
+	qt_alloc_n(test, cache, objs, n);
+	for (i = 0; i < n; i += 2) {
+		if (i % 4)
+			quarry_cache_free_rcu(cache, objs[i]);
+		else
+			quarry_free_rcu(objs[i]);
+		objs[i] = NULL;
+	}
+	qp_now(test, qp_id(cache), &sum);
+	qp_expect_near(test, &sum.alloc, n);
+	settle(test);
+	qp_now(test, qp_id(cache), &sum);
+	qp_expect_near(test, &sum.alloc, n);
+	qp_expect_near(test, &sum.inuse, n / 2);
+	qp_expect_all_found(test);
+	for (i = 1; i < n; i += 2)
+		quarry_free_rcu(objs[i]);
+	settle(test);
+	qp_now(test, qp_id(cache), &sum);
+	KUNIT_EXPECT_EQ(test, 0, sum.inuse.objects);
+}
+
 static void count_one(void *p, void *arg)
 {
 	atomic_inc(arg);
@@ -653,6 +684,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(mapped_memory),
 	KUNIT_CASE(destroy_waits),
 	KUNIT_CASE(profile_knows_of_them),
+	KUNIT_CASE(profile_is_unbiased),
 	KUNIT_CASE(cleanups_run),
 	KUNIT_CASE(nothing_is_nothing),
 	KUNIT_CASE(interrupts_may_free),

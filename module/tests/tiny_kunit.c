@@ -380,6 +380,39 @@ static void sampled(struct kunit *test)
 	}
 }
 
+/* Of a stream of which some are sampled, the estimate is right: of all, and of those that live. */
+static void estimated(struct kunit *test)
+{
+	unsigned int size, held = 6000, n = 60000, i;
+	void **objs = qt_array(test, held, sizeof(*objs));
+
+	for (size = 4; size <= 6; size += 2) {
+		struct quarry_cache *cache = cache_of(size);
+		struct quarry_site was, now;
+
+		qp_cache_rate(test, cache, 64);
+		qp_now(test, qp_id(cache), &was);
+		for (i = 0; i < n; i++) {
+			quarry_free(objs[i % held]);
+			objs[i % held] = any_way(i % WAYS, size - i / WAYS % 2, GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, objs[i % held]);
+		}
+		qp_now(test, qp_id(cache), &now);
+		now.alloc.objects -= was.alloc.objects;
+		now.alloc.var_objects -= was.alloc.var_objects;
+		qp_expect_near(test, &now.alloc, n);
+		now.inuse.objects -= was.inuse.objects;
+		now.inuse.var_objects -= was.inuse.var_objects;
+		qp_expect_near(test, &now.inuse, held);
+		for (i = 0; i < held; i++) {
+			quarry_free(objs[i]);
+			objs[i] = NULL;
+		}
+		qp_now(test, qp_id(cache), &now);
+		KUNIT_EXPECT_EQ(test, was.inuse.samples, now.inuse.samples);
+	}
+}
+
 /* No byte of an object but its first is one's start. */
 static void interior_pointers(struct kunit *test)
 {
@@ -440,6 +473,7 @@ static struct kunit_case tiny_cases[] = {
 	KUNIT_CASE(freed_elsewhere),
 	KUNIT_CASE(all_are_met),
 	KUNIT_CASE(sampled),
+	KUNIT_CASE(estimated),
 	KUNIT_CASE(interior_pointers),
 	KUNIT_CASE(double_frees),
 	KUNIT_CASE(qt_books_balance),
