@@ -124,31 +124,18 @@ static int refuse(const void *p, const char *why, unsigned long ip)
 }
 
 /**
- * quarry_cleanup_add() - have a function called when an object is freed
+ * quarry_cleanup_add_gfp() - have a function called when an object is freed
  * @p: from any Quarry allocation, and not freed before this returns
  * @fn: the function
  * @arg: its second argument; the first is @p
  * @gfp: as for quarry_cache_alloc()
  *
- * It is called once, in the context in which the object is freed, before its memory can be
- * anybody else's; the memory is as it was, but quarry_free_sensitive() has zeroed it by
- * then.  An object may have several cleanups, which are called in the order in which they were
- * added.  quarry_realloc() takes them along.  Those of an object that is never freed are never
- * called, and none are once quarry_cache_destroy() has found the object live.
- *
- * @fn may allocate, free other objects and have cleanups added to them; whether it may sleep
- * depends on who frees.  It must neither free @p, which is reported as a double free, nor add
- * cleanups to it.  Its module must be there until it was called or removed.
- *
- * While an object has cleanups, its free and those of its neighbours are slower: of all
- * objects in the same slab, or, if they are of a cache from quarry_cache_create(), of those of
- * such caches in the same 2 MiB.  Room for the cleanups of a slab's objects stays until the slab
- * goes; it is on the slab's node.
+ * What quarry_cleanup_add() does, for those who may not sleep.
  *
  * Context: process, softirq, hardirq; not NMI, where such objects must not be freed either.
  * Return: 0, -ENOMEM, or -EINVAL when @p is not the start of a live object, which is logged.
  */
-int quarry_cleanup_add(void *p, quarry_cleanup_fn fn, void *arg, gfp_t gfp)
+int quarry_cleanup_add_gfp(void *p, quarry_cleanup_fn fn, void *arg, gfp_t gfp)
 {
 	struct qr_cleanup *cleanup;
 	struct qr_slab *slab;
@@ -182,7 +169,7 @@ int quarry_cleanup_add(void *p, quarry_cleanup_fn fn, void *arg, gfp_t gfp)
 	}
 	return 0;
 }
-EXPORT_SYMBOL_QUARRY(quarry_cleanup_add);
+EXPORT_SYMBOL_QUARRY(quarry_cleanup_add_gfp);
 
 /**
  * quarry_cleanup_remove() - have a function not called after all

@@ -212,7 +212,7 @@ static void sampled_until_then(struct kunit *test)
 		void *p = quarry_malloc(sizes[i], GFP_KERNEL);
 		u64 then = 0, before = qp_counts().live_samples;
 
-		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, count_samples, &then, GFP_KERNEL));
+		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, count_samples, &then));
 		quarry_free(p);
 		KUNIT_EXPECT_EQ(test, before, then);
 		KUNIT_EXPECT_EQ(test, before - 1, qp_counts().live_samples);
@@ -284,7 +284,7 @@ static void *looked_at(struct kunit *test, struct from *f, size_t size)
 	void *p = quarry_malloc(size, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, look, f, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, look, f));
 	return p;
 }
 
@@ -366,7 +366,7 @@ static void free_children(void *p, void *arg)
 	for (i = 0; i < 2; i++) {
 		/* Some get their cleanups from here. */
 		if (t->child[i] && t->late &&
-		    quarry_cleanup_add(t->child[i], free_children, NULL, GFP_KERNEL))
+		    quarry_cleanup_add(t->child[i], free_children, NULL))
 			WARN_ON(1);
 		quarry_cache_free(t->cache, t->child[i]);
 	}
@@ -383,7 +383,7 @@ static struct tree *grow_tree(struct kunit *test, struct quarry_cache *cache, un
 	*t = (struct tree) { .cache = cache, .freed = freed, .late = depth % 2 };
 	/* Those below an odd one have none yet. */
 	if (!late)
-		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(t, free_children, NULL, GFP_KERNEL));
+		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(t, free_children, NULL));
 	for (i = 0; i < 2 && depth; i++)
 		t->child[i] = grow_tree(test, cache, depth - 1, freed, t->late);
 	return t;
@@ -407,7 +407,7 @@ static void add_to_next(void *p, void *arg)
 {
 	void **rest = arg;
 
-	if (*rest && quarry_cleanup_add(*rest, add_to_next, rest + 1, GFP_KERNEL))
+	if (*rest && quarry_cleanup_add(*rest, add_to_next, rest + 1))
 		WARN_ON(1);
 	*(u64 *)p = 0xfeed;
 }
@@ -425,8 +425,7 @@ static void adds_to_the_next(struct kunit *test)
 			KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 			*(u64 *)objs[i] = 0;
 		}
-		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(objs[0], add_to_next, objs + 1,
-							    GFP_KERNEL));
+		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(objs[0], add_to_next, objs + 1));
 		if (k == 0)
 			quarry_cache_free_bulk(cache, 64, objs);
 		else

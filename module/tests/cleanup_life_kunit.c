@@ -45,13 +45,13 @@ static void class_is_back(struct kunit *test)
 	slab = qr_slab_of(p);
 	KUNIT_ASSERT_PTR_EQ(test, slab, qr_slab_of(q));
 	KUNIT_EXPECT_TRUE(test, qc_is_fast(p));
-	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, nothing, NULL, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, nothing, NULL));
 	KUNIT_EXPECT_FALSE(test, qc_is_fast(p) || qc_is_fast(q));
 	KUNIT_EXPECT_TRUE(test, qc_is_fast(far));
 	KUNIT_EXPECT_EQ(test, 1, slab->nr_cleaned);
 	KUNIT_EXPECT_TRUE(test, qr_chunk_is_fast(slab->run.chunk));
-	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(q, nothing, NULL, GFP_KERNEL));
-	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(q, nothing, p, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(q, nothing, NULL));
+	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(q, nothing, p));
 	KUNIT_EXPECT_EQ(test, 2, slab->nr_cleaned);
 	qt_exit(test);
 	quarry_free(p);
@@ -82,10 +82,10 @@ static void chunk_is_back(struct kunit *test)
 	chunk = qr_slab_of(p)->run.chunk;
 	KUNIT_ASSERT_PTR_EQ(test, chunk, qr_slab_of(q)->run.chunk);
 	KUNIT_EXPECT_TRUE(test, qc_is_fast(p));
-	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, nothing, NULL, GFP_KERNEL));
-	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(q, nothing, NULL, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, nothing, NULL));
+	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(q, nothing, NULL));
 	KUNIT_EXPECT_EQ(test, 2, chunk->nr_slow);
-	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(r, nothing, NULL, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(r, nothing, NULL));
 	KUNIT_EXPECT_EQ(test, 2, chunk->nr_slow);
 	qt_exit(test);
 	quarry_cache_free(a, p);
@@ -121,8 +121,8 @@ static void memory_is_back(struct kunit *test)
 		cache = qt_cache(test, 64, NULL);
 		q = quarry_cache_alloc(cache, GFP_KERNEL);
 		for (i = 0; i < 1000; i++) {
-			KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(q, nothing, p, GFP_KERNEL));
-			KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, nothing, q, GFP_KERNEL));
+			KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(q, nothing, p));
+			KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, nothing, q));
 		}
 		st = qt_stats(test);
 		KUNIT_EXPECT_GT(test, st->metadata_bytes,
@@ -205,22 +205,22 @@ static void no_object(struct kunit *test)
 	atomic_t ran = ATOMIC_INIT(0);
 
 	KUNIT_ASSERT_TRUE(test, p && large && foreign);
-	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(NULL, count, &ran, GFP_KERNEL));
-	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(foreign, count, &ran, GFP_KERNEL));
-	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(&ran, count, &ran, GFP_KERNEL));
-	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(p + 8, count, &ran, GFP_KERNEL));
-	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(large + 4096, count, &ran, GFP_KERNEL));
-	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(p, NULL, &ran, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(NULL, count, &ran));
+	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(foreign, count, &ran));
+	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(&ran, count, &ran));
+	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(p + 8, count, &ran));
+	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(large + 4096, count, &ran));
+	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(p, NULL, &ran));
 	KUNIT_EXPECT_EQ(test, 0, qr_slab_of(p)->nr_cleaned);
 	/* One that is free, in a slab that is in use. */
 	q = quarry_cache_alloc(cache, GFP_KERNEL);
 	quarry_cache_free(cache, q);
 	quarry_cache_shrink(cache);
-	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(q, count, &ran, GFP_KERNEL));
-	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, count, &ran, GFP_KERNEL));
-	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(q, count, &ran, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(q, count, &ran));
+	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, count, &ran));
+	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(q, count, &ran));
 	quarry_free(large);
-	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(large, count, &ran, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(large, count, &ran));
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&ran));
 	quarry_cache_free(cache, p);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&ran));
@@ -244,7 +244,7 @@ static void on_itself(void *p, void *arg)
 	struct own *own = arg;
 
 	atomic_inc(&own->ran);
-	own->err = quarry_cleanup_add(p, on_itself, arg, GFP_KERNEL);
+	own->err = quarry_cleanup_add(p, on_itself, arg);
 	own->there = quarry_cleanup_remove(p, nothing, NULL);
 	quarry_free(p);
 	work_on_cpu(cpumask_last(cpu_online_mask), free_it, p);
@@ -264,9 +264,8 @@ static void freed_while_it_runs(struct kunit *test)
 				  quarry_cache_alloc(cache, GFP_KERNEL);
 
 			KUNIT_ASSERT_NOT_NULL(test, p);
-			KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, on_itself, &own,
-								    GFP_KERNEL));
-			KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, nothing, NULL, GFP_KERNEL));
+			KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, on_itself, &own));
+			KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, nothing, NULL));
 			before = qt_stats(test);
 			quarry_free(p);
 			KUNIT_EXPECT_EQ(test, 1, atomic_read(&own.ran));
@@ -291,8 +290,8 @@ static void wrong_frees(struct kunit *test)
 	struct quarry_stats *before;
 
 	KUNIT_ASSERT_TRUE(test, p && q);
-	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, count, &ran, GFP_KERNEL));
-	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(q, count, &ran, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, count, &ran));
+	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(q, count, &ran));
 	before = qt_stats(test);
 	quarry_free(p + 8);
 	quarry_cache_free(a, p + 16);
@@ -311,8 +310,8 @@ static void wrong_frees(struct kunit *test)
 	quarry_cache_shrink(a);
 	q = quarry_cache_alloc(a, GFP_KERNEL);
 	p = quarry_cache_alloc(a, GFP_KERNEL);
-	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, count, &ran, GFP_KERNEL));
-	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(q, count, &ran, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, count, &ran));
+	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(q, count, &ran));
 	quarry_cache_free(a, p);
 	quarry_cache_shrink(a);
 	quarry_cache_free(a, p);
@@ -342,8 +341,7 @@ static void trimmed(struct kunit *test)
 		}
 		for (i = 0; i < n; i += 23)
 			if (k != 1)
-				KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(objs[i], count, &ran,
-									    GFP_KERNEL));
+				KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(objs[i], count, &ran));
 		for (i = 0; i < n; i++) {
 			if (i % 23) {
 				quarry_free(objs[i]);
@@ -354,8 +352,7 @@ static void trimmed(struct kunit *test)
 		KUNIT_EXPECT_GT(test, qr_trim_all(ULONG_MAX, true), 20);
 		qt_exit(test);
 		for (i = 0; i < n && k; i += 23)
-			KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(objs[i], count, &ran,
-								    GFP_KERNEL));
+			KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(objs[i], count, &ran));
 		qt_exit(test);
 		/* They take the pages that went. */
 		for (i = 0; i < m; i++) {
@@ -392,13 +389,13 @@ static void destroyed(struct kunit *test)
 	qp_cache_rate(test, cache, 5000);
 	qt_alloc_n(test, cache, objs, 300);
 	for (i = 0; i < 300; i += 3)
-		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(objs[i], count, &ran, GFP_KERNEL));
+		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(objs[i], count, &ran));
 	qt_free_n(cache, objs, 100);
 	KUNIT_EXPECT_EQ(test, 34, atomic_read(&ran));
 	quarry_cache_destroy(cache);
 	KUNIT_EXPECT_EQ(test, before->zombie_caches + 1, qt_stats(test)->zombie_caches);
 	qt_exit(test);
-	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(objs[200], count, &ran, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(objs[200], count, &ran));
 	KUNIT_EXPECT_FALSE(test, quarry_cleanup_remove(objs[201], count, &ran));
 	for (i = 100; i < 300; i++)
 		quarry_free(objs[i]);

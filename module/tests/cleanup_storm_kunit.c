@@ -55,7 +55,7 @@ static unsigned int until_it_works(struct kunit *test, bool (*fn)(struct kunit *
 
 static bool add_once(struct kunit *test, void **p)
 {
-	int err = quarry_cleanup_add(p[0], count, p[1], QUIET);
+	int err = quarry_cleanup_add_gfp(p[0], count, p[1], QUIET);
 
 	if (err)
 		KUNIT_EXPECT_EQ(test, -ENOMEM, err);
@@ -104,7 +104,7 @@ static void no_memory(struct kunit *test)
 	qt_fill(p[0], 100, 8);
 	atomic_set(&ran, 0);
 	for (i = 0; i < 3; i++)
-		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p[0], count, &ran, GFP_KERNEL));
+		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p[0], count, &ran));
 	KUNIT_EXPECT_GE(test, until_it_works(test, realloc_once, p), 1);
 	quarry_free(p[0]);
 	quarry_free(held);
@@ -160,7 +160,7 @@ static int storm_fn(void *arg)
 			continue;
 		n = get_random_u32_below(4);
 		for (k = 0; k < n; k++)
-			if (!quarry_cleanup_add(p, count, &s->ran, GFP_KERNEL))
+			if (!quarry_cleanup_add(p, count, &s->ran))
 				atomic_inc(&s->added);
 		if (!get_random_u32_below(4) && quarry_cleanup_remove(p, count, &s->ran))
 			atomic_inc(&s->removed);

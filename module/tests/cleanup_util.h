@@ -52,7 +52,7 @@ static inline struct qc_log *qc_log(struct kunit *test)
 static inline void qc_add(struct kunit *test, void *p, struct qc_arg *arg)
 {
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, qc_ran, arg, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, qc_ran, arg));
 }
 
 /* Would its free take the fast path on a CPU of its node? */

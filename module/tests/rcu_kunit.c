@@ -366,7 +366,7 @@ static void run_cleanups(struct kunit *test, void **objs, unsigned int n,
 
 	for (i = 0; i < n; i++) {
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
-		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(objs[i], count_one, ran, GFP_KERNEL));
+		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(objs[i], count_one, ran));
 	}
 	rcu_read_lock();
 	for (i = 0; i < n; i++) {
