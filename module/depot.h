@@ -116,7 +116,10 @@ static inline bool qr_depot_lags(const struct qr_slab *slab)
 	       (slab->bin - 1) * slab->nr_objects;
 }
 
-/* Every list that a slab of @d may be in, one after the other; with the lock, and none is being trimmed. */
+/*
+ * Every list that a slab of @d may be in, one after the other.  With the lock, and none is
+ * being trimmed.
+ */
 static inline struct list_head *qr_depot_list(struct qr_depot *d, unsigned int i)
 {
 	return i < QR_SLAB_BINS ? &d->bins[i] : i == QR_SLAB_BINS ? &d->empty : &d->used_up;

@@ -16,7 +16,8 @@ misuse()
 	mark
 	expect "$1: the client goes on" client misuse "kind=$1"
 	object=$(result object)
-	since_mark | grep 'quarry: misuse' >"$TMP/report"
+	since_mark | grep 'quarry: misuse: byte' >"$TMP/byte"
+	since_mark | grep 'quarry: misuse' | grep -v 'misuse: byte' >"$TMP/report"
 	same "$1: misuse_$2" "$(stat "misuse_$2")" $((before + 1))
 	same "$1: misuse in all" "$(awk '/^misuse/ { n += $2 } END { print n }' "$QUARRY/stats")" \
 		$((others + 1))
@@ -45,6 +46,12 @@ misuse wrong_cache wrong_cache "wrong cache" client_misused '[a-z_]*'
 expect "wrong_cache: the line names the cache it was given to" \
 	grep -q 'given to client_wrong' "$TMP/report"
 misuse double_free double_free "double free" client_misused '[a-z_]*'
+misuse behind_end red_zone "behind its end" client_watched write_behind_end
+expect "behind_end: a line names the byte" \
+	grep -q 'byte 96 of 96 is 0x78 and should be 0xcc; from byte 88: ' "$TMP/byte"
+misuse when_free poison "while it was free" client_watched '[a-z_]*'
+expect "when_free: a line names the byte" \
+	grep -q 'byte 7 of 96 is 0x78 and should be 0x6b; from byte 0: 6b 6b' "$TMP/byte"
 misuse busy_destroy busy_destroy "live objects" client_busy destroy_busy
 same "zombie caches until the next drain" "$(stat zombie_caches)" 1
 drain

@@ -115,6 +115,45 @@ static int release_twice(struct quarry_cache *a, struct quarry_cache *b)
 	return err;
 }
 
+static struct quarry_cache *watched(void)
+{
+	return quarry_cache_create("client_watched", SIZE, &(struct quarry_cache_args){
+			.flags = QUARRY_POISON | QUARRY_RED_ZONE });
+}
+
+/* Not freed before it is in order again. */
+static int write_behind_end(struct quarry_cache *a, struct quarry_cache *b)
+{
+	struct quarry_cache *c = watched();
+	u8 *p = c ? quarry_cache_alloc(c, GFP_KERNEL) : NULL, was;
+
+	if (p) {
+		client_say("object %px\n", p);
+		was = p[SIZE];
+		p[SIZE] = 'x';
+		quarry_cache_free(c, p);
+		p[SIZE] = was;
+		quarry_free(p);
+	}
+	quarry_cache_destroy(c);
+	return p ? 0 : -ENOMEM;
+}
+
+/* Seen when its slab goes. */
+static int write_when_free(struct quarry_cache *a, struct quarry_cache *b)
+{
+	struct quarry_cache *c = watched();
+	u8 *p = c ? quarry_cache_alloc(c, GFP_KERNEL) : NULL;
+
+	if (p) {
+		client_say("object %px\n", p);
+		quarry_cache_free(c, p);
+		p[7] = 'x';
+	}
+	quarry_cache_destroy(c);
+	return p ? 0 : -ENOMEM;
+}
+
 /* Of each kind one that nobody will free. */
 static int lose_large(struct quarry_cache *a, struct quarry_cache *b)
 {
@@ -206,13 +245,14 @@ static int settle_double_free(struct quarry_cache *a, struct quarry_cache *b)
 
 static const char *const kinds[] = {
 	"foreign", "interior", "wrong_cache", "double_free", "busy_destroy", "large_interior",
-	"pend", "settle", "mapped_interior", "lost", "arena_object", "stale_mark", NULL
+	"pend", "settle", "mapped_interior", "lost", "arena_object", "stale_mark",
+	"behind_end", "when_free", NULL
 };
 
 static int (*const misuses[])(struct quarry_cache *a, struct quarry_cache *b) = {
 	free_foreign, free_interior, free_wrong_cache, free_twice, destroy_busy,
 	free_large_interior, pend_double_free, settle_double_free, free_mapped_interior,
-	lose_large, free_arena_object, release_twice,
+	lose_large, free_arena_object, release_twice, write_behind_end, write_when_free,
 };
 
 static int misuse_run(const u64 *v)

@@ -16,6 +16,7 @@
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/module.h>
+#include <linux/poison.h>
 #include <linux/rcupdate.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -123,10 +124,19 @@ static void caches(void)
 	check_cache(kmem_cache_create("shim_plain", sizeof(struct thing), 0, 0, NULL), "plain",
 		    true);
 	check_cache(KMEM_CACHE(thing, SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT | SLAB_RECLAIM_ACCOUNT |
-			       SLAB_POISON | SLAB_RED_ZONE | SLAB_PANIC), "flags", true);
+			       SLAB_POISON | SLAB_RED_ZONE | SLAB_STORE_USER | SLAB_PANIC),
+		    "flags", true);
 	check_cache(KMEM_CACHE_USERCOPY(thing, 0, name), "usercopy", true);
 	check_cache(kmem_cache_create_usercopy("shim_user", sizeof(struct thing), 64, 0,
 					       8, 16, NULL), "usercopy in full", true);
+
+	s = kmem_cache_create("shim_watched", sizeof(struct thing), 0, SLAB_POISON | SLAB_RED_ZONE,
+			      NULL);
+	p = kmem_cache_alloc(s, GFP_KERNEL);
+	check(ours(p) && ((u8 *)p)[sizeof(struct thing)] == SLUB_RED_ACTIVE, "a red zone");
+	kmem_cache_free(s, p);
+	check(*(u8 *)p == POISON_FREE, "poison");
+	kmem_cache_destroy(s);
 
 	s = kmem_cache_create("shim_ctor", sizeof(struct thing), 0, 0, construct);
 	t = kmem_cache_alloc(s, GFP_KERNEL);
