@@ -27,8 +27,17 @@ void qp_rate(struct kunit *test, u32 rate)
 	qr_rate_set(rate);
 }
 
+/* A size class outlives the case; any other cache may have gone by then. */
+static void cache_rate_again(void *id)
+{
+	qr_cache_rate_set((unsigned long)id, 0, false);
+}
+
 void qp_cache_rate(struct kunit *test, struct quarry_cache *cache, u32 rate)
 {
+	void *id = (void *)(unsigned long)qp_id(cache);
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, cache_rate_again, id));
 	KUNIT_ASSERT_EQ(test, 0, qr_cache_rate_set(qp_id(cache), rate, true));
 }
 

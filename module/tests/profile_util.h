@@ -18,7 +18,7 @@ static inline u64 qp_objects(u64 n)
 
 /* What the default rate is until the case ends; 0 after it. */
 void qp_rate(struct kunit *test, u32 rate);
-/* A cache's own. */
+/* A cache's own, until the case ends. */
 void qp_cache_rate(struct kunit *test, struct quarry_cache *cache, u32 rate);
 
 struct qr_profile_counts qp_counts(void);

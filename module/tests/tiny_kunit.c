@@ -386,11 +386,11 @@ static void estimated(struct kunit *test)
 	unsigned int size, held = 6000, n = 60000, i;
 	void **objs = qt_array(test, held, sizeof(*objs));
 
+	qp_rate(test, 64);
 	for (size = 4; size <= 6; size += 2) {
 		struct quarry_cache *cache = cache_of(size);
 		struct quarry_site was, now;
 
-		qp_cache_rate(test, cache, 64);
 		qp_now(test, qp_id(cache), &was);
 		for (i = 0; i < n; i++) {
 			quarry_free(objs[i % held]);
