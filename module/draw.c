@@ -123,11 +123,14 @@ unsigned int qr_draw_from(u32 random, u32 rate, u32 size, bool *drawn)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_draw_from);
 
-unsigned int qr_draw(u32 rate, u32 size, bool *drawn)
+u32 qr_draw_marked(u32 rate, u32 size)
 {
-	return draw_from(random_bits(), rate, size, drawn);
+	bool drawn;
+	u32 n = draw_from(random_bits(), rate, size, &drawn);
+
+	return drawn ? n : n | QR_DRAW_AGAIN;
 }
-EXPORT_SYMBOL_QUARRY_TEST(qr_draw);
+EXPORT_SYMBOL_QUARRY_TEST(qr_draw_marked);
 
 bool qr_draw_one(u32 rate, u32 size)
 {

@@ -23,6 +23,7 @@
 
 /* No draw is larger, so that sums stay in an int. */
 #define QR_DRAW_MAX	0x40000000U
+#define QR_DRAW_AGAIN	0x80000000U
 
 /* -log2((@x + 1) / 2^32), a binary fraction with QR_LOG2_SHIFT places; at most 32. */
 u32 qr_neg_log2(u32 x);
@@ -36,12 +37,21 @@ u64 qr_weight(u32 rate, u32 size);
 /* 32 random bits of this CPU's own; interrupts off, not from NMI. */
 u32 qr_random(void);
 
+/* qr_draw() in one number: with QR_DRAW_AGAIN, nothing is drawn. */
+u32 qr_draw_marked(u32 rate, u32 size);
+
 /*
  * How many objects of @size bytes to let pass before the next one is drawn, at
  * most QR_DRAW_MAX; beyond that *@drawn is false: let QR_DRAW_MAX pass, and ask
  * again.  Interrupts off.
  */
-unsigned int qr_draw(u32 rate, u32 size, bool *drawn);
+static __always_inline unsigned int qr_draw(u32 rate, u32 size, bool *drawn)
+{
+	u32 n = qr_draw_marked(rate, size);
+
+	*drawn = !(n & QR_DRAW_AGAIN);
+	return n & ~QR_DRAW_AGAIN;
+}
 
 /* The same for a random number that is given: what qr_draw() is made of. */
 unsigned int qr_draw_from(u32 random, u32 rate, u32 size, bool *drawn);

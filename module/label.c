@@ -12,6 +12,7 @@
 #include <linux/hash.h>
 #include <linux/jhash.h>
 #include <linux/numa.h>
+#include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
@@ -211,6 +212,9 @@ static bool same_users(const struct quarry_labels *labels,
 	return true;
 }
 
+/* The set that this CPU found last. */
+static DEFINE_PER_CPU(struct label_set *, recent);
+
 static __always_inline struct hlist_head *hash_list(const union set_key *key)
 {
 	u64 hash = key->word[0] * GOLDEN_RATIO_64;
@@ -233,10 +237,13 @@ static __always_inline u32 find(const union set_key *key, struct hlist_head *lis
 {
 	struct label_set *set;
 
-	hlist_for_each_entry_rcu(set, list, link, true)
+	hlist_for_each_entry_rcu(set, list, link, true) {
 		if (same_key(&set->key, key) &&
-		    (likely(!key->nr_user) || same_users(&set->labels, user, key->nr_user)))
+		    (likely(!key->nr_user) || same_users(&set->labels, user, key->nr_user))) {
+			raw_cpu_write(recent, set);
 			return set->labels.id;
+		}
+	}
 	return 0;
 }
 
@@ -312,6 +319,7 @@ static noinline u32 labels_with_users(union set_key *key, gfp_t gfp)
 u32 qr_labels_now(int node, gfp_t gfp)
 {
 	union set_key key = { .node = node };
+	const struct label_set *last;
 
 	if (likely(in_task())) {
 		/* Padded with zeros; somebody else may be changing it. */
@@ -322,6 +330,10 @@ u32 qr_labels_now(int node, gfp_t gfp)
 	} else {
 		key.context = in_nmi() ? IN_NMI : in_hardirq() ? IN_HARDIRQ : IN_SOFTIRQ;
 	}
+	/* Which CPU's it is does not matter.  The key of a set with scopes is never the same. */
+	last = raw_cpu_read(recent);
+	if (likely(last) && likely(same_key(&last->key, &key)))
+		return last->labels.id;
 	return find(&key, hash_list(&key), NULL) ?: add(&key, NULL, gfp);
 }
 
