@@ -115,8 +115,8 @@ static void *get_own(struct qr_pool *pool, struct qr_head *h, int n, u64 *weight
 			h->drawn++;	/* counted, and not down */
 	}
 	qr_head_release(h, n);
-	/* What comes from elsewhere is not counted down. */
-	if (!p)
+	/* What comes from elsewhere is not counted down; with no countdown it has been drawn. */
+	if (!p && likely(h->countdown > 0))
 		*weight = qr_is_drawn(c);
 	return p;
 }

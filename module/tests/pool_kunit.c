@@ -490,6 +490,15 @@ static void unbiased_across_cpus(struct kunit *test)
 	estimate(test, 1000, 40000, 200, true);
 }
 
+/* Each get is drawn for by itself then, from wherever it is served, and once. */
+static void unbiased_while_a_task_counts(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, 0, quarry_alloc_count_begin());
+	estimate(test, 1000, 30000, 1, false);
+	estimate(test, 1000, 30000, 1000, false);
+	KUNIT_EXPECT_GT(test, quarry_alloc_count_end(), 0);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(the_same_again),
 	KUNIT_CASE(more_than_there_is_room_for),
@@ -504,6 +513,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(exact_at_a_rate_of_one),
 	KUNIT_CASE_SLOW(unbiased),
 	KUNIT_CASE_SLOW(unbiased_across_cpus),
+	KUNIT_CASE_SLOW(unbiased_while_a_task_counts),
 	KUNIT_CASE(qt_books_balance),
 	{}
 };
