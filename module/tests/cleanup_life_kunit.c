@@ -2,6 +2,7 @@
 /* Cleanups and all that may happen to their objects, their slabs and the fast path. */
 #include "cleanup_util.h"
 
+#include <linux/kprobes.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -322,6 +323,70 @@ static void wrong_frees(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 4, atomic_read(&ran));
 }
 
+#ifdef CONFIG_KPROBES
+/* A kprobe's handler is as good as an NMI. */
+static struct {
+	struct kprobe kp;
+	struct task_struct *task;
+	struct quarry_cache *cache;
+	void *p;
+	atomic_t ran;
+	int err;
+	bool removed;
+} nmi;
+
+static noinline void enter_nmi(void)
+{
+	barrier();
+}
+
+static int nmi_handler(struct kprobe *kp, struct pt_regs *regs)
+{
+	if (current != nmi.task)
+		return 0;
+	nmi.err = quarry_cleanup_add_gfp(nmi.p, count, &nmi.ran, GFP_ATOMIC);
+	nmi.removed = quarry_cleanup_remove(nmi.p, count, &nmi.ran);
+	quarry_cache_free(nmi.cache, nmi.p);
+	return 0;
+}
+
+static void nmi_post(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
+{
+}
+
+KUNIT_DEFINE_ACTION_WRAPPER(unprobe_action, unregister_kprobe, struct kprobe *);
+
+/* There is a lock, which may be the interrupted code's: nothing is added, removed or run. */
+static void not_in_nmi(struct kunit *test)
+{
+	struct quarry_stats *before;
+
+	memset(&nmi, 0, sizeof(nmi));
+	nmi.task = current;
+	nmi.cache = qt_cache(test, 100, NULL);
+	nmi.p = quarry_cache_alloc(nmi.cache, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, nmi.p);
+	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(nmi.p, count, &nmi.ran));
+	nmi.kp.addr = (void *)enter_nmi;
+	nmi.kp.pre_handler = nmi_handler;
+	nmi.kp.post_handler = nmi_post;
+	before = qt_stats(test);
+	KUNIT_ASSERT_EQ(test, 0, register_kprobe(&nmi.kp));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, unprobe_action, &nmi.kp));
+	enter_nmi();
+	kunit_release_action(test, unprobe_action, &nmi.kp);
+	KUNIT_EXPECT_EQ(test, -EINVAL, nmi.err);
+	KUNIT_EXPECT_FALSE(test, nmi.removed);
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&nmi.ran));
+	KUNIT_EXPECT_EQ(test, before->misuse_foreign + 1, qt_stats(test)->misuse_foreign);
+	KUNIT_EXPECT_EQ(test, 1, qt_sum(nmi.cache).live_objects);
+	qt_exit(test);
+	quarry_cache_free(nmi.cache, nmi.p);
+	KUNIT_EXPECT_EQ(test, 1, atomic_read(&nmi.ran));
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(nmi.cache).live_objects);
+}
+#endif
+
 /* --- Slabs and caches that go --- */
 
 /* Pages leave slabs in which there are cleanups, and go to others of another class. */
@@ -413,6 +478,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(no_object),
 	KUNIT_CASE(freed_while_it_runs),
 	KUNIT_CASE(wrong_frees),
+#ifdef CONFIG_KPROBES
+	KUNIT_CASE(not_in_nmi),
+#endif
 	KUNIT_CASE(trimmed),
 	KUNIT_CASE(destroyed),
 	KUNIT_CASE(qt_books_balance),
