@@ -494,17 +494,35 @@ static void died(struct kunit *test)
 {
 	struct work *w = work(test, 64, 10);
 	struct task_struct *other = kthread_create(count_and_die, w, "quarry_dies");
+	unsigned int i;
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(other));
 	get_task_struct(other);
 	wake_up_process(other);
 	wait_for_completion(&w->done);
 	kthread_stop(other);
-	put_task_struct(other);
 	KUNIT_ASSERT_EQ(test, 0, w->made);
 	KUNIT_EXPECT_TRUE(test, qr_is_counting());
 	expect_each(test, 10, by_cache, w);
 	KUNIT_EXPECT_FALSE(test, qr_is_counting());
+	/* Nobody holds it any more but we, once the kernel has let go. */
+	for (i = 0; i < 1000 && refcount_read(&other->usage) > 1; i++)
+		usleep_range(500, 1000);
+	KUNIT_EXPECT_EQ(test, 1, refcount_read(&other->usage));
+	put_task_struct(other);
+}
+
+/* Who counts is held for so long, and no longer. */
+static void held_meanwhile(struct kunit *test)
+{
+	unsigned int held = refcount_read(&current->usage), i;
+
+	for (i = 0; i < 100; i++) {
+		KUNIT_ASSERT_EQ(test, 0, quarry_alloc_count_begin());
+		KUNIT_EXPECT_EQ(test, 0, quarry_alloc_count_end());
+	}
+	/* Others may hold it for a moment, but not so many. */
+	KUNIT_EXPECT_LT(test, refcount_read(&current->usage), held + 50);
 }
 
 static int count_once(void *arg)
@@ -568,6 +586,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(unbiased),
 	KUNIT_CASE(fast_again),
 	KUNIT_CASE(died),
+	KUNIT_CASE(held_meanwhile),
 	KUNIT_CASE(in_turn),
 	KUNIT_CASE(expectations),
 	KUNIT_CASE(qt_books_balance),
