@@ -556,6 +556,27 @@ static void walker_keeps_late_ones(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qr_validate(&v));
 }
 
+#define TINY	(3 * QR_SLAB_MAX_OBJECTS)
+
+/* Slabs of tiny objects have more of them, and longer maps. */
+static void late_ones_are_tiny(struct kunit *test)
+{
+	void **objs = qt_array(test, TINY, sizeof(*objs));
+	struct quarry_stats *before, *st;
+	unsigned int i;
+
+	settle(test);
+	no_blocks(test);
+	before = qt_stats(test);
+	KUNIT_ASSERT_EQ(test, TINY, quarry_malloc_bulk(4, GFP_KERNEL, TINY, objs));
+	for (i = 0; i < TINY; i++)
+		quarry_free_rcu(objs[i]);
+	settle(test);
+	st = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, before->live_objects, st->live_objects);
+	KUNIT_EXPECT_EQ(test, before->misuse_double_free, st->misuse_double_free);
+}
+
 /* --- QUARRY_TYPESAFE_BY_RCU --- */
 
 static const struct quarry_cache_args typesafe = { .flags = QUARRY_TYPESAFE_BY_RCU };
@@ -690,6 +711,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(interrupts_may_free),
 	KUNIT_CASE(late_ones_wait_again),
 	KUNIT_CASE(walker_keeps_late_ones),
+	KUNIT_CASE(late_ones_are_tiny),
 	KUNIT_CASE(slabs_outlive_readers),
 	KUNIT_CASE(contents_stay),
 	KUNIT_CASE(constructed_once),
