@@ -151,6 +151,8 @@ static void in_ordinary_contexts(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, quarry_cache_alloc_nolock(cache, 0));
 	KUNIT_EXPECT_EQ(test, 1, atomic64_read(&qr_cache_of(cache)->failed));
 	qt_alloc_n(test, cache, objs, 100);
+	for (i = 0; i < 100; i++)
+		memset(objs[i], 0x6b, 64);
 	qt_free_n(cache, objs, 100);
 	for (i = 0; i < 100; i++) {
 		objs[i] = qt_got(&shadow, quarry_cache_alloc_nolock(cache, __GFP_ZERO));
@@ -168,6 +170,27 @@ static void in_ordinary_contexts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 100 + got, qt_sum(cache).mallocs);
 }
 
+/* Past an empty magazine the depot is that of the cache's node. */
+static void from_the_node_of_the_cache(struct kunit *test)
+{
+	int near = first_node(qr_nodes), far = qt_other_node(test, near);
+	struct quarry_cache_args args = { .policy = QUARRY_NODE_FIXED, .node = far };
+	struct quarry_cache *cache = qt_cache(test, 64, &args);
+	unsigned int all = qr_cache_of(cache)->geo.objects, n = 0, i;
+	void **objs = qt_array(test, all + 1, sizeof(*objs));
+
+	qt_pin(test, qt_cpu_of_node(test, near));
+	objs[n++] = quarry_cache_alloc(cache, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, objs[0]);
+	while (n <= all && (objs[n] = quarry_cache_alloc_nolock(cache, 0)))
+		n++;
+	/* All of its slab, of which the magazine had a batch. */
+	KUNIT_EXPECT_EQ(test, all, n);
+	for (i = 0; i < n; i++)
+		KUNIT_EXPECT_EQ(test, far, qt_node_of(objs[i]));
+	qt_free_n(cache, objs, n);
+}
+
 /* Another node's objects and sampled ones have no place in the magazine. */
 static void sampled_ones_are_late(struct kunit *test)
 {
@@ -177,6 +200,9 @@ static void sampled_ones_are_late(struct kunit *test)
 	void *objs[20];
 
 	qt_pin(test, 0);
+	/* It has room for others. */
+	qt_alloc_n(test, cache, objs, ARRAY_SIZE(objs));
+	qt_free_n(cache, objs, ARRAY_SIZE(objs));
 	c->rate = 1;
 	qr_magazine_redraw(c, 0);
 	before = qt_stats(test);
@@ -197,13 +223,39 @@ static void sampled_ones_are_late(struct kunit *test)
 	c->rate = 1;
 	qr_magazine_redraw(c, 0);
 	before = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, 0, qt_head(cache)->countdown);
 	objs[0] = quarry_cache_alloc_nolock(cache, 0);
 	KUNIT_EXPECT_NOT_NULL(test, objs[0]);
+	KUNIT_EXPECT_EQ(test, 0, qt_head(cache)->countdown);
+	KUNIT_EXPECT_EQ(test, before->mallocs + 1, qt_stats(test)->mallocs);
 	KUNIT_EXPECT_EQ(test, before->live_samples, qt_stats(test)->live_samples);
 	objs[1] = quarry_cache_alloc(cache, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, before->live_samples + 1, qt_stats(test)->live_samples);
 	quarry_cache_free_nolock(cache, objs[0]);
 	quarry_cache_free(cache, objs[1]);
+}
+
+/* A cache may go right behind them: it waits for what is late. */
+static void destroyed_right_behind(struct kunit *test)
+{
+	struct quarry_cache *cache = quarry_cache_create(test->name, 64, NULL);
+	struct quarry_stats *before = qt_stats(test), *after;
+	void *p;
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	qr_cache_of(cache)->rate = 1;
+	qt_pin(test, 0);
+	qr_magazine_redraw(qr_cache_of(cache), 0);
+	p = quarry_cache_alloc(cache, GFP_KERNEL);
+	if (p)
+		quarry_cache_free_nolock(cache, p);
+	quarry_cache_destroy(cache);
+	KUNIT_EXPECT_NOT_NULL(test, p);
+	after = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, before->misuse_busy_destroy, after->misuse_busy_destroy);
+	KUNIT_EXPECT_EQ(test, before->zombie_caches, after->zombie_caches);
+	quarry_rcu_barrier();
+	qr_drain_all();
 }
 
 static void misuse_is_reported(struct kunit *test)
@@ -240,7 +292,9 @@ static void misuse_is_reported(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(in_ordinary_contexts),
+	KUNIT_CASE(from_the_node_of_the_cache),
 	KUNIT_CASE(sampled_ones_are_late),
+	KUNIT_CASE(destroyed_right_behind),
 	KUNIT_CASE(inside_depot_take),
 	KUNIT_CASE(inside_depot_give_slabs),
 	KUNIT_CASE(inside_alloc_slow),
