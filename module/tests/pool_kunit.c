@@ -38,6 +38,8 @@ static void exit_thing(void *obj, void *arg)
 
 	if (t->magic != MAGIC)
 		atomic_inc(&p->wrong);
+	if (p->walk && qr_validate(&p->found))
+		atomic_inc(&p->wrong);
 	t->magic = 0;
 	atomic_inc(&p->exits);
 }
@@ -206,6 +208,8 @@ static void from_another_cpu(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, n - stolen, st.idle);
 	KUNIT_EXPECT_EQ(test, n + n - stolen, atomic_read(&p->inits));
 	KUNIT_EXPECT_EQ(test, stolen, atomic_read(&p->resets));
+	KUNIT_EXPECT_EQ(test, 0, st.private_hits);
+	KUNIT_EXPECT_EQ(test, 0, st.shared_hits);
 	KUNIT_EXPECT_EQ(test, stolen * (nodes_weight(qr_nodes) > 1),
 			qt_sum(p->cache).remote_allocs);
 	qt_exit(test);
@@ -239,6 +243,28 @@ static void goes_home(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qo_sum(p).stolen_hits);
 	KUNIT_EXPECT_EQ(test, here, qt_node_of(objs[0]));
 	qo_put_n(p, objs, n - 5);
+}
+
+/* A magazine that is emptied finds room on a full shelf; puts find none there then. */
+static void on_a_shelf_that_is_full(struct kunit *test)
+{
+	void **objs = qt_array(test, MOST, sizeof(*objs));
+	struct qo_pool *p = qo_pool(test, 128);
+	unsigned int most = qo_private(p) + qo_shared(p), n = most + qo_private(p) + 10;
+
+	qt_pin(test, 0);
+	qo_get_n(test, p, objs, n);
+	qo_put_n(p, objs, most);
+	qr_drain_all();
+	KUNIT_EXPECT_EQ(test, 0, qr_head_peek(qt_head(p->cache)));
+	KUNIT_EXPECT_EQ(test, most, qo_sum(p).idle);
+	qo_put_n(p, objs + most, n - most);
+	KUNIT_EXPECT_EQ(test, n - 10, qo_sum(p).idle);
+	KUNIT_EXPECT_EQ(test, 10, qo_sum(p).dropped);
+	qt_exit(test);
+	KUNIT_EXPECT_EQ(test, n - 10, quarry_pool_drain(p->pool));
+	KUNIT_EXPECT_EQ(test, n, atomic_read(&p->exits));
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&p->wrong));
 }
 
 /* Magazines may have nothing: the shelf serves. */
@@ -415,6 +441,35 @@ static void below_an_operation(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 4, qo_sum(p).idle);
 }
 
+/* And is sampled as any other. */
+static void sampled_below_an_operation(struct kunit *test)
+{
+	struct qo_pool *p = qo_pool(test, 128);
+	struct quarry_site sum;
+	unsigned long flags;
+	struct qr_head *h;
+	void *obj;
+	int n;
+
+	qt_pin(test, 0);
+	/* One that is there is not for who is sampled. */
+	qo_get_n(test, p, &obj, 1);
+	quarry_pool_put(p->pool, obj);
+	qp_cache_rate(test, p->cache, 1);
+	h = qt_head(p->cache);
+	local_irq_save(flags);
+	n = qr_head_claim(h);
+	obj = quarry_pool_get(p->pool, GFP_ATOMIC);
+	qr_head_release(h, n);
+	local_irq_restore(flags);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	qp_now(test, qp_id(p->cache), &sum);
+	KUNIT_EXPECT_EQ(test, 1, sum.inuse.samples);
+	quarry_pool_put(p->pool, obj);
+	qp_now(test, qp_id(p->cache), &sum);
+	KUNIT_EXPECT_EQ(test, 0, sum.inuse.samples);
+}
+
 /* --- Sampling --- */
 
 static void exact_at_a_rate_of_one(struct kunit *test)
@@ -504,12 +559,14 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(more_than_there_is_room_for),
 	KUNIT_CASE(from_another_cpu),
 	KUNIT_CASE(goes_home),
+	KUNIT_CASE(on_a_shelf_that_is_full),
 	KUNIT_CASE(without_magazines),
 	KUNIT_CASE(in_mixed_chunks),
 	KUNIT_CASE(set_up_fails),
 	KUNIT_CASE(no_memory),
 	KUNIT_CASE(in_atomic_contexts),
 	KUNIT_CASE(below_an_operation),
+	KUNIT_CASE(sampled_below_an_operation),
 	KUNIT_CASE(exact_at_a_rate_of_one),
 	KUNIT_CASE_SLOW(unbiased),
 	KUNIT_CASE_SLOW(unbiased_across_cpus),

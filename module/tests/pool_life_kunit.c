@@ -36,6 +36,8 @@ static void two_rounds(struct kunit *test)
 	/* Those that are used again are as new. */
 	qo_get_n(test, p, objs, 5);
 	KUNIT_EXPECT_EQ(test, 5, qo_sum(p).victim_hits);
+	KUNIT_EXPECT_EQ(test, 0, qo_sum(p).private_hits);
+	KUNIT_EXPECT_EQ(test, 0, qo_sum(p).shared_hits);
 	KUNIT_EXPECT_EQ(test, 5, atomic_read(&p->resets));
 	qo_put_n(p, objs, 5);
 	/* The others go in the second. */
@@ -53,6 +55,26 @@ static void two_rounds(struct kunit *test)
 		qo_get_n(test, p, objs + i, 1);
 	qo_put_n(p, objs, 3);
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&p->wrong));
+}
+
+/* One that is being undone is idle until it is free, and the walker knows where it is. */
+static void seen_while_it_leaves(struct kunit *test)
+{
+	void **objs = qt_array(test, MOST, sizeof(*objs));
+	struct qo_pool *p = qo_pool(test, 64);
+	unsigned int n = qo_private(p) + qo_shared(p);
+	int node;
+
+	qt_pin(test, 0);
+	node = raw_cpu_read(qr_home_node);
+	qo_get_n(test, p, objs, n);
+	qo_put_n(p, objs, n);
+	p->walk = true;
+	KUNIT_EXPECT_EQ(test, 0, qr_pools_age(node));
+	KUNIT_EXPECT_EQ(test, n, qr_pools_age(node));
+	p->walk = false;
+	KUNIT_EXPECT_EQ(test, n, atomic_read(&p->exits));
+	KUNIT_EXPECT_EQ_MSG(test, 0, atomic_read(&p->wrong), "%s", p->found.first);
 }
 
 /* The kernel asks, and gets the pages; another node's pools are not touched. */
@@ -247,11 +269,19 @@ static void misuse_seen_at_the_shelf(struct kunit *test)
 
 	qt_pin(test, 0);
 	qo_get_n(test, p, objs, n);
+	qo_put_n(p, objs, n);
+	qo_get_n(test, p, objs, n);
 	qo_get_n(test, other, objs + n, n);
 	was = qt_stats(test)->misuse_wrong_cache;
-	qo_put_n(p, objs + n, n);	/* a magazine full */
-	qo_put_n(p, objs, n);
-	KUNIT_EXPECT_GE(test, qt_stats(test)->misuse_wrong_cache, was + n / 2);
+	/* A magazine full, at which nobody looks, */
+	qo_put_n(p, objs + n, n);
+	KUNIT_EXPECT_EQ(test, was, qt_stats(test)->misuse_wrong_cache);
+	/* until half of it has to make room. */
+	quarry_pool_put(p->pool, objs[0]);
+	KUNIT_EXPECT_EQ(test, was + n / 2, qt_stats(test)->misuse_wrong_cache);
+	KUNIT_EXPECT_EQ(test, n / 2 + 1, qo_sum(p).idle);
+	qo_put_n(p, objs + 1, n - 1);
+	KUNIT_EXPECT_EQ(test, was + n / 2, qt_stats(test)->misuse_wrong_cache);
 	quarry_pool_drain(p->pool);
 	KUNIT_EXPECT_EQ(test, was + n, qt_stats(test)->misuse_wrong_cache);
 	KUNIT_EXPECT_EQ(test, n, atomic_read(&p->exits));
@@ -394,6 +424,7 @@ static void while_it_is_emptied(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(two_rounds),
+	KUNIT_CASE(seen_while_it_leaves),
 	KUNIT_CASE(the_shrinker),
 	KUNIT_CASE(other_cpus_magazines),
 	KUNIT_CASE(dead_cpu),

@@ -27,6 +27,8 @@ struct qo_thing {
  * @exits: objects that were undone
  * @wrong: objects that were in another state than they should be
  * @fail: set up no more
+ * @walk: have the walker look while one is undone
+ * @found: what it says
  */
 struct qo_pool {
 	struct quarry_pool *pool;
@@ -36,6 +38,8 @@ struct qo_pool {
 	atomic_t exits;
 	atomic_t wrong;
 	bool fail;
+	bool walk;
+	struct quarry_validation found;
 };
 
 /* One that is destroyed with the case. */
