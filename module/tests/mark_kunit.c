@@ -141,7 +141,9 @@ static void loops_need_no_room(struct kunit *test)
 	}
 	KUNIT_EXPECT_FALSE(test, is_live(m, first));
 	KUNIT_EXPECT_TRUE(test, is_live(m, outer));
+	/* One that was made before all of these takes their place. */
 	release(m, outer);
+	KUNIT_EXPECT_EQ(test, 1, m->marks.nr);
 	check(test, m);
 }
 
@@ -166,7 +168,11 @@ static void what_is_forgotten(struct kunit *test)
 	for (i = QR_MARK_CUTS; i < ARRAY_SIZE(dead); i++)
 		KUNIT_EXPECT_FALSE_MSG(test, is_live(m, dead[i]), "%u", i);
 	KUNIT_EXPECT_TRUE(test, is_live(m, outer));
+	/* To a lower place, from where nothing that is higher counts. */
+	release(m, outer);
+	KUNIT_EXPECT_EQ(test, 1, m->marks.nr);
 	reset(m);
+	KUNIT_EXPECT_EQ(test, 0, m->marks.nr);
 	check(test, m);
 }
 

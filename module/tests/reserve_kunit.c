@@ -6,6 +6,7 @@
 #include <linux/irq_work.h>
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
+#include "../sizeclass.h"
 
 #define N 100
 
@@ -42,6 +43,7 @@ static void as_many_as_were_filled(struct kunit *test)
 	struct quarry_reserve *r = reserve(test);
 	unsigned int i, n;
 	struct qt_shadow s;
+	u64 mallocs;
 	void *p;
 
 	qt_shadow_init(&s);
@@ -64,7 +66,10 @@ static void as_many_as_were_filled(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, 0, quarry_reserve_fill(r, cache, (n + 1) / 2, GFP_KERNEL));
 		p = qt_got(&s, quarry_reserve_alloc(r));
 		KUNIT_EXPECT_EQ(test, (n + 1) / 2 - 1, quarry_reserve_left(r));
+		mallocs = qt_sum(cache).mallocs + n - quarry_reserve_left(r);
 		KUNIT_ASSERT_EQ(test, 0, quarry_reserve_fill(r, cache, n, GFP_KERNEL));
+		/* Where there is no room nothing is allocated. */
+		KUNIT_EXPECT_EQ(test, mallocs, qt_sum(cache).mallocs);
 		KUNIT_EXPECT_EQ(test, n, take_all(test, r, &s, cache));
 		quarry_cache_free(cache, qt_put(&s, p));
 	}
@@ -495,6 +500,29 @@ static void exact_at_a_rate_of_one(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, by_taker.inuse.objects);
 }
 
+/* Of memory by its size: what was given, and what was asked for. */
+static void of_malloc_as_asked(struct kunit *test)
+{
+	u32 id = qp_id(qr_class_cache[qr_class_for(100)]);
+	struct quarry_reserve *r = reserve(test);
+	struct quarry_site was, sum;
+	void *p[N / 2];
+	unsigned int i;
+
+	qp_rate(test, 1);
+	qp_now(test, id, &was);
+	KUNIT_ASSERT_EQ(test, 0, quarry_reserve_fill_size(r, 100, N, GFP_KERNEL));
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		p[i] = taker(r);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+	}
+	qp_now(test, id, &sum);
+	KUNIT_EXPECT_EQ(test, was.inuse.objects + qp_objects(N), sum.inuse.objects);
+	KUNIT_EXPECT_EQ(test, was.inuse.space + N * quarry_usable_size(p[0]), sum.inuse.space);
+	KUNIT_EXPECT_EQ(test, was.asked + N * 100, sum.asked);
+	quarry_free_bulk(ARRAY_SIZE(p), p);
+}
+
 static void neither_site_is_favoured(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
@@ -541,6 +569,7 @@ static struct kunit_case cases[] = {
 #endif
 	KUNIT_CASE(several_takers),
 	KUNIT_CASE(exact_at_a_rate_of_one),
+	KUNIT_CASE(of_malloc_as_asked),
 	KUNIT_CASE(neither_site_is_favoured),
 	KUNIT_CASE(qt_books_balance),
 	{}
