@@ -2,11 +2,11 @@
 /* Cleanups and all that may happen to their objects, their slabs and the fast path. */
 #include "cleanup_util.h"
 
-#include <linux/kprobes.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
+#include "probe_util.h"
 
 static void nothing(void *p, void *arg)
 {
@@ -324,10 +324,7 @@ static void wrong_frees(struct kunit *test)
 }
 
 #ifdef CONFIG_KPROBES
-/* A kprobe's handler is as good as an NMI. */
 static struct {
-	struct kprobe kp;
-	struct task_struct *task;
 	struct quarry_cache *cache;
 	void *p;
 	atomic_t ran;
@@ -335,26 +332,12 @@ static struct {
 	bool removed;
 } nmi;
 
-static noinline void enter_nmi(void)
+static void use_in_nmi(void *unused)
 {
-	barrier();
-}
-
-static int nmi_handler(struct kprobe *kp, struct pt_regs *regs)
-{
-	if (current != nmi.task)
-		return 0;
 	nmi.err = quarry_cleanup_add_gfp(nmi.p, count, &nmi.ran, GFP_ATOMIC);
 	nmi.removed = quarry_cleanup_remove(nmi.p, count, &nmi.ran);
 	quarry_cache_free(nmi.cache, nmi.p);
-	return 0;
 }
-
-static void nmi_post(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
-{
-}
-
-KUNIT_DEFINE_ACTION_WRAPPER(unprobe_action, unregister_kprobe, struct kprobe *);
 
 /* There is a lock, which may be the interrupted code's: nothing is added, removed or run. */
 static void not_in_nmi(struct kunit *test)
@@ -362,19 +345,12 @@ static void not_in_nmi(struct kunit *test)
 	struct quarry_stats *before;
 
 	memset(&nmi, 0, sizeof(nmi));
-	nmi.task = current;
 	nmi.cache = qt_cache(test, 100, NULL);
 	nmi.p = quarry_cache_alloc(nmi.cache, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, nmi.p);
 	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(nmi.p, count, &nmi.ran));
-	nmi.kp.addr = (void *)enter_nmi;
-	nmi.kp.pre_handler = nmi_handler;
-	nmi.kp.post_handler = nmi_post;
 	before = qt_stats(test);
-	KUNIT_ASSERT_EQ(test, 0, register_kprobe(&nmi.kp));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, unprobe_action, &nmi.kp));
-	enter_nmi();
-	kunit_release_action(test, unprobe_action, &nmi.kp);
+	qt_in_nmi(test, use_in_nmi, NULL);
 	KUNIT_EXPECT_EQ(test, -EINVAL, nmi.err);
 	KUNIT_EXPECT_FALSE(test, nmi.removed);
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&nmi.ran));

@@ -3,7 +3,6 @@
 #include "kunit_util.h"
 
 #include <linux/irq_work.h>
-#include <linux/kprobes.h>
 #include <linux/list.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
@@ -11,6 +10,7 @@
 #include <linux/workqueue.h>
 #include "../mapped.h"
 #include "../snapshot.h"
+#include "probe_util.h"
 
 static const size_t sizes[] = { 32769, 40960, 100000, SZ_1M, SZ_2M, 3 * SZ_1M + 1, 9 * SZ_1M };
 
@@ -446,23 +446,13 @@ static void the_walker_sees_it(struct kunit *test)
 }
 
 #ifdef CONFIG_KPROBES
-/* A kprobe's handler is as good as an NMI. */
 static struct {
-	struct kprobe kp;
-	struct task_struct *task;
 	void *p, *row, *mapped, *moved, *kept;
 	size_t usable;
 } nmi;
 
-static noinline void enter_nmi(void)
+static void use_in_nmi(void *unused)
 {
-	barrier();
-}
-
-static int nmi_handler(struct kprobe *kp, struct pt_regs *regs)
-{
-	if (current != nmi.task)
-		return 0;
 	nmi.row = quarry_malloc(3 * SZ_1M, GFP_ATOMIC | __GFP_NOWARN);
 	nmi.mapped = quarry_vmalloc(SZ_1M, GFP_ATOMIC | __GFP_NOWARN);
 	nmi.moved = quarry_realloc(nmi.p, SZ_2M, GFP_ATOMIC | __GFP_NOWARN);
@@ -470,14 +460,7 @@ static int nmi_handler(struct kprobe *kp, struct pt_regs *regs)
 	nmi.kept = quarry_realloc(nmi.p, SZ_64K, GFP_ATOMIC);
 	nmi.usable = quarry_usable_size(nmi.p);
 	quarry_free(nmi.p);
-	return 0;
 }
-
-static void nmi_post(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
-{
-}
-
-KUNIT_DEFINE_ACTION_WRAPPER(unprobe_action, unregister_kprobe, struct kprobe *);
 
 static void not_in_nmi(struct kunit *test)
 {
@@ -485,20 +468,13 @@ static void not_in_nmi(struct kunit *test)
 
 	qt_longest_run(test, 16);
 	memset(&nmi, 0, sizeof(nmi));
-	nmi.task = current;
 	nmi.p = mapped(test, SZ_1M);
 	qt_fill(nmi.p, SZ_1M, 3);
 	nmi.row = nmi.p;
 	nmi.mapped = nmi.p;
 	nmi.moved = nmi.p;
-	nmi.kp.addr = (void *)enter_nmi;
-	nmi.kp.pre_handler = nmi_handler;
-	nmi.kp.post_handler = nmi_post;
 	before = qt_stats(test);
-	KUNIT_ASSERT_EQ(test, 0, register_kprobe(&nmi.kp));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, unprobe_action, &nmi.kp));
-	enter_nmi();
-	kunit_release_action(test, unprobe_action, &nmi.kp);
+	qt_in_nmi(test, use_in_nmi, NULL);
 	st = qt_stats(test);
 	KUNIT_EXPECT_NULL(test, nmi.row);
 	KUNIT_EXPECT_NULL(test, nmi.mapped);

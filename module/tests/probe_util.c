@@ -3,6 +3,7 @@
 
 #include <linux/kallsyms.h>
 #include <linux/random.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 
 /* Neither the symbol's size nor kallsyms_lookup() is for modules; its text is. */
@@ -59,4 +60,44 @@ void qt_unprobe(void *probes)
 	if (p->nr)
 		unregister_kprobes(p->there, p->nr);
 	p->nr = 0;
+}
+
+static struct {
+	struct kprobe kp;
+	struct task_struct *task;
+	void (*fn)(void *arg);
+	void *arg;
+	unsigned int calls;
+} nmi;
+
+static noinline void enter_nmi(void)
+{
+	barrier();
+}
+
+static int nmi_handler(struct kprobe *kp, struct pt_regs *regs)
+{
+	if (current == nmi.task) {
+		nmi.calls++;
+		nmi.fn(nmi.arg);
+	}
+	return 0;
+}
+
+KUNIT_DEFINE_ACTION_WRAPPER(unprobe_action, unregister_kprobe, struct kprobe *);
+
+void qt_in_nmi(struct kunit *test, void (*fn)(void *arg), void *arg)
+{
+	memset(&nmi, 0, sizeof(nmi));
+	nmi.task = current;
+	nmi.fn = fn;
+	nmi.arg = arg;
+	nmi.kp.addr = (void *)enter_nmi;
+	nmi.kp.pre_handler = nmi_handler;
+	nmi.kp.post_handler = after;
+	KUNIT_ASSERT_EQ(test, 0, register_kprobe(&nmi.kp));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, unprobe_action, &nmi.kp));
+	enter_nmi();
+	kunit_release_action(test, unprobe_action, &nmi.kp);
+	KUNIT_ASSERT_EQ(test, 1, nmi.calls);
 }

@@ -37,4 +37,7 @@ unsigned long qt_probe(struct qt_probes *p, unsigned long at, unsigned long to,
 /* Of a struct qt_probes; fit to be an action. */
 void qt_unprobe(void *probes);
 
+/* Call @fn once from a kprobe's handler, which is as good as an NMI. */
+void qt_in_nmi(struct kunit *test, void (*fn)(void *arg), void *arg);
+
 #endif /* QR_PROBE_UTIL_H */

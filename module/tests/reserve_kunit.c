@@ -4,9 +4,9 @@
 
 #include <linux/completion.h>
 #include <linux/irq_work.h>
-#include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include "../sizeclass.h"
+#include "probe_util.h"
 
 #define N 100
 
@@ -292,34 +292,17 @@ static void in_atomic_contexts(struct kunit *test)
 }
 
 #ifdef CONFIG_KPROBES
-/* A kprobe's handler is as good as an NMI. */
 static struct {
-	struct kprobe kp;
-	struct task_struct *task;
 	struct quarry_reserve *r;
 	void *p;
 	unsigned int left;
 } nmi;
 
-static noinline void enter_nmi(void)
+static void use_in_nmi(void *unused)
 {
-	barrier();
-}
-
-static int nmi_handler(struct kprobe *kp, struct pt_regs *regs)
-{
-	if (current != nmi.task)
-		return 0;
 	nmi.p = quarry_reserve_alloc(nmi.r);
 	nmi.left = quarry_reserve_left(nmi.r);
-	return 0;
 }
-
-static void nmi_post(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
-{
-}
-
-KUNIT_DEFINE_ACTION_WRAPPER(unprobe_action, unregister_kprobe, struct kprobe *);
 
 /* The sample is the filler's still, and goes with the object. */
 static void in_nmi_too(struct kunit *test)
@@ -328,17 +311,10 @@ static void in_nmi_too(struct kunit *test)
 	struct quarry_site sum;
 
 	memset(&nmi, 0, sizeof(nmi));
-	nmi.task = current;
 	nmi.r = reserve(test);
-	nmi.kp.addr = (void *)enter_nmi;
-	nmi.kp.pre_handler = nmi_handler;
-	nmi.kp.post_handler = nmi_post;
 	qp_cache_rate(test, cache, 1);
 	KUNIT_ASSERT_EQ(test, 0, quarry_reserve_fill(nmi.r, cache, 2, GFP_KERNEL));
-	KUNIT_ASSERT_EQ(test, 0, register_kprobe(&nmi.kp));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, unprobe_action, &nmi.kp));
-	enter_nmi();
-	kunit_release_action(test, unprobe_action, &nmi.kp);
+	qt_in_nmi(test, use_in_nmi, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, nmi.p);
 	KUNIT_EXPECT_EQ(test, 1, nmi.left);
 	qp_now(test, qp_id(cache), &sum);
