@@ -16,6 +16,7 @@
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/module.h>
+#include <linux/nodemask.h>
 #include <linux/poison.h>
 #include <linux/rcupdate.h>
 #include <linux/seq_file.h>
@@ -148,10 +149,20 @@ static void caches(void)
 	p = kmem_cache_alloc(s, GFP_KERNEL);
 	t = kmem_cache_alloc(s, GFP_KERNEL);
 	check(ours(p) && IS_ALIGNED((unsigned long)p | (unsigned long)t, 256), "alignment");
+	check(kmem_cache_size(s) == 100, "the size that was asked for");
 	kmem_cache_free(s, p);
 	kmem_cache_free(s, t);
 	kmem_cache_destroy(s);
 	kmem_cache_destroy(NULL);
+
+	s = kmem_cache_create("shim_lines", 72, 0, SLAB_HWCACHE_ALIGN, NULL);
+	p = kmem_cache_alloc(s, GFP_KERNEL);
+	t = kmem_cache_alloc(s, GFP_KERNEL);
+	check(ours(p) && IS_ALIGNED((unsigned long)p | (unsigned long)t, SMP_CACHE_BYTES),
+	      "cache lines");
+	kmem_cache_free(s, p);
+	kmem_cache_free(s, t);
+	kmem_cache_destroy(s);
 
 	s = kmem_cache_create("shim_dma", 100, 0, SLAB_CACHE_DMA, NULL);
 	p = kmem_cache_alloc(s, GFP_KERNEL);
@@ -294,13 +305,31 @@ static void mallocs(void)
 	check(ksize(NULL) == 0 && ksize(ZERO_SIZE_PTR) == 0, "ksize of nothing");
 }
 
+/* From each node that is named, small and large. */
+static void nodes(void)
+{
+	static const size_t sizes[] = { 100, 50000 };
+	unsigned int i, elsewhere = 0;
+	int node;
+
+	for_each_node_state(node, N_MEMORY) {
+		for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+			void *p = kmalloc_node(size_of(sizes[i]), GFP_KERNEL, node);
+
+			elsewhere += !ours(p) || page_to_nid(virt_to_page(p)) != node;
+			kfree(p);
+		}
+	}
+	check(!elsewhere, "each node's memory");
+}
+
 /* It lost its second argument, and became a macro, in one release. */
-static void *kvgrow(void *p, size_t old, size_t new)
+static void *kvgrow(void *p, size_t old, size_t new, gfp_t gfp)
 {
 #ifdef kvrealloc
-	return kvrealloc(p, new, GFP_KERNEL);
+	return kvrealloc(p, new, gfp);
 #else
-	return kvrealloc(p, old, new, GFP_KERNEL);
+	return kvrealloc(p, old, new, gfp);
 #endif
 }
 
@@ -314,8 +343,15 @@ static void kvmallocs(void)
 	kvfree(p);
 	p = kvzalloc(SZ_4M + SZ_1M, GFP_KERNEL);
 	check(ours(p) && !memchr_inv(p, 0, SZ_4M + SZ_1M), "kvzalloc of 5 MiB");
-	p = kvgrow(p, SZ_4M + SZ_1M, SZ_4M + SZ_2M);
+	p = kvgrow(p, SZ_4M + SZ_1M, SZ_4M + SZ_2M, GFP_KERNEL);
 	check(ours(p) && !memchr_inv(p, 0, SZ_4M + SZ_1M), "kvrealloc to 6 MiB");
+	check(kvgrow(p, SZ_4M + SZ_2M, 0, GFP_KERNEL) == ZERO_SIZE_PTR, "kvrealloc to nothing");
+	p = kvmalloc(size_of(100000), GFP_KERNEL | GFP_DMA);
+	check(p && !ours(p), "kvmalloc of a zone");
+	kvfree(p);
+	/* More than there is in a row. */
+	p = kvmalloc(QUARRY_MAX_LARGE + SZ_4K, GFP_KERNEL);
+	check(ours(p) && is_vmalloc_addr(p), "kvmalloc of mapped pages");
 	kvfree(p);
 	p = kvcalloc(100, 1000, GFP_KERNEL);
 	check(ours(p) && !memchr_inv(p, 0, 100000), "kvcalloc");
@@ -336,6 +372,29 @@ static void kvmallocs(void)
 	kvfree(p);
 	p = kernels();
 	kvfree_sensitive(p, 10);
+}
+
+/* What is copied is the object, and nothing of its neighbours. */
+static void grow_among_others(bool kv)
+{
+	const gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
+	char *p[64];
+	unsigned int i, wrong = 0;
+
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		p[i] = kzalloc(100, GFP_KERNEL);
+		if (p[i])
+			memset(p[i], 'x', 100);
+	}
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		char *q = kv ? kvgrow(p[i], 100, 1000, gfp) : krealloc(p[i], 1000, gfp);
+
+		wrong += !q || memchr_inv(q, 'x', 100) || memchr_inv(q + 100, 0, 900);
+		p[i] = q ?: p[i];
+	}
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		kfree(p[i]);
+	check(!wrong, kv ? "kvrealloc among others" : "krealloc among others");
 }
 
 static void reallocs(void)
@@ -428,6 +487,33 @@ static void pointers(void)
 	kfree_bulk(ARRAY_SIZE(p), p);
 }
 
+/* A file's release, of what the module hung on it itself; that it is freed is seen in the end. */
+static void release(void)
+{
+	static const struct seq_operations none;
+	struct file *file = kzalloc(sizeof(*file), GFP_KERNEL);
+	struct seq_file *seq;
+
+	check(file && !seq_open(file, &none), "seq_open");
+	seq = file->private_data;
+	seq->private = kmalloc(100, GFP_KERNEL);
+	check(!seq_release_private(NULL, file), "seq_release_private");
+	kfree(file);
+}
+
+/*
+ * Memory that is free again stays Quarry's, whose business it is what is wrong with a
+ * second free.  In a row of its own it leaves nothing behind but idle pages, and while there
+ * are few of those they stay.
+ */
+static void double_free(void)
+{
+	void *p = kmalloc(100000, GFP_KERNEL);
+
+	kfree(p);
+	kfree(p);
+}
+
 /* --- By RCU --- */
 
 struct late {
@@ -436,6 +522,9 @@ struct late {
 	u64 b;
 };
 
+/* Where a release does not have it, it is Quarry's all the same. */
+typeof(rcu_barrier) kvfree_rcu_barrier;
+
 /* Who reads it sees it as it was, until he has left. */
 static void frees_by_rcu(void)
 {
@@ -443,15 +532,22 @@ static void frees_by_rcu(void)
 	struct late *theirs = kzalloc(sizeof(*theirs), GFP_KERNEL | GFP_DMA);
 	struct kmem_cache *s = KMEM_CACHE(late, SLAB_TYPESAFE_BY_RCU);
 	struct late *typed = kmem_cache_alloc(s, GFP_KERNEL);
+	void *p;
 
 	check(ours(mine) && theirs && !ours(theirs), "memory of both");
 	check(ours(typed), "a cache that readers rely on");
 	rcu_read_lock();
+	preempt_disable();
 	mine->a = 0x1234;
 	mine->b = 0x5678;
 	kfree_rcu(mine, rcu);
 	kmem_cache_free(s, typed);
 	check(mine->a == 0x1234 && mine->b == 0x5678, "is there for a reader after kfree_rcu()");
+	/* What was freed last by a CPU it gives out next. */
+	p = kmalloc(sizeof(*mine), GFP_ATOMIC);
+	check(p && p != mine, "and is nobody else's");
+	kfree(p);
+	preempt_enable();
 	rcu_read_unlock();
 	kfree_rcu(theirs, rcu);
 	kvfree_rcu_mightsleep(kmalloc(100, GFP_KERNEL));
@@ -461,6 +557,11 @@ static void frees_by_rcu(void)
 	kfree_rcu(mine, rcu);
 	kmem_cache_destroy(s);
 	kfree_rcu((struct late *)NULL, rcu);
+	/* Its pages have no owner any more when it is freed. */
+	p = kmalloc(100000, GFP_KERNEL);
+	kvfree_rcu_mightsleep(p);
+	kvfree_rcu_barrier();
+	check(p && !ours(p), "the barrier waits for Quarry's");
 }
 
 /* --- To user space and back, with CONFIG_HARDENED_USERCOPY --- */
@@ -505,14 +606,19 @@ static void usercopy(void)
 
 static int __init shimmed_init(void)
 {
+	double_free();
 	caches();
 	pools();
 	sizes();
 	mallocs();
+	nodes();
 	kvmallocs();
 	reallocs();
+	grow_among_others(false);
+	grow_among_others(true);
 	copies();
 	pointers();
+	release();
 	frees_by_rcu();
 	usercopy();
 	pr_info("1..%u\n", passed + failed);
