@@ -141,6 +141,13 @@ static void init_on_free_is_honoured(struct kunit *test)
 
 	if (!static_key_enabled(&init_on_free))
 		kunit_skip(test, "booted without it");
+	/* From the first byte on. */
+	p = qa_must(test, quarry_arena_alloc(arena, 100, GFP_KERNEL));
+	memset(p, 0x5a, 104);
+	quarry_arena_reset(arena);
+	KUNIT_EXPECT_PTR_EQ(test, (void *)p, qr_arena_of(arena)->spare->base);
+	KUNIT_EXPECT_TRUE(test, qt_is_zero(p, 104));
+
 	kept = qa_must(test, quarry_arena_alloc(arena, 100, GFP_KERNEL));
 	memset(kept, 0x5a, 104);
 	mark = quarry_arena_mark(arena);
@@ -203,6 +210,18 @@ static void large(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qa_allocated(arena));
 }
 
+/* Up to a quarter of the largest block an object begins a new one. */
+static void from_when_on_alone(struct kunit *test)
+{
+	struct quarry_arena *arena = qt_arena(test, NULL);
+	void *p = qa_must(test, quarry_arena_alloc(arena, 8, GFP_KERNEL));
+
+	qa_must(test, quarry_arena_alloc(arena, QUARRY_ARENA_BLOCK / 4 + 8, GFP_KERNEL));
+	KUNIT_EXPECT_PTR_EQ(test, p + 8, quarry_arena_alloc(arena, 8, GFP_KERNEL));
+	qa_must(test, quarry_arena_alloc(arena, QUARRY_ARENA_BLOCK / 4, GFP_KERNEL));
+	KUNIT_EXPECT_PTR_NE(test, p + 16, quarry_arena_alloc(arena, 8, GFP_KERNEL));
+}
+
 static u64 stale_marks(struct kunit *test)
 {
 	return qt_stats(test)->misuse_stale_mark;
@@ -251,6 +270,21 @@ static void marks(struct kunit *test)
 	other = qt_arena(test, NULL);
 	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_arena_release(other, &foreign));
 	KUNIT_EXPECT_EQ(test, before + 9, stale_marks(test));
+}
+
+/* Not even where one of its own would be good that is the same but for that. */
+static void marks_of_a_twin(struct kunit *test)
+{
+	struct quarry_arena *arena = qt_arena(test, NULL), *twin = qt_arena(test, NULL);
+	struct quarry_arena_mark mark = quarry_arena_mark(arena), same = quarry_arena_mark(twin);
+
+	KUNIT_ASSERT_EQ(test, mark.offset, same.offset);
+	KUNIT_ASSERT_EQ(test, mark.serial, same.serial);
+	qa_must(test, quarry_arena_alloc(twin, 64, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_arena_release(twin, &mark));
+	KUNIT_EXPECT_EQ(test, 64, qa_allocated(twin));
+	KUNIT_EXPECT_EQ(test, 0, quarry_arena_release(twin, &same));
+	KUNIT_EXPECT_EQ(test, 0, qa_allocated(twin));
 }
 
 #define DEPTH	40
@@ -344,7 +378,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(init_on_alloc_is_honoured),
 	KUNIT_CASE(init_on_free_is_honoured),
 	KUNIT_CASE(large),
+	KUNIT_CASE(from_when_on_alone),
 	KUNIT_CASE(marks),
+	KUNIT_CASE(marks_of_a_twin),
 	KUNIT_CASE(random_operations),
 	KUNIT_CASE(objects_are_not_freed),
 	KUNIT_CASE(qt_books_balance),

@@ -146,6 +146,40 @@ static void nodes(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, nodes_equal(seen, qr_nodes));
 }
 
+#define MUCH	10000
+
+/* One that is full: others serve, which is counted, but not who wants none of them. */
+static void full_node(struct kunit *test)
+{
+	gfp_t gfp = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN;
+	int near = first_node(qr_nodes), far = qt_other_node(test, near);
+	struct quarry_arena_args args = { .policy = QUARRY_NODE_FIXED, .node = near };
+	struct quarry_arena *fixed, *local;
+	unsigned int i;
+	u64 before;
+	void *p;
+
+	qt_pin(test, qt_cpu_of_node(test, near));
+	fixed = qt_arena(test, &args);
+	local = qt_arena(test, NULL);
+	qr_drain_all();
+	/* What is held idle would serve as well. */
+	qr_heap_release_idle();
+	qt_fill_node(test, near);
+	before = qt_stats(test)->remote_fallbacks;
+	for (i = 0; i < MUCH && (p = quarry_arena_alloc(fixed, PAGE_SIZE, gfp)); i++)
+		KUNIT_ASSERT_EQ(test, near, qt_node_of(p));
+	KUNIT_EXPECT_LT(test, i, MUCH);
+	KUNIT_EXPECT_EQ(test, before, qt_stats(test)->remote_fallbacks);
+	for (i = 0; i < MUCH; i++) {
+		p = qa_must(test, quarry_arena_alloc(local, PAGE_SIZE, gfp));
+		if (qt_node_of(p) == far)
+			break;
+	}
+	KUNIT_EXPECT_LT(test, i, MUCH);
+	KUNIT_EXPECT_EQ(test, before + 1, qt_stats(test)->remote_fallbacks);
+}
+
 static void lift(void *unused)
 {
 	quarry_limit_set(NULL, QUARRY_NO_LIMIT, QUARRY_NO_LIMIT);
@@ -246,6 +280,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(pages_are_accounted),
 	KUNIT_CASE(in_atomic_context),
 	KUNIT_CASE(nodes),
+	KUNIT_CASE(full_node),
 	KUNIT_CASE(limits),
 	KUNIT_CASE(in_mixed_chunks),
 	KUNIT_CASE(bad_arguments),

@@ -8,8 +8,10 @@
 #include <linux/random.h>
 #include <linux/sizes.h>
 #include "../arena.h"
+#include "../bucket.h"
 #include "../budget.h"
 #include "../draw.h"
+#include "../snapshot.h"
 
 static u32 id_of(struct quarry_arena *arena)
 {
@@ -166,6 +168,7 @@ static void after_the_end(struct kunit *test)
 	for (i = 0; i < p->nr; i++) {
 		if (strcmp(p->site[i].cache_name, test->name))
 			continue;
+		KUNIT_EXPECT_EQ(test, QR_CACHE_GONE, p->site[i].cache);
 		samples += p->site[i].alloc.samples;
 		live += p->site[i].inuse.samples;
 	}
@@ -205,6 +208,35 @@ static void no_memory_for_samples(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, was.live_samples, qp_counts().live_samples);
 }
 
+struct cutter {
+	struct quarry_arena *arena;
+	unsigned int met;
+};
+
+static int cut_at_the_first(const struct qr_object *o, void *arg)
+{
+	struct cutter *c = arg;
+
+	if (o->cache == id_of(c->arena) && !c->met++)
+		quarry_arena_reset(c->arena);
+	return 0;
+}
+
+/* Who walks has read a part, and comes to no other that is there no more. */
+static void given_up_during_a_walk(struct kunit *test)
+{
+	struct cutter c;
+	unsigned int i;
+
+	qp_rate(test, 1);
+	c = (struct cutter){ .arena = qt_arena(test, NULL) };
+	for (i = 0; i < 5 * QR_TRAIL_PART; i++)
+		KUNIT_ASSERT_NOT_NULL(test, from_here(c.arena, 64));
+	KUNIT_EXPECT_EQ(test, 0, qr_walk_objects(true, cut_at_the_first, &c));
+	KUNIT_EXPECT_EQ(test, QR_TRAIL_PART, c.met);
+	qp_expect_all_found(test);
+}
+
 /* --- Some of them --- */
 
 typedef size_t (*size_fn)(unsigned int i);
@@ -212,6 +244,12 @@ typedef size_t (*size_fn)(unsigned int i);
 static size_t mixed_size(unsigned int i)
 {
 	return get_random_u32_below(i % 50 ? 300 : 6000);
+}
+
+/* Each is given 8 bytes, the unit of distances, so that one too few is a good part of it. */
+static size_t least_size(unsigned int i)
+{
+	return 1 + i % 8;
 }
 
 /* Two fit into a block of a page, and each third has to wait for the next. */
@@ -238,7 +276,8 @@ static void estimate(struct kunit *test, size_t block, u32 rate, unsigned int n,
 		size_t size = size_of(i);
 		void *p;
 
-		if (i % 8 == 7)
+		/* The least ones always: that is not the fast path's. */
+		if (i % 8 == 7 || size <= 8)
 			p = quarry_arena_alloc_aligned(arena, 256, size, GFP_KERNEL);
 		else
 			p = quarry_arena_alloc(arena, size, GFP_KERNEL);
@@ -269,6 +308,7 @@ static void sums_are_right(struct kunit *test)
 	estimate(test, 0, 4096, MANY, mixed_size, 5000, true);
 	estimate(test, 0, 65536, MANY, mixed_size, 5000, false);
 	estimate(test, 0, 300, MANY / 10, mixed_size, 5000, true);
+	estimate(test, 0, 32, MANY, least_size, 5000, true);
 }
 
 /* The distance to the next sample goes over the ends of blocks. */
@@ -343,6 +383,25 @@ static void rates_change(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sum.alloc.samples, sum.inuse.samples);
 }
 
+/* To the last place: the weight is that of the draw, though the rate is another since. */
+static void weighs_as_it_was_drawn(struct kunit *test)
+{
+	const u32 rate = 65536;
+	struct quarry_site sum;
+	struct qr_arena *a;
+	size_t size;
+
+	qp_rate(test, rate);
+	a = qr_arena_of(qt_arena(test, NULL));
+	/* The least that does not lie before the next sample. */
+	size = a->pub.limit - a->pub.next + a->ahead + QR_MIN_OBJECT;
+	qr_rate_set(1);
+	KUNIT_ASSERT_NOT_NULL(test, from_here(&a->pub, size));
+	qp_now(test, a->id, &sum);
+	KUNIT_EXPECT_EQ(test, 1, sum.alloc.samples);
+	KUNIT_EXPECT_EQ(test, qr_weight(rate, size), sum.alloc.objects);
+}
+
 static void off_and_on(struct kunit *test)
 {
 	struct quarry_arena *arena;
@@ -388,11 +447,13 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(ages),
 	KUNIT_CASE(after_the_end),
 	KUNIT_CASE(no_memory_for_samples),
+	KUNIT_CASE(given_up_during_a_walk),
 	KUNIT_CASE_SLOW(sums_are_right),
 	KUNIT_CASE_SLOW(blocks_do_not_bias),
 	KUNIT_CASE_SLOW(releases_do_not_bias),
 	KUNIT_CASE(what_is_live),
 	KUNIT_CASE(rates_change),
+	KUNIT_CASE(weighs_as_it_was_drawn),
 	KUNIT_CASE(off_and_on),
 	KUNIT_CASE(qt_books_balance),
 	{}

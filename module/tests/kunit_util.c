@@ -3,6 +3,9 @@
 #include "kunit_util.h"
 
 #include <linux/cpumask.h>
+#include <linux/gfp.h>
+#include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/random.h>
 #include <linux/sched.h>
@@ -98,6 +101,49 @@ void qt_no_chunks(struct kunit *test)
 {
 	WRITE_ONCE(qr_heap_no_chunks, true);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, chunks_again, NULL));
+}
+
+/* Pages that are linked by &page.lru, with their order in private. */
+struct qt_full {
+	struct list_head pages;
+};
+
+static void free_node(void *arg)
+{
+	struct qt_full *f = arg;
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &f->pages, lru) {
+		list_del(&page->lru);
+		__free_pages(page, page_private(page));
+	}
+}
+
+struct qt_full *qt_fill_node(struct kunit *test, int node)
+{
+	gfp_t gfp = (GFP_NOWAIT | __GFP_THISNODE | __GFP_NORETRY | __GFP_NOWARN) &
+		    ~__GFP_KSWAPD_RECLAIM;
+	struct qt_full *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
+	int order;
+
+	KUNIT_ASSERT_NOT_NULL(test, f);
+	INIT_LIST_HEAD(&f->pages);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_node, f));
+	for (order = 9; order >= 0; order--) {
+		struct page *page;
+
+		while ((page = alloc_pages_node(node, gfp, order))) {
+			set_page_private(page, order);
+			list_add(&page->lru, &f->pages);
+			cond_resched();
+		}
+	}
+	return f;
+}
+
+void qt_free_node(struct kunit *test, struct qt_full *f)
+{
+	kunit_release_action(test, free_node, f);
 }
 
 static void any_length_again(void *unused)

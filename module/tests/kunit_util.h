@@ -48,6 +48,13 @@ void qt_no_chunks(struct kunit *test);
 /* Nor can quarry_vmalloc() have more than @pages in a row. */
 void qt_longest_run(struct kunit *test, unsigned int pages);
 
+/*
+ * Take what a node's page allocator gives without effort, until the case ends or it is given
+ * back.  There is some more for who may sleep.
+ */
+struct qt_full *qt_fill_node(struct kunit *test, int node);
+void qt_free_node(struct kunit *test, struct qt_full *f);
+
 /* Memory that tells from its contents where in which object a byte is. */
 void qt_fill(void *p, size_t size, unsigned int seed);
 bool qt_is_filled(const void *p, size_t size, unsigned int seed);

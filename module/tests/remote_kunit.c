@@ -6,7 +6,6 @@
 #include "kunit_util.h"
 
 #include <linux/irqflags.h>
-#include <linux/list.h>
 #include <linux/random.h>
 #include "../resize.h"
 
@@ -265,44 +264,6 @@ static void large_ones_go_by_the_batch(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).slabs);
 }
 
-/* Everything that a node's page allocator gives without effort. */
-struct fill {
-	struct list_head pages;
-};
-
-static void give_back(void *arg)
-{
-	struct fill *f = arg;
-	struct page *page, *next;
-
-	list_for_each_entry_safe(page, next, &f->pages, lru) {
-		list_del(&page->lru);
-		__free_pages(page, page_private(page));
-	}
-}
-
-static struct fill *fill_node(struct kunit *test, int node)
-{
-	gfp_t gfp = (GFP_NOWAIT | __GFP_THISNODE | __GFP_NORETRY | __GFP_NOWARN) &
-		    ~__GFP_KSWAPD_RECLAIM;
-	struct fill *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
-	int order;
-
-	KUNIT_ASSERT_NOT_NULL(test, f);
-	INIT_LIST_HEAD(&f->pages);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, give_back, f));
-	for (order = 9; order >= 0; order--) {
-		struct page *page;
-
-		while ((page = alloc_pages_node(node, gfp, order))) {
-			set_page_private(page, order);
-			list_add(&page->lru, &f->pages);
-			cond_resched();
-		}
-	}
-	return f;
-}
-
 static unsigned int count_not_on(void **objs, unsigned int n, int node)
 {
 	unsigned int i, count = 0;
@@ -344,13 +305,13 @@ static void full_node_falls_back(struct kunit *test)
 	int near = first_node(qr_nodes);
 	struct quarry_stats *before;
 	unsigned int away, n, i;
-	struct fill *f;
+	struct qt_full *f;
 
 	qt_other_node(test, near);
 	qt_pin(test, qt_cpu_of_node(test, near));
 	/* What is held idle would serve as well. */
 	qr_heap_release_idle();
-	f = fill_node(test, near);
+	f = qt_fill_node(test, near);
 	before = qt_stats(test);
 	n = alloc_until_remote(test, cache, objs);
 	away = count_not_on(objs, n, near);
@@ -375,7 +336,7 @@ static void full_node_falls_back(struct kunit *test)
 	expect_remote(test, cache, away);
 
 	/* With memory at home again, nothing comes from away. */
-	kunit_release_action(test, give_back, f);
+	qt_free_node(test, f);
 	qr_heap_release_idle();
 	for (i = 0; i < ENOUGH; i++) {
 		objs[i] = quarry_cache_alloc(cache, GFP_KERNEL);
@@ -407,7 +368,7 @@ static void remote_allocs_are_exact(struct kunit *test)
 
 		qr_drain_all();
 		qr_heap_release_idle();
-		fill_node(test, near);
+		qt_fill_node(test, near);
 		n = alloc_until_remote(test, hog, rest);
 		KUNIT_EXPECT_EQ(test, ENOUGH, qt_sum(hog).remote_allocs);
 		/* By name, the node that was asked for is known. */
