@@ -8,6 +8,7 @@
 #include <linux/preempt.h>
 #include <quarry/quarry.h>
 #include "compat.h"
+#include "count.h"
 #include "late.h"
 #include "magazine.h"
 
@@ -30,15 +31,19 @@ static noinline void *alloc_slow(struct qr_cache *c, unsigned long ip)
 	if (n > 0) {
 		p = h->obj[--n];
 		/* A sample may be due.  It stays so: there is no recording one here. */
-		if (h->countdown > 0)
+		if (h->countdown > 0) {
 			qr_head_count(h, 1);
-		else
+		} else {
 			h->drawn++;
+			qr_count_alloc();
+		}
 	}
 	if (n >= 0)
 		qr_head_release(h, n);
-	if (!p && qr_depot_take_nolock(depot_of(c), &p, 1))
+	if (!p && qr_depot_take_nolock(depot_of(c), &p, 1)) {
 		this_cpu_inc(c->pub.head->direct_allocs);
+		qr_count_alloc();
+	}
 	local_irq_restore(flags);
 	preempt_enable();
 	if (unlikely(c->guarded) && p) {

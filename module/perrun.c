@@ -63,7 +63,9 @@ static bool become_owner(void)
  * Until quarry_alloc_count_end(), which the same task has to call.  What counts is what this
  * task gets from Quarry in process context: from whatever size, cache or node, on whatever
  * CPU, sampled or not; objects by the bulk count one by one, and a quarry_realloc() that
- * leaves memory where it is does not count.  Other tasks do not count, nor do interrupts.
+ * leaves memory where it is does not count.  So does every quarry_pool_get(), wherever its
+ * object comes from, and of a reserve what fills it and what is taken.  Arenas do not: they know
+ * nothing of objects.  Other tasks do not count, nor do interrupts.
  *
  * Meanwhile all allocations of the machine take Quarry's slow path.  One task counts at a
  * time; others wait here.

@@ -23,6 +23,7 @@
 #include <linux/ratelimit.h>
 #include "cache.h"
 #include "compat.h"
+#include "count.h"
 #include "meta.h"
 #include "sizeclass.h"
 
@@ -244,6 +245,7 @@ static void hand_on(struct qr_cache *c, void *p, unsigned long ip)
 	};
 
 	atomic64_inc(&c->handed_on);
+	qr_count_alloc();
 	/* Not in NMI, where the profiler's lock cannot be waited for. */
 	if (unlikely(slab->samples.at) && !in_nmi())
 		qr_profile_handed_on(&slab->samples, qr_slab_index(slab, p), &what,

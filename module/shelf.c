@@ -25,6 +25,7 @@
 #include <linux/irqflags.h>
 #include <trace/events/quarry.h>
 #include "compat.h"
+#include "count.h"
 
 /* Up to @want objects, or one that is a victim; returns how many. */
 static unsigned int shelf_take(struct qr_shelf *s, void **out, unsigned int want, bool *victim)
@@ -90,6 +91,7 @@ static void *get_own(struct qr_pool *pool, struct qr_head *h, int n, u64 *weight
 		if (*weight || !shelf_take(s, &p, 1, &victim))
 			return NULL;
 		h->direct_allocs++;
+		qr_count_alloc();
 		s->victims += victim;
 		s->shared += !victim;
 		return p;
@@ -109,10 +111,12 @@ static void *get_own(struct qr_pool *pool, struct qr_head *h, int n, u64 *weight
 	}
 	if (likely(n)) {
 		p = h->obj[--n];
-		if (likely(h->countdown > 0))
+		if (likely(h->countdown > 0)) {
 			qr_head_count(h, 1);
-		else
+		} else {
 			h->drawn++;	/* counted, and not down */
+			qr_count_alloc();
+		}
 	}
 	qr_head_release(h, n);
 	/* What comes from elsewhere is not counted down; with no countdown it has been drawn. */
@@ -137,6 +141,7 @@ static void *steal(struct qr_pool *pool, struct qr_head *h)
 			if (!shelf_take(per_cpu_ptr(pool->shelves, cpu), &p, 1, &victim))
 				continue;
 			h->direct_allocs++;
+			qr_count_alloc();
 			h->remote_allocs += page_to_nid(virt_to_page(p)) != home;
 			s = this_cpu_ptr(pool->shelves);
 			s->victims += victim;

@@ -16,6 +16,7 @@
 
 struct work {
 	struct quarry_cache *cache;
+	struct quarry_pool *pool;
 	void **objs;
 	unsigned int n;
 	unsigned int runs;
@@ -557,6 +558,67 @@ static void in_turn(struct kunit *test)
 	kthread_stop(other);
 }
 
+static void by_pool(void *arg)
+{
+	struct work *w = arg;
+	unsigned int i;
+
+	for (i = 0; i < w->n; i++)
+		w->objs[i] = quarry_pool_get(w->pool, GFP_KERNEL);
+	for (i = 0; i < w->n; i++)
+		quarry_pool_put(w->pool, w->objs[i]);
+}
+
+static void by_reserve(void *arg)
+{
+	struct quarry_reserve r = { };
+	struct work *w = arg;
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(w->test, 0, quarry_reserve_fill(&r, w->cache, w->n, GFP_KERNEL));
+	for (i = 0; i < w->n; i++)
+		quarry_cache_free(w->cache, quarry_reserve_alloc(&r));
+	quarry_reserve_return(&r);
+}
+
+/* What was just freed is at hand. */
+static void by_nolock(void *arg)
+{
+	struct work *w = arg;
+	void *p = quarry_cache_alloc(w->cache, GFP_KERNEL);
+
+	quarry_cache_free(w->cache, p);
+	p = quarry_cache_alloc_nolock(w->cache, 0);
+	KUNIT_EXPECT_NOT_NULL(w->test, p);
+	quarry_cache_free_nolock(w->cache, p);
+}
+
+static void pool_destroy(void *pool)
+{
+	quarry_pool_destroy(pool);
+}
+
+/* Each get of a pool, whether it has one or makes one, and each that a reserve hands on. */
+static void what_was_put_aside(struct kunit *test)
+{
+	struct quarry_pool_args args = { .name = "count", .size = 256 };
+	struct work *w = work(test, 128, 40);
+
+	w->pool = quarry_pool_create(&args);
+	KUNIT_ASSERT_NOT_NULL(test, w->pool);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pool_destroy, w->pool));
+	qt_pin(test, 0);
+	expect_each(test, w->n, by_pool, w);
+	expect_each(test, 2 * w->n, by_reserve, w);
+	expect_each(test, 2, by_nolock, w);
+	/* Sampled ones are made anew each time. */
+	qp_rate(test, 1);
+	expect_each(test, w->n, by_pool, w);
+	expect_each(test, 2 * w->n, by_reserve, w);
+	qp_rate(test, 4096);
+	expect_each(test, w->n, by_pool, w);
+}
+
 /* An expectation that is not met fails its test, and says what was counted. */
 static void expectations(struct kunit *test)
 {
@@ -588,6 +650,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(died),
 	KUNIT_CASE(held_meanwhile),
 	KUNIT_CASE(in_turn),
+	KUNIT_CASE(what_was_put_aside),
 	KUNIT_CASE(expectations),
 	KUNIT_CASE(qt_books_balance),
 	{}
