@@ -522,9 +522,6 @@ struct late {
 	u64 b;
 };
 
-/* Where a release does not have it, it is Quarry's all the same. */
-typeof(rcu_barrier) kvfree_rcu_barrier;
-
 /* Who reads it sees it as it was, until he has left. */
 static void frees_by_rcu(void)
 {
@@ -532,6 +529,7 @@ static void frees_by_rcu(void)
 	struct late *theirs = kzalloc(sizeof(*theirs), GFP_KERNEL | GFP_DMA);
 	struct kmem_cache *s = KMEM_CACHE(late, SLAB_TYPESAFE_BY_RCU);
 	struct late *typed = kmem_cache_alloc(s, GFP_KERNEL);
+	typeof(rcu_barrier) kvfree_rcu_barrier;	/* Quarry's also where a release has none */
 	void *p;
 
 	check(ours(mine) && theirs && !ours(theirs), "memory of both");
