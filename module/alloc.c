@@ -77,12 +77,7 @@ static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d,
 	}
 	if (likely(n)) {
 		p = h->obj[--n];
-		if (likely(h->countdown > 0)) {
-			qr_head_count(h, 1);
-		} else {
-			h->drawn++;	/* counted, and not down */
-			qr_count_alloc();
-		}
+		qr_head_count_one(h);
 	}
 	qr_head_release(h, n);
 	return p;

@@ -12,6 +12,7 @@
 #include <linux/rcupdate.h>
 #include <linux/workqueue.h>
 #include <quarry/stats.h>
+#include "count.h"
 #include "depot.h"
 #include "limit.h"
 
@@ -155,6 +156,17 @@ static __always_inline unsigned int qr_head_quota(const struct qr_head *h)
 static __always_inline void qr_head_count(struct qr_head *h, unsigned int n)
 {
 	h->countdown -= n;
+}
+
+/* One allocation.  With no countdown it is counted all the same, and not down: see perrun.c. */
+static __always_inline void qr_head_count_one(struct qr_head *h)
+{
+	if (likely(h->countdown > 0)) {
+		qr_head_count(h, 1);
+	} else {
+		h->drawn++;
+		qr_count_alloc();
+	}
 }
 
 /*

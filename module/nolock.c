@@ -31,12 +31,7 @@ static noinline void *alloc_slow(struct qr_cache *c, unsigned long ip)
 	if (n > 0) {
 		p = h->obj[--n];
 		/* A sample may be due.  It stays so: there is no recording one here. */
-		if (h->countdown > 0) {
-			qr_head_count(h, 1);
-		} else {
-			h->drawn++;
-			qr_count_alloc();
-		}
+		qr_head_count_one(h);
 	}
 	if (n >= 0)
 		qr_head_release(h, n);

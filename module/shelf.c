@@ -111,12 +111,7 @@ static void *get_own(struct qr_pool *pool, struct qr_head *h, int n, u64 *weight
 	}
 	if (likely(n)) {
 		p = h->obj[--n];
-		if (likely(h->countdown > 0)) {
-			qr_head_count(h, 1);
-		} else {
-			h->drawn++;	/* counted, and not down */
-			qr_count_alloc();
-		}
+		qr_head_count_one(h);
 	}
 	qr_head_release(h, n);
 	/* What comes from elsewhere is not counted down; with no countdown it has been drawn. */
