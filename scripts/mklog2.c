@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Generates module/log2_table.h: the logarithm of a mantissa, at points between
- * which module/draw.c interpolates.  It is checked in; scripts/check-generated
+ * Generates module/profile/log2_table.h: the logarithm of a mantissa, at points between
+ * which module/profile/draw.c interpolates.  It is checked in; scripts/check-generated
  * compares.
  */
 #include <math.h>

@@ -2,7 +2,7 @@
 /*
  * Generates the size classes: `mksizeclasses fold` writes
  * include/quarry/sizeclass.h (size to class at compile time), `mksizeclasses
- * table` writes module/sizeclass_table.h.  Both are checked in;
+ * table` writes module/slab/sizeclass_table.h.  Both are checked in;
  * scripts/check-generated compares.
  *
  * The rule: a request, rounded up to the least alignment, leaves at most 1/8
@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../module/geometry.h"
+#include "../module/slab/geometry.h"
 
 #define MAX_CLASSES 128
 

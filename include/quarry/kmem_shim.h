@@ -11,7 +11,7 @@
  * could not choose its pr_fmt() any more.  The names change in the assembler: whatever
  * the compiler makes of the API (macros, inline functions of headers, pointers to
  * functions, clean-up attributes) in the end refers to few symbols.  The functions that take
- * their place, in module/port.c, are of the same types, or they do not compile.
+ * their place, in module/api/shim.c, are of the same types, or they do not compile.
  *
  * Symbols that a kernel does not have do no harm.  Not for clang's link-time optimization,
  * which puts the assembler parts of all files together.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Fixtures that the suites share. */
-#include "kunit_util.h"
+#include "tests/kunit_util.h"
 
 #include <linux/cpumask.h>
 #include <linux/gfp.h>
@@ -12,9 +12,9 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <quarry/profile.h>
-#include "../mapped.h"
-#include "../resize.h"
-#include "../text.h"
+#include "cache/capacity_balance.h"
+#include "slab/mapped.h"
+#include "view/text_buffer.h"
 
 KUNIT_DEFINE_ACTION_WRAPPER(cache_destroy_action, quarry_cache_destroy, struct quarry_cache *);
 KUNIT_DEFINE_ACTION_WRAPPER(kvfree_action, kvfree, const void *);

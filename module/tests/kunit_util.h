@@ -8,10 +8,10 @@
 
 #include <kunit/test.h>
 #include <quarry/stats.h>
-#include "../cache.h"
-#include "../release.h"
-#include "../row.h"
-#include "../scavenger.h"
+#include "cache/cache.h"
+#include "pages/long_run.h"
+#include "pages/release.h"
+#include "reclaim/scavenger.h"
 
 /* A cache that is destroyed with the case, which must have freed its objects. */
 struct quarry_cache *qt_cache(struct kunit *test, unsigned int size,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "probe_util.h"
+#include "tests/probe_util.h"
 
 #include <linux/kallsyms.h>
 #include <linux/random.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Fixtures of the suites that sample. */
-#include "profile_util.h"
+#include "tests/profile_util.h"
 
 #include <linux/err.h>
 #include <linux/kallsyms.h>
 #include <linux/string.h>
-#include "../snapshot.h"
+#include "view/snapshot.h"
 
 int qp_last_node(void)
 {

@@ -7,8 +7,8 @@
 #define QR_PROFILE_UTIL_H
 
 #include <linux/stackdepot.h>
-#include "kunit_util.h"
-#include "../profile.h"
+#include "profile/profile.h"
+#include "tests/kunit_util.h"
 
 /* A number of objects as the profile writes it. */
 static inline u64 qp_objects(u64 n)

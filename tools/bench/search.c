@@ -20,7 +20,7 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
-#include "../../module/compat.h"
+#include "compat.h"
 #include "measure.h"
 
 /*
@@ -29,7 +29,7 @@
  */
 #undef EXPORT_SYMBOL_QUARRY_TEST
 #define EXPORT_SYMBOL_QUARRY_TEST(sym)
-#include "../../module/tree.c"
+#include "pages/summary_tree.c"
 
 void *qr_meta_valloc(size_t size)
 {

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Samples of arenas; see the header. */
+#include "api/arena_samples.h"
+
+#include "profile/profile_memory.h"
+
+/**
+ * struct qr_trail_part - some samples
+ * @link: in their order
+ * @nr: how many
+ * @samples: of @sample, as the profiler wants it
+ * @sample: what the profiler knows
+ * @ptr: the objects
+ * @offset: where in the arena they begin
+ * @size: bytes they were given
+ */
+struct qr_trail_part {
+	struct list_head link;
+	unsigned int nr;
+	struct qr_samples samples;
+	struct qr_sample sample[QR_TRAIL_PART];
+	const void *ptr[QR_TRAIL_PART];
+	u64 offset[QR_TRAIL_PART];
+	u32 size[QR_TRAIL_PART];
+};
+
+void qr_trail_init(struct qr_trail *t)
+{
+	raw_spin_lock_init(&t->lock);
+	INIT_LIST_HEAD(&t->parts);
+}
+
+static struct qr_trail_part *last_part(struct qr_trail *t)
+{
+	if (list_empty(&t->parts))
+		return NULL;
+	return list_last_entry(&t->parts, struct qr_trail_part, link);
+}
+
+static struct qr_trail_part *part_new(gfp_t gfp)
+{
+	struct qr_trail_part *part = qr_budget_alloc(sizeof(*part), gfp);
+
+	if (part) {
+		INIT_LIST_HEAD(&part->link);
+		part->samples.at = part->sample;
+		part->samples.nr = QR_TRAIL_PART;
+	}
+	return part;
+}
+
+void qr_trail_add(struct qr_trail *t, const struct qr_sampled *what, u64 offset, gfp_t gfp)
+{
+	struct qr_trail_part *part = last_part(t);
+	unsigned long flags;
+	unsigned int i;
+
+	if (!part || part->nr == QR_TRAIL_PART)
+		part = part_new(gfp);
+	if (!part) {
+		qr_profile_dropped(what->weight, what->size);
+		return;
+	}
+	i = part->nr;
+	part->ptr[i] = what->ptr;
+	part->offset[i] = offset;
+	part->size[i] = what->size;
+	qr_profile_alloced(&part->sample[i], what, gfp);
+	raw_spin_lock_irqsave(&t->lock, flags);
+	if (!i && list_empty(&part->link))
+		list_add_tail(&part->link, &t->parts);
+	part->nr++;
+	raw_spin_unlock_irqrestore(&t->lock, flags);
+}
+
+/* Its last sample, if that is behind @offset.  Each under a lock of its own: there may be many. */
+static bool cut_one(struct qr_trail *t, struct qr_trail_part *part, u64 offset)
+{
+	unsigned long flags;
+	unsigned int i;
+
+	if (!part->nr || part->offset[part->nr - 1] < offset)
+		return false;
+	raw_spin_lock_irqsave(&t->lock, flags);
+	i = --part->nr;
+	qr_profile_freed(&part->samples, i, part->ptr[i], part->size[i]);
+	raw_spin_unlock_irqrestore(&t->lock, flags);
+	return true;
+}
+
+static void part_drop(struct qr_trail *t, struct qr_trail_part *part)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&t->lock, flags);
+	/* It was the last one: there is nothing more to read. */
+	if (t->next == part)
+		t->next = NULL;
+	list_del(&part->link);
+	raw_spin_unlock_irqrestore(&t->lock, flags);
+	qr_budget_free(part, sizeof(*part));
+}
+
+void qr_trail_cut(struct qr_trail *t, u64 offset)
+{
+	struct qr_trail_part *part;
+
+	while ((part = last_part(t))) {
+		while (cut_one(t, part, offset))
+			;
+		if (part->nr || list_is_first(&part->link, &t->parts))
+			return;
+		part_drop(t, part);
+	}
+}
+
+void qr_trail_exit(struct qr_trail *t)
+{
+	struct qr_trail_part *part = last_part(t);
+
+	if (part)
+		part_drop(t, part);
+}
+
+void qr_trail_rewind(struct qr_trail *t)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&t->lock, flags);
+	t->next = list_first_entry_or_null(&t->parts, struct qr_trail_part, link);
+	raw_spin_unlock_irqrestore(&t->lock, flags);
+}
+
+unsigned int qr_trail_read(struct qr_trail *t, struct qr_trail_object *out)
+{
+	struct qr_live_sample sample[QR_TRAIL_PART];
+	struct qr_trail_part *part;
+	unsigned int i, nr = 0;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&t->lock, flags);
+	part = t->next;
+	if (part) {
+		nr = qr_samples_read(&part->samples, part->nr, sample);
+		for (i = 0; i < nr; i++)
+			out[i] = (struct qr_trail_object) {
+				.ptr = part->ptr[i],
+				.size = part->size[i],
+				.sample = sample[i],
+			};
+		t->next = list_is_last(&part->link, &t->parts) ? NULL : list_next_entry(part, link);
+	}
+	raw_spin_unlock_irqrestore(&t->lock, flags);
+	return nr;
+}

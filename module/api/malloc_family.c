@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The malloc family beyond what malloc.c has: alignment, many at a time, secrets.
+ */
+#define pr_fmt(fmt) "quarry: " fmt
+
+#include <linux/log2.h>
+#include <linux/printk.h>
+#include <linux/ratelimit.h>
+#include <linux/string.h>
+#include "compat.h"
+#include "magazine/magazine.h"
+#include "slab/large.h"
+#include "slab/sizeclass.h"
+
+void *qr_malloc_overflow(size_t n, size_t size, gfp_t gfp)
+{
+	atomic64_inc(&qr_large_failed);
+	if (!(gfp & __GFP_NOWARN) || (gfp & __GFP_NOFAIL))
+		pr_warn_ratelimited("no %zu times %zu bytes: that is no size\n", n, size);
+	return NULL;
+}
+EXPORT_SYMBOL_QUARRY(qr_malloc_overflow);
+
+/* --- Alignment --- */
+
+/**
+ * quarry_aligned_alloc() - allocate memory at a multiple of a power of two
+ * @align: bytes, a power of two up to QUARRY_MAX_ALIGN
+ * @size: bytes, up to QUARRY_MAX_LARGE, or QUARRY_MAX_ALIGN if @align is more than a page;
+ *	it need not be a multiple of @align.  0 gives the smallest object
+ * @gfp: as for quarry_cache_alloc()
+ *
+ * Freed by quarry_free(), as all memory.  quarry_realloc() may move it to where it is
+ * aligned as quarry_malloc() does.  Normally from this CPU's node.
+ *
+ * Context: process, softirq, hardirq; not NMI.
+ * Return: the memory, or NULL when it could not be had, @size is too large, or @align is no
+ * power of two or too large; the latter is logged.
+ */
+void *quarry_aligned_alloc(size_t align, size_t size, gfp_t gfp)
+{
+	qr_check_gfp(gfp);
+	if (!is_power_of_2(align) || align > QUARRY_MAX_ALIGN) {
+		pr_warn_ratelimited("no memory is aligned to %zu bytes, from %pS\n", align,
+				    (void *)_RET_IP_);
+		return NULL;
+	}
+	if (size > QUARRY_MAX_ALIGN && align > PAGE_SIZE)
+		return qr_large_refuse(size, gfp);
+	if (max(size, align) <= QUARRY_MAX_SMALL) {
+		struct quarry_cache *cache = qr_class_cache[qr_class_aligned(align, size)];
+
+		return qr_magazine_alloc(qr_cache_of(cache), gfp, size, _RET_IP_);
+	}
+	might_alloc(gfp);
+	return qr_large_alloc_aligned(align, size, gfp, _RET_IP_) ?: qr_large_refuse(size, gfp);
+}
+EXPORT_SYMBOL_QUARRY(quarry_aligned_alloc);
+
+/* --- Many at a time --- */
+
+/**
+ * quarry_malloc_bulk() - allocate memory of one size, many times
+ * @size: bytes of each, as for quarry_malloc()
+ * @gfp: as for quarry_cache_alloc()
+ * @n: how many
+ * @objs: where to put them
+ *
+ * All or none.  Up to 32 KiB it costs what quarry_cache_alloc_bulk() costs.
+ *
+ * Context: process, softirq, hardirq; not NMI.
+ * Return: @n, or 0 when not all of the memory could be had or @size is too large.
+ */
+unsigned int quarry_malloc_bulk(size_t size, gfp_t gfp, unsigned int n, void **objs)
+{
+	unsigned int i;
+
+	qr_check_gfp(gfp);
+	if (size <= QUARRY_MAX_SMALL) {
+		struct quarry_cache *cache = qr_class_cache[qr_class_for(size)];
+
+		return qr_bulk_alloc(qr_cache_of(cache), gfp, size, n, objs, _RET_IP_);
+	}
+	might_alloc(gfp);
+	for (i = 0; i < n; i++) {
+		objs[i] = qr_large_alloc(size, gfp, NUMA_NO_NODE, _RET_IP_);
+		if (!objs[i]) {
+			qr_large_refuse(size, gfp);
+			quarry_free_bulk(i, objs);
+			return 0;
+		}
+	}
+	return n;
+}
+EXPORT_SYMBOL_QUARRY(quarry_malloc_bulk);
+
+/* The size class at @p for a fast free on this CPU; 0 is none. */
+static unsigned int class_here(const void *p)
+{
+	unsigned long off = qr_offset(p);
+	unsigned int class = 0;
+
+	preempt_disable();
+	if (likely(off >> QR_CHUNK_SHIFT < qr_nr_chunks))
+		class = __this_cpu_read(qr_view.class)[off >> QR_CHUNK_SHIFT][off >> PAGE_SHIFT];
+	preempt_enable();
+	return class;
+}
+
+/**
+ * quarry_free_bulk() - give back many pieces of memory
+ * @n: how many
+ * @objs: what any Quarry allocations returned; sizes and caches may differ.  NULLs are
+ *	skipped
+ *
+ * Each is treated as by quarry_free().  Neighbours of one size class go together.
+ *
+ * Context: process, softirq, hardirq; not NMI.
+ */
+void quarry_free_bulk(unsigned int n, void **objs)
+{
+	unsigned int i, end, class;
+
+	for (i = 0; i < n; i = end) {
+		class = class_here(objs[i]);
+		end = i + 1;
+		if (!class) {
+			qr_free(objs[i]);
+			continue;
+		}
+		while (end < n && class_here(objs[end]) == class)
+			end++;
+		quarry_cache_free_bulk(qr_class_cache[class], end - i, objs + i);
+	}
+}
+EXPORT_SYMBOL_QUARRY(quarry_free_bulk);
+
+/**
+ * quarry_free_sensitive() - give back memory that nobody shall read again
+ * @p: from quarry_malloc() and its like or from a cache, or NULL
+ *
+ * All of quarry_usable_size() is zero before it goes, whether or not init_on_free is on.
+ * What a cache has a constructor for is not left as that made it: use it for no such object.
+ *
+ * Context: process, softirq, hardirq; not NMI.
+ */
+void quarry_free_sensitive(const void *p)
+{
+	memzero_explicit((void *)p, quarry_usable_size(p));
+	qr_free((void *)p);
+}
+EXPORT_SYMBOL_QUARRY(quarry_free_sensitive);

@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of a pool, and what empties it.  See shelf.c for what it is.
+ */
+#define pr_fmt(fmt) "quarry: " fmt
+
+#include "api/pool.h"
+
+#include <linux/cpu.h>
+#include <linux/cpumask.h>
+#include <linux/irqflags.h>
+#include <linux/minmax.h>
+#include <linux/mutex.h>
+#include <linux/overflow.h>
+#include <linux/printk.h>
+#include <linux/smp.h>
+#include <linux/string.h>
+#include "api/pool_shelf.h"
+#include "cache/cache.h"
+#include "compat.h"
+#include "core/metadata.h"
+
+/* The most objects that a magazine holds, out of other CPUs' reach. */
+#define PRIVATE_MAX	16U
+/* Lock order: pools_lock, a pool's lock, cpus_read_lock(). */
+static DEFINE_MUTEX(pools_lock);
+static LIST_HEAD(pools);
+
+static struct qr_pool *keeper_pool(struct qr_keeper *keeper)
+{
+	return container_of(keeper, struct qr_pool, keeper);
+}
+
+/* --- Objects that leave --- */
+
+/* One goes to its slab; interrupts off.  It counted as cached, and as freed. */
+static void give_back(struct qr_cache *c, void *p, enum qr_misuse what, struct qr_slab *slab,
+		      struct list_head *doomed)
+{
+	if (likely(!what)) {
+		if (qr_want_wipe())
+			qr_zero(&c->pub, p, 0);
+		what = qr_depot_give_one(slab, c, p, doomed);
+	}
+	if (likely(!what))
+		return;
+	atomic64_inc(&c->refused);
+	qr_pool_report(c, what, p, _RET_IP_);
+}
+
+/* Undo and free what is in @leaving; with the pool's lock. */
+static void leave(struct qr_pool *pool)
+{
+	struct qr_cache *c = pool->cache;
+	LIST_HEAD(doomed);
+
+	while (pool->nr_leaving) {
+		void *p = pool->leaving[pool->nr_leaving - 1];
+		struct qr_slab *slab;
+		enum qr_misuse what;
+		unsigned long flags;
+
+		preempt_disable();	/* it may be anybody's */
+		what = qr_pool_look_at(c, p, &slab);
+		preempt_enable();
+		if (likely(!what) && pool->exit)
+			pool->exit(p, pool->pub.arg);
+		local_irq_save(flags);
+		pool->nr_leaving--;
+		give_back(c, p, what, slab, &doomed);
+		local_irq_restore(flags);
+	}
+	qr_slabs_destroy(&doomed);
+}
+
+/* Up to QR_POOL_LEAVING victims of a shelf. */
+static unsigned int take_victims(struct qr_pool *pool, struct qr_shelf *s)
+{
+	unsigned long flags;
+	unsigned int n;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	n = min(s->nr_victims, QR_POOL_LEAVING);
+	memcpy(pool->leaving, s->obj, n * sizeof(*s->obj));
+	memmove(s->obj, s->obj + n, (s->nr - n) * sizeof(*s->obj));
+	WRITE_ONCE(s->nr, s->nr - n);
+	s->nr_victims -= n;
+	pool->nr_leaving = n;
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+	return n;
+}
+
+static unsigned int free_victims(struct qr_pool *pool, const struct cpumask *cpus)
+{
+	unsigned int sum = 0, cpu, n;
+
+	for_each_cpu(cpu, cpus) {
+		while ((n = take_victims(pool, per_cpu_ptr(pool->shelves, cpu)))) {
+			leave(pool);
+			sum += n;
+		}
+	}
+	return sum;
+}
+
+static void make_victims(struct qr_pool *pool, const struct cpumask *cpus)
+{
+	unsigned int cpu;
+
+	for_each_cpu(cpu, cpus) {
+		struct qr_shelf *s = per_cpu_ptr(pool->shelves, cpu);
+		unsigned long flags;
+
+		raw_spin_lock_irqsave(&s->lock, flags);
+		s->nr_victims = s->nr;
+		raw_spin_unlock_irqrestore(&s->lock, flags);
+	}
+}
+
+static bool has_private(int cpu, void *arg)
+{
+	struct qr_pool *pool = arg;
+
+	return qr_head_peek(per_cpu_ptr(pool->cache->pub.head, cpu));
+}
+
+static void collect_here(void *arg)
+{
+	struct qr_pool *pool = arg;
+
+	qr_magazine_drain(pool->cache, smp_processor_id());
+}
+
+/*
+ * What CPUs hold in their magazines goes to their shelves.  Reclaim may wait for an
+ * interrupt of another CPU, as it does to flush its TLB; for a work item it may not.
+ */
+static void collect(struct qr_pool *pool, const struct cpumask *cpus)
+{
+	on_each_cpu_cond_mask(has_private, collect_here, pool, true, cpus);
+}
+
+/* All that it has.  Other CPUs go on meanwhile. */
+static unsigned int drain(struct qr_pool *pool)
+{
+	unsigned int sum = 0, pass;
+
+	mutex_lock(&pool->lock);
+	cpus_read_lock();
+	/* A shelf has room for the magazine when it is empty. */
+	for (pass = 0; pass < 2; pass++) {
+		make_victims(pool, cpu_possible_mask);
+		sum += free_victims(pool, cpu_possible_mask);
+		if (!pass)
+			collect(pool, cpu_possible_mask);
+	}
+	cpus_read_unlock();
+	mutex_unlock(&pool->lock);
+	qr_cache_settle(pool->cache);
+	return sum;
+}
+
+/* --- The keeper of a cache --- */
+
+/* It must go, and no shelf has room: interrupts are off, so nobody sees it on its way. */
+static void undo_here(struct qr_pool *pool, void *p, struct list_head *doomed)
+{
+	struct qr_slab *slab;
+	enum qr_misuse what = qr_pool_look_at(pool->cache, p, &slab);
+
+	if (likely(!what) && pool->exit)
+		pool->exit(p, pool->pub.arg);
+	give_back(pool->cache, p, what, slab, doomed);
+}
+
+static unsigned int keeper_take(struct qr_keeper *keeper, unsigned int cpu, void **objs,
+				unsigned int n, bool must, struct list_head *doomed)
+{
+	struct qr_pool *pool = keeper_pool(keeper);
+	unsigned int most = pool->places + pool->cache->capacity, left = n, other;
+
+	left -= qr_shelf_give(per_cpu_ptr(pool->shelves, cpu), objs, left, most);
+	if (likely(!left || !must))
+		return n - left;
+	for_each_possible_cpu(other)
+		if (left && per_cpu(qr_home_node, other) == per_cpu(qr_home_node, cpu))
+			left -= qr_shelf_give(per_cpu_ptr(pool->shelves, other), objs, left, most);
+	while (left)
+		undo_here(pool, objs[--left], doomed);
+	return n;
+}
+
+static u64 keeper_count(struct qr_keeper *keeper)
+{
+	struct qr_pool *pool = keeper_pool(keeper);
+	u64 n = READ_ONCE(pool->nr_leaving);
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		n += READ_ONCE(per_cpu_ptr(pool->shelves, cpu)->nr);
+	return n;
+}
+
+static void keeper_walk(struct qr_keeper *keeper, void (*fn)(void *p, void *arg), void *arg)
+{
+	struct qr_pool *pool = keeper_pool(keeper);
+	unsigned int cpu, i;
+
+	for (i = 0; i < pool->nr_leaving; i++)
+		fn(pool->leaving[i], arg);
+	for_each_possible_cpu(cpu) {
+		const struct qr_shelf *s = per_cpu_ptr(pool->shelves, cpu);
+
+		for (i = 0; i < s->nr; i++)
+			fn(s->obj[i], arg);
+	}
+}
+
+static void pool_free(struct qr_pool *pool)
+{
+	qr_meta_percpu_free(pool->shelves, pool->shelf_bytes);
+	qr_meta_free(pool, sizeof(*pool));
+}
+
+static void keeper_gone(struct qr_keeper *keeper)
+{
+	pool_free(keeper_pool(keeper));
+}
+
+/* --- The life of a pool --- */
+
+static bool shelves_new(struct qr_pool *pool)
+{
+	unsigned int cpu, room;
+
+	pool->places = 2 * pool->cache->capacity;
+	room = pool->places + pool->cache->capacity;
+	pool->shelf_bytes = round_up(struct_size_t(struct qr_shelf, obj, room), SMP_CACHE_BYTES);
+	pool->shelves = qr_meta_percpu(pool->shelf_bytes, SMP_CACHE_BYTES);
+	if (!pool->shelves)
+		return false;
+	for_each_possible_cpu(cpu)
+		raw_spin_lock_init(&per_cpu_ptr(pool->shelves, cpu)->lock);
+	return true;
+}
+
+static struct quarry_pool *refuse(const char *name, const char *why)
+{
+	pr_err("pool %s not created: %s\n", name && *name ? name : "(no name)", why);
+	return NULL;
+}
+
+/**
+ * quarry_pool_create() - make a pool of objects that are dear to set up
+ * @args: what it is made of; copied
+ *
+ * Its objects are those of a cache of its own, which is seen where caches are: what clients
+ * hold is live, what is put aside is cached.
+ *
+ * Context: process; sleeps.
+ * Return: the pool, or NULL.  Bad arguments are explained in the log.
+ */
+struct quarry_pool *quarry_pool_create(const struct quarry_pool_args *args)
+{
+	struct quarry_cache *cache;
+	struct qr_pool *pool;
+	struct qr_cache *c;
+
+	might_sleep();
+	if (!args)
+		return refuse(NULL, "no arguments");
+	if (args->flags & ~QUARRY_POOL_FLAGS)
+		return refuse(args->name, "unknown flags");
+	cache = quarry_cache_create(args->name, args->size,
+				    &(struct quarry_cache_args){ .align = args->align });
+	if (!cache)
+		return NULL;
+	c = qr_cache_of(cache);
+	pool = qr_meta_alloc(sizeof(*pool), GFP_KERNEL, NUMA_NO_NODE);
+	if (!pool) {
+		quarry_cache_destroy(cache);
+		return refuse(args->name, "no memory");
+	}
+	pool->pub = (struct quarry_pool){
+		.head = cache->head,
+		.reset = args->reset,
+		.arg = args->arg,
+	};
+	pool->keeper = (struct qr_keeper){
+		.take = keeper_take,
+		.count = keeper_count,
+		.walk = keeper_walk,
+		.gone = keeper_gone,
+	};
+	pool->cache = c;
+	pool->init = args->init;
+	pool->exit = args->exit;
+	mutex_init(&pool->lock);
+	mutex_lock(&qr_caches_lock);
+	c->capacity = min(c->capacity, PRIVATE_MAX);
+	c->batch = c->capacity / 2;
+	c->remote_room = 0;
+	mutex_unlock(&qr_caches_lock);
+	if (!shelves_new(pool)) {
+		pool_free(pool);
+		quarry_cache_destroy(cache);
+		return refuse(args->name, "no memory");
+	}
+	mutex_lock(&qr_caches_lock);
+	c->apart = true;
+	c->keeper = &pool->keeper;
+	mutex_unlock(&qr_caches_lock);
+	mutex_lock(&pools_lock);
+	list_add_tail(&pool->link, &pools);
+	mutex_unlock(&pools_lock);
+	return &pool->pub;
+}
+EXPORT_SYMBOL_QUARRY(quarry_pool_create);
+
+/**
+ * quarry_pool_drain() - undo and free all that is put aside
+ * @pool: from quarry_pool_create(); may be in use meanwhile
+ *
+ * Context: process; sleeps.
+ * Return: objects that were freed.
+ */
+unsigned int quarry_pool_drain(struct quarry_pool *pool)
+{
+	might_sleep();
+	return drain(qr_pool_of(pool));
+}
+EXPORT_SYMBOL_QUARRY(quarry_pool_drain);
+
+/**
+ * quarry_pool_destroy() - destroy a pool
+ * @pool: from quarry_pool_create(), or NULL.  Nobody uses it any more
+ *
+ * All of its objects should have been put.  If not, that is reported, and late puts do no
+ * harm, as with quarry_cache_destroy().
+ *
+ * Context: process; sleeps.
+ */
+void quarry_pool_destroy(struct quarry_pool *pool)
+{
+	struct qr_pool *p = pool ? qr_pool_of(pool) : NULL;
+
+	might_sleep();
+	if (!p)
+		return;
+	mutex_lock(&pools_lock);
+	list_del(&p->link);
+	mutex_unlock(&pools_lock);
+	drain(p);
+	quarry_cache_destroy(&p->cache->pub);	/* which takes the pool along */
+}
+EXPORT_SYMBOL_QUARRY(quarry_pool_destroy);
+
+/* --- For others --- */
+
+static bool mask_of_node(int node, struct cpumask *cpus)
+{
+	unsigned int cpu;
+
+	cpumask_clear(cpus);
+	for_each_possible_cpu(cpu)
+		if (per_cpu(qr_home_node, cpu) == node)
+			cpumask_set_cpu(cpu, cpus);
+	return !cpumask_empty(cpus);
+}
+
+static unsigned long pages_of(struct qr_pool *pool, int node)
+{
+	u64 n = 0;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (per_cpu(qr_home_node, cpu) == node)
+			n += READ_ONCE(per_cpu_ptr(pool->shelves, cpu)->nr) +
+			     qr_head_peek(per_cpu_ptr(pool->cache->pub.head, cpu));
+	return n * pool->cache->geo.stride >> PAGE_SHIFT;
+}
+
+unsigned long qr_pools_pages(int node)
+{
+	unsigned long pages = 0;
+	struct qr_pool *pool;
+
+	if (!mutex_trylock(&pools_lock))
+		return 0;
+	list_for_each_entry(pool, &pools, link)
+		pages += pages_of(pool, node);
+	mutex_unlock(&pools_lock);
+	return pages;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_pools_pages);
+
+unsigned long qr_pools_age(int node)
+{
+	static struct cpumask cpus;	/* pools_lock */
+	unsigned long freed = 0;
+	struct qr_pool *pool;
+
+	if (!mutex_trylock(&pools_lock))
+		return 0;
+	list_for_each_entry(pool, &pools, link) {
+		unsigned long n;
+
+		if (!mask_of_node(node, &cpus) || !mutex_trylock(&pool->lock))
+			continue;
+		n = free_victims(pool, &cpus);
+		collect(pool, &cpus);
+		make_victims(pool, &cpus);
+		mutex_unlock(&pool->lock);
+		if (n)
+			qr_cache_settle(pool->cache);
+		freed += n;
+	}
+	mutex_unlock(&pools_lock);
+	return freed;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_pools_age);
+
+void qr_pool_sum(struct quarry_pool *pub, struct quarry_pool_stats *st)
+{
+	struct qr_pool *pool = qr_pool_of(pub);
+	struct quarry_cache_stats cs;
+	unsigned int cpu;
+
+	qr_cache_sum(pool->cache, &cs);
+	memset(st, 0, sizeof(*st));
+	strscpy(st->name, cs.name, sizeof(st->name));
+	st->id = cs.id;
+	st->size = cs.size;
+	st->gets = cs.mallocs;
+	st->puts = cs.frees;
+	st->idle = cs.cached_objects;
+	for_each_possible_cpu(cpu) {
+		const struct qr_shelf *s = per_cpu_ptr(pool->shelves, cpu);
+
+		st->shared_hits += READ_ONCE(s->shared);
+		st->stolen_hits += READ_ONCE(s->stolen);
+		st->victim_hits += READ_ONCE(s->victims);
+		st->misses += READ_ONCE(s->misses);
+		st->dropped += READ_ONCE(s->dropped);
+	}
+	st->private_hits = st->gets - st->shared_hits - st->stolen_hits - st->victim_hits -
+			   st->misses;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_pool_sum);
+
+int qr_walk_pools(qr_pool_fn fn, void *arg)
+{
+	struct quarry_pool_stats st;
+	struct qr_pool *pool;
+	int err = 0;
+
+	mutex_lock(&pools_lock);
+	list_for_each_entry(pool, &pools, link) {
+		qr_pool_sum(&pool->pub, &st);
+		err = fn(&st, arg);
+		if (err)
+			break;
+	}
+	mutex_unlock(&pools_lock);
+	return err;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_walk_pools);

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pools.
+ *
+ * A pool is a cache whose magazines hold objects that are set up.  What lies below a
+ * magazine is not the depot, whose objects are raw, but a shelf: a few objects of each CPU,
+ * under a lock, to which it moves some when its magazine is full, from which it refills,
+ * and where other CPUs help themselves before they make a new one.
+ *
+ * An object is undone and freed when there is no room for it, when it is a sampled one,
+ * whose memory the profiler wants back, or in two steps when the kernel is short of
+ * memory: what the shrinker finds on a shelf is a victim, which may still be got; what
+ * is one still when the shrinker comes again goes.
+ *
+ * A private place, shelves to steal from, and victims are the design of Go's sync.Pool
+ * (src/sync/pool.go).  There the garbage collector's rounds make victims.
+ *
+ * To the cache's counters a get is an allocation and a put is a free.  A new object is
+ * taken past the magazine and given to the client at once, or it is sampled: the magazine's
+ * countdown is one of gets.
+ */
+#include "api/pool_shelf.h"
+
+#include <linux/cpumask.h>
+#include <linux/irqflags.h>
+#include <trace/events/quarry.h>
+#include "compat.h"
+#include "core/task_count.h"
+
+/* Up to @want objects, or one that is a victim; returns how many. */
+static unsigned int shelf_take(struct qr_shelf *s, void **out, unsigned int want, bool *victim)
+{
+	unsigned int n;
+
+	if (!READ_ONCE(s->nr))
+		return 0;
+	raw_spin_lock(&s->lock);
+	*victim = s->nr <= s->nr_victims;
+	n = *victim ? min(s->nr, 1U) : min(want, s->nr - s->nr_victims);
+	WRITE_ONCE(s->nr, s->nr - n);
+	s->nr_victims = min(s->nr_victims, s->nr);
+	qr_copy(out, s->obj + s->nr, n);
+	raw_spin_unlock(&s->lock);
+	return n;
+}
+
+enum qr_misuse qr_pool_look_at(struct qr_cache *c, const void *p, struct qr_slab **slabp)
+{
+	struct qr_slab *slab = qr_slab_of(p);
+	int i;
+
+	*slabp = slab;
+	if (unlikely(!slab))
+		return QR_MISUSE_FOREIGN;
+	if (unlikely(READ_ONCE(slab->cache) != c))
+		return QR_MISUSE_WRONG_CACHE;
+	i = qr_slab_index(slab, p);
+	if (unlikely(i < 0))
+		return QR_MISUSE_INTERIOR;
+	return qr_slab_is_free(slab, i) ? QR_MISUSE_DOUBLE_FREE : QR_MISUSE_NONE;
+}
+
+void qr_pool_report(struct qr_cache *c, enum qr_misuse what, const void *p, unsigned long ip)
+{
+	struct qr_cache *owner;
+	struct qr_slab *slab;
+
+	rcu_read_lock();
+	slab = qr_slab_of(p);
+	owner = slab ? READ_ONCE(slab->cache) : NULL;
+	qr_report(what, p, owner ? owner->name : slab ? "(large)" : NULL,
+		  owner != c ? c->name : NULL, ip);
+	rcu_read_unlock();
+}
+
+/* --- Get --- */
+
+/*
+ * From this CPU's magazine or shelf, with @n from qr_head_claim() or its like.  NULL with
+ * *@weight if it is to be sampled.  Interrupts off.
+ */
+static void *get_own(struct qr_pool *pool, struct qr_head *h, int n, u64 *weight)
+{
+	struct qr_shelf *s = this_cpu_ptr(pool->shelves);
+	struct qr_cache *c = pool->cache;
+	bool victim = false;
+	void *p = NULL;
+
+	if (unlikely(n < 0)) {
+		*weight = qr_is_drawn(c);
+		if (*weight || !shelf_take(s, &p, 1, &victim))
+			return NULL;
+		h->direct_allocs++;
+		qr_count_alloc();
+		s->victims += victim;
+		s->shared += !victim;
+		return p;
+	}
+	if (unlikely(h->countdown <= 0)) {
+		*weight = qr_head_expired(c, h, true);
+		if (*weight) {
+			qr_head_release(h, n);
+			return NULL;
+		}
+	}
+	if (!n) {
+		n = shelf_take(s, h->obj, max(h->capacity / 2, 1U), &victim);
+		h->refilled += n;
+		s->victims += n && victim;
+		s->shared += n && !victim;
+	}
+	if (likely(n)) {
+		p = h->obj[--n];
+		qr_head_count_one(h);
+	}
+	qr_head_release(h, n);
+	/* What comes from elsewhere is not counted down; with no countdown it has been drawn. */
+	if (!p && likely(h->countdown > 0))
+		*weight = qr_is_drawn(c);
+	return p;
+}
+
+/* From another CPU's shelf, near ones first.  Interrupts off. */
+static void *steal(struct qr_pool *pool, struct qr_head *h)
+{
+	unsigned int this = smp_processor_id(), cpu, pass;
+	int home = raw_cpu_read(qr_home_node);
+	bool victim = false;
+	struct qr_shelf *s;
+	void *p;
+
+	for (pass = 0; pass < 2; pass++) {
+		for_each_cpu_wrap(cpu, cpu_possible_mask, this) {
+			if (cpu == this || (per_cpu(qr_home_node, cpu) == home) == pass)
+				continue;
+			if (!shelf_take(per_cpu_ptr(pool->shelves, cpu), &p, 1, &victim))
+				continue;
+			h->direct_allocs++;
+			qr_count_alloc();
+			h->remote_allocs += page_to_nid(virt_to_page(p)) != home;
+			s = this_cpu_ptr(pool->shelves);
+			s->victims += victim;
+			s->stolen += !victim;
+			return p;
+		}
+	}
+	return NULL;
+}
+
+static noinline void *get_new(struct qr_pool *pool, u64 weight, gfp_t gfp, unsigned long ip)
+{
+	struct qr_cache *c = pool->cache;
+	void *p = NULL;
+
+	if (unlikely(weight)) {
+		p = qr_alloc_sampled(c, raw_cpu_read(qr_home_node), weight, c->asked, gfp, ip);
+		if (p && qr_want_zero(gfp))
+			qr_zero(&c->pub, p, gfp);
+	}
+	if (likely(!p))
+		p = qr_alloc_past(c, gfp);
+	if (unlikely(!p))
+		return NULL;
+	this_cpu_inc(pool->shelves->misses);
+	if (pool->init && unlikely(pool->init(p, pool->pub.arg, gfp))) {
+		qr_free_slow(&c->pub, p);
+		return NULL;
+	}
+	return p;
+}
+
+/* After a failed qr_head_pop(): preemption is off, the claim as that left it. */
+void *qr_pool_get_slow(struct quarry_pool *pub, gfp_t gfp)
+{
+	struct qr_pool *pool = qr_pool_of(pub);
+	unsigned long flags;
+	struct qr_head *h;
+	u64 weight = 0;
+	void *p;
+
+	local_irq_save(flags);
+	h = this_cpu_ptr(pool->cache->pub.head);
+	p = get_own(pool, h, qr_head_enter_alloc(h), &weight);
+	if (!p && likely(!weight))
+		p = steal(pool, h);
+	local_irq_restore(flags);
+	preempt_enable();
+	if (unlikely(!p))
+		return get_new(pool, weight, gfp, _RET_IP_);
+	if (pub->reset)
+		pub->reset(p, pub->arg);
+	return p;
+}
+EXPORT_SYMBOL_QUARRY(qr_pool_get_slow);
+
+/* --- Put --- */
+
+/* There is no place for it. */
+static void undo(struct qr_pool *pool, void *p)
+{
+	if (pool->exit)
+		pool->exit(p, pool->pub.arg);
+	qr_free_slow(&pool->cache->pub, p);
+}
+
+/*
+ * Part of a full magazine goes to the shelf.  Returns how many stay.  Interrupts off, the
+ * head claimed.
+ */
+static int flush(struct qr_pool *pool, struct qr_head *h, int n, unsigned long ip)
+{
+	unsigned int unit = max(h->capacity / 2, 1U), bad = 0, i, k;
+	struct qr_cache *c = pool->cache;
+	void **objs = h->obj + n - unit;
+	struct qr_slab *slab;
+
+	if (n < (int)unit)
+		return n;
+	for (i = unit; i--;) {
+		enum qr_misuse what = qr_pool_look_at(c, objs[i], &slab);
+
+		if (likely(!what))
+			continue;
+		atomic64_inc(&c->refused);
+		qr_pool_report(c, what, objs[i], ip);
+		objs[i] = objs[unit - ++bad];
+	}
+	h->flushed += bad;
+	k = qr_shelf_give(this_cpu_ptr(pool->shelves), objs, unit - bad, pool->places);
+	h->flushed += k;
+	trace_flush(c->name, raw_cpu_read(qr_home_node), k);
+	return n - bad - k;
+}
+
+/* A good object, in the magazine; false if there is no room.  As above. */
+static bool put_own(struct qr_pool *pool, struct qr_head *h, int n, void *p, unsigned long ip)
+{
+	struct qr_cache *c = pool->cache;
+	bool kept = false;
+
+	if (n >= h->capacity && h->capacity < c->capacity)
+		qr_head_grant(c, h);
+	if (n >= h->capacity)
+		n = flush(pool, h, n, ip);
+	if (likely(n < h->capacity)) {
+		h->obj[n++] = p;
+		kept = true;
+	}
+	qr_head_release(h, n);
+	return kept;
+}
+
+/* A good object, on a shelf of its node; false if there is no room.  Interrupts off. */
+static bool shelve(struct qr_pool *pool, struct qr_head *h, void *p, int node)
+{
+	bool remote = node != raw_cpu_read(qr_home_node);
+	unsigned int cpu;
+
+	for_each_cpu_wrap(cpu, cpu_possible_mask, smp_processor_id()) {
+		struct qr_shelf *s = per_cpu_ptr(pool->shelves, cpu);
+
+		if (per_cpu(qr_home_node, cpu) != node)
+			continue;
+		if (qr_shelf_give(s, &p, 1, pool->places)) {
+			h->direct_frees++;
+			h->remote_frees += remote;
+			return true;
+		}
+		if (!remote)
+			break;
+	}
+	__this_cpu_inc(pool->shelves->dropped);
+	return false;
+}
+
+/*
+ * Everything that a put may meet.  Entered with interrupts off; @n is of a head that is
+ * claimed, or below zero.
+ */
+static void put_any(struct qr_pool *pool, struct qr_head *h, int n, void *p, unsigned long flags,
+		    bool from_fast_path, unsigned long ip)
+{
+	struct qr_cache *c = pool->cache;
+	struct qr_slab *slab;
+	enum qr_misuse what = qr_pool_look_at(c, p, &slab);
+	bool keep = !what && slab->run.chunk->kind != QR_SAMPLED && !READ_ONCE(c->zombie);
+	bool kept = false;
+
+	if (n >= 0) {
+		if (likely(keep))
+			kept = put_own(pool, h, n, p, ip);
+		else
+			qr_head_release(h, n);
+	}
+	if (keep && !kept)
+		kept = shelve(pool, h, p, slab->run.chunk->node);
+	local_irq_restore(flags);
+	if (from_fast_path)
+		preempt_enable();
+	if (unlikely(what))
+		qr_pool_report(c, what, p, ip);
+	else if (unlikely(!kept))
+		undo(pool, p);
+}
+
+/* After a failed qr_head_push(): preemption is off, the claim as that left it. */
+void qr_pool_put_full(struct quarry_pool *pub, void *p)
+{
+	struct qr_pool *pool = qr_pool_of(pub);
+	unsigned long flags;
+	struct qr_head *h;
+
+	local_irq_save(flags);
+	h = this_cpu_ptr(pool->cache->pub.head);
+	put_any(pool, h, qr_head_enter_free(h), p, flags, true, _RET_IP_);
+}
+EXPORT_SYMBOL_QUARRY(qr_pool_put_full);
+
+/* What is sampled, another node's, of a mixed chunk, or none of ours. */
+void qr_pool_put_slow(struct quarry_pool *pub, void *p)
+{
+	struct qr_pool *pool = qr_pool_of(pub);
+	unsigned long flags;
+
+	if (unlikely(!p))
+		return;
+	local_irq_save(flags);
+	put_any(pool, this_cpu_ptr(pool->cache->pub.head), -1, p, flags, false, _RET_IP_);
+}
+EXPORT_SYMBOL_QUARRY(qr_pool_put_slow);

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The kernel's slab API for modules that are moved to Quarry unedited: caches and frees.
+ *
+ * A struct kmem_cache means nothing to a module but its address.  That of a cache of
+ * Quarry's has the topmost bit inverted: a bit tells it from a cache of the kernel's, of
+ * which modules use some (__getname() does), and where the kernel itself is given one and
+ * looks into it, it stops at that very address instead of working on what it takes for
+ * its own.
+ */
+#define pr_fmt(fmt) "quarry: " fmt
+
+#include "api/shim.h"
+
+#include <linux/fs.h>
+#include <linux/kernel.h>
+#include <linux/log2.h>
+#include <linux/printk.h>
+#include <linux/rcupdate.h>
+#include <quarry/quarry.h>
+#include "cache/cache.h"
+#include "slab/mapped.h"
+
+#define MARK	BIT(BITS_PER_LONG - 1)
+
+/* Of no effect here. */
+#define FLAGS_IGNORED	(SLAB_ACCOUNT | SLAB_RECLAIM_ACCOUNT | SLAB_MEM_SPREAD |		\
+			 SLAB_NOLEAKTRACE | SLAB_NO_MERGE | SLAB_NO_USER_FLAGS |		\
+			 SLAB_KASAN | SLAB_SKIP_KFENCE)
+#define FLAGS_DEBUG	(SLAB_CONSISTENCY_CHECKS | SLAB_STORE_USER | SLAB_TRACE |		\
+			 SLAB_DEBUG_OBJECTS | SLAB_FAILSLAB)
+#define FLAGS_KNOWN	(FLAGS_IGNORED | FLAGS_DEBUG | SLAB_HWCACHE_ALIGN |			\
+			 SLAB_PANIC | SLAB_TYPESAFE_BY_RCU | SLAB_RED_ZONE | SLAB_POISON)
+
+static __always_inline bool is_ours(const struct kmem_cache *s)
+{
+	return (long)s > 0;
+}
+
+static __always_inline struct quarry_cache *to_ours(struct kmem_cache *s)
+{
+	return (struct quarry_cache *)((unsigned long)s ^ MARK);
+}
+
+static struct kmem_cache *to_kmem(struct quarry_cache *cache)
+{
+	return cache ? (struct kmem_cache *)((unsigned long)cache ^ MARK) : NULL;
+}
+
+/* --- Life of a cache --- */
+
+/* Why is it not for Quarry?  NULL if it is. */
+static const char *unfit(unsigned int size, unsigned int align, slab_flags_t flags)
+{
+	if (flags & (SLAB_CACHE_DMA | SLAB_CACHE_DMA32))
+		return "its objects are in a zone of memory";
+	if (flags & ~FLAGS_KNOWN)
+		return "unknown flags";
+	if (align && !is_power_of_2(align))
+		return "its alignment is no power of two";
+	if (align > QUARRY_MAX_SMALL || size > QUARRY_MAX_SMALL ||
+	    round_up(size + (flags & SLAB_RED_ZONE ? QR_RED_ZONE : 0), align ?: 1) >
+	    QUARRY_MAX_SMALL)
+		return "its objects are larger than 32 KiB";
+	return NULL;
+}
+
+struct kmem_cache *qr_port_cache_create_args(const char *name, unsigned int size,
+					     struct kmem_cache_args *args, slab_flags_t flags)
+{
+	struct kmem_cache_args plain = {};
+	struct quarry_cache_args ours = {};
+	struct quarry_cache *cache;
+	const char *why;
+
+	if (!args)
+		args = &plain;
+	why = unfit(size, args->align, flags);
+	if (why) {
+		pr_info("cache %s stays the kernel's: %s\n", name, why);
+		return qr_compat_cache_create(name, size, args, flags);
+	}
+	if (args->usersize > size || args->useroffset > size - args->usersize) {
+		pr_err("cache %s: %u bytes at %u for user space are more than its %u\n", name,
+		       args->usersize, args->useroffset, size);
+	} else {
+		ours.useroffset = args->useroffset;
+		ours.usersize = args->usersize;
+	}
+	if (flags & FLAGS_DEBUG)
+		pr_info("cache %s: debugging flags %#x are of no effect\n", name,
+			(__force unsigned int)(flags & FLAGS_DEBUG));
+	ours.align = args->align;
+	ours.ctor = args->ctor;
+	if (flags & SLAB_HWCACHE_ALIGN)
+		ours.flags |= QUARRY_HWCACHE_ALIGN;
+	if (flags & SLAB_TYPESAFE_BY_RCU)
+		ours.flags |= QUARRY_TYPESAFE_BY_RCU;
+	if (flags & SLAB_RED_ZONE)
+		ours.flags |= QUARRY_RED_ZONE;
+	/* SLUB leaves these as they are, too. */
+	if ((flags & SLAB_POISON) && !args->ctor && !(flags & SLAB_TYPESAFE_BY_RCU))
+		ours.flags |= QUARRY_POISON;
+	cache = quarry_cache_create(name, size, &ours);
+	if (!cache && (flags & SLAB_PANIC))
+		panic("quarry: no cache %s\n", name);
+	return to_kmem(cache);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_cache_create_args);
+
+struct kmem_cache *qr_port_cache_create(const char *name, unsigned int size, unsigned int align,
+					slab_flags_t flags, void (*ctor)(void *obj))
+{
+	struct kmem_cache_args args = { .align = align, .ctor = ctor };
+
+	return qr_port_cache_create_args(name, size, &args, flags);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_cache_create);
+
+struct kmem_cache *qr_port_cache_create_usercopy(const char *name, unsigned int size,
+						 unsigned int align, slab_flags_t flags,
+						 unsigned int useroffset, unsigned int usersize,
+						 void (*ctor)(void *obj))
+{
+	struct kmem_cache_args args = {
+		.align = align,
+		.ctor = ctor,
+		.useroffset = useroffset,
+		.usersize = usersize,
+	};
+
+	return qr_port_cache_create_args(name, size, &args, flags);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_cache_create_usercopy);
+
+void qr_port_cache_destroy(struct kmem_cache *s)
+{
+	if (is_ours(s))
+		quarry_cache_destroy(to_ours(s));
+	else
+		kmem_cache_destroy(s);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_cache_destroy);
+
+int qr_port_cache_shrink(struct kmem_cache *s)
+{
+	if (!is_ours(s))
+		return kmem_cache_shrink(s);
+	quarry_cache_shrink(to_ours(s));
+	return 0;
+}
+EXPORT_SYMBOL_QUARRY(qr_port_cache_shrink);
+
+unsigned int qr_port_cache_size(struct kmem_cache *s)
+{
+	return is_ours(s) ? qr_cache_of(to_ours(s))->asked : kmem_cache_size(s);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_cache_size);
+
+/* --- Objects --- */
+
+void *qr_port_cache_alloc(struct kmem_cache *s, gfp_t gfp)
+{
+	if (unlikely(!is_ours(s)))
+		return kmem_cache_alloc(s, gfp);
+	return qr_cache_alloc(to_ours(s), gfp);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_cache_alloc);
+
+void *qr_port_cache_alloc_lru(struct kmem_cache *s, struct list_lru *lru, gfp_t gfp)
+{
+	if (unlikely(!is_ours(s)))
+		return kmem_cache_alloc_lru(s, lru, gfp);
+	return qr_cache_alloc(to_ours(s), gfp);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_cache_alloc_lru);
+
+void *qr_port_cache_alloc_node(struct kmem_cache *s, gfp_t gfp, int node)
+{
+	struct qr_cache *c;
+
+	if (unlikely(!is_ours(s)))
+		return kmem_cache_alloc_node(s, gfp, node);
+	c = qr_cache_of(to_ours(s));
+	return qr_magazine_alloc_node(c, gfp, node, c->asked, _RET_IP_);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_cache_alloc_node);
+
+qr_port_bulk_t qr_port_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t n, void **objs)
+{
+	struct qr_cache *c;
+
+	if (unlikely(!is_ours(s)))
+		return kmem_cache_alloc_bulk(s, gfp, n, objs);
+	c = qr_cache_of(to_ours(s));
+	return qr_bulk_alloc(c, gfp, c->asked, n, objs, _RET_IP_);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_cache_alloc_bulk);
+
+void qr_port_cache_free(struct kmem_cache *s, void *obj)
+{
+	if (unlikely(!is_ours(s)))
+		kmem_cache_free(s, obj);
+	else
+		qr_cache_free(to_ours(s), obj);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_cache_free);
+
+/* Without a cache it is kfree_bulk(). */
+void qr_port_cache_free_bulk(struct kmem_cache *s, size_t n, void **objs)
+{
+	if (is_ours(s)) {
+		quarry_cache_free_bulk(to_ours(s), n, objs);
+	} else if (s) {
+		kmem_cache_free_bulk(s, n, objs);
+	} else {
+		while (n--)
+			qr_port_kfree(objs[n]);
+	}
+}
+EXPORT_SYMBOL_QUARRY(qr_port_cache_free_bulk);
+
+/* Nothing of Quarry's is charged. */
+bool qr_port_cache_charge(void *obj, gfp_t gfp)
+{
+	return qr_port_owns(obj) || qr_compat_cache_charge(obj, gfp);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_cache_charge);
+
+/* The kernel calls these, for pools of a module's. */
+void *qr_port_mempool_alloc(gfp_t gfp, void *pool_data)
+{
+	return qr_port_cache_alloc(pool_data, gfp);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_mempool_alloc);
+
+void qr_port_mempool_free(void *element, void *pool_data)
+{
+	qr_port_cache_free(pool_data, element);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_mempool_free);
+
+/* --- Frees, of whatever it is --- */
+
+/*
+ * Of a whole chunk every page is ours that is not a hole, also where nothing is live: a
+ * double free is not to reach the kernel.  A hole, and a mixed chunk's page without a
+ * slab, cannot become ours while somebody has memory there.
+ */
+bool qr_port_owns(const void *p)
+{
+	unsigned long i = qr_chunk_index(p);
+	const struct qr_chunk *chunk;
+	bool ours = false;
+
+	rcu_read_lock();
+	if (i >= qr_nr_chunks) {
+		ours = is_vmalloc_addr(p) && qr_mapped_of(p);
+	} else {
+		unsigned int page = qr_page_in_chunk(p);
+
+		chunk = READ_ONCE(qr_chunks[i]);
+		if (chunk)
+			ours = READ_ONCE(chunk->slab[page]) ||
+			       (chunk->kind != QR_MIXED && !test_bit(page, chunk->holes));
+	}
+	rcu_read_unlock();
+	return ours;
+}
+
+/*
+ * As quarry_free(), for memory that has a size class and is near; false for all other, be
+ * it Quarry's or not.
+ */
+static __always_inline bool free_fast(void *p)
+{
+	unsigned long off = qr_offset(p);
+	struct qr_head __percpu *head;
+	unsigned int class;
+
+	if (qr_want_wipe() || unlikely(off >> QR_CHUNK_SHIFT >= qr_nr_chunks))
+		return false;
+	preempt_disable();
+	class = __this_cpu_read(qr_view.class)[off >> QR_CHUNK_SHIFT][off >> PAGE_SHIFT];
+	if (unlikely(!class)) {
+		preempt_enable();
+		return false;
+	}
+	head = qr_class_head[class];
+	if (likely(qr_head_push(head, p)))
+		preempt_enable();
+	else
+		qr_free_full(p, head, NULL);
+	return true;
+}
+
+void qr_port_kfree(const void *obj)
+{
+	void *p = (void *)obj;
+
+	if (likely(free_fast(p)))
+		return;
+	if (qr_port_owns(p))
+		qr_free_slow(NULL, p);
+	else
+		kfree(p);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kfree);
+
+void qr_port_kvfree(const void *obj)
+{
+	void *p = (void *)obj;
+
+	if (likely(free_fast(p)))
+		return;
+	if (qr_port_owns(p))
+		qr_free_slow(NULL, p);
+	else
+		kvfree(p);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kvfree);
+
+void qr_port_kfree_sensitive(const void *p)
+{
+	if (qr_port_owns(p))
+		quarry_free_sensitive(p);
+	else
+		kfree_sensitive(p);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kfree_sensitive);
+
+void qr_port_kvfree_sensitive(const void *p, size_t len)
+{
+	if (qr_port_owns(p))
+		quarry_free_sensitive(p);
+	else
+		kvfree_sensitive(p, len);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kvfree_sensitive);
+
+/* Quarry's frees are good where these are, but for NMI. */
+void qr_port_kfree_nolock(const void *p)
+{
+	if (qr_port_owns(p))
+		qr_free_slow(NULL, (void *)p);
+	else
+		qr_compat_kfree_nolock(p);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kfree_nolock);
+
+void qr_port_kvfree_atomic(const void *p)
+{
+	if (qr_port_owns(p))
+		qr_free_slow(NULL, (void *)p);
+	else
+		qr_compat_kvfree_atomic(p);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kvfree_atomic);
+
+/* It knows the kernel's constants, and Quarry's memory is none. */
+void qr_port_kfree_const(const void *p)
+{
+	if (qr_port_owns(p))
+		qr_free_slow(NULL, (void *)p);
+	else
+		kfree_const(p);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kfree_const);
+
+size_t qr_port_ksize(const void *p)
+{
+	return quarry_usable_size(p) ?: ksize(p);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_ksize);
+
+/* All that kfree_rcu() and its like come down to, with a head and without. */
+void qr_port_kvfree_call_rcu(QR_COMPAT_FREE_RCU_ARGS)
+{
+	const void *p = qr_compat_rcu_object(head, ptr);
+
+	if (qr_port_owns(p))
+		quarry_free_rcu(p);
+	else
+		kvfree_call_rcu(head, ptr);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kvfree_call_rcu);
+
+void qr_port_kvfree_rcu_barrier(void)
+{
+	quarry_rcu_barrier();
+	qr_compat_rcu_barrier();
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kvfree_rcu_barrier);
+
+/* Of a cache of the kernel's, it is more than what was asked for. */
+void qr_port_kvfree_rcu_barrier_on_cache(struct kmem_cache *s)
+{
+	if (is_ours(s))
+		quarry_rcu_barrier();
+	else
+		qr_compat_rcu_barrier();
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kvfree_rcu_barrier_on_cache);
+
+/* What the kernel has for modules to name as the function that frees their memory. */
+void qr_port_kfree_link(void *p)
+{
+	qr_port_kfree(p);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kfree_link);
+
+int qr_port_seq_release_private(struct inode *inode, struct file *file)
+{
+	struct seq_file *seq = file->private_data;
+
+	qr_port_kfree(seq->private);
+	seq->private = NULL;
+	return seq_release(inode, file);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_seq_release_private);

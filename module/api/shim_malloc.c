@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The kernel's slab API for modules that are moved to Quarry unedited: kmalloc() and its
+ * like.
+ *
+ * It promises more than quarry_malloc(): memory is aligned to the largest power of two that
+ * divides its size, whatever that is.  What Quarry cannot do so is asked of the kernel, as
+ * is memory of a zone.
+ */
+#include "api/shim.h"
+
+#include <linux/log2.h>
+#include <linux/string.h>
+#include <quarry/quarry.h>
+#include "magazine/magazine.h"
+#include "slab/large.h"
+#include "slab/sizeclass.h"
+
+static noinline void *kernels(size_t size, gfp_t gfp, int node)
+{
+	return kmalloc_node(size, gfp, node);
+}
+
+static size_t alignment(size_t size)
+{
+	return size & -size;
+}
+
+/* The class for a size that is not 0 and not large. */
+static __always_inline unsigned int class_for(size_t size)
+{
+	unsigned int class = qr_size_class[(size + 7) / 8];
+	size_t bytes = qr_class_cache[class]->size, align = alignment(size);
+
+	if (unlikely(bytes & (align - 1)) || unlikely(align > PAGE_SIZE && bytes != align))
+		return qr_class_aligned(align, size);
+	return class;
+}
+
+static noinline void *large(size_t size, gfp_t gfp, int node, unsigned long ip)
+{
+	size_t align = alignment(size);
+
+	might_alloc(gfp);
+	if (align > PAGE_SIZE) {
+		if (size > QUARRY_MAX_ALIGN || node != NUMA_NO_NODE)
+			return kernels(size, gfp, node);
+		return qr_large_alloc_aligned(align, size, gfp, ip) ?: qr_large_refuse(size, gfp);
+	}
+	if (node != NUMA_NO_NODE)
+		return quarry_malloc_node(size, gfp, node);
+	return qr_large_alloc(size, gfp, NUMA_NO_NODE, ip) ?: qr_large_refuse(size, gfp);
+}
+
+static __always_inline bool is_odd(size_t size, gfp_t gfp)
+{
+	return unlikely(size - 1 >= QUARRY_MAX_SMALL) || unlikely(gfp & GFP_ZONEMASK);
+}
+
+/* Of no bytes, too many, or of a zone. */
+static noinline void *malloc_odd(size_t size, gfp_t gfp, int node, unsigned long ip)
+{
+	if (!size)
+		return ZERO_SIZE_PTR;
+	if (gfp & GFP_ZONEMASK)
+		return kernels(size, gfp, node);
+	return large(size, gfp, node, ip);
+}
+
+static __always_inline void *malloc_here(size_t size, gfp_t gfp, unsigned long ip)
+{
+	if (is_odd(size, gfp))
+		return malloc_odd(size, gfp, NUMA_NO_NODE, ip);
+	return qr_magazine_alloc(qr_cache_of(qr_class_cache[class_for(size)]), gfp, size, ip);
+}
+
+static void *malloc_node(size_t size, gfp_t gfp, int node, unsigned long ip)
+{
+	if (is_odd(size, gfp))
+		return malloc_odd(size, gfp, node, ip);
+	return qr_magazine_alloc_node(qr_cache_of(qr_class_cache[class_for(size)]), gfp, node,
+				      size, ip);
+}
+
+/* A profile names the caller of who calls this last. */
+static __always_inline void *malloc_inline(size_t size, gfp_t gfp, unsigned long ip)
+{
+	if (is_odd(size, gfp))
+		return malloc_odd(size, gfp, NUMA_NO_NODE, ip);
+	return qr_malloc_class_call(qr_class_cache[class_for(size)], gfp, size);
+}
+
+void *qr_port_kmalloc(qr_compat_size(size), gfp_t gfp)
+{
+	return malloc_inline(size, gfp, _RET_IP_);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kmalloc);
+
+/* The caches are the kernel's for constant sizes; the size says the same. */
+void *qr_port_kmalloc_cache(struct kmem_cache *s, gfp_t gfp, size_t size)
+{
+	return malloc_inline(size, gfp, _RET_IP_);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kmalloc_cache);
+
+void *qr_port_kmalloc_cache_node(struct kmem_cache *s, gfp_t gfp, int node, size_t size)
+{
+	return malloc_node(size, gfp, node, _RET_IP_);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kmalloc_cache_node);
+
+void *qr_port_kmalloc_large_node(size_t size, gfp_t gfp, int node)
+{
+	return malloc_node(size, gfp, node, _RET_IP_);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kmalloc_large_node);
+
+/* Who has made a set of caches of his own keeps it. */
+void *qr_port_kmalloc_node(qr_compat_size_of(size, b), gfp_t gfp, int node)
+{
+	if (PASS_BUCKET_PARAM(b))
+		return qr_compat_buckets_alloc(b, size, gfp);
+	return malloc_node(size, gfp, node, _RET_IP_);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kmalloc_node);
+
+void *qr_port_kmalloc_track(qr_compat_size_of(size, b), gfp_t gfp, int node,
+			    unsigned long caller)
+{
+	if (PASS_BUCKET_PARAM(b))
+		return qr_compat_buckets_alloc(b, size, gfp);
+	return malloc_node(size, gfp, node, caller);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kmalloc_track);
+
+/* Mapped memory is not of one node, so who names one may get it from the kernel. */
+static void *kvmalloc_any(size_t size, gfp_t gfp, int node)
+{
+	gfp_t light = (gfp & ~__GFP_NOFAIL) | __GFP_NORETRY | __GFP_NOWARN;
+
+	if (size <= QUARRY_MAX_SMALL || (gfp & GFP_ZONEMASK))
+		return malloc_node(size, gfp, node, _RET_IP_);
+	if (node == NUMA_NO_NODE)
+		return quarry_vmalloc(size, gfp);
+	return quarry_malloc_node(size, light, node) ?: kvmalloc_node(size, gfp, node);
+}
+
+/* A multiple of an alignment has that alignment. */
+static size_t aligned_size(size_t size, size_t align)
+{
+	size_t rounded = round_up(size, align);
+
+	return max(size, rounded);
+}
+
+void *qr_port_kvmalloc_node(QR_COMPAT_KVMALLOC_ARGS)
+{
+	return kvmalloc_any(aligned_size(size, QR_COMPAT_ALIGN), gfp, node);
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kvmalloc_node);
+
+/*
+ * As the kernel does, what fits stays where it is, however much is left over; and of
+ * that nothing remains to be seen if zeros are asked for.
+ */
+static bool fits(const void *p, size_t usable, size_t size, size_t align, gfp_t gfp)
+{
+	if (size > usable || !IS_ALIGNED((unsigned long)p, align))
+		return false;
+	if (gfp & __GFP_ZERO)
+		memset((void *)p + size, 0, usable - size);
+	return true;
+}
+
+void *qr_port_krealloc(QR_COMPAT_KREALLOC_ARGS)
+{
+	size_t usable, want = aligned_size(size, QR_COMPAT_ALIGN);
+	void *new;
+
+	if (ZERO_OR_NULL_PTR(p))
+		return malloc_node(want, gfp, QR_COMPAT_NODE, _RET_IP_);
+	if (!size) {
+		qr_port_kfree(p);
+		return ZERO_SIZE_PTR;
+	}
+	usable = quarry_usable_size(p);
+	if (!usable)
+		return qr_compat_krealloc(p, size, gfp);
+	if (fits(p, usable, size, QR_COMPAT_ALIGN, gfp))
+		return (void *)p;
+	/* Which may find room behind it. */
+	if (usable > QUARRY_MAX_SMALL && want > usable && alignment(want) <= PAGE_SIZE &&
+	    QR_COMPAT_NODE == NUMA_NO_NODE && !(gfp & GFP_ZONEMASK))
+		return quarry_realloc((void *)p, want, gfp);
+	new = malloc_node(want, gfp, QR_COMPAT_NODE, _RET_IP_);
+	if (new) {
+		memcpy(new, p, min(usable, size));
+		qr_port_kfree(p);
+	}
+	return new;
+}
+EXPORT_SYMBOL_QUARRY(qr_port_krealloc);
+
+void *qr_port_kvrealloc(QR_COMPAT_KVREALLOC_ARGS)
+{
+	size_t usable;
+	void *new;
+
+	if (!size) {
+		qr_port_kvfree(p);
+		return ZERO_SIZE_PTR;
+	}
+	usable = quarry_usable_size(p);
+	if (!usable && !ZERO_OR_NULL_PTR(p))
+		return qr_compat_kvrealloc(p, size, gfp);
+	if (usable && fits(p, usable, size, QR_COMPAT_ALIGN, gfp))
+		return (void *)p;
+	new = kvmalloc_any(aligned_size(size, QR_COMPAT_ALIGN), gfp, QR_COMPAT_NODE);
+	if (new && usable) {
+		memcpy(new, p, min(usable, size));
+		qr_port_kvfree(p);
+	}
+	return new;
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kvrealloc);
+
+size_t qr_port_size_roundup(size_t size)
+{
+	if (!size)
+		return 0;
+	if (size <= QUARRY_MAX_SMALL)
+		return qr_class_cache[class_for(size)]->size;
+	return size <= QUARRY_MAX_LARGE ? PAGE_ALIGN(size) : size;
+}
+EXPORT_SYMBOL_QUARRY(qr_port_size_roundup);
+
+void *qr_port_kmemdup(const void *src, size_t size, gfp_t gfp)
+{
+	void *p = malloc_here(size, gfp, _RET_IP_);
+
+	if (!ZERO_OR_NULL_PTR(p))
+		memcpy(p, src, size);
+	return p;
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kmemdup);
+
+static char *dup_chars(const char *s, size_t len, gfp_t gfp, unsigned long ip)
+{
+	char *p = malloc_here(len + 1, gfp, ip);
+
+	if (p) {
+		memcpy(p, s, len);
+		p[len] = '\0';
+	}
+	return p;
+}
+
+char *qr_port_kmemdup_nul(const char *s, size_t len, gfp_t gfp)
+{
+	return s ? dup_chars(s, len, gfp, _RET_IP_) : NULL;
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kmemdup_nul);
+
+char *qr_port_kstrdup(const char *s, gfp_t gfp)
+{
+	return s ? dup_chars(s, strlen(s), gfp, _RET_IP_) : NULL;
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kstrdup);
+
+char *qr_port_kstrndup(const char *s, size_t max, gfp_t gfp)
+{
+	return s ? dup_chars(s, strnlen(s, max), gfp, _RET_IP_) : NULL;
+}
+EXPORT_SYMBOL_QUARRY(qr_port_kstrndup);

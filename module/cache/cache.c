@@ -1,0 +1,517 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of a cache.  See magazine.c for the paths that objects take.
+ */
+#define pr_fmt(fmt) "quarry: " fmt
+
+#include "cache/cache.h"
+
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/log2.h>
+#include <linux/mutex.h>
+#include <linux/printk.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/xarray.h>
+#include "cache/rcu_free.h"
+#include "compat.h"
+#include "core/metadata.h"
+#include "profile/bucket.h"
+#include "slab/mapped.h"
+
+/*
+ * Lock order: observer_lock, qr_caches_lock, cpus_read_lock(), list_lock, a
+ * depot's lock, a heap's lock.  A CPU that dies comes in at list_lock.
+ */
+DEFINE_MUTEX(qr_caches_lock);
+EXPORT_SYMBOL_QUARRY_TEST(qr_caches_lock);
+LIST_HEAD(qr_caches);
+EXPORT_SYMBOL_QUARRY_TEST(qr_caches);
+
+static DEFINE_SPINLOCK(list_lock);	/* changes of qr_caches, with the mutex */
+
+static DEFINE_XARRAY_ALLOC1(cache_ids);
+static u32 next_id;
+
+atomic64_t qr_gone_mallocs, qr_gone_frees, qr_gone_remote_allocs;
+u32 qr_default_rate;
+
+/* Guarded by observer_lock, which nests outside qr_caches_lock. */
+static DEFINE_MUTEX(observer_lock);
+static const struct qr_observer *observer;
+
+/* Bytes up to which a loop beats memset(), which wants a call and a set-up. */
+#define ZERO_INLINE_MAX 512
+
+void *qr_zero_slow(const struct quarry_cache *cache, void *p, gfp_t gfp)
+{
+	if (cache->no_init) {
+		const struct qr_cache *c = container_of(cache, struct qr_cache, pub);
+
+		if (c->ctor || !(gfp & __GFP_ZERO))
+			return p;
+	}
+	return memset(p, 0, cache->size);
+}
+EXPORT_SYMBOL_QUARRY(qr_zero_slow);
+
+static size_t cache_bytes(void)
+{
+	return struct_size_t(struct qr_cache, depot, qr_nr_depots());
+}
+
+static void cache_free_rcu(struct rcu_head *rcu)
+{
+	struct qr_cache *c = container_of(rcu, struct qr_cache, rcu);
+	unsigned int i;
+
+	if (c->keeper)
+		c->keeper->gone(c->keeper);
+
+	for (i = 0; i < qr_nr_depots(); i++)
+		qr_meta_free(c->depot[i], sizeof(*c->depot[i]));
+	qr_meta_percpu_free(c->pub.head, c->head_bytes);
+	qr_meta_free(c, cache_bytes());
+}
+
+/* How large an object is and how far apart they lie; and who watches them. */
+static void set_layout(struct qr_cache *c, unsigned int size, unsigned int align,
+		       unsigned int flags)
+{
+	c->asked = size;
+	c->pub.size = c->class ? size : round_up(size, QR_MIN_OBJECT);
+	if (flags & QUARRY_RED_ZONE) {
+		c->pub.size = size;	/* it begins where the owner's bytes end */
+		size += QR_RED_ZONE;
+	}
+	c->geo = qr_geometry(size, align);
+	c->capacity = qr_magazine_capacity(c->geo.stride);
+	if (flags & (QUARRY_RED_ZONE | QUARRY_POISON)) {
+		c->guard = (struct qr_guard) {
+			.size = c->pub.size,
+			.stride = c->geo.stride,
+			.poison = flags & QUARRY_POISON,
+			.red_zone = flags & QUARRY_RED_ZONE,
+			.name = c->name,
+		};
+		c->guarded = true;
+		c->apart = true;
+		c->capacity = 0;
+	}
+	c->batch = max(c->capacity / 2, 1U);
+}
+
+static bool depot_new(struct qr_cache *c, unsigned int i, int node, bool batches)
+{
+	c->depot[i] = qr_meta_alloc(sizeof(*c->depot[i]), GFP_KERNEL, node);
+	if (c->depot[i])
+		qr_depot_init(c->depot[i], c, &c->limit, node, c->geo.stride, batches,
+			      c->account_node);
+	return c->depot[i];
+}
+
+struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int class,
+			      const struct quarry_cache_args *args)
+{
+	unsigned int align = class ? args->align : max(args->align, QR_MIN_OBJECT), cpu;
+	struct qr_cache *c;
+	int node, err;
+
+	c = qr_meta_alloc(cache_bytes(), GFP_KERNEL, NUMA_NO_NODE);
+	if (!c)
+		return NULL;
+	if (args->flags & QUARRY_HWCACHE_ALIGN)
+		align = max_t(unsigned int, align, cache_line_size());
+	c->class = class;
+	set_layout(c, size, align, args->flags);
+	c->typesafe = args->flags & QUARRY_TYPESAFE_BY_RCU;
+	c->pub.no_init = args->ctor || c->typesafe;
+	if (!c->pub.no_init && c->pub.size <= ZERO_INLINE_MAX && c->pub.size % 32 == 0)
+		c->pub.zero_inline = c->pub.size;
+	c->ctor = args->ctor;
+	c->no_sample = args->flags & QUARRY_NO_SAMPLE;
+	c->account_node = args->flags & QUARRY_ACCOUNT_NODE;
+	c->useroffset = args->useroffset;
+	c->usersize = args->usersize;
+	c->policy = args->policy;
+	c->node = args->node;
+	c->limit = QR_LIMIT_NONE;
+	if (args->limit)
+		c->limit.hard = max(args->limit >> PAGE_SHIFT, 1UL);
+	strscpy(c->name, name, sizeof(c->name));
+	INIT_LIST_HEAD(&c->link);
+
+	if (nodes_weight(qr_nodes) > 1 && c->capacity)
+		c->remote_room = min(QR_REMOTE_MAX, c->batch);
+	/* One passes by even where none stays. */
+	c->head_bytes = round_up(struct_size_t(struct qr_head, obj,
+					       max(c->capacity, 1U) + c->remote_room),
+				 SMP_CACHE_BYTES);
+	c->pub.head = qr_meta_percpu(c->head_bytes, SMP_CACHE_BYTES);
+	if (!c->pub.head)
+		goto no_memory;
+	for_each_possible_cpu(cpu)
+		qr_head_init(per_cpu_ptr(c->pub.head, cpu));
+	for_each_node_mask(node, qr_nodes) {
+		if (!depot_new(c, node, node, !c->guarded) ||
+		    !depot_new(c, nr_node_ids + node, node, false))
+			goto no_memory;
+	}
+
+	mutex_lock(&observer_lock);
+	mutex_lock(&qr_caches_lock);
+	err = xa_alloc_cyclic(&cache_ids, &c->id, c, xa_limit_31b, &next_id, GFP_KERNEL);
+	if (err >= 0) {
+		c->rate = c->no_sample ? 0 : qr_default_rate;
+		for_each_possible_cpu(cpu)
+			qr_magazine_redraw(c, cpu);
+		spin_lock(&list_lock);
+		list_add_tail(&c->link, &qr_caches);
+		spin_unlock(&list_lock);
+	}
+	mutex_unlock(&qr_caches_lock);
+	if (err >= 0 && observer)
+		observer->created(c->id, c->name);
+	mutex_unlock(&observer_lock);
+	if (err < 0)
+		goto no_memory;
+	return c;
+
+no_memory:
+	cache_free_rcu(&c->rcu);
+	return NULL;
+}
+
+static struct quarry_cache *refuse(const char *name, const char *why)
+{
+	pr_err("cache %s not created: %s\n", name && *name ? name : "(no name)", why);
+	return NULL;
+}
+
+/**
+ * quarry_cache_create() - make a cache of equal objects
+ * @name: for people; copied, cut to 47 bytes.  Need not be unique
+ * @size: bytes per object, 1 to 32 KiB; rounded up to a multiple of 8, also below 8
+ * @args: what is out of the ordinary, or NULL
+ *
+ * Context: process; sleeps.
+ * Return: the cache, or NULL.  Bad arguments are explained in the log.
+ */
+struct quarry_cache *quarry_cache_create(const char *name, unsigned int size,
+					 const struct quarry_cache_args *args)
+{
+	static const struct quarry_cache_args plain;
+	struct qr_cache *c;
+
+	might_sleep();
+	if (!args)
+		args = &plain;
+	if (!name || !*name)
+		return refuse(name, "it needs a name");
+	if (!size || size > QR_MAX_OBJECT)
+		return refuse(name, "objects are 1 byte to 32 KiB");
+	if (args->align && (!is_power_of_2(args->align) || args->align > QR_MAX_ALIGN))
+		return refuse(name, "the alignment is no power of two up to 32 KiB");
+	if (args->flags & ~QUARRY_CACHE_FLAGS)
+		return refuse(name, "unknown flags");
+	if (round_up(size + (args->flags & QUARRY_RED_ZONE ? QR_RED_ZONE : 0),
+		     max(args->align, QR_MIN_OBJECT)) > QR_MAX_OBJECT)
+		return refuse(name, args->flags & QUARRY_RED_ZONE ?
+			      "with red zones and alignment objects are larger than 32 KiB" :
+			      "aligned objects are larger than 32 KiB");
+	if ((args->flags & QUARRY_POISON) && (args->ctor || args->flags & QUARRY_TYPESAFE_BY_RCU))
+		return refuse(name, args->ctor ?
+			      "constructed objects cannot be poisoned" :
+			      "objects that readers look at when they are free cannot be poisoned");
+	if (args->usersize > size || args->useroffset > size - args->usersize)
+		return refuse(name, "the part for user space is not within the object");
+	if (args->policy > QUARRY_NODE_INTERLEAVE)
+		return refuse(name, "unknown node policy");
+	if (args->policy == QUARRY_NODE_FIXED &&
+	    (args->node < 0 || args->node >= nr_node_ids || !node_isset(args->node, qr_nodes)))
+		return refuse(name, "its node has no memory");
+
+	c = qr_cache_new(name, size, 0, args);
+	return c ? &c->pub : refuse(name, "no memory");
+}
+EXPORT_SYMBOL_QUARRY(quarry_cache_create);
+
+/* Nobody uses the cache any more: its magazines can be emptied from here. */
+static void cache_empty(struct qr_cache *c)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		qr_magazine_close(c, cpu);
+	qr_cache_settle(c);
+}
+
+/* Objects that its slabs miss; *first is one of them. */
+static unsigned long cache_live(struct qr_cache *c, const void **first)
+{
+	unsigned long live = 0;
+	unsigned int i;
+
+	for (i = 0; i < qr_nr_depots(); i++)
+		if (c->depot[i])
+			live += qr_depot_live(c->depot[i], first);
+	return live;
+}
+
+/* It is empty, or given up.  Its numbers go into the totals. */
+static void cache_gone(struct qr_cache *c)
+{
+	struct quarry_cache_stats st;
+	unsigned int cpu;
+
+	/* A late free may have been granted something before all saw the zombie. */
+	for_each_possible_cpu(cpu)
+		qr_magazine_close(c, cpu);
+	qr_cache_sum(c, &st);
+	atomic64_add(st.mallocs, &qr_gone_mallocs);
+	atomic64_add(st.frees, &qr_gone_frees);
+	atomic64_add(st.remote_allocs, &qr_gone_remote_allocs);
+	spin_lock(&list_lock);
+	list_del(&c->link);
+	spin_unlock(&list_lock);
+	xa_erase(&cache_ids, c->id);
+	qr_profile_cache_gone(c->id);
+	call_rcu(&c->rcu, cache_free_rcu);
+}
+
+static u64 flush_rcu(unsigned int cpu, void *unused)
+{
+	return qr_rcu_flush(cpu);
+}
+
+/* What CPUs have collected for RCU is under way. */
+static void rcu_flush_all(void)
+{
+	static struct cpumask with_some;
+
+	lockdep_assert_held(&qr_caches_lock);
+	if (qr_rcu_cpus(&with_some))
+		qr_visit_cpus(&with_some, flush_rcu, NULL);
+}
+
+/* All that was to be freed by RCU has been; the lock is held. */
+static void rcu_settle(void)
+{
+	rcu_flush_all();
+	qr_rcu_wait();
+}
+
+/**
+ * quarry_rcu_barrier() - wait for all frees by RCU
+ *
+ * What was given to quarry_free_rcu() and quarry_cache_free_rcu() before the call has been
+ * freed when it returns.  quarry_cache_destroy() does that for its cache.
+ *
+ * Context: process; sleeps.
+ */
+void quarry_rcu_barrier(void)
+{
+	might_sleep();
+	mutex_lock(&qr_caches_lock);
+	rcu_flush_all();
+	mutex_unlock(&qr_caches_lock);
+	qr_rcu_wait();
+}
+EXPORT_SYMBOL_QUARRY(quarry_rcu_barrier);
+
+void qr_rcu_hurry(void)
+{
+	mutex_lock(&qr_caches_lock);
+	rcu_flush_all();
+	mutex_unlock(&qr_caches_lock);
+	qr_rcu_expedite();
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_rcu_hurry);
+
+/**
+ * quarry_cache_destroy() - destroy a cache
+ * @cache: from quarry_cache_create(), or NULL.  Nobody uses it any more
+ *
+ * All of its objects should have been freed; for those that RCU is to free it waits.  If
+ * not, that is reported, and the cache lives on unseen so that late frees do no harm; its
+ * memory is given back once they are all free, or with the module.  Their cleanups will
+ * not run.
+ *
+ * Context: process; sleeps.
+ */
+void quarry_cache_destroy(struct quarry_cache *cache)
+{
+	struct qr_cache *c = cache ? qr_cache_of(cache) : NULL;
+	const void *first = NULL;
+	unsigned long live;
+	unsigned int i;
+
+	might_sleep();
+	if (!c)
+		return;
+	mutex_lock(&observer_lock);
+	if (observer)
+		observer->destroyed(c->id);
+	mutex_unlock(&observer_lock);
+
+	mutex_lock(&qr_caches_lock);
+	if (READ_ONCE(c->rcu_frees))
+		rcu_settle();
+	cpus_read_lock();
+	cache_empty(c);
+	cpus_read_unlock();
+	/* Its slabs are back when it is gone, and it is there while they are not. */
+	if (c->typesafe)
+		rcu_barrier();
+	live = cache_live(c, &first);
+	if (!live) {
+		cache_gone(c);
+	} else {
+		WRITE_ONCE(c->zombie, true);
+		WRITE_ONCE(c->apart, true);
+		/* Whose functions they are may be about to go. */
+		for (i = 0; i < qr_nr_depots(); i++)
+			if (c->depot[i])
+				qr_depot_strip(c->depot[i]);
+		qr_report(QR_MISUSE_BUSY_DESTROY, first, c->name, NULL, _RET_IP_);
+		pr_err("cache %s destroyed with %lu live objects of %u bytes\n", c->name, live,
+		       c->pub.size);
+	}
+	mutex_unlock(&qr_caches_lock);
+}
+EXPORT_SYMBOL_QUARRY(quarry_cache_destroy);
+
+struct qr_cache *qr_cache_find(unsigned int id)
+{
+	return xa_load(&cache_ids, id);
+}
+
+int qr_cache_id_get(u32 *id)
+{
+	int err = xa_alloc_cyclic(&cache_ids, id, NULL, xa_limit_31b, &next_id, GFP_KERNEL);
+
+	return err < 0 ? err : 0;	/* 1 when all numbers have been used once */
+}
+
+void qr_cache_id_put(u32 id)
+{
+	xa_erase(&cache_ids, id);
+}
+
+/**
+ * quarry_cache_shrink() - give back what a cache holds but does not need
+ * @cache: from quarry_cache_create(); may be in use meanwhile
+ *
+ * Empties magazines and depots on all CPUs and nodes; slabs without an object in use,
+ * and pages of others on which there is none, go back to their node's page heap.
+ *
+ * Context: process; sleeps.
+ * Return: free objects that left magazines and depots.
+ */
+unsigned int quarry_cache_shrink(struct quarry_cache *cache)
+{
+	struct qr_cache *c = qr_cache_of(cache);
+	unsigned int moved;
+
+	might_sleep();
+	mutex_lock(&qr_caches_lock);
+	moved = qr_visit_magazines(c, qr_magazine_drain);
+	moved += qr_cache_settle(c);
+	qr_cache_trim(c, ULONG_MAX);
+	mutex_unlock(&qr_caches_lock);
+	return moved;
+}
+EXPORT_SYMBOL_QUARRY(quarry_cache_shrink);
+
+u64 qr_drain_all(void)
+{
+	struct qr_cache *c, *next;
+	u64 moved;
+
+	qr_mapped_flush();
+	mutex_lock(&qr_caches_lock);
+	moved = qr_visit_magazines(NULL, qr_magazine_drain);
+	list_for_each_entry_safe(c, next, &qr_caches, link) {
+		const void *first;
+
+		moved += qr_cache_settle(c);
+		if (c->zombie && !cache_live(c, &first))
+			cache_gone(c);
+		cond_resched();
+	}
+	mutex_unlock(&qr_caches_lock);
+	return moved;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_drain_all);
+
+void qr_observe(const struct qr_observer *new)
+{
+	struct qr_cache *c;
+
+	mutex_lock(&observer_lock);
+	observer = new;
+	if (new) {
+		mutex_lock(&qr_caches_lock);
+		list_for_each_entry(c, &qr_caches, link)
+			if (!c->zombie)
+				new->created(c->id, c->name);
+		mutex_unlock(&qr_caches_lock);
+	}
+	mutex_unlock(&observer_lock);
+}
+
+static enum cpuhp_state hotplug_state;
+
+static int cpu_prepare(unsigned int cpu)
+{
+	qr_view_set_cpu(cpu);
+	return 0;
+}
+
+/* What it had goes to its node's slabs, for others to use. */
+static int cpu_dead(unsigned int cpu)
+{
+	struct qr_cache *c;
+
+	spin_lock(&list_lock);
+	list_for_each_entry(c, &qr_caches, link)
+		qr_magazine_close(c, cpu);
+	spin_unlock(&list_lock);
+	qr_rcu_cpu_dead(cpu);
+	return 0;
+}
+
+int qr_caches_init(void)
+{
+	int err = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "quarry:magazines",
+					    cpu_prepare, cpu_dead);
+
+	if (err < 0)
+		return err;
+	hotplug_state = err;
+	return 0;
+}
+
+void qr_caches_exit(void)
+{
+	struct qr_cache *c, *next;
+
+	cpuhp_remove_state_nocalls(hotplug_state);
+	list_for_each_entry_safe(c, next, &qr_caches, link) {
+		unsigned long live = 0;
+		LIST_HEAD(doomed);
+		unsigned int i;
+
+		cache_empty(c);
+		for (i = 0; i < qr_nr_depots(); i++)
+			if (c->depot[i])
+				live += qr_depot_abandon(c->depot[i], &doomed);
+		if (live)
+			pr_warn("cache %s: %lu objects of %u bytes were never freed\n", c->name,
+				live, c->pub.size);
+		qr_slabs_destroy(&doomed);
+		cache_gone(c);
+	}
+	rcu_barrier();
+}

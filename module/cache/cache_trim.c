@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Which caches are trimmed, see trim.c, and when it is worth it. */
+#include "cache/cache.h"
+
+#include <linux/minmax.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include "compat.h"
+#include "magazine/slab_trim.h"
+
+unsigned long qr_cache_trimmable(struct qr_cache *c)
+{
+	struct quarry_cache_stats st;
+	s64 free;
+
+	qr_cache_sum(c, &st);
+	/* The numbers are not of one moment. */
+	free = st.capacity_objects - st.live_objects - st.cached_objects;
+	return free > 0 ? DIV_ROUND_UP_ULL(free * c->geo.pages, c->geo.objects) : 0;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_cache_trimmable);
+
+unsigned long qr_cache_trim(struct qr_cache *c, unsigned long want)
+{
+	unsigned long pages = 0;
+	unsigned int i;
+
+	lockdep_assert_held(&qr_caches_lock);
+	/* Readers may still see what is on a free page, or somebody may have written to it. */
+	if (c->typesafe || c->guarded)
+		return 0;
+	for (i = 0; i < qr_nr_depots() && pages < want; i++)
+		if (c->depot[i])
+			pages += qr_depot_trim(c->depot[i], want - pages);
+	return pages;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_cache_trim);
+
+/* Batches and single objects that must have moved for it to be worth another look. */
+#define TRIM_MOVES	128
+
+static unsigned int depot_moves(const struct qr_cache *c)
+{
+	unsigned int moves = 0, i;
+
+	for (i = 0; i < qr_nr_depots(); i++)
+		if (c->depot[i])
+			moves += READ_ONCE(c->depot[i]->moves);
+	return moves;
+}
+
+/*
+ * Small objects are everywhere: where most of a slab is free and still hardly a page,
+ * it is not worth to look each time.
+ */
+void qr_cache_trimmed(struct qr_cache *c, bool worth_it)
+{
+	c->trim_moves = depot_moves(c);
+	c->trim_backoff = worth_it ? 0 : min(2 * c->trim_backoff + 1, QR_TRIM_BACKOFF);
+	WRITE_ONCE(c->trim_wait, c->trim_backoff);
+}
+
+u64 qr_trim_all(unsigned long want, bool wait)
+{
+	struct qr_cache *c;
+	u64 pages = 0;
+	unsigned long n;
+
+	if (wait)
+		mutex_lock(&qr_caches_lock);
+	else if (!mutex_trylock(&qr_caches_lock))
+		return 0;
+	list_for_each_entry(c, &qr_caches, link) {
+		if (pages >= want)
+			break;
+		if (c->trim_wait && depot_moves(c) - c->trim_moves < TRIM_MOVES)
+			continue;
+		if (!qr_cache_trimmable(c))
+			continue;
+		n = qr_cache_trim(c, want - pages);
+		if (!n)
+			qr_cache_trimmed(c, false);
+		pages += n;
+		cond_resched();
+	}
+	mutex_unlock(&qr_caches_lock);
+	return pages;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_trim_all);

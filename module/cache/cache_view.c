@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A cache's numbers, added up from its magazines and depots. */
+#include "cache/cache.h"
+
+#include <linux/cpumask.h>
+#include <linux/mutex.h>
+#include <linux/string.h>
+#include "compat.h"
+
+void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
+{
+	u64 made = 0, held = 0;
+	unsigned int cpu, i;
+
+	memset(st, 0, sizeof(*st));
+	strscpy(st->name, c->name, sizeof(st->name));
+	st->id = c->id;
+	st->class = c->class;
+	st->zombie = c->zombie;
+	st->size = c->pub.size;
+	st->stride = c->geo.stride;
+	st->slab_pages = c->geo.pages;
+	st->slab_objects = c->geo.objects;
+	st->magazine = c->capacity;
+	st->poison = c->guard.poison;
+	st->red_zone = c->guard.red_zone;
+	st->account_node = c->account_node;
+	st->useroffset = c->useroffset;
+	st->usersize = c->usersize;
+	for_each_possible_cpu(cpu) {
+		const struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
+		unsigned int n = qr_head_peek(h);
+
+		made += READ_ONCE(h->drawn) - READ_ONCE(h->countdown);
+		held += n;
+		st->cached_objects += READ_ONCE(h->nr_remote);
+		st->remote_allocs += READ_ONCE(h->remote_allocs) -
+				     qr_head_far(h, n, per_cpu(qr_home_node, cpu));
+		st->remote_batches += READ_ONCE(h->remote_batches);
+		st->refilled += READ_ONCE(h->refilled);
+		st->flushed += READ_ONCE(h->flushed);
+		st->direct_allocs += READ_ONCE(h->direct_allocs);
+		st->direct_frees += READ_ONCE(h->direct_frees);
+		st->remote_frees += READ_ONCE(h->remote_frees);
+	}
+	if (c->keeper)
+		st->cached_objects += c->keeper->count(c->keeper);
+	st->mallocs = made + st->direct_allocs + atomic64_read(&c->handed_on);
+	st->frees = made - st->refilled + st->flushed + held + st->direct_frees -
+		    atomic64_read(&c->refused) + atomic64_read(&c->handed_on);
+	st->live_objects = st->mallocs - st->frees;
+	st->local_allocs = st->mallocs - st->remote_allocs;
+	st->cached_objects += held;
+	for (i = 0; i < qr_nr_depots(); i++) {
+		struct qr_depot *d = c->depot[i];
+
+		if (!d)
+			continue;
+		st->slabs += READ_ONCE(d->nr_slabs);
+		st->inuse_bytes += (u64)READ_ONCE(d->nr_pages) << PAGE_SHIFT;
+		st->capacity_objects += READ_ONCE(d->nr_objects);
+		st->cached_objects += READ_ONCE(d->nr_cached);
+	}
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_cache_sum);
+
+int qr_cache_stats_read(unsigned int id, struct quarry_cache_stats *st)
+{
+	struct qr_cache *c;
+
+	mutex_lock(&qr_caches_lock);
+	c = qr_cache_find(id);
+	if (c)
+		qr_cache_sum(c, st);
+	mutex_unlock(&qr_caches_lock);
+	return c ? 0 : -ENOENT;
+}
+
+int qr_walk_caches(qr_cache_fn fn, void *arg)
+{
+	struct quarry_cache_stats st;
+	struct qr_cache *c;
+	int err = 0;
+
+	mutex_lock(&qr_caches_lock);
+	list_for_each_entry(c, &qr_caches, link) {
+		qr_cache_sum(c, &st);
+		err = fn(&st, arg);
+		if (err)
+			break;
+	}
+	mutex_unlock(&qr_caches_lock);
+	return err;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_walk_caches);
+
+int qr_walk_slabs(unsigned int id, qr_slab_fn fn, void *arg)
+{
+	struct qr_cache *c;
+	unsigned int i;
+	int err = 0;
+
+	mutex_lock(&qr_caches_lock);
+	c = qr_cache_find(id);
+	if (!c)
+		err = -ENOENT;
+	for (i = 0; !err && i < qr_nr_depots(); i++)
+		if (c->depot[i])
+			err = qr_depot_walk_slabs(c->depot[i], fn, arg);
+	mutex_unlock(&qr_caches_lock);
+	return err;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_walk_slabs);

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Use by code that may have interrupted anything: NMI handlers, and tracing programs at
+ * any place of the kernel, Quarry itself included.  A head can be claimed there if the
+ * interrupted code has not; a depot is tried, and no lock is waited for.
+ */
+#include <linux/irqflags.h>
+#include <linux/preempt.h>
+#include <quarry/quarry.h>
+#include "cache/deferred.h"
+#include "compat.h"
+#include "core/task_count.h"
+#include "magazine/magazine.h"
+
+static struct qr_depot *depot_of(struct qr_cache *c)
+{
+	return c->depot[c->policy == QUARRY_NODE_FIXED ? c->node : raw_cpu_read(qr_home_node)];
+}
+
+/* After a failed qr_head_pop(): preemption is off, the claim as that left it. */
+static noinline void *alloc_slow(struct qr_cache *c, unsigned long ip)
+{
+	unsigned long flags;
+	struct qr_head *h;
+	void *p = NULL;
+	int n;
+
+	local_irq_save(flags);
+	h = this_cpu_ptr(c->pub.head);
+	n = qr_head_enter_alloc(h);
+	if (n > 0) {
+		p = h->obj[--n];
+		/* A sample may be due.  It stays so: there is no recording one here. */
+		qr_head_count_one(h);
+	}
+	if (n >= 0)
+		qr_head_release(h, n);
+	if (!p && qr_depot_take_nolock(depot_of(c), &p, 1)) {
+		this_cpu_inc(c->pub.head->direct_allocs);
+		qr_count_alloc();
+	}
+	local_irq_restore(flags);
+	preempt_enable();
+	if (unlikely(c->guarded) && p) {
+		enum qr_misuse what = qr_guard_take(&c->guard, p);
+
+		if (unlikely(what)) {
+			qr_guard_report(&c->guard, what, p, true, ip, true);
+			return NULL;
+		}
+	}
+	return p;
+}
+
+/**
+ * quarry_cache_alloc_nolock() - allocate an object in any context
+ * @cache: from quarry_cache_create()
+ * @gfp: __GFP_ZERO or 0; nothing else has a meaning
+ *
+ * From this CPU's magazine, or from the depot of its node if nobody holds that.  It asks
+ * nobody for pages and waits for no lock, so it fails more often than quarry_cache_alloc(),
+ * and says nothing then.  The profiler does not see it: a sample that is due is taken of the
+ * next object that is allocated in the ordinary way.
+ *
+ * Context: any: NMI, a tracing program, a holder of any lock.
+ * Return: the object, or NULL.
+ */
+void *quarry_cache_alloc_nolock(struct quarry_cache *cache, gfp_t gfp)
+{
+	void *p;
+
+	preempt_disable_notrace();
+	if (likely(qr_head_pop(cache->head, &p)))
+		preempt_enable_notrace();
+	else
+		p = alloc_slow(qr_cache_of(cache), _RET_IP_);
+	if (likely(p)) {
+		if (qr_want_zero(gfp))
+			qr_zero(cache, p, gfp);
+	} else {
+		atomic64_inc(&qr_cache_of(cache)->failed);
+	}
+	return p;
+}
+EXPORT_SYMBOL_QUARRY(quarry_cache_alloc_nolock);
+
+/* Preemption is off. */
+static bool push(struct qr_cache *c, void *obj)
+{
+	unsigned long i = qr_chunk_index(obj), flags;
+	struct qr_head *h;
+	int n;
+
+	if (qr_want_wipe() || i >= qr_nr_chunks || __this_cpu_read(qr_view.fast)[i] != 1)
+		return false;
+	if (likely(qr_head_push(c->pub.head, obj)))
+		return true;
+	local_irq_save(flags);
+	h = this_cpu_ptr(c->pub.head);
+	n = qr_head_enter_free(h);
+	if (n >= 0)
+		qr_head_release(h, n);
+	local_irq_restore(flags);
+	return false;
+}
+
+/**
+ * quarry_cache_free_nolock() - give an object back in any context
+ * @cache: the cache it was allocated from
+ * @obj: the object, or NULL
+ *
+ * Into this CPU's magazine.  If that is full or claimed, or the object is another node's or a
+ * sampled one, it is freed a little later, after a grace period at the latest; no memory is
+ * needed for that.  It never fails.  Misuse is dealt with as in quarry_cache_free().
+ *
+ * Context: any: NMI, a tracing program, a holder of any lock.
+ */
+void quarry_cache_free_nolock(struct quarry_cache *cache, void *obj)
+{
+	struct qr_cache *c = qr_cache_of(cache), *owner = NULL;
+	enum qr_misuse what = QR_MISUSE_FOREIGN;
+	struct qr_slab *slab;
+	int i;
+
+	if (unlikely(!obj))
+		return;
+	preempt_disable_notrace();
+	slab = qr_slab_of(obj);
+	if (likely(slab)) {
+		owner = READ_ONCE(slab->cache);
+		i = owner == c ? qr_slab_index(slab, obj) : 0;
+		if (unlikely(owner != c))
+			what = QR_MISUSE_WRONG_CACHE;
+		else if (unlikely(i < 0))
+			what = QR_MISUSE_INTERIOR;
+		else if (likely(push(c, obj)))
+			what = QR_MISUSE_NONE;
+		else
+			what = qr_late_put_nolock(slab, i);
+	}
+	preempt_enable_notrace();
+	if (unlikely(what))
+		qr_report(what, obj, owner ? owner->name : NULL, owner != c ? c->name : NULL,
+			  _RET_IP_);
+	else if (!READ_ONCE(c->rcu_frees))
+		WRITE_ONCE(c->rcu_frees, true);
+}
+EXPORT_SYMBOL_QUARRY(quarry_cache_free_nolock);

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Misuse is reported and survived: the object is leaked rather than reused,
+ * and the allocator's own state is never in it.  A caller that misbehaves in a
+ * loop fills a counter, not the log.
+ */
+#define pr_fmt(fmt) "quarry: " fmt
+
+#include "core/misuse.h"
+
+#include <linux/hash.h>
+#include <linux/kernel.h>
+#include <linux/printk.h>
+#include <trace/events/quarry.h>
+
+#define SEEN_BITS 8
+
+atomic64_t qr_misuse_count[QR_NR_MISUSE];
+atomic64_t qr_leaked_objects;
+
+/* Callers that were logged.  A collision logs one of them again: no harm. */
+static unsigned long seen[1 << SEEN_BITS];
+
+static const struct {
+	const char *name;
+	const char *what;
+	const char *result;	/* unless the object is lost */
+} text[QR_NR_MISUSE] = {
+	[QR_MISUSE_FOREIGN] = { "foreign", "free of a pointer that is not Quarry's to free",
+				"ignored" },
+	[QR_MISUSE_INTERIOR] = { "interior",
+				 "free of a pointer that is not the start of an object" },
+	[QR_MISUSE_WRONG_CACHE] = { "wrong_cache", "free to the wrong cache" },
+	[QR_MISUSE_DOUBLE_FREE] = { "double_free", "double free", "ignored" },
+	[QR_MISUSE_BUSY_DESTROY] = { "busy_destroy", "cache destroyed with live objects",
+				     "cache kept" },
+	[QR_MISUSE_STALE_MARK] = { "stale_mark", "arena released to a mark that is not good",
+				   "ignored" },
+	[QR_MISUSE_RED_ZONE] = { "red_zone", "written to behind its end", "its page goes back" },
+	[QR_MISUSE_POISON] = { "poison", "written to while it was free", "its page goes back" },
+};
+
+bool qr_report_loss(enum qr_misuse what, const void *p, const char *cache, const char *given,
+		    unsigned long ip, bool lost)
+{
+	unsigned long key = ip + what;
+	unsigned long *slot = &seen[hash_long(key, SEEN_BITS)];
+
+	atomic64_inc(&qr_misuse_count[what]);
+	trace_misuse(text[what].name, p, ip);
+	if (lost)
+		atomic64_inc(&qr_leaked_objects);
+	if (READ_ONCE(*slot) == key)
+		return false;
+	WRITE_ONCE(*slot, key);
+	pr_err("misuse: %s: object %px, cache %s%s%s, seen in %pS; %s\n", text[what].what, p,
+	       cache ?: "none", given ? ", given to " : "", given ?: "", (void *)ip,
+	       lost ? "object leaked" : text[what].result);
+	return true;
+}
+
+bool qr_report(enum qr_misuse what, const void *p, const char *cache, const char *given,
+	       unsigned long ip)
+{
+	/* It was live, and nobody can free it any more as they should. */
+	return qr_report_loss(what, p, cache, given, ip,
+			      what == QR_MISUSE_INTERIOR || what == QR_MISUSE_WRONG_CACHE);
+}

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /dev/quarry.  An open file is a session and a ring, each with locks of its own;
+ * this file checks what programs ask for, and passes it on.  <uapi/quarry.h> is
+ * what they are told.
+ */
+#include "device/chardev.h"
+
+#include <linux/build_bug.h>
+#include <linux/capability.h>
+#include <linux/compat.h>
+#include <linux/fs.h>
+#include <linux/gfp.h>
+#include <linux/log2.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/numa.h>
+#include <linux/string.h>
+#include <linux/timekeeping.h>
+#include <linux/uaccess.h>
+#include <quarry/profile.h>
+#include <quarry/stats.h>
+#include <uapi/quarry.h>
+#include "core/metadata.h"
+#include "device/event_ring.h"
+#include "device/reader_session.h"
+
+/* The programs' numbers are the module's own. */
+static_assert(QUARRY_DEV_CACHE_ALL == QUARRY_CACHE_ALL);
+static_assert(QUARRY_DEV_KIND_HEAP == (int)QUARRY_PROFILE_HEAP);
+static_assert(QUARRY_DEV_KIND_ALLOCS == (int)QUARRY_PROFILE_ALLOCS);
+static_assert(QUARRY_DEV_KIND_PEAK == (int)QUARRY_PROFILE_PEAK);
+static_assert(QUARRY_DEV_KIND_LIFETIME == (int)QUARRY_PROFILE_LIFETIME);
+static_assert(QUARRY_DEV_KIND_FRAGMENTATION == (int)QUARRY_PROFILE_FRAGMENTATION);
+static_assert(QUARRY_DEV_KINDS == (int)QUARRY_PROFILE_KINDS);
+static_assert(QUARRY_DEV_FORMAT_PPROF == (int)QUARRY_FORMAT_PPROF);
+static_assert(QUARRY_DEV_FORMAT_TEXT == (int)QUARRY_FORMAT_TEXT);
+static_assert(QUARRY_DEV_FORMAT_FOLDED == (int)QUARRY_FORMAT_FOLDED);
+static_assert(QUARRY_DEV_FORMAT_TOP == (int)QUARRY_FORMAT_TOP);
+static_assert(QUARRY_DEV_FORMATS == (int)QUARRY_PROFILE_FORMATS);
+
+/* The same for programs of 32 bits, and for good. */
+static_assert(sizeof(struct quarry_dev_info) == 192);
+static_assert(sizeof(struct quarry_dev_rate) == 32);
+static_assert(sizeof(struct quarry_dev_snapshot) == 64);
+static_assert(sizeof(struct quarry_dev_action) == 48);
+static_assert(sizeof(struct quarry_dev_ring) == 48);
+
+/**
+ * struct dev_file - an open file
+ * @session: profiles
+ * @ring: events
+ */
+struct dev_file {
+	struct qr_session *session;
+	struct qr_ring *ring;
+};
+
+/* What an ioctl points to; it is copied in and out in one place. */
+union dev_arg {
+	struct quarry_dev_info info;
+	struct quarry_dev_rate rate;
+	struct quarry_dev_snapshot snapshot;
+	struct quarry_dev_action action;
+	struct quarry_dev_ring ring;
+};
+
+#define IS_ZERO(member)	(!memchr_inv(&(member), 0, sizeof(member)))
+
+static u64 drain_if(u32 flags)
+{
+	return flags & QUARRY_DEV_DRAIN ? qr_drain_all() : 0;
+}
+
+/* What is new is read from its start. */
+static void rewind_file(struct file *file)
+{
+	WRITE_ONCE(file->f_pos, 0);
+}
+
+static int ioc_info(struct file *file, union dev_arg *a)
+{
+	struct quarry_dev_info *info = &a->info;
+	struct quarry_stats st;
+
+	if (info->flags || !IS_ZERO(info->reserved))
+		return -EINVAL;
+	quarry_stats_read(&st);
+	*info = (struct quarry_dev_info){
+		.version = QUARRY_ABI_VERSION,
+		.features = QUARRY_DEV_FEATURE_DELTA | QUARRY_DEV_FEATURE_HEAPDUMP |
+			    QUARRY_DEV_FEATURE_RING,
+		.page_size = PAGE_SIZE,
+		.kinds = QUARRY_DEV_KINDS,
+		.formats = QUARRY_DEV_FORMATS,
+		.record_size = sizeof(struct quarry_event_record),
+		.ring_max = QR_RING_MAX,
+		.rate = st.sample_rate_bytes,
+		.sites = st.profile_sites,
+		.max_sites = st.profile_max_sites,
+		.label_sets = st.profile_label_sets,
+		.time_ns = ktime_get_real_ns(),
+		.samples = st.samples,
+		.live_samples = st.live_samples,
+		.dropped_samples = st.dropped_samples,
+		.dropped_bytes = st.dropped_bytes,
+		.other_samples = st.other_samples,
+		.live_objects = st.live_objects,
+		.live_bytes = st.live_bytes,
+		.sampled_live_bytes = st.sampled_live_bytes,
+		.sys_bytes = st.sys_bytes,
+		.metadata_bytes = st.metadata_bytes,
+		.profile_bytes = st.profile_bytes,
+		.profile_max_bytes = st.profile_max_bytes,
+	};
+	return 0;
+}
+
+static int rate_set(const struct quarry_dev_rate *rate)
+{
+	bool inherit = rate->flags & QUARRY_DEV_RATE_INHERIT;
+
+	if (rate->cache != QUARRY_CACHE_ALL)
+		return qr_cache_rate_set(rate->cache, rate->rate, !inherit);
+	qr_rate_set(rate->rate);
+	return 0;
+}
+
+static int ioc_rate(struct file *file, union dev_arg *a)
+{
+	struct quarry_dev_rate *rate = &a->rate;
+	bool own = false;
+	int err;
+
+	if (rate->flags & ~(QUARRY_DEV_RATE_SET | QUARRY_DEV_RATE_INHERIT) ||
+	    !IS_ZERO(rate->reserved))
+		return -EINVAL;
+	if (rate->flags & QUARRY_DEV_RATE_INHERIT &&
+	    (!(rate->flags & QUARRY_DEV_RATE_SET) || rate->rate ||
+	     rate->cache == QUARRY_CACHE_ALL))
+		return -EINVAL;
+	if (rate->flags & QUARRY_DEV_RATE_SET) {
+		if (!(file->f_mode & FMODE_WRITE))
+			return -EBADF;
+		err = rate_set(rate);
+		if (err)
+			return err;
+	}
+	if (rate->cache == QUARRY_CACHE_ALL) {
+		rate->rate = qr_rate_get();
+	} else {
+		err = qr_cache_rate_get(rate->cache, &rate->rate, &own);
+		if (err)
+			return err;
+	}
+	rate->own = own;
+	return 0;
+}
+
+static int profile(struct file *file, struct quarry_dev_snapshot *snap, bool delta)
+{
+	const struct qr_request req = {
+		.cache = snap->cache, .kind = snap->kind, .format = snap->format, .delta = delta,
+	};
+	struct dev_file *f = file->private_data;
+	struct qr_answer answer;
+	int err;
+
+	if (snap->kind >= QUARRY_DEV_KINDS || snap->format >= QUARRY_DEV_FORMATS ||
+	    snap->flags & ~QUARRY_DEV_DRAIN || !IS_ZERO(snap->reserved))
+		return -EINVAL;
+	snap->drained = drain_if(snap->flags);
+	err = qr_session_make(f->session, &req, &answer);
+	if (err)
+		return err;
+	rewind_file(file);
+	snap->size = answer.size;
+	snap->time_ns = answer.time_ns;
+	return 0;
+}
+
+static int ioc_snapshot(struct file *file, union dev_arg *a)
+{
+	return profile(file, &a->snapshot, false);
+}
+
+static int ioc_delta(struct file *file, union dev_arg *a)
+{
+	return profile(file, &a->snapshot, true);
+}
+
+static int check_action(const struct quarry_dev_action *action, u32 allowed)
+{
+	if (action->flags & ~allowed || action->reserved0 || !IS_ZERO(action->reserved))
+		return -EINVAL;
+	return 0;
+}
+
+static int act(struct file *file, struct quarry_dev_action *action,
+	       int (*what)(struct qr_session *s, struct qr_answer *answer))
+{
+	struct dev_file *f = file->private_data;
+	struct qr_answer answer = { };
+	int err = check_action(action, QUARRY_DEV_DRAIN);
+
+	if (err)
+		return err;
+	action->drained = drain_if(action->flags);
+	err = what(f->session, &answer);
+	if (err)
+		return err;
+	action->size = answer.size;
+	action->time_ns = answer.time_ns;
+	return 0;
+}
+
+/* Nothing to be read comes of it. */
+static int ioc_mark(struct file *file, union dev_arg *a)
+{
+	return act(file, &a->action, qr_session_begin);
+}
+
+static int ioc_heapdump(struct file *file, union dev_arg *a)
+{
+	int err = act(file, &a->action, qr_session_dump);
+
+	if (!err)
+		rewind_file(file);
+	return err;
+}
+
+static int ioc_drain(struct file *file, union dev_arg *a)
+{
+	int err = check_action(&a->action, 0);
+
+	if (err)
+		return err;
+	a->action.drained = qr_drain_all();
+	a->action.size = 0;
+	a->action.time_ns = ktime_get_real_ns();
+	return 0;
+}
+
+static int ioc_reset(struct file *file, union dev_arg *a)
+{
+	int err = check_action(&a->action, QUARRY_DEV_DRAIN);
+
+	if (err)
+		return err;
+	if (!(file->f_mode & FMODE_WRITE))
+		return -EBADF;
+	a->action.drained = drain_if(a->action.flags);
+	qr_profile_reset();
+	a->action.size = 0;
+	a->action.time_ns = ktime_get_real_ns();
+	return 0;
+}
+
+static int ioc_ring(struct file *file, union dev_arg *a)
+{
+	struct dev_file *f = file->private_data;
+	struct quarry_dev_ring *ring = &a->ring;
+	long size;
+
+	if (!is_power_of_2(ring->records) || ring->records > QR_RING_MAX ||
+	    ring->flags & ~QUARRY_DEV_RING_FREES || ring->reserved0 || !IS_ZERO(ring->reserved))
+		return -EINVAL;
+	size = qr_ring_start(f->ring, ring->records, ring->flags);
+	if (size < 0)
+		return size;
+	ring->record_size = sizeof(struct quarry_event_record);
+	ring->size = size;
+	ring->data_offset = PAGE_SIZE;
+	return 0;
+}
+
+static const struct {
+	unsigned int cmd;
+	int (*run)(struct file *file, union dev_arg *a);
+} ioctls[] = {
+	{ QUARRY_IOC_INFO, ioc_info },
+	{ QUARRY_IOC_RATE, ioc_rate },
+	{ QUARRY_IOC_SNAPSHOT, ioc_snapshot },
+	{ QUARRY_IOC_MARK, ioc_mark },
+	{ QUARRY_IOC_DELTA, ioc_delta },
+	{ QUARRY_IOC_DRAIN, ioc_drain },
+	{ QUARRY_IOC_RESET, ioc_reset },
+	{ QUARRY_IOC_HEAPDUMP, ioc_heapdump },
+	{ QUARRY_IOC_RING, ioc_ring },
+};
+
+static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *user = (void __user *)arg;
+	union dev_arg a;
+	int i, err;
+
+	for (i = 0; i < ARRAY_SIZE(ioctls) && ioctls[i].cmd != cmd; i++)
+		;
+	if (i == ARRAY_SIZE(ioctls))
+		return -ENOTTY;
+	if (copy_from_user(&a, user, _IOC_SIZE(cmd)))
+		return -EFAULT;
+	err = ioctls[i].run(file, &a);
+	if (!err && copy_to_user(user, &a, _IOC_SIZE(cmd)))
+		err = -EFAULT;
+	return err;
+}
+
+static ssize_t dev_read(struct file *file, char __user *buf, size_t len, loff_t *pos)
+{
+	struct dev_file *f = file->private_data;
+
+	return qr_session_read(f->session, buf, len, pos);
+}
+
+static loff_t dev_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct dev_file *f = file->private_data;
+	ssize_t size = qr_session_size(f->session);
+
+	return size < 0 ? size : fixed_size_llseek(file, offset, whence, size);
+}
+
+static __poll_t dev_poll(struct file *file, poll_table *wait)
+{
+	struct dev_file *f = file->private_data;
+
+	return qr_ring_poll(f->ring, file, wait);
+}
+
+static int dev_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct dev_file *f = file->private_data;
+
+	return qr_ring_mmap(f->ring, vma);
+}
+
+static void dev_file_free(struct dev_file *f)
+{
+	qr_ring_free(f->ring);
+	qr_session_close(f->session);
+	qr_meta_free(f, sizeof(*f));
+}
+
+static int dev_open(struct inode *inode, struct file *file)
+{
+	struct dev_file *f;
+
+	if (!perfmon_capable())
+		return -EPERM;
+	f = qr_meta_alloc(sizeof(*f), GFP_KERNEL, NUMA_NO_NODE);
+	if (!f)
+		return -ENOMEM;
+	f->session = qr_session_open(QUARRY_CACHE_ALL);
+	f->ring = qr_ring_new();
+	if (!f->session || !f->ring) {
+		dev_file_free(f);
+		return -ENOMEM;
+	}
+	file->private_data = f;
+	return 0;
+}
+
+static int dev_release(struct inode *inode, struct file *file)
+{
+	dev_file_free(file->private_data);
+	return 0;
+}
+
+static const struct file_operations dev_fops = {
+	.owner		= THIS_MODULE,
+	.open		= dev_open,
+	.release	= dev_release,
+	.read		= dev_read,
+	.llseek		= dev_llseek,
+	.poll		= dev_poll,
+	.mmap		= dev_mmap,
+	.unlocked_ioctl	= dev_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+};
+
+static struct miscdevice dev = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "quarry",
+	.fops	= &dev_fops,
+	.mode	= 0600,
+};
+
+int qr_chardev_init(void)
+{
+	return misc_register(&dev);
+}
+
+void qr_chardev_exit(void)
+{
+	misc_deregister(&dev);
+}

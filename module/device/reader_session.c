@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What one reader of profiles has: where deltas begin, and the text that was
+ * rendered last.  Never more than one of each, however many profiles are taken.
+ */
+#include "device/reader_session.h"
+
+#include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/mutex.h>
+#include <linux/numa.h>
+#include <linux/overflow.h>
+#include <linux/timekeeping.h>
+#include "core/metadata.h"
+
+/**
+ * struct qr_session - a reader
+ * @lock: of what is below @cache; outside of every other lock.  It is held while
+ *	user memory is written, so nothing that a page fault or mmap() waits for
+ *	may want it
+ * @cache: whose profiles, or QUARRY_CACHE_ALL
+ * @marked: @base has not served a delta
+ * @base: where deltas begin, or NULL
+ * @text: what was rendered last, or NULL
+ */
+struct qr_session {
+	struct mutex lock;	/* see above */
+	u32 cache;
+	bool marked;
+	struct quarry_profile *base;
+	struct qr_text *text;
+};
+
+struct qr_session *qr_session_open(u32 cache)
+{
+	struct qr_session *s = qr_meta_alloc(sizeof(*s), GFP_KERNEL, NUMA_NO_NODE);
+
+	if (!s)
+		return NULL;
+	mutex_init(&s->lock);
+	s->cache = cache;
+	return s;
+}
+
+void qr_session_close(struct qr_session *s)
+{
+	if (!s)
+		return;
+	qr_profile_free(s->base);
+	qr_text_free(s->text);
+	mutex_destroy(&s->lock);
+	qr_meta_free(s, sizeof(*s));
+}
+
+static struct quarry_profile *take(u32 cache, bool with_ages)
+{
+	struct quarry_profile *p = qr_profile_take(cache, with_ages);
+
+	return p ?: ERR_PTR(-ENOMEM);
+}
+
+/*
+ * A profile that becomes the next base is taken whole and stays as it is; what
+ * is shown of it is a copy, of one cache's rows if need be, with the old base
+ * subtracted.
+ */
+struct view {
+	struct quarry_profile p;
+	size_t site_bytes;
+	size_t ages_bytes;
+};
+
+static void view_free(struct view *v)
+{
+	qr_meta_vfree(v->p.site, v->site_bytes);
+	qr_meta_vfree(v->p.ages, v->ages_bytes);
+}
+
+/* The row of what found no room belongs to no cache, whatever it says. */
+static bool is_row_of(const struct quarry_site *site, u32 cache)
+{
+	return cache == QUARRY_CACHE_ALL || (site->cache == cache && site->id);
+}
+
+static int view_make(struct view *v, const struct quarry_profile *p, u32 cache, u32 rate)
+{
+	u32 i, n = 0;
+
+	*v = (struct view){ .p = *p };
+	v->p.site = NULL;
+	v->p.ages = NULL;
+	v->p.nr = 0;
+	v->p.cache = cache;
+	v->p.rate = rate;
+	for (i = 0; i < p->nr; i++)
+		n += is_row_of(&p->site[i], cache);
+	if (!n)
+		return 0;
+
+	v->site_bytes = array_size(n, sizeof(*p->site));
+	v->p.site = qr_meta_valloc(v->site_bytes);
+	if (!v->p.site)
+		return -ENOMEM;
+	if (p->ages) {
+		v->ages_bytes = array_size(n, sizeof(*p->ages));
+		v->p.ages = qr_meta_valloc(v->ages_bytes);
+		if (!v->p.ages) {
+			view_free(v);
+			return -ENOMEM;
+		}
+	}
+	for (i = 0; i < p->nr; i++) {
+		if (!is_row_of(&p->site[i], cache))
+			continue;
+		v->p.site[v->p.nr] = p->site[i];
+		if (p->ages)
+			v->p.ages[v->p.nr] = p->ages[i];
+		v->p.nr++;
+	}
+	return 0;
+}
+
+static void set_base(struct qr_session *s, struct quarry_profile *p, bool marked)
+{
+	qr_profile_free(s->base);
+	s->base = p;
+	s->marked = marked;
+}
+
+static void set_text(struct qr_session *s, struct qr_text *text, u64 time_ns,
+		     struct qr_answer *answer)
+{
+	qr_text_free(s->text);
+	s->text = text;
+	answer->size = qr_text_size(text);
+	answer->time_ns = time_ns;
+}
+
+static int make_level(struct qr_session *s, const struct qr_request *req,
+		      struct qr_answer *answer)
+{
+	struct quarry_profile *p = take(req->cache, req->kind == QUARRY_PROFILE_LIFETIME);
+	struct qr_text *text;
+
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	text = qr_profile_render(p, req->kind, req->format);
+	if (!IS_ERR(text))
+		set_text(s, text, p->time_ns, answer);
+	qr_profile_free(p);
+	return PTR_ERR_OR_ZERO(text);
+}
+
+/* The base moves only when the result is there, so that an error loses nothing. */
+static int make_delta(struct qr_session *s, const struct qr_request *req,
+		      struct qr_answer *answer)
+{
+	struct quarry_profile *p;
+	u32 rate = qr_rate_get();
+	struct qr_text *text;
+	struct view v;
+	bool own;
+	int err;
+
+	if (!s->base)
+		return -ENODATA;
+	if (req->cache && req->cache != QUARRY_CACHE_ALL) {
+		err = qr_cache_rate_get(req->cache, &rate, &own);
+		if (err)
+			return err;
+	}
+	p = take(s->cache, true);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	err = view_make(&v, p, req->cache, rate);
+	if (err)
+		goto no_view;
+	qr_profile_subtract(&v.p, s->base);
+	text = qr_profile_render(&v.p, req->kind, req->format);
+	view_free(&v);
+	err = PTR_ERR_OR_ZERO(text);
+	if (err)
+		goto no_view;
+	set_text(s, text, p->time_ns, answer);
+	set_base(s, p, false);
+	return 0;
+
+no_view:
+	qr_profile_free(p);
+	return err;
+}
+
+int qr_session_make(struct qr_session *s, const struct qr_request *req, struct qr_answer *answer)
+{
+	int err;
+
+	mutex_lock(&s->lock);
+	err = req->delta ? make_delta(s, req, answer) : make_level(s, req, answer);
+	mutex_unlock(&s->lock);
+	return err;
+}
+
+int qr_session_take(struct qr_session *s, enum quarry_profile_kind kind,
+		    enum quarry_profile_format format, bool delta)
+{
+	const struct qr_request req = {
+		.cache = s->cache, .kind = kind, .format = format, .delta = delta,
+	};
+	struct qr_answer answer;
+
+	return qr_session_make(s, &req, &answer);
+}
+
+int qr_session_begin(struct qr_session *s, struct qr_answer *answer)
+{
+	struct quarry_profile *p;
+
+	mutex_lock(&s->lock);
+	/* With ages, for the delta may be one of lifetimes. */
+	p = take(s->cache, true);
+	if (!IS_ERR(p)) {
+		answer->size = 0;
+		answer->time_ns = p->time_ns;
+		set_base(s, p, true);
+	}
+	mutex_unlock(&s->lock);
+	return PTR_ERR_OR_ZERO(p);
+}
+
+int qr_session_mark(struct qr_session *s)
+{
+	struct qr_answer answer;
+
+	return qr_session_begin(s, &answer);
+}
+
+bool qr_session_is_marked(struct qr_session *s)
+{
+	bool marked;
+
+	mutex_lock(&s->lock);
+	marked = s->marked;
+	mutex_unlock(&s->lock);
+	return marked;
+}
+
+int qr_session_dump(struct qr_session *s, struct qr_answer *answer)
+{
+	u64 time_ns = ktime_get_real_ns();
+	struct qr_text *text;
+
+	mutex_lock(&s->lock);
+	text = qr_heapdump_render();
+	if (!IS_ERR(text))
+		set_text(s, text, time_ns, answer);
+	mutex_unlock(&s->lock);
+	return PTR_ERR_OR_ZERO(text);
+}
+
+int qr_session_heapdump(struct qr_session *s)
+{
+	struct qr_answer answer;
+
+	return qr_session_dump(s, &answer);
+}
+
+ssize_t qr_session_size(struct qr_session *s)
+{
+	ssize_t size = -ENODATA;
+
+	mutex_lock(&s->lock);
+	if (s->text)
+		size = qr_text_size(s->text);
+	mutex_unlock(&s->lock);
+	return size;
+}
+
+ssize_t qr_session_read(struct qr_session *s, char __user *buf, size_t len, loff_t *pos)
+{
+	ssize_t n = -ENODATA;
+
+	mutex_lock(&s->lock);
+	if (s->text)
+		n = qr_text_read(s->text, buf, len, pos);
+	mutex_unlock(&s->lock);
+	return n;
+}

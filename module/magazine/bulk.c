@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Many objects at a time: the magazine is claimed once for all of them, and
+ * what it cannot serve moves to or from the depot by the batch.
+ */
+#include "magazine/magazine.h"
+
+#include <linux/irqflags.h>
+#include <linux/string.h>
+#include "compat.h"
+
+/* What this CPU's magazine has, without a lock.  Returns how many. */
+static __always_inline unsigned int take_cached(struct qr_cache *c, void **objs, unsigned int n)
+{
+	struct qr_head *h;
+	int have;
+
+	preempt_disable();
+	h = this_cpu_ptr(c->pub.head);
+	have = qr_head_claim(h);
+	if (unlikely(have < 0)) {
+		n = 0;
+	} else {
+		n = min3(n, (unsigned int)have, qr_head_quota(h));
+		have -= n;
+		qr_copy(objs, h->obj + have, n);
+		qr_head_count(h, n);
+		qr_head_release(h, have);
+	}
+	preempt_enable();
+	return n;
+}
+
+static __always_inline unsigned int bulk_alloc(struct qr_cache *c, gfp_t gfp, size_t asked,
+					       unsigned int n, void **objs, unsigned long ip)
+{
+	unsigned int got, i;
+
+	for (got = take_cached(c, objs, n); unlikely(got < n);) {
+		unsigned int more = 0;
+
+		if (n - got >= c->batch)
+			more = qr_magazine_bypass(c, objs + got, n - got);
+		if (!more) {
+			/* Its refill leaves most of a batch for the next turn. */
+			objs[got] = qr_magazine_alloc(c, gfp & ~__GFP_ZERO, asked, ip);
+			if (!objs[got])
+				goto undo;
+			got++;
+			more = take_cached(c, objs + got, n - got);
+		}
+		got += more;
+	}
+	if (qr_want_zero(gfp))
+		for (i = 0; i < n; i++)
+			qr_zero(&c->pub, objs[i], gfp);
+	return n;
+
+undo:
+	quarry_cache_free_bulk(&c->pub, got, objs);
+	return 0;
+}
+
+unsigned int qr_bulk_alloc(struct qr_cache *c, gfp_t gfp, size_t asked, unsigned int n,
+			   void **objs, unsigned long ip)
+{
+	return bulk_alloc(c, gfp, asked, n, objs, ip);
+}
+
+/**
+ * quarry_cache_alloc_bulk() - allocate many objects
+ * @cache: from quarry_cache_create()
+ * @gfp: as for quarry_cache_alloc()
+ * @n: how many
+ * @objs: where to put them
+ *
+ * All or none.  Where they come from is as for quarry_cache_alloc().
+ *
+ * Context: process, softirq, hardirq; not NMI.
+ * Return: @n, or 0 when not all of the memory could be had.
+ */
+unsigned int quarry_cache_alloc_bulk(struct quarry_cache *cache, gfp_t gfp,
+				     unsigned int n, void **objs)
+{
+	struct qr_cache *c = qr_cache_of(cache);
+
+	qr_check_gfp(gfp);
+	return bulk_alloc(c, gfp, c->asked, n, objs, _RET_IP_);
+}
+EXPORT_SYMBOL_QUARRY(quarry_cache_alloc_bulk);
+
+/* As many of @n objects as this CPU's magazine takes, without a lock. */
+static __always_inline unsigned int give_cached(struct qr_cache *c, void **objs, unsigned int n)
+{
+	unsigned long nr_chunks = qr_nr_chunks, base = PAGE_OFFSET;
+	unsigned long i = 0;
+	struct qr_head *h;
+	const u8 *fast;
+	int have;
+
+	preempt_disable();
+	h = this_cpu_ptr(c->pub.head);
+	fast = __this_cpu_read(qr_view.fast);
+	have = qr_head_claim(h);
+	if (likely(have >= 0)) {
+		unsigned long room = min(n, h->capacity - have);
+		void **to = h->obj + have;
+
+		for (; i < room; i++) {
+			unsigned long chunk = ((unsigned long)objs[i] - base) >> QR_CHUNK_SHIFT;
+
+			if (unlikely(chunk >= nr_chunks) || unlikely(fast[chunk] != 1))
+				break;
+			to[i] = objs[i];
+		}
+		qr_head_release(h, have + i);
+	}
+	preempt_enable();
+	return i;
+}
+
+/**
+ * quarry_cache_free_bulk() - give many objects back
+ * @cache: the cache that all of them were allocated from
+ * @n: how many
+ * @objs: the objects; NULLs among them are skipped
+ *
+ * Each is treated as by quarry_cache_free().
+ *
+ * Context: process, softirq, hardirq; not NMI.
+ */
+void quarry_cache_free_bulk(struct quarry_cache *cache, unsigned int n, void **objs)
+{
+	unsigned int i = 0;
+
+	for (;;) {
+		if (!qr_want_wipe())
+			i += give_cached(qr_cache_of(cache), objs + i, n - i);
+		if (likely(i == n))
+			return;
+		/* Full, or this one is special: the long way makes room again. */
+		qr_free_slow(cache, objs[i++]);
+	}
+}
+EXPORT_SYMBOL_QUARRY(quarry_cache_free_bulk);

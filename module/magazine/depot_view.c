@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What there is to know of a depot, by walking all of its slabs. */
+#include "magazine/depot.h"
+
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <quarry/stats.h>
+
+void qr_depot_strip(struct qr_depot *d)
+{
+	struct qr_cleanup *list = NULL;
+	struct qr_slab *slab, *next;
+	unsigned long flags;
+	unsigned int i;
+
+	raw_spin_lock_irqsave(&d->lock, flags);
+	qr_for_each_depot_slab(slab, next, d, i)
+		if (READ_ONCE(slab->nr_cleaned))
+			list = qr_slab_strip(slab, list);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	qr_cleanups_free(list);
+}
+
+unsigned long qr_depot_live(struct qr_depot *d, const void **first)
+{
+	struct qr_slab *slab, *next;
+	unsigned long flags, live = 0;
+	unsigned int i, k;
+
+	raw_spin_lock_irqsave(&d->lock, flags);
+	qr_for_each_depot_slab(slab, next, d, i) {
+		if (slab->nr_free == slab->nr_objects)
+			continue;
+		for (k = 0; !live && k < slab->nr_cut; k++) {
+			if (!qr_slab_is_free(slab, k)) {
+				*first = slab->base + (size_t)k * slab->stride;
+				break;
+			}
+		}
+		live += slab->nr_objects - slab->nr_free;
+	}
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	return live;
+}
+
+/* @fn may sleep, so it is shown a copy. */
+int qr_depot_walk_slabs(struct qr_depot *d, qr_slab_fn fn, void *arg)
+{
+	unsigned long flags, room = READ_ONCE(d->nr_slabs) + 64, n = 0, k;
+	struct quarry_slab_info *copy;
+	struct qr_slab *slab, *next;
+	unsigned int i;
+	int err = 0;
+
+	copy = kvmalloc_array(room, sizeof(*copy), GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	raw_spin_lock_irqsave(&d->lock, flags);
+	qr_for_each_depot_slab(slab, next, d, i) {
+		if (n == room)
+			break;
+		copy[n++] = (struct quarry_slab_info) {
+			.addr = slab->base,
+			.node = page_to_nid(slab->run.chunk->page + slab->run.first),
+			.pages = qr_slab_pages_left(slab),
+			.gone = hweight32(slab->gone),
+			.objects = slab->nr_objects,
+			.free = slab->nr_free,
+			.mixed = slab->run.chunk->kind == QR_MIXED,
+		};
+	}
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	for (k = 0; !err && k < n; k++)
+		err = fn(&copy[k], arg);
+	kvfree(copy);
+	return err;
+}
+
+static void invalid_count(struct quarry_validation *v, const char *what, unsigned long listed,
+			  unsigned long counted)
+{
+	if (listed != counted)
+		qr_invalid(v, "depot lists %lu %s, counts %lu", listed, what, counted);
+}
+
+u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_validation *v)
+{
+	unsigned long slabs = 0, pages = 0, objects = 0, empty = 0;
+	unsigned int batches = 0, i;
+	struct qr_slab *slab, *next;
+	struct qr_batch *b;
+	u64 live = 0;
+
+	for (i = 0; i < QR_SLAB_BINS; i++)
+		if (!list_empty(&d->bins[i]) && !(d->used_bins & BIT(i)))
+			qr_invalid(v, "depot overlooks bin %u", i);
+	if (!list_empty(&d->bins[QR_SLAB_BINS]))
+		qr_invalid(v, "depot has slabs that were to be trimmed");
+	qr_for_each_depot_slab(slab, next, d, i) {
+		unsigned int bin = qr_depot_bin(slab);
+		bool right;
+
+		slabs++;
+		pages += qr_slab_pages_left(slab);
+		objects += slab->nr_objects;
+		if (i == QR_SLAB_BINS)
+			empty++;
+		if (slab->nr_free == slab->nr_objects)
+			right = i == QR_SLAB_BINS;
+		else if (!slab->nr_free)
+			right = i == QR_SLAB_BINS + 1;
+		else
+			right = i == bin - 1 || (i == bin && !qr_depot_lags(slab));
+		if (!right)
+			qr_invalid(v, "slab %px with %u of %u free is in list %u", slab->base,
+				   slab->nr_free, slab->nr_objects, i);
+		live += fn(d, slab, v);
+	}
+	for (b = d->stocked; b; b = b->next)
+		batches++;
+	for (b = d->spare; b; b = b->next)
+		batches++;
+	invalid_count(v, "slabs", slabs, d->nr_slabs);
+	invalid_count(v, "pages", pages, d->nr_pages);
+	invalid_count(v, "objects", objects, d->nr_objects);
+	invalid_count(v, "empty slabs", empty, d->nr_empty);
+	invalid_count(v, "batches", batches, d->nr_batches);
+	return live;
+}

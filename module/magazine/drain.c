@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What empties magazines and depots into slabs, and what else is done to a
+ * magazine from outside: a new countdown, another size.
+ *
+ * A CPU's magazine is worked on by that CPU, with interrupts off, or by anybody
+ * while nobody uses it.
+ */
+#include "magazine/magazine.h"
+
+#include <linux/irqflags.h>
+#include <linux/minmax.h>
+#include <trace/events/quarry.h>
+#include "compat.h"
+
+unsigned int qr_magazine_redraw(struct qr_cache *c, unsigned int cpu)
+{
+	struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
+	unsigned long flags;
+	int n;
+
+	local_irq_save(flags);
+	n = qr_head_claim(h);
+	if (n >= 0) {
+		qr_head_redraw(c, h);
+		qr_head_release(h, n);
+	}
+	local_irq_restore(flags);
+	return 0;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_magazine_redraw);
+
+/* All but @left of a claimed head's @n objects go to slabs; interrupts off. */
+static void lower(struct qr_cache *c, struct qr_head *h, unsigned int cpu, unsigned int n,
+		  unsigned int left, struct list_head *doomed)
+{
+	int home = per_cpu(qr_home_node, cpu);
+
+	qr_head_cut(h, n, left, home);
+	while (n > left) {
+		unsigned int k = min(n - left, c->batch), refused;
+
+		n -= k;
+		h->flushed += k;
+		trace_flush(c->name, home, k);
+		refused = qr_depot_give_slabs(c->depot[home], h->obj + n, k, doomed);
+		if (unlikely(refused))
+			qr_settle_refused(c, h->obj + n, refused, doomed, _RET_IP_);
+	}
+}
+
+/*
+ * The same where somebody keeps the objects.  Returns how many are left: those that there
+ * is no room for, unless they @must go.
+ */
+static unsigned int hand_over(struct qr_cache *c, struct qr_head *h, unsigned int cpu,
+			      unsigned int n, unsigned int left, bool must,
+			      struct list_head *doomed)
+{
+	unsigned int k = c->keeper->take(c->keeper, cpu, h->obj + left, n - left, must, doomed);
+
+	h->flushed += k;
+	trace_flush(c->name, per_cpu(qr_home_node, cpu), k);
+	return n - k;
+}
+
+/* Down to so many objects; and to so much capacity and room, but never to more. */
+static unsigned int lower_to(struct qr_cache *c, unsigned int cpu, unsigned int left,
+			     unsigned int capacity, unsigned int remote_room, bool send)
+{
+	struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
+	unsigned int moved = 0;
+	unsigned long flags;
+	LIST_HEAD(doomed);
+	int n;
+
+	local_irq_save(flags);
+	n = qr_head_claim(h);
+	if (n >= 0) {
+		if (n > left && unlikely(c->keeper)) {
+			left = hand_over(c, h, cpu, n, left, !capacity, &doomed);
+			capacity = max(capacity, left);
+			moved = n - left;
+			n = left;
+		} else if (n > left) {
+			lower(c, h, cpu, n, left, &doomed);
+			moved = n - left;
+			n = left;
+		}
+		if (send)
+			moved += qr_remote_send(c, h, &doomed, _RET_IP_);
+		qr_head_ungrant(c, h, cpu, min(h->capacity, capacity),
+				min_t(unsigned int, h->remote_room, remote_room));
+		qr_head_release(h, n);
+	}
+	local_irq_restore(flags);
+	qr_slabs_destroy(&doomed);
+	return moved;
+}
+
+unsigned int qr_magazine_drain(struct qr_cache *c, unsigned int cpu)
+{
+	return lower_to(c, cpu, 0, UINT_MAX, UINT_MAX, true);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_magazine_drain);
+
+void qr_magazine_shrink(struct qr_cache *c, unsigned int cpu, unsigned int capacity)
+{
+	lower_to(c, cpu, capacity, capacity, UINT_MAX, false);
+}
+
+void qr_magazine_send(struct qr_cache *c, unsigned int cpu, bool close)
+{
+	lower_to(c, cpu, UINT_MAX, UINT_MAX, close ? 0 : UINT_MAX, true);
+}
+
+unsigned int qr_magazine_close(struct qr_cache *c, unsigned int cpu)
+{
+	return lower_to(c, cpu, 0, 0, 0, true);
+}
+
+unsigned int qr_cache_settle(struct qr_cache *c)
+{
+	unsigned int moved = 0;
+	int node;
+
+	for (node = 0; node < qr_nr_depots(); node++) {
+		struct qr_depot *d = c->depot[node];
+		void *objs[QR_MAGAZINE_MAX / 2];
+		unsigned long flags;
+		unsigned int n;
+		LIST_HEAD(doomed);
+
+		if (!d)
+			continue;
+		do {
+			unsigned int refused;
+
+			local_irq_save(flags);
+			n = qr_depot_unstock(d, objs);
+			refused = qr_depot_give_slabs(d, objs, n, &doomed);
+			if (unlikely(refused))
+				qr_settle_refused(c, objs, refused, &doomed, _RET_IP_);
+			local_irq_restore(flags);
+			moved += n;
+		} while (n);
+		qr_depot_reclaim(d, &doomed);
+		qr_slabs_destroy(&doomed);
+	}
+	return moved;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_cache_settle);

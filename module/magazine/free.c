@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The slow paths of a free; the way up is at the head of magazine.c. */
+#define pr_fmt(fmt) "quarry: " fmt
+
+#include "magazine/magazine.h"
+
+#include <linux/irqflags.h>
+#include <trace/events/quarry.h>
+#include "compat.h"
+#include "core/slow_path_time.h"
+#include "slab/large.h"
+
+/*
+ * The lower half of a full magazine stays; interrupts off, head claimed.  Returns what
+ * it holds then.
+ */
+static __always_inline int flush(struct qr_cache *c, struct qr_head *h, int n,
+				 struct list_head *doomed, unsigned long ip)
+{
+	unsigned int refused, unit = qr_head_unit(c, h);
+
+	/* It had no capacity, or has more now. */
+	if (unlikely(n < unit) || unlikely(n < h->capacity))
+		return n;
+	n -= unit;
+	h->flushed += unit;
+	trace_flush(c->name, raw_cpu_read(qr_home_node), unit);
+	qr_head_cut(h, n + unit, n, raw_cpu_read(qr_home_node));
+	refused = qr_depot_give(qr_home_depot(c), h->obj + n, unit, doomed);
+	if (unlikely(refused))
+		qr_settle_refused(c, h->obj + n, refused, doomed, ip);
+	return n;
+}
+
+/*
+ * A good object of an ordinary slab goes into the magazine, or with others home to
+ * its node; false if it must go to its slab at once.  Interrupts off.
+ */
+static __always_inline bool keep(struct qr_cache *c, struct qr_head *h, void *p, bool remote,
+				 struct list_head *doomed, unsigned long ip)
+{
+	int n = qr_head_claim(h);
+	bool kept = true;
+
+	if (unlikely(n < 0))
+		return false;
+	if (unlikely(remote)) {
+		kept = qr_remote_put(c, h, p, doomed, ip);
+	} else {
+		if (n >= h->capacity)
+			n = flush(c, h, n, doomed, ip);
+		if (likely(n < h->capacity))
+			h->obj[n++] = p;
+		else
+			kept = false;
+	}
+	qr_head_release(h, n);
+	return kept;
+}
+
+/*
+ * Everything that a free may meet.  @given is the cache it named, if any.
+ * Entered with interrupts off, left with them as @flags says; a free that
+ * comes from the fast path has preemption off, which ends here as well.
+ *
+ * Where the object has cleanups nothing has been done yet but to take them: they are
+ * returned, to be run before it is freed once more, @cleaned.
+ */
+static struct qr_cleanup *free_any(struct qr_cache *given, void *p, unsigned long ip,
+				   unsigned long flags, bool from_fast_path, bool cleaned);
+
+static noinline struct qr_cleanup *free_timed(struct qr_cache *given, void *p, unsigned long ip,
+					      unsigned long flags, bool from_fast_path,
+					      bool cleaned)
+{
+	u64 begin = qr_timing_begin(QR_TIMED_ONE_IN);
+	struct qr_cleanup *list = free_any(given, p, ip, flags, from_fast_path, cleaned);
+
+	qr_timing_done(begin);
+	return list;
+}
+
+/* Some object of the slab has cleanups. */
+static noinline enum qr_misuse look_for_cleanups(struct qr_slab *slab, void *p, bool cleaned,
+						 struct qr_cleanup **list)
+{
+	if (!cleaned)
+		return qr_cleanups_take(slab, p, list);
+	qr_cleanups_done(slab, p);
+	return QR_MISUSE_NONE;
+}
+
+const char *qr_owner_name(const struct qr_cache *c, const struct qr_slab *slab)
+{
+	if (c)
+		return c->name;
+	if (!slab)
+		return NULL;
+	return READ_ONCE(slab->bin) == QR_ARENA_BLOCK ? "(arena)" : "(large)";
+}
+
+static struct qr_cleanup *free_any(struct qr_cache *given, void *p, unsigned long ip,
+				   unsigned long flags, bool from_fast_path, bool cleaned)
+{
+	enum qr_misuse what = QR_MISUSE_FOREIGN;
+	struct qr_cleanup *list = NULL;
+	struct qr_cache *c = NULL;
+	struct qr_slab *slab;
+	struct qr_head *h;
+	LIST_HEAD(doomed);
+	bool remote;
+	int i;
+
+	if (qr_timing_due())
+		return free_timed(given, p, ip, flags, from_fast_path, cleaned);
+	slab = qr_slab_of(p);
+	if (unlikely(!slab)) {
+		slab = qr_mapped_of(p);
+		if (!slab)
+			goto out;
+	}
+	c = READ_ONCE(slab->cache);
+	if (unlikely(!c)) {
+		if (given) {
+			if (qr_is_large(slab))
+				what = QR_MISUSE_WRONG_CACHE;
+			goto out;
+		}
+		what = QR_MISUSE_NONE;
+		if (unlikely(READ_ONCE(slab->nr_cleaned)))
+			what = look_for_cleanups(slab, p, cleaned, &list);
+		if (likely(!what && !list))
+			what = qr_large_claim(slab, p);
+		goto out;
+	}
+	if (unlikely(given ? c != given : !!c->keeper)) {
+		what = QR_MISUSE_WRONG_CACHE;
+		goto out;
+	}
+	i = qr_slab_index(slab, p);
+	if (unlikely(i < 0)) {
+		what = QR_MISUSE_INTERIOR;
+		goto out;
+	}
+	what = QR_MISUSE_NONE;
+	if (unlikely(READ_ONCE(slab->nr_cleaned))) {
+		what = look_for_cleanups(slab, p, cleaned, &list);
+		if (what || list)
+			goto out;
+	}
+	if (qr_want_wipe())
+		qr_zero(&c->pub, p, 0);
+
+	h = this_cpu_ptr(c->pub.head);
+	remote = slab->run.chunk->node != raw_cpu_read(qr_home_node);
+	if (likely(slab->run.chunk->kind == QR_ORDINARY) && likely(!c->apart) &&
+	    likely(keep(c, h, p, remote, &doomed, ip)))
+		goto out;
+	if (unlikely(slab->samples.at) &&
+	    !qr_profile_freed(&slab->samples, i, p, c->pub.size))
+		what = QR_MISUSE_FOREIGN;	/* NMI */
+	else
+		what = qr_depot_give_one(slab, c, p, &doomed);
+	if (likely(!what)) {
+		h->direct_frees++;
+		h->remote_frees += remote;
+	}
+out:
+	local_irq_restore(flags);
+	if (from_fast_path)
+		preempt_enable();
+	if (unlikely(list))
+		return list;
+	if (unlikely(what == QR_MISUSE_RED_ZONE))
+		qr_guard_report(&c->guard, what, p, false, ip, true);
+	else if (unlikely(what))
+		qr_report(what, p, qr_owner_name(c, slab),
+			  given && given != c ? given->name : NULL, ip);
+	else if (unlikely(!c))
+		qr_large_release(slab);
+	if (unlikely(!list_empty(&doomed)))
+		qr_slabs_destroy(&doomed);
+	return NULL;
+}
+
+static noinline void free_cleaned(struct qr_cache *given, void *p, unsigned long ip,
+				  struct qr_cleanup *list)
+{
+	unsigned long flags;
+
+	qr_cleanups_run(list, p);
+	local_irq_save(flags);
+	free_any(given, p, ip, flags, false, true);
+}
+
+/* After a failed qr_head_push(): preemption is off, the claim as that left it. */
+void qr_free_full(void *p, struct qr_head __percpu *head, struct quarry_cache *cache)
+{
+	struct qr_cache *given = cache ? qr_cache_of(cache) : NULL;
+	struct qr_cleanup *list;
+	unsigned long flags;
+	struct qr_head *h;
+	int n;
+
+	local_irq_save(flags);
+	h = this_cpu_ptr(head);
+	n = qr_head_enter_free(h);
+	if (n >= 0)
+		qr_head_release(h, n);
+	list = free_any(given, p, _RET_IP_, flags, true, false);
+	if (unlikely(list))
+		free_cleaned(given, p, _RET_IP_, list);
+}
+EXPORT_SYMBOL_QUARRY(qr_free_full);
+
+/* For everything that the fast path will not look at. */
+void qr_free_slow(struct quarry_cache *cache, void *p)
+{
+	struct qr_cache *given = cache ? qr_cache_of(cache) : NULL;
+	struct qr_cleanup *list;
+	unsigned long flags;
+
+	if (unlikely(!p))
+		return;
+	local_irq_save(flags);
+	list = free_any(given, p, _RET_IP_, flags, false, false);
+	if (unlikely(list))
+		free_cleaned(given, p, _RET_IP_, list);
+}
+EXPORT_SYMBOL_QUARRY(qr_free_slow);

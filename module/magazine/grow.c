@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A cache gets another slab: within its limit, from the node that is asked for if that
+ * has memory, and with objects that are as free ones are.
+ */
+#include "magazine/magazine.h"
+
+#include <linux/minmax.h>
+#include <linux/preempt.h>
+#include <trace/events/quarry.h>
+
+/*
+ * The first slabs of sampled objects are short: most caches never have more
+ * than a few.
+ */
+static unsigned int sampled_pages(struct qr_cache *c, int node)
+{
+	unsigned int least = DIV_ROUND_UP(c->geo.stride, QR_GEO_PAGE);
+	struct qr_depot *d = qr_sampled_depot(c, node);
+
+	if (READ_ONCE(d->nr_slabs) < 4)
+		return least;
+	return clamp(DIV_ROUND_UP(QR_SAMPLED_OBJECTS * c->geo.stride, QR_GEO_PAGE), least,
+		     c->geo.pages);
+}
+
+/* What lies empty on any node makes room. */
+static void spare_empties(struct qr_cache *c)
+{
+	LIST_HEAD(doomed);
+	unsigned int i;
+
+	for (i = 0; i < qr_nr_depots(); i++)
+		if (c->depot[i])
+			qr_depot_reclaim(c->depot[i], &doomed);
+	qr_slabs_destroy(&doomed);
+}
+
+/* May the cache have @pages more?  Beyond its soft limit yes, but it has to tidy up first. */
+static bool charge(struct qr_cache *c, unsigned int pages, bool sampled, gfp_t gfp)
+{
+	if (qr_limit_is_near(&c->limit, pages)) {
+		spare_empties(c);
+		if (qr_limit_is_near(&c->limit, pages))
+			qr_limit_hit_soft(&c->limit, c->name);
+	}
+	if (likely(qr_limit_take(&c->limit, pages, gfp)))
+		return true;
+	spare_empties(c);
+	if (qr_limit_take(&c->limit, pages, gfp))
+		return true;
+	if (!sampled)	/* or it is tried again as any other object */
+		qr_limit_hit_hard(&c->limit, c->name);
+	return false;
+}
+
+/* Its objects are as free ones are. */
+static void prepare(struct qr_cache *c, struct qr_slab *slab)
+{
+	unsigned int i;
+
+	if (c->guarded)
+		slab->guard = &c->guard;
+	for (i = 0; i < slab->nr_objects; i++) {
+		void *p = slab->base + (size_t)i * slab->stride;
+
+		if (c->guarded)
+			qr_guard_cut(&c->guard, p);
+		if (c->ctor)
+			c->ctor(p);
+	}
+}
+
+noinline struct qr_depot *qr_cache_grow(struct qr_cache *c, int node, bool sampled, gfp_t gfp)
+{
+	unsigned int pages = sampled ? sampled_pages(c, node) : c->geo.pages;
+	struct qr_slab *slab;
+	struct qr_depot *d;
+	int got;
+
+	if (in_nmi())
+		return NULL;
+	if (c->policy == QUARRY_NODE_FIXED)
+		gfp |= __GFP_THISNODE;
+	if (!charge(c, pages, sampled, gfp))
+		return NULL;
+	if (sampled)
+		slab = qr_slab_create_sampled(&c->geo, pages, node, gfp);
+	else
+		slab = qr_slab_create(&c->geo, c->class, node, gfp);
+	if (!slab)
+		goto no_slab;
+	slab->typesafe = c->typesafe;
+	trace_slab_get(c->name, slab->base, slab->run.nr, slab->run.chunk->node);
+	got = page_to_nid(slab->run.chunk->page + slab->run.first);
+	if (unlikely(!c->depot[got])) {
+		/* Memory of a node that came up after the cache was made.  Nobody had it. */
+		qr_slab_destroy(slab);
+		goto no_slab;
+	}
+	qr_limit_give(&c->limit, pages - slab->run.nr);
+	if (c->ctor || c->guarded)
+		prepare(c, slab);
+	if (got != node) {
+		atomic64_inc(&c->fallbacks);
+		if (!sampled)
+			WRITE_ONCE(c->depot[node]->borrow, slab->nr_objects);
+	}
+	d = sampled ? qr_sampled_depot(c, got) : c->depot[got];
+	qr_depot_add(d, slab, gfp);
+	return d;
+
+no_slab:
+	qr_limit_give(&c->limit, pages);
+	return NULL;
+}

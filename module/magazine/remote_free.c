@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frees of another node's objects.
+ *
+ * They do not go into the magazine, which is for objects of this CPU's node, but
+ * wait behind it until there are some, and then go home to their depots, under one
+ * lock for all that are of the same node.
+ */
+#include "magazine/magazine.h"
+
+#include <linux/minmax.h>
+#include <linux/preempt.h>
+#include <trace/events/quarry.h>
+
+void qr_settle_refused(struct qr_cache *given, void **in, unsigned int n,
+		       struct list_head *doomed, unsigned long ip)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		struct qr_slab *slab = qr_slab_of(in[i]);
+		struct qr_cache *owner = slab ? READ_ONCE(slab->cache) : NULL;
+		enum qr_misuse what = QR_MISUSE_FOREIGN;
+
+		if (slab && owner)
+			what = qr_depot_give_one(slab, given, in[i], doomed);
+		else if (slab)
+			what = QR_MISUSE_WRONG_CACHE;
+		if (!what)
+			continue;
+		atomic64_inc(&given->refused);
+		qr_report(what, in[i], owner ? owner->name : NULL,
+			  owner != given ? given->name : NULL, ip);
+	}
+}
+
+/* Where an object goes home to; NULL if it was freed twice and its slab has gone. */
+static struct qr_depot *depot_of(struct qr_cache *c, const void *p)
+{
+	struct qr_slab *slab = qr_slab_of(p);
+	struct qr_depot *d = slab ? READ_ONCE(slab->depot) : NULL;
+
+	return d && d == c->depot[d->node] ? d : NULL;
+}
+
+unsigned int qr_remote_send(struct qr_cache *c, struct qr_head *h, struct list_head *doomed,
+			    unsigned long ip)
+{
+	unsigned int sent = h->nr_remote, n = sent;
+	void **obj = qr_head_remote(c, h);
+
+	while (n) {
+		struct qr_depot *d = depot_of(c, obj[n - 1]);
+		unsigned int first = n - 1, i, refused;
+
+		/* Those of the same node come to stand at the end. */
+		for (i = first; i--;) {
+			if (depot_of(c, obj[i]) == d) {
+				first--;
+				swap(obj[i], obj[first]);
+			}
+		}
+		refused = n - first;
+		if (likely(d)) {
+			trace_flush(c->name, d->node, n - first);
+			refused = qr_depot_give(d, obj + first, n - first, doomed);
+			h->remote_batches++;
+		}
+		if (unlikely(refused))
+			qr_settle_refused(c, obj + first, refused, doomed, ip);
+		n = first;
+	}
+	h->nr_remote = 0;
+	return sent;
+}
+
+bool qr_remote_put(struct qr_cache *c, struct qr_head *h, void *p, struct list_head *doomed,
+		   unsigned long ip)
+{
+	if (in_nmi() || (!h->remote_room && !qr_head_grant_remote(c, h)))
+		return false;
+	qr_head_remote(c, h)[h->nr_remote++] = p;
+	h->direct_frees++;
+	h->remote_frees++;
+	if (h->nr_remote == h->remote_room)
+		qr_remote_send(c, h, doomed, ip);
+	return true;
+}

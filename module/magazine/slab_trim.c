@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * No object can be moved, so a slab of which one object is held stays; but the other
+ * pages of it need not.  A slab that lost pages is an ordinary one with fewer
+ * objects until all of them are free.
+ *
+ * The depot's lock is held for a few slabs at a time.  What has not been
+ * looked at yet waits in a bin of its own meanwhile, the last in which
+ * allocations look, so none is looked at twice and none is out of reach.
+ */
+#include "magazine/slab_trim.h"
+
+#include <linux/list.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+
+/* Slabs that are looked at before others get the lock, and interrupts. */
+#define TRIM_SLABS 8
+
+atomic64_t qr_trimmed_pages;
+
+static unsigned long give_up_empty(struct qr_depot *d, unsigned long want)
+{
+	unsigned long pages = 0, flags;
+	bool more = READ_ONCE(d->nr_empty);
+
+	while (more && pages < want) {
+		struct qr_slab *slab, *next;
+		unsigned int n = 0;
+		LIST_HEAD(doomed);
+
+		raw_spin_lock_irqsave(&d->lock, flags);
+		list_for_each_entry_safe(slab, next, &d->empty, link) {
+			if (n++ == TRIM_SLABS)
+				break;
+			if (unlikely(qr_slab_is_late(slab)))
+				continue;
+			pages += qr_slab_pages_left(slab);
+			d->nr_empty--;
+			qr_depot_forget(d, slab, &doomed);
+		}
+		more = d->nr_empty && !list_empty(&doomed);
+		raw_spin_unlock_irqrestore(&d->lock, flags);
+		qr_slabs_destroy(&doomed);
+		cond_resched();
+	}
+	return pages;
+}
+
+/* A few of those that wait; returns pages that left.  @more: there are others. */
+static unsigned long trim_some(struct qr_depot *d, bool *more)
+{
+	struct list_head *waiting = &d->bins[QR_SLAB_BINS];
+	unsigned int i, n = 0, objects;
+	unsigned long flags, sum = 0;
+	struct {
+		struct qr_run run;
+		u32 pages;
+	} left[TRIM_SLABS];
+
+	raw_spin_lock_irqsave(&d->lock, flags);
+	for (i = 0; i < TRIM_SLABS && !list_empty(waiting); i++) {
+		struct qr_slab *slab = list_first_entry(waiting, struct qr_slab, link);
+
+		objects = slab->nr_objects;
+		left[n].run = slab->run;
+		left[n].pages = qr_slab_trim(slab);
+		if (!left[n].pages) {
+			/* In the order in which they came, behind what was freed to since. */
+			d->used_bins |= BIT(slab->bin - 1);
+			list_move_tail(&slab->link, &d->bins[slab->bin - 1]);
+			continue;
+		}
+		qr_depot_count_pages(d, -(long)hweight32(left[n].pages));
+		d->nr_objects -= objects - slab->nr_objects;
+		qr_depot_place(d, slab);
+		n++;
+	}
+	*more = !list_empty(waiting);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+
+	/* The slabs may be gone by now; these pages are ours. */
+	for (i = 0; i < n; i++) {
+		sum += hweight32(left[i].pages);
+		qr_limit_give(d->limit, hweight32(left[i].pages));
+		qr_slab_put_pages(&left[i].run, left[i].pages);
+	}
+	atomic64_add(sum, &qr_trimmed_pages);
+	cond_resched();
+	return sum;
+}
+
+static unsigned long trim_bin(struct qr_depot *d, unsigned int bin, unsigned long want)
+{
+	struct list_head *waiting = &d->bins[QR_SLAB_BINS];
+	unsigned long pages = 0, flags;
+	bool more;
+
+	raw_spin_lock_irqsave(&d->lock, flags);
+	list_splice_init(&d->bins[bin], waiting);
+	d->used_bins |= BIT(QR_SLAB_BINS);
+	more = !list_empty(waiting);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+
+	while (more && pages < want)
+		pages += trim_some(d, &more);
+	if (!more)
+		return pages;
+	raw_spin_lock_irqsave(&d->lock, flags);
+	/* Before those that had nothing to lose: the next call begins where this one ended. */
+	list_splice_init(waiting, &d->bins[bin]);
+	d->used_bins |= BIT(bin);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	return pages;
+}
+
+unsigned long qr_depot_trim(struct qr_depot *d, unsigned long want)
+{
+	unsigned long pages = give_up_empty(d, want);
+	unsigned int bin;
+
+	for (bin = QR_SLAB_BINS; bin-- && pages < want;)
+		if (!list_empty(&d->bins[bin]))
+			pages += trim_bin(d, bin, want - pages);
+	return pages;
+}

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The chunk layer.  See chunk.h for the states, quarry.h for the arrays that
+ * the fast path reads.
+ */
+#include "pages/chunk.h"
+
+#include <linux/bitmap.h>
+#include <linux/cpumask.h>
+#include <linux/log2.h>
+#include <linux/nodemask.h>
+#include <linux/spinlock.h>
+#include <linux/topology.h>
+#include "compat.h"
+#include "core/limit.h"
+#include "core/metadata.h"
+
+struct qr_chunk **qr_chunks;
+EXPORT_SYMBOL_QUARRY_TEST(qr_chunks);
+static struct kmem_cache *descriptors;
+
+nodemask_t qr_nodes;
+EXPORT_SYMBOL_QUARRY_TEST(qr_nodes);
+unsigned long qr_nr_chunks __read_mostly;
+EXPORT_SYMBOL_QUARRY(qr_nr_chunks);
+DEFINE_PER_CPU(struct qr_view, qr_view);
+
+DEFINE_PER_CPU(int, qr_home_node);
+EXPORT_SYMBOL_QUARRY_TEST(qr_home_node);
+
+/* Per node: what its CPUs see.  NULL for nodes without memory. */
+static u8 *fast_of[MAX_NUMNODES];
+static const u8 **class_of[MAX_NUMNODES];
+
+/* What the pages of everybody else's chunks are: no size class. */
+static const u8 no_class[QR_CHUNK_PAGES];
+
+atomic_long_t qr_mixed_pages[MAX_NUMNODES];
+
+/* Mixed chunks come and go with the runs inside them. */
+static DEFINE_RAW_SPINLOCK(mixed_lock);
+
+/* A table for one chunk, moved so that it takes a page number of the whole map. */
+static const u8 *biased(const u8 *table, unsigned long index)
+{
+	return (const u8 *)((unsigned long)table - index * QR_CHUNK_PAGES);
+}
+
+static void view_open(struct qr_chunk *chunk)
+{
+	WRITE_ONCE(class_of[chunk->node][chunk->index], biased(chunk->class, chunk->index));
+	WRITE_ONCE(fast_of[chunk->node][chunk->index], 1);
+}
+
+static void view_close(struct qr_chunk *chunk)
+{
+	WRITE_ONCE(fast_of[chunk->node][chunk->index], 0);
+	WRITE_ONCE(class_of[chunk->node][chunk->index], biased(no_class, chunk->index));
+}
+
+/* The other nodes' CPUs never see an entry that is fast. */
+void qr_chunk_set_slow(struct qr_chunk *chunk, bool slow)
+{
+	if (slow ? !chunk->nr_slow++ : !--chunk->nr_slow)
+		WRITE_ONCE(fast_of[chunk->node][chunk->index], !slow);
+}
+
+bool qr_chunk_is_fast(const struct qr_chunk *chunk)
+{
+	return READ_ONCE(fast_of[chunk->node][chunk->index]);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_chunk_is_fast);
+
+static struct qr_chunk *chunk_new(struct page *page, int node, enum qr_kind kind, gfp_t gfp)
+{
+	struct qr_chunk *chunk = qr_meta_cache_alloc(descriptors, gfp, node);
+
+	if (!chunk)
+		return NULL;
+	chunk->page = page;
+	chunk->index = qr_chunk_index(page_address(page));
+	chunk->node = node;
+	chunk->kind = kind;
+	chunk->longest = QR_CHUNK_PAGES;
+	INIT_LIST_HEAD(&chunk->link);
+	return chunk;
+}
+
+static void chunk_free_rcu(struct rcu_head *rcu)
+{
+	qr_meta_cache_free(descriptors, container_of(rcu, struct qr_chunk, rcu));
+}
+
+struct qr_chunk *qr_chunk_create(int node, enum qr_kind kind, gfp_t gfp)
+{
+	struct qr_chunk *chunk;
+	struct page *page;
+
+	gfp = (gfp & QR_GFP_MASK & ~(__GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) |
+	      __GFP_NOWARN | __GFP_NORETRY;
+	if (!qr_limit_charge(QR_CHUNK_PAGES, gfp))
+		return NULL;
+	page = alloc_pages_node(node, gfp | __GFP_THISNODE, QR_CHUNK_ORDER);
+	if (!page)
+		goto no_page;
+	/* Memory that was plugged in since we were loaded, beyond our arrays. */
+	if (qr_chunk_index(page_address(page)) >= qr_nr_chunks)
+		goto no_chunk;
+	chunk = chunk_new(page, node, kind, gfp);
+	if (!chunk)
+		goto no_chunk;
+	/* Clients may take references on single pages of what they hold. */
+	split_page(page, QR_CHUNK_ORDER);
+	if (want_init_on_alloc(gfp))
+		bitmap_fill(chunk->fresh, QR_CHUNK_PAGES);
+	qr_account_pages(QR_CHUNK_PAGES);
+	return chunk;
+
+no_chunk:
+	__free_pages(page, QR_CHUNK_ORDER);
+no_page:
+	qr_limit_uncharge(QR_CHUNK_PAGES);
+	return NULL;
+}
+
+/* Make the @nr pages one block again; false if somebody else holds one of them. */
+static bool unsplit_page(struct page *page, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 1; i < nr; i++) {
+		if (page_ref_freeze(page + i, 1))
+			continue;
+		while (--i)
+			page_ref_unfreeze(page + i, 1);
+		return false;
+	}
+	return true;
+}
+
+static void release_block(struct page *page, unsigned int order)
+{
+	unsigned int i;
+
+	if (unsplit_page(page, 1U << order)) {
+		__free_pages(page, order);
+		return;
+	}
+	for (i = 0; i < 1U << order; i++)
+		__free_page(page + i);
+}
+
+/*
+ * In blocks as large as they can be, instead of by way of the per-CPU page lists,
+ * where 512 single pages would stay out of sight of the free counter.
+ */
+void qr_chunk_release_pages(struct page *page, unsigned int nr)
+{
+	qr_account_pages(-(long)nr);
+	qr_limit_uncharge(nr);
+	while (nr) {
+		unsigned int order = min_t(unsigned int, __ffs(page_to_pfn(page) | QR_CHUNK_PAGES),
+					   ilog2(nr));
+
+		release_block(page, order);
+		page += 1U << order;
+		nr -= 1U << order;
+	}
+}
+
+void qr_chunk_attach(struct qr_chunk *chunk)
+{
+	WRITE_ONCE(qr_chunks[chunk->index], chunk);
+	if (chunk->kind == QR_ORDINARY)
+		view_open(chunk);
+}
+
+void qr_chunk_detach(struct qr_chunk *chunk)
+{
+	if (chunk->kind == QR_ORDINARY)
+		view_close(chunk);
+	WRITE_ONCE(qr_chunks[chunk->index], NULL);
+}
+
+unsigned int qr_chunk_destroy(struct qr_chunk *chunk)
+{
+	unsigned int first, last, pages = QR_CHUNK_PAGES - chunk->nr_holes;
+
+	for_each_clear_bitrange(first, last, chunk->holes, QR_CHUNK_PAGES)
+		qr_chunk_release_pages(chunk->page + first, last - first);
+	call_rcu(&chunk->rcu, chunk_free_rcu);
+	return pages;
+}
+
+void qr_chunk_dig(struct qr_chunk *chunk, unsigned int page, unsigned int nr)
+{
+	bitmap_set(chunk->used, page, nr);
+	bitmap_set(chunk->holes, page, nr);
+	bitmap_clear(chunk->fresh, page, nr);
+	chunk->nr_holes += nr;
+}
+
+void qr_chunk_fill(struct qr_chunk *chunk, unsigned int page, unsigned int nr, bool fresh)
+{
+	bitmap_clear(chunk->used, page, nr);
+	bitmap_clear(chunk->holes, page, nr);
+	if (fresh)
+		bitmap_set(chunk->fresh, page, nr);
+	chunk->nr_holes -= nr;
+}
+
+void qr_chunk_own(struct qr_chunk *chunk, unsigned int page, unsigned int nr,
+		  struct qr_slab *owner)
+{
+	unsigned int i;
+
+	bitmap_set(chunk->used, page, nr);
+	chunk->nr_used += nr;
+	for (i = page; i < page + nr; i++)
+		WRITE_ONCE(chunk->slab[i], owner);
+}
+
+void qr_chunk_disown(struct qr_chunk *chunk, unsigned int page, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = page; i < page + nr; i++) {
+		WRITE_ONCE(chunk->class[i], 0);
+		WRITE_ONCE(chunk->slab[i], NULL);
+	}
+	bitmap_clear(chunk->used, page, nr);
+	chunk->nr_used -= nr;
+}
+
+struct qr_chunk *qr_mixed_get(struct page *page, unsigned int nr, struct qr_slab *owner,
+			      gfp_t gfp)
+{
+	unsigned long i = qr_chunk_index(page_address(page));
+	struct qr_chunk *chunk, *new = NULL;
+	unsigned long flags;
+
+	if (i >= qr_nr_chunks)
+		return NULL;
+again:
+	raw_spin_lock_irqsave(&mixed_lock, flags);
+	chunk = qr_chunks[i];
+	if (!chunk && new) {
+		chunk = new;
+		new = NULL;
+		WRITE_ONCE(qr_chunks[i], chunk);
+	}
+	if (chunk)
+		qr_chunk_own(chunk, qr_page_in_chunk(page_address(page)), nr, owner);
+	raw_spin_unlock_irqrestore(&mixed_lock, flags);
+	if (!chunk) {
+		new = chunk_new(pfn_to_page(round_down(page_to_pfn(page), QR_CHUNK_PAGES)),
+				page_to_nid(page), QR_MIXED, gfp);
+		if (!new)
+			return NULL;
+		goto again;
+	}
+	if (new)
+		qr_meta_cache_free(descriptors, new);
+	qr_account_pages(nr);
+	atomic_long_add(nr, &qr_mixed_pages[page_to_nid(page)]);
+	return chunk;
+}
+
+void qr_mixed_put(struct qr_chunk *chunk, unsigned int page, unsigned int nr)
+{
+	unsigned long flags;
+	bool last;
+
+	atomic_long_sub(nr, &qr_mixed_pages[page_to_nid(chunk->page + page)]);
+	raw_spin_lock_irqsave(&mixed_lock, flags);
+	qr_chunk_disown(chunk, page, nr);
+	last = !chunk->nr_used;
+	if (last)
+		WRITE_ONCE(qr_chunks[chunk->index], NULL);
+	raw_spin_unlock_irqrestore(&mixed_lock, flags);
+	qr_chunk_release_pages(chunk->page + page, nr);
+	if (last)
+		call_rcu(&chunk->rcu, chunk_free_rcu);
+}
+
+/* The nearest node that has memory; a CPU's own may have none. */
+static int home_of(unsigned int cpu)
+{
+	int node = cpu_to_mem(cpu), best = first_node(qr_nodes), other;
+
+	if (node == NUMA_NO_NODE || !node_online(node))
+		return best;
+	for_each_node_mask(other, qr_nodes)
+		if (node_distance(node, other) < node_distance(node, best))
+			best = other;
+	return best;
+}
+
+/* Before @cpu runs anything: which node it is near may change while it is down. */
+void qr_view_set_cpu(unsigned int cpu)
+{
+	struct qr_view *view = per_cpu_ptr(&qr_view, cpu);
+	int node = home_of(cpu);
+
+	per_cpu(qr_home_node, cpu) = node;
+	view->fast = fast_of[node];
+	view->class = class_of[node];
+}
+
+int qr_chunks_init(void)
+{
+	unsigned long end = 0, i;
+	unsigned int cpu;
+	int node;
+
+	BUILD_BUG_ON(QR_CHUNK_PAGES << PAGE_SHIFT != 1UL << QR_CHUNK_SHIFT);
+	BUILD_BUG_ON(QR_CHUNK_PAGES != BIT(QR_CHUNK_ORDER));
+
+	for_each_online_node(node)
+		end = max(end, pgdat_end_pfn(NODE_DATA(node)));
+	qr_nr_chunks = DIV_ROUND_UP(end, QR_CHUNK_PAGES);
+	qr_chunks = qr_meta_valloc(qr_nr_chunks * sizeof(*qr_chunks));
+	descriptors = qr_meta_cache_create("quarry_chunk", sizeof(struct qr_chunk));
+	if (!qr_chunks || !descriptors)
+		goto no_memory;
+	qr_nodes = node_states[N_MEMORY];
+	for_each_node_mask(node, qr_nodes) {
+		fast_of[node] = qr_meta_valloc(qr_nr_chunks);
+		class_of[node] = qr_meta_valloc(qr_nr_chunks * sizeof(*class_of[node]));
+		if (!fast_of[node] || !class_of[node])
+			goto no_memory;
+		for (i = 0; i < qr_nr_chunks; i++)
+			class_of[node][i] = biased(no_class, i);
+	}
+	for_each_possible_cpu(cpu)
+		qr_view_set_cpu(cpu);
+	return 0;
+
+no_memory:
+	qr_chunks_exit();
+	return -ENOMEM;
+}
+
+void qr_chunks_exit(void)
+{
+	int node;
+
+	rcu_barrier();		/* chunk_free_rcu() is our code */
+	kmem_cache_destroy(descriptors);
+	for_each_node_mask(node, qr_nodes) {
+		qr_meta_vfree(fast_of[node], qr_nr_chunks);
+		qr_meta_vfree(class_of[node], qr_nr_chunks * sizeof(*class_of[node]));
+		fast_of[node] = NULL;
+		class_of[node] = NULL;
+	}
+	qr_meta_vfree(qr_chunks, qr_nr_chunks * sizeof(*qr_chunks));
+	qr_chunks = NULL;
+}
+
+bool qr_chunk_create_pair(struct qr_chunk *pair[2], int node, gfp_t gfp)
+{
+	unsigned int order = QR_CHUNK_ORDER + 1, i;
+	struct page *page;
+
+	if (order > QR_COMPAT_MAX_ORDER)
+		return false;
+	gfp = (gfp & QR_GFP_MASK & ~(__GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) |
+	      __GFP_NOWARN | __GFP_NORETRY;
+	if (!qr_limit_charge(2 * QR_CHUNK_PAGES, gfp))
+		return false;
+	page = alloc_pages_node(node, gfp | __GFP_THISNODE, order);
+	if (!page)
+		goto no_page;
+	if (qr_chunk_index(page_address(page)) + 1 >= qr_nr_chunks)
+		goto no_chunk;
+	pair[0] = chunk_new(page, node, QR_LARGE, gfp);
+	if (!pair[0])
+		goto no_chunk;
+	pair[1] = chunk_new(page + QR_CHUNK_PAGES, node, QR_LARGE, gfp);
+	if (!pair[1]) {
+		qr_meta_cache_free(descriptors, pair[0]);
+		goto no_chunk;
+	}
+	split_page(page, order);
+	qr_account_pages(2 * QR_CHUNK_PAGES);
+	for (i = 0; i < 2; i++)
+		if (want_init_on_alloc(gfp))
+			bitmap_fill(pair[i]->fresh, QR_CHUNK_PAGES);
+	return true;
+
+no_chunk:
+	__free_pages(page, order);
+no_page:
+	qr_limit_uncharge(2 * QR_CHUNK_PAGES);
+	return false;
+}
+
+/* Down here because sparse forgets what a per-CPU structure is once exported. */
+EXPORT_SYMBOL_QUARRY(qr_view);

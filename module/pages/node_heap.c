@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The state of a node's page heap, and what observers may know of it. */
+#include "pages/node_heap.h"
+
+#include <linux/bitmap.h>
+#include <linux/string.h>
+#include <linux/vmstat.h>
+#include <quarry/stats.h>
+#include "compat.h"
+#include "core/limit.h"
+
+struct qr_heap *qr_heaps[MAX_NUMNODES];
+EXPORT_SYMBOL_QUARRY_TEST(qr_heaps);
+
+/* Pages; the kernel's own counters of this kind are as coarse. */
+#define REPORT_STEP	64
+
+void qr_heap_summarize(struct qr_heap *heap, struct qr_chunk *chunk)
+{
+	struct qr_sum sum = qr_sum_of(chunk->used, QR_CHUNK_PAGES);
+
+	WRITE_ONCE(chunk->longest, sum.longest);
+	qr_tree_set(&heap->tree[chunk->kind], chunk->index - heap->base, &sum);
+}
+
+/* Memory that nobody needs is memory that others may count on: see MemAvailable. */
+void qr_heap_report(struct qr_heap *heap)
+{
+	unsigned long idle = qr_heap_idle(heap);
+
+	mod_node_page_state(NODE_DATA(heap->node), NR_KERNEL_MISC_RECLAIMABLE,
+			    (long)(idle - heap->reported));
+	heap->reported = idle;
+}
+
+static void report_coarsely(struct qr_heap *heap)
+{
+	long off = qr_heap_idle(heap) - heap->reported;
+
+	if (unlikely(off >= REPORT_STEP) || unlikely(off <= -REPORT_STEP))
+		qr_heap_report(heap);
+}
+
+/* The chunk that lies behind, where a run goes on; at the end there may be none. */
+static struct qr_chunk *next_chunk(const struct qr_chunk *chunk)
+{
+	return qr_chunks[chunk->index + 1];
+}
+
+/* Did the kernel zero them, and has nobody had them since?  Somebody will have now. */
+static bool take_fresh(struct qr_chunk *chunk, unsigned int first, unsigned int nr)
+{
+	bool fresh = find_next_zero_bit(chunk->fresh, first + nr, first) >= first + nr;
+
+	bitmap_clear(chunk->fresh, first, nr);
+	return fresh;
+}
+
+void qr_heap_take_run(struct qr_heap *heap, struct qr_run *run, struct qr_chunk *chunk,
+		      unsigned int first, unsigned int nr, struct qr_slab *owner)
+{
+	unsigned int n;
+
+	*run = (struct qr_run) { .chunk = chunk, .first = first, .nr = nr, .zeroed = true };
+	heap->used += nr;
+	for (;;) {
+		n = min(nr, QR_CHUNK_PAGES - first);
+		if (unlikely(chunk->nr_holes) && !chunk->nr_used)
+			list_del_init(&chunk->link);
+		run->zeroed &= take_fresh(chunk, first, n);
+		qr_chunk_own(chunk, first, n, owner);
+		qr_heap_summarize(heap, chunk);
+		nr -= n;
+		if (!nr)
+			break;
+		chunk = next_chunk(chunk);
+		first = 0;
+	}
+	report_coarsely(heap);
+}
+
+void qr_heap_put_run(struct qr_heap *heap, const struct qr_run *run)
+{
+	unsigned int nr = run->nr, first = run->first, n;
+	struct qr_chunk *chunk = run->chunk;
+
+	heap->used -= nr;
+	for (;;) {
+		n = min(nr, QR_CHUNK_PAGES - first);
+		qr_chunk_disown(chunk, first, n);
+		qr_heap_summarize(heap, chunk);
+		if (unlikely(chunk->nr_holes) && !chunk->nr_used)
+			list_add(&chunk->link, &heap->hollow);
+		nr -= n;
+		if (!nr)
+			break;
+		chunk = next_chunk(chunk);
+		first = 0;
+	}
+	report_coarsely(heap);
+}
+
+void qr_heap_add_chunk(struct qr_heap *heap, struct qr_chunk *chunk)
+{
+	qr_chunk_attach(chunk);
+	qr_heap_summarize(heap, chunk);
+	heap->nr_chunks[chunk->kind]++;
+	heap->owned += QR_CHUNK_PAGES;
+	report_coarsely(heap);
+}
+
+void qr_heap_remove_chunk(struct qr_heap *heap, struct qr_chunk *chunk)
+{
+	static const struct qr_sum nothing;
+
+	qr_tree_set(&heap->tree[chunk->kind], chunk->index - heap->base, &nothing);
+	list_del_init(&chunk->link);
+	heap->nr_chunks[chunk->kind]--;
+	heap->owned -= QR_CHUNK_PAGES - chunk->nr_holes;
+	heap->holes -= chunk->nr_holes;
+	qr_chunk_detach(chunk);
+	report_coarsely(heap);
+}
+
+void qr_node_stats_read(int node, struct quarry_node_stats *st)
+{
+	struct qr_heap *heap = node >= 0 && node < MAX_NUMNODES ? qr_heaps[node] : NULL;
+	unsigned long flags, mixed;
+	int kind;
+
+	memset(st, 0, sizeof(*st));
+	if (!heap)
+		return;
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	for (kind = 0; kind < QR_MIXED; kind++)
+		st->chunks[kind] = heap->nr_chunks[kind];
+	mixed = atomic_long_read(&qr_mixed_pages[node]);
+	st->mixed_bytes = (u64)mixed << PAGE_SHIFT;
+	st->inuse_bytes = (u64)(heap->used + mixed) << PAGE_SHIFT;
+	st->idle_bytes = (u64)qr_heap_idle(heap) << PAGE_SHIFT;
+	st->hole_bytes = (u64)heap->holes << PAGE_SHIFT;
+	st->searches = heap->searches;
+	st->search_steps = heap->steps;
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_node_stats_read);
+
+int qr_walk_chunks(int node, qr_chunk_fn fn, void *arg)
+{
+	static const char *const kinds[] = { "ordinary", "sampled", "large", "mixed" };
+	struct quarry_chunk_info ci;
+	unsigned long i;
+	int err;
+
+	/* By address, and a chunk at a time: @fn may sleep. */
+	for (i = 0; i < qr_nr_chunks; i++) {
+		struct qr_chunk *chunk;
+		bool found;
+
+		if (!READ_ONCE(qr_chunks[i]))
+			continue;
+		rcu_read_lock();
+		chunk = READ_ONCE(qr_chunks[i]);
+		found = chunk && chunk->node == node;
+		if (found) {
+			ci.pfn = page_to_pfn(chunk->page);
+			ci.kind = kinds[chunk->kind];
+			ci.used = READ_ONCE(chunk->nr_used);
+			ci.owned = chunk->kind == QR_MIXED ? ci.used :
+				   QR_CHUNK_PAGES - READ_ONCE(chunk->nr_holes);
+			ci.longest = chunk->kind == QR_MIXED ? 0 : READ_ONCE(chunk->longest);
+		}
+		rcu_read_unlock();
+		if (!found)
+			continue;
+		err = fn(&ci, arg);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void validate_chunk(const struct qr_chunk *chunk, struct quarry_validation *v)
+{
+	bool hollow = chunk->nr_holes && !chunk->nr_used;
+	unsigned int page;
+
+	v->chunks++;
+	if (qr_chunks[chunk->index] != chunk)
+		qr_invalid(v, "chunk %lu is not in the chunk array", chunk->index);
+	if (bitmap_weight(chunk->used, QR_CHUNK_PAGES) != chunk->nr_used + chunk->nr_holes)
+		qr_invalid(v, "chunk %lu: map and count of pages differ", chunk->index);
+	if (bitmap_weight(chunk->holes, QR_CHUNK_PAGES) != chunk->nr_holes)
+		qr_invalid(v, "chunk %lu: map and count of holes differ", chunk->index);
+	if (chunk->nr_holes == QR_CHUNK_PAGES)
+		qr_invalid(v, "chunk %lu is all holes", chunk->index);
+	if (list_empty(&chunk->link) == hollow)
+		qr_invalid(v, "chunk %lu: wrongly listed as hollow or not", chunk->index);
+	for (page = 0; page < QR_CHUNK_PAGES; page++) {
+		bool hole = test_bit(page, chunk->holes);
+
+		if (!!chunk->slab[page] != (test_bit(page, chunk->used) && !hole))
+			qr_invalid(v, "chunk %lu page %u: map and slab differ", chunk->index,
+				   page);
+		if (chunk->class[page] && !chunk->slab[page])
+			qr_invalid(v, "chunk %lu page %u: class without slab", chunk->index, page);
+		if (hole && !test_bit(page, chunk->used))
+			qr_invalid(v, "chunk %lu page %u: a hole that is free", chunk->index, page);
+		if (test_bit(page, chunk->fresh) && test_bit(page, chunk->used))
+			qr_invalid(v, "chunk %lu page %u: used and fresh", chunk->index, page);
+	}
+}
+
+/* @chunk: the one at @leaf that is this heap's, or NULL. */
+static void validate_sums(struct qr_heap *heap, unsigned long leaf, const struct qr_chunk *chunk,
+			  struct quarry_validation *v)
+{
+	struct qr_sum now;
+	int kind;
+
+	for (kind = 0; kind < QR_MIXED; kind++) {
+		now = (struct qr_sum) { };
+		if (chunk && chunk->kind == kind)
+			now = qr_sum_of(chunk->used, QR_CHUNK_PAGES);
+		if (memcmp(&heap->tree[kind].level[0][leaf], &now, sizeof(now)))
+			qr_invalid(v, "chunk %lu, kind %d: map and summary differ",
+				   heap->base + leaf, kind);
+	}
+}
+
+static void validate_count(struct quarry_validation *v, int node, const char *what,
+			   unsigned long found, unsigned long counted)
+{
+	if (found != counted)
+		qr_invalid(v, "node %d: %lu %s, %lu counted", node, found, what, counted);
+}
+
+void qr_heap_validate(struct quarry_validation *v)
+{
+	unsigned long held = 0;
+	int node, kind;
+
+	for_each_node_mask(node, qr_nodes) {
+		unsigned long n[QR_NR_KINDS] = { }, used = 0, holes = 0, all = 0, i;
+		struct qr_heap *heap = qr_heaps[node];
+
+		for (i = 0; i < heap->tree[0].nr[0]; i++) {
+			struct qr_chunk *chunk = qr_chunks[heap->base + i];
+
+			if (chunk && (chunk->node != node || chunk->kind == QR_MIXED))
+				chunk = NULL;
+			validate_sums(heap, i, chunk, v);
+			if (!chunk)
+				continue;
+			n[chunk->kind]++;
+			all += QR_CHUNK_PAGES;
+			used += chunk->nr_used;
+			holes += chunk->nr_holes;
+			validate_chunk(chunk, v);
+		}
+		for (kind = 0; kind < QR_MIXED; kind++) {
+			if (!qr_tree_is_consistent(&heap->tree[kind]))
+				qr_invalid(v, "node %d: summaries of kind %d differ", node, kind);
+			validate_count(v, node, "chunks of a kind", n[kind], heap->nr_chunks[kind]);
+		}
+		validate_count(v, node, "pages used", used, heap->used);
+		validate_count(v, node, "holes", holes, heap->holes);
+		validate_count(v, node, "pages owned", all - holes, heap->owned);
+		held += heap->owned + atomic_long_read(&qr_mixed_pages[node]);
+	}
+	/* More may be charged: for pages that are on their way. */
+	if (held > atomic_long_read(&qr_limit_all.held))
+		qr_invalid(v, "%lu pages held, %ld charged", held,
+			   atomic_long_read(&qr_limit_all.held));
+}

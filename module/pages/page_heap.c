@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * First fit by lowest address, in bounded steps: a tree of summaries over the
+ * chunks of a node and kind leads to the chunk, whose map tells the place.
+ * See tree.h.
+ */
+#include "pages/page_heap.h"
+
+#include <linux/bitmap.h>
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include "compat.h"
+#include "core/limit.h"
+#include "core/metadata.h"
+#include "pages/release.h"
+
+qr_heap_fn qr_heap_watcher;
+qr_heap_help_fn qr_heap_helper;
+
+bool qr_heap_no_chunks;
+EXPORT_SYMBOL_QUARRY_TEST(qr_heap_no_chunks);
+
+static unsigned int place_in(const struct qr_chunk *chunk, unsigned int nr, unsigned int align)
+{
+	return bitmap_find_next_zero_area((unsigned long *)chunk->used, QR_CHUNK_PAGES, 0, nr,
+					  align - 1);
+}
+
+#define ALIGNED_TRIES	16
+
+/*
+ * Slabs lie within a chunk, whose class table and fate they share.  Where the first
+ * run that is long enough is not aligned a few more may be; after that only one that
+ * is so long that it must have an aligned place in it.
+ */
+static struct qr_chunk *find_within(struct qr_heap *heap, enum qr_kind kind, unsigned int nr,
+				    unsigned int align, unsigned int *first, unsigned int *steps)
+{
+	unsigned int tries = align > 1 ? ALIGNED_TRIES : 1;
+	const struct qr_tree *tree = &heap->tree[kind];
+	unsigned long from = 0;
+	struct qr_chunk *chunk;
+	long leaf;
+
+	for (; tries && from < tree->nr[0]; tries--, from = leaf + 1) {
+		leaf = qr_tree_find_leaf(tree, from, nr, steps);
+		if (leaf < 0)
+			return NULL;
+		chunk = qr_chunks[heap->base + leaf];
+		*first = place_in(chunk, nr, align);
+		if (*first + nr <= QR_CHUNK_PAGES)
+			return chunk;
+	}
+	leaf = qr_tree_find_leaf(tree, 0, nr + align - 1, steps);
+	if (leaf < 0)
+		return NULL;
+	chunk = qr_chunks[heap->base + leaf];
+	*first = place_in(chunk, nr, align);
+	return chunk;
+}
+
+/* Large objects may go over the end of a chunk. */
+static struct qr_chunk *find_across(struct qr_heap *heap, enum qr_kind kind, unsigned int nr,
+				    unsigned int *first, unsigned int *steps)
+{
+	struct qr_chunk *chunk;
+	bool inside;
+	long page;
+
+	page = qr_tree_find(&heap->tree[kind], nr, &inside, steps);
+	if (page < 0)
+		return NULL;
+	chunk = qr_chunks[heap->base + page / QR_CHUNK_PAGES];
+	*first = inside ? place_in(chunk, nr, 1) : page % QR_CHUNK_PAGES;
+	return chunk;
+}
+
+bool qr_heap_first_fit(struct qr_heap *heap, enum qr_kind kind, unsigned int nr,
+		       unsigned int align, struct qr_slab *owner, struct qr_run *run)
+{
+	unsigned int first, steps = 0;
+	struct qr_chunk *chunk;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	if (kind == QR_LARGE && align == 1)
+		chunk = find_across(heap, kind, nr, &first, &steps);
+	else
+		chunk = find_within(heap, kind, nr, align, &first, &steps);
+	if (chunk)
+		qr_heap_take_run(heap, run, chunk, first, nr, owner);
+	heap->searches++;
+	heap->steps += steps;
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	return chunk;
+}
+
+/* False for memory that was plugged in beyond what was there when we were loaded. */
+bool qr_heap_add(struct qr_heap *heap, struct qr_chunk *chunk)
+{
+	unsigned long flags;
+
+	if (chunk->index - heap->base >= heap->tree[chunk->kind].nr[0])
+		return false;
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	qr_heap_add_chunk(heap, chunk);
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	return true;
+}
+
+/* Out of chunks that are there or new ones; of these only @beyond the soft limit if so said. */
+static bool heap_get_whole(int node, enum qr_kind kind, unsigned int nr, unsigned int align,
+			   gfp_t gfp, struct qr_slab *owner, struct qr_run *run, bool beyond)
+{
+	struct qr_heap *heap = qr_heaps[node];
+	struct qr_chunk *chunk;
+
+	do {
+		if (qr_heap_first_fit(heap, kind, nr, align, owner, run))
+			return true;
+		if (unlikely(READ_ONCE(qr_heap_no_chunks)) ||
+		    (!beyond && qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES)))
+			return false;
+		if (time_before(jiffies, READ_ONCE(heap->compact_after)))
+			gfp &= ~__GFP_DIRECT_RECLAIM;
+		chunk = qr_chunk_create(node, kind, gfp);
+		if (chunk && !qr_heap_add(heap, chunk)) {
+			qr_chunk_destroy(chunk);
+			return false;
+		}
+		if (!chunk && (gfp & __GFP_DIRECT_RECLAIM))
+			WRITE_ONCE(heap->compact_after, jiffies + HZ);
+		/* Another CPU may take it all; then ask for one more. */
+	} while (chunk);
+	return false;
+}
+
+/*
+ * May what is of @kind lie in chunks of kind @host?  The free of a sampled object must not
+ * be fast; a large one has no class, and no cache that it could be given to.
+ */
+static bool may_lie_in(enum qr_kind kind, enum qr_kind host)
+{
+	return kind != QR_SAMPLED || host != QR_ORDINARY;
+}
+
+enum filled { NO_HOLE, HOLE_TAKEN, WRONG_HOLE };
+
+/*
+ * Pages from the kernel may lie in a hole of a chunk that is ours, and belong to
+ * that again, unless slabs of @kind have no place there.
+ */
+static enum filled fill_hole(struct page *page, unsigned int nr, enum qr_kind kind,
+			     struct qr_slab *owner, struct qr_run *run, gfp_t gfp)
+{
+	unsigned long i = qr_chunk_index(page_address(page)), flags;
+	unsigned int first = qr_page_in_chunk(page_address(page));
+	struct qr_heap *heap = qr_heaps[page_to_nid(page)];
+	enum filled what = NO_HOLE;
+	struct qr_chunk *chunk;
+
+	if (!heap || i >= qr_nr_chunks)
+		return NO_HOLE;
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	chunk = qr_chunks[i];
+	if (chunk && chunk->kind != QR_MIXED) {
+		what = may_lie_in(kind, chunk->kind) ? HOLE_TAKEN : WRONG_HOLE;
+		if (what == HOLE_TAKEN) {
+			qr_chunk_fill(chunk, first, nr, want_init_on_alloc(gfp));
+			heap->holes -= nr;
+			heap->owned += nr;
+			if (!chunk->nr_holes)
+				list_del_init(&chunk->link);
+			qr_heap_take_run(heap, run, chunk, first, nr, owner);
+		}
+	}
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	if (what == HOLE_TAKEN)
+		qr_account_pages(nr);
+	return what;
+}
+
+static void free_pages_of(struct page *page, unsigned int nr)
+{
+	while (nr--)
+		__free_page(page + nr);
+}
+
+/* The first @nr pages of a block; the others go back at once. */
+static struct page *page_get(int node, unsigned int nr, unsigned int order, gfp_t gfp)
+{
+	struct page *page = alloc_pages_node(node, gfp, order);
+
+	if (page) {
+		split_page(page, order);
+		free_pages_of(page + nr, (1u << order) - nr);
+	}
+	return page;
+}
+
+/*
+ * Pages that just left holes are what the kernel gives out first.  Those of the wrong kind
+ * are kept aside, so many times, until it has given others.  The last try is for the
+ * beginning of a block as long as a chunk: what is free as a whole is nobody's hole.
+ */
+#define HOLE_TRIES	128
+#define ASIDE_MAX	QR_CHUNK_PAGES
+
+/* Pages that may serve @kind, or NULL.  With HOLE_TAKEN in @what, @run has them already. */
+static struct page *page_get_for(int node, enum qr_kind kind, unsigned int nr, unsigned int order,
+				 gfp_t gfp, struct qr_slab *owner, struct qr_run *run,
+				 enum filled *what)
+{
+	struct page *page, *other, *next;
+	unsigned int tries = 0;
+	LIST_HEAD(aside);
+
+	while ((page = page_get(node, nr, order, gfp))) {
+		*what = fill_hole(page, nr, kind, owner, run, gfp);
+		if (*what != WRONG_HOLE)
+			break;
+		list_add(&page->lru, &aside);
+		page = NULL;
+		if (order == QR_CHUNK_ORDER)
+			break;
+		if (++tries < HOLE_TRIES && tries * nr < ASIDE_MAX)
+			continue;
+		order = QR_CHUNK_ORDER;
+		gfp &= ~(__GFP_NOFAIL | __GFP_DIRECT_RECLAIM);
+	}
+	list_for_each_entry_safe(other, next, &aside, lru) {
+		list_del(&other->lru);
+		free_pages_of(other, nr);
+	}
+	return page;
+}
+
+/* Single pages, wherever the kernel has them.  @gfp decides about the node. */
+static bool heap_get_mixed(int node, enum qr_kind kind, unsigned int nr, unsigned int align,
+			   gfp_t gfp, struct qr_slab *owner, struct qr_run *run)
+{
+	unsigned int order = get_order((unsigned long)max(nr, align) << PAGE_SHIFT);
+	/* The kernel promises single and double pages only. */
+	gfp_t ask = order > 1 ? gfp & ~__GFP_NOFAIL : gfp;
+	enum filled what = NO_HOLE;
+	struct page *page;
+
+	if (!qr_limit_charge(nr, gfp))
+		return false;
+	page = page_get_for(node, kind, nr, order, ask, owner, run, &what);
+	if (!page)
+		goto no_page;
+	if (what == HOLE_TAKEN)
+		return true;
+	run->chunk = qr_mixed_get(page, nr, owner, ask);
+	if (!run->chunk)
+		goto no_chunk;
+	run->first = qr_page_in_chunk(page_address(page));
+	run->nr = nr;
+	run->zeroed = want_init_on_alloc(gfp);
+	return true;
+
+no_chunk:
+	free_pages_of(page, nr);
+no_page:
+	qr_limit_uncharge(nr);
+	return false;
+}
+
+/* What one request gives back at a time when others went beyond a limit before it, in pages. */
+#define ROOM_MAX	1024UL
+
+void qr_heap_make_room(int node, unsigned int nr, gfp_t gfp)
+{
+	qr_heap_help_fn helper = READ_ONCE(qr_heap_helper);
+	bool may_sleep = gfpflags_allow_blocking(gfp);
+	unsigned long want, done;
+
+	do {
+		want = min(qr_limit_excess(&qr_limit_all, nr), ROOM_MAX);
+		done = qr_heaps_release(node, want);
+		if (done < want && helper && may_sleep)
+			done += helper(node, want - done);
+		if (may_sleep)
+			cond_resched();
+		/* A limit may have been set far below what is idle. */
+	} while (done && may_sleep && qr_limit_is_full(&qr_limit_all, nr));
+}
+
+bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, int node,
+		 unsigned int nr, unsigned int least, unsigned int align, gfp_t gfp)
+{
+	gfp_t lean = (gfp & QR_GFP_MASK & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL)) | __GFP_NOWARN;
+	gfp_t full = (gfp & (QR_GFP_MASK | __GFP_THISNODE)) | __GFP_NOWARN;
+	gfp_t squeeze = full & ~__GFP_NOFAIL;
+	int other;
+
+	/*
+	 * Near memory first, with one light attempt at making a free block but
+	 * no reclaim of single pages; then memory of other nodes; then whatever
+	 * the caller's flags can squeeze out.
+	 */
+	if (heap_get_whole(node, kind, nr, align, gfp, owner, run, false))
+		return true;
+	/* Near the soft limit no whole chunk is taken; what is idle elsewhere pays. */
+	if (qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES)) {
+		if (qr_limit_is_near(&qr_limit_all, nr))
+			qr_heap_make_room(node, nr, gfp);
+		qr_limit_hit_soft(&qr_limit_all, "all");
+	}
+	if (heap_get_mixed(node, kind, nr, align, lean | __GFP_THISNODE, owner, run))
+		return true;
+	if (!(gfp & __GFP_THISNODE)) {
+		for_each_node_mask(other, qr_nodes)
+			if (other != node &&
+			    heap_get_whole(other, kind, nr, align, lean, owner, run, false))
+				return true;
+	}
+	if (qr_limit_is_full(&qr_limit_all, nr))
+		qr_heap_make_room(node, nr, gfp);
+	if (heap_get_mixed(node, kind, nr, align, squeeze, owner, run))
+		return true;
+	if (least < nr && heap_get_mixed(node, kind, least, align, squeeze, owner, run))
+		return true;
+	/* A soft limit is no reason to fail. */
+	if (qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES) &&
+	    heap_get_whole(node, kind, nr, align, squeeze, owner, run, true))
+		return true;
+	if (qr_limit_is_full(&qr_limit_all, least))
+		qr_limit_hit_hard(&qr_limit_all, "all");
+	if (!(gfp & __GFP_NOFAIL) || !gfpflags_allow_blocking(gfp))
+		return false;
+	while (!heap_get_mixed(node, kind, least, align, full, owner, run))
+		msleep(20);
+	return true;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_heap_get);
+
+void qr_heap_put(const struct qr_run *run)
+{
+	struct qr_chunk *chunk = run->chunk;
+	struct qr_heap *heap;
+	unsigned long flags;
+	bool surplus;
+
+	if (chunk->kind == QR_MIXED) {
+		qr_mixed_put(chunk, run->first, run->nr);
+		return;
+	}
+	heap = qr_heaps[chunk->node];
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	qr_heap_put_run(heap, run);
+	surplus = qr_heap_idle(heap) > heap->surplus;
+	if (unlikely(surplus))
+		heap->surplus = ULONG_MAX;	/* told once */
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	if (unlikely(surplus))
+		qr_heap_watcher();
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_heap_put);
+
+/* The blocks that the node's memory lies in. */
+static int heap_init_trees(struct qr_heap *heap, int node)
+{
+	unsigned long first = NODE_DATA(node)->node_start_pfn / QR_CHUNK_PAGES;
+	unsigned long last = DIV_ROUND_UP(pgdat_end_pfn(NODE_DATA(node)), QR_CHUNK_PAGES);
+	int kind, err;
+
+	heap->base = first;
+	for (kind = 0; kind < QR_MIXED; kind++) {
+		err = qr_tree_init(&heap->tree[kind], last - first, QR_CHUNK_PAGES);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int qr_heaps_init(void)
+{
+	int node, err;
+
+	for_each_node_mask(node, qr_nodes) {
+		struct qr_heap *heap = qr_meta_alloc(sizeof(*heap), GFP_KERNEL, node);
+
+		if (!heap) {
+			qr_heaps_exit();
+			return -ENOMEM;
+		}
+		raw_spin_lock_init(&heap->lock);
+		INIT_LIST_HEAD(&heap->hollow);
+		heap->node = node;
+		heap->surplus = ULONG_MAX;
+		heap->compact_after = jiffies;
+		qr_heaps[node] = heap;
+		err = heap_init_trees(heap, node);
+		if (err) {
+			qr_heaps_exit();
+			return err;
+		}
+	}
+	return 0;
+}
+
+void qr_heaps_exit(void)
+{
+	int node, kind;
+
+	qr_heap_release_idle();
+	for_each_node_mask(node, qr_nodes) {
+		struct qr_heap *heap = qr_heaps[node];
+
+		if (!heap)
+			continue;
+		for (kind = 0; kind < QR_MIXED; kind++)
+			qr_tree_exit(&heap->tree[kind]);
+		qr_meta_free(heap, sizeof(*heap));
+		qr_heaps[node] = NULL;
+	}
+}

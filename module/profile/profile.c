@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Samples, as they come and go.  The table that they are counted in is bucket.c's,
+ * and its lock is theirs too.
+ */
+#include "profile/profile.h"
+
+#include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/minmax.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
+#include <linux/timekeeping.h>
+#include <trace/events/quarry.h>
+#include "compat.h"
+#include "profile/bucket.h"
+#include "profile/draw.h"
+#include "profile/label.h"
+#include "profile/profile_memory.h"
+#include "profile/stack.h"
+
+static_assert(QR_WEIGHT_SHIFT == QR_OBJECTS_SHIFT);
+
+static LIST_HEAD(watchers);
+
+static const char *const age_names[QR_AGES] = {
+	"<10us", "10us-100us", "100us-1ms", "1ms-10ms", "10ms-100ms", "100ms-1s",
+	"1s-10s", "10s-100s", "100s-1000s", ">=1000s",
+};
+
+const char *qr_age_name(unsigned int age)
+{
+	return age_names[min(age, QR_AGES - 1U)];
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_age_name);
+
+unsigned int qr_age(u64 ns)
+{
+	u64 limit = 10 * NSEC_PER_USEC;
+	unsigned int age;
+
+	for (age = 0; age < QR_AGES - 1 && ns >= limit; age++)
+		limit *= 10;
+	return age;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_age);
+
+/* --- Samples --- */
+
+/* What one sample adds to sums. */
+static __always_inline struct quarry_sum sum_of(u64 weight, u32 size)
+{
+	qr_u128 var = (qr_u128)weight * (weight - QR_WEIGHT_ONE);
+
+	return (struct quarry_sum) {
+		.samples = 1,
+		.objects = weight,
+		.space = qr_weighted(weight, size),
+		.var_objects = var,
+		.var_space = var * ((u64)size * size),
+	};
+}
+
+/* Mostly the caller asks for just what there is. */
+static __always_inline u64 asked_of(u64 weight, u32 asked, const struct quarry_sum *one, u32 size)
+{
+	return likely(asked == size) ? one->space : qr_weighted(weight, asked);
+}
+
+static __always_inline void sum_add(struct quarry_sum *sum, const struct quarry_sum *one)
+{
+	sum->samples += one->samples;
+	sum->objects += one->objects;
+	sum->space += one->space;
+	sum->var_objects += one->var_objects;
+	sum->var_space += one->var_space;
+}
+
+static __always_inline void sum_sub(struct quarry_sum *sum, const struct quarry_sum *one)
+{
+	sum->samples -= one->samples;
+	sum->objects -= one->objects;
+	sum->space -= one->space;
+	sum->var_objects -= one->var_objects;
+	sum->var_space -= one->var_space;
+}
+
+static noinline void tell_watchers(enum qr_event_type type, const struct qr_bucket *b,
+				   const struct qr_sample *s, const void *ptr, u32 size, u64 now)
+{
+	struct qr_event e = {
+		.type = type,
+		.ptr = ptr,
+		.size = size,
+		.asked = s->asked,
+		.weighted = qr_weighted(s->weight, size),
+		.time_ns = now,
+		.age_ns = now - s->time,
+		.site = b->site.id,
+		.cache = b->site.cache,
+		.stack = b->site.stack,
+		.labels = b->site.labels,
+		.pid = in_task() ? task_pid_nr(current) : 0,
+		.cpu = raw_smp_processor_id(),
+	};
+	struct qr_watcher *w;
+
+	list_for_each_entry(w, &watchers, link)
+		w->event(w, &e);
+}
+
+/* Under the lock. */
+static __always_inline void sample_alloced(struct qr_sample *s, const struct qr_sampled *what,
+					   struct qr_bucket *b, u64 now)
+{
+	const struct quarry_sum one = sum_of(what->weight, what->size);
+
+	qr_bucket_touch(b);
+	s->bucket = b;
+	s->weight = what->weight;
+	s->time = now;
+	s->asked = what->asked;
+	s->cpu = raw_smp_processor_id();
+	sum_add(&b->site.alloc, &one);
+	sum_add(&b->site.inuse, &one);
+	b->site.asked += asked_of(what->weight, what->asked, &one, what->size);
+	qr_table.samples++;
+	qr_table.live_samples++;
+	qr_table.live_space += one.space;
+	if (unlikely(!b->site.stack) || unlikely(!b->site.labels))
+		qr_table.other_samples++;
+	if (qr_table.live_space > qr_table.peak_space) {
+		qr_table.peak_space = qr_table.live_space;
+		qr_table.peak_time = now;
+		qr_table.peaks++;
+		qr_table.news++;
+	}
+	if (unlikely(!list_empty(&watchers)))
+		tell_watchers(QR_EVENT_ALLOC, b, s, what->ptr, what->size, now);
+}
+
+void qr_profile_alloced(struct qr_sample *s, const struct qr_sampled *what, gfp_t gfp)
+{
+	u32 stack = qr_stack_save(what->ip, gfp, qr_table_has_room(1));
+	u32 labels = qr_labels_now(what->node, gfp);
+	u64 now = ktime_get_mono_fast_ns();
+	struct qr_bucket *b;
+	unsigned long flags;
+
+	if (trace_sample_alloc_enabled())
+		trace_sample_alloc(what->ptr, what->size, qr_weighted(what->weight, what->size));
+	raw_spin_lock_irqsave(&qr_profile_lock, flags);
+	b = qr_bucket_find(what->cache, stack, labels);
+	if (unlikely(!b)) {
+		raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+		qr_bucket_make(what->name, what->cache, stack, labels, gfp);
+		raw_spin_lock_irqsave(&qr_profile_lock, flags);
+		b = qr_bucket_find_made(what->cache, stack, labels);
+	}
+	sample_alloced(s, what, b, now);
+	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+}
+
+/* Under the lock. */
+static __always_inline void sample_freed(struct qr_sample *s, const void *ptr, u32 size, u64 now)
+{
+	const struct quarry_sum one = sum_of(s->weight, size);
+	unsigned int age = qr_age(now - s->time);
+	struct qr_bucket *b = s->bucket;
+
+	qr_bucket_touch(b);
+	s->bucket = NULL;
+	sum_sub(&b->site.inuse, &one);
+	b->site.asked -= asked_of(s->weight, s->asked, &one, size);
+	b->freed.objects[age] += one.objects;
+	b->freed.space[age] += one.space;
+	qr_table.live_samples--;
+	qr_table.live_space -= one.space;
+	if (unlikely(!list_empty(&watchers)))
+		tell_watchers(QR_EVENT_FREE, b, s, ptr, size, now);
+}
+
+bool qr_profile_freed(struct qr_samples *samples, unsigned int i, const void *ptr, u32 size)
+{
+	u64 now = ktime_get_mono_fast_ns();
+	bool sampled;
+
+	if (likely(!in_nmi()))
+		raw_spin_lock(&qr_profile_lock);
+	else if (!raw_spin_trylock(&qr_profile_lock))
+		return false;
+	/* If not, it is freed twice: the slab knows. */
+	sampled = i < samples->nr && samples->at[i].bucket;
+	if (likely(sampled))
+		sample_freed(&samples->at[i], ptr, size, now);
+	raw_spin_unlock(&qr_profile_lock);
+	if (likely(sampled))
+		trace_sample_free(ptr);
+	return true;
+}
+
+void qr_profile_handed_on(struct qr_samples *samples, unsigned int i, struct qr_sampled *what,
+			  gfp_t gfp)
+{
+	u64 now = ktime_get_mono_fast_ns();
+	unsigned long flags;
+	bool sampled;
+
+	raw_spin_lock_irqsave(&qr_profile_lock, flags);
+	sampled = i < samples->nr && samples->at[i].bucket;
+	if (sampled) {
+		what->weight = samples->at[i].weight;
+		what->asked = samples->at[i].asked;
+		sample_freed(&samples->at[i], what->ptr, what->size, now);
+	}
+	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+	if (!sampled)
+		return;
+	trace_sample_free(what->ptr);
+	qr_profile_alloced(&samples->at[i], what, gfp);
+}
+
+void qr_profile_dropped(u64 weight, u32 size)
+{
+	u64 space = qr_weighted(weight, size);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&qr_profile_lock, flags);
+	qr_table.dropped_samples++;
+	qr_table.dropped_space += space;
+	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+}
+
+static void samples_set(struct qr_samples *samples, struct qr_sample *at, unsigned int nr)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&qr_profile_lock, flags);
+	samples->nr = nr;
+	WRITE_ONCE(samples->at, at);
+	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+}
+
+bool qr_samples_init(struct qr_samples *samples, unsigned int n, gfp_t gfp)
+{
+	struct qr_sample *at = qr_budget_alloc(n * sizeof(*at), gfp);
+
+	if (!at)
+		return false;
+	samples_set(samples, at, n);
+	return true;
+}
+
+void qr_samples_exit(struct qr_samples *samples)
+{
+	struct qr_sample *at = samples->at;
+	unsigned int n = samples->nr;
+
+	if (!at)
+		return;
+	samples_set(samples, NULL, 0);
+	qr_budget_free(at, n * sizeof(*at));
+}
+
+unsigned int qr_samples_read(const struct qr_samples *samples, unsigned int n,
+			     struct qr_live_sample *out)
+{
+	const struct qr_sample *s;
+	unsigned long flags;
+	unsigned int i;
+
+	raw_spin_lock_irqsave(&qr_profile_lock, flags);
+	n = min(n, samples->nr);
+	for (i = 0; i < n; i++, out++) {
+		s = &samples->at[i];
+		out->site = s->bucket ? s->bucket->site.id : U32_MAX;
+		out->weight = s->weight;
+		out->time = s->time;
+		out->asked = s->asked;
+		out->cpu = s->cpu;
+	}
+	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+	return n;
+}
+
+/* --- Observers --- */
+
+void qr_watch(struct qr_watcher *w)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&qr_profile_lock, flags);
+	list_add_tail(&w->link, &watchers);
+	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_watch);
+
+void qr_unwatch(struct qr_watcher *w)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&qr_profile_lock, flags);
+	list_del(&w->link);
+	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_unwatch);
+
+void qr_profile_reset(void)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&qr_profile_lock, flags);
+	qr_table.resets++;
+	qr_table.news++;
+	qr_table.since = ktime_get_mono_fast_ns();
+	qr_table.peak_space = qr_table.live_space;
+	qr_table.peak_time = qr_table.since;
+	qr_table.peaks++;
+	qr_table.news++;
+	qr_table.dropped_samples = 0;
+	qr_table.dropped_space = 0;
+	qr_table.other_samples = 0;
+	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_profile_reset);
+
+void qr_profile_counts(struct qr_profile_counts *c)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&qr_profile_lock, flags);
+	*c = (struct qr_profile_counts) {
+		.samples = qr_table.samples,
+		.live_samples = qr_table.live_samples,
+		.dropped_samples = qr_table.dropped_samples,
+		.dropped_space = qr_table.dropped_space,
+		.other_samples = qr_table.other_samples,
+		.live_space = qr_table.live_space,
+		.sites = qr_table.nr,
+		.site_limit = qr_table.max,
+	};
+	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_profile_counts);

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A profiler that may always be on must not grow with what it sees.  The bound
+ * is a share of the machine's memory unless the person who loads the module
+ * knows better.
+ */
+#include "profile/profile_memory.h"
+
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/numa.h>
+#include "compat.h"
+#include "core/metadata.h"
+
+#define LEAST	(4UL << 20)
+#define MOST	(64UL << 20)
+#define SHARE	64	/* of the machine's memory */
+
+static unsigned int profile_kib;
+module_param(profile_kib, uint, 0444);
+MODULE_PARM_DESC(profile_kib,
+		 "most memory that the profiler may use, KiB (1024 to 4194304; 0, the default: a 64th of the machine's, within 4 and 64 MiB)");
+
+unsigned long qr_budget_limit;
+EXPORT_SYMBOL_QUARRY_TEST(qr_budget_limit);
+atomic_long_t qr_budget_used;
+EXPORT_SYMBOL_QUARRY_TEST(qr_budget_used);
+
+static bool charge(size_t size)
+{
+	long used = atomic_long_read(&qr_budget_used);
+
+	/* Whoever reads it meanwhile never sees more than the bound. */
+	do {
+		if (used + size > qr_budget_limit)
+			return false;
+	} while (!atomic_long_try_cmpxchg(&qr_budget_used, &used, used + size));
+	return true;
+}
+
+/* Less important than anything a client may want. */
+static gfp_t humble(gfp_t gfp)
+{
+	return (gfp & (__GFP_RECLAIM | __GFP_IO | __GFP_FS)) | __GFP_NORETRY | __GFP_NOWARN;
+}
+
+void *qr_budget_alloc(size_t size, gfp_t gfp)
+{
+	void *p;
+
+	if (!charge(size))
+		return NULL;
+	p = qr_meta_alloc(size, humble(gfp), NUMA_NO_NODE);
+	if (!p)
+		atomic_long_sub(size, &qr_budget_used);
+	return p;
+}
+
+void qr_budget_free(void *p, size_t size)
+{
+	if (!p)
+		return;
+	qr_meta_free(p, size);
+	atomic_long_sub(size, &qr_budget_used);
+}
+
+void *qr_budget_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	void *p;
+
+	if (!charge(kmem_cache_size(cache)))
+		return NULL;
+	p = qr_meta_cache_alloc(cache, humble(gfp), NUMA_NO_NODE);
+	if (!p)
+		atomic_long_sub(kmem_cache_size(cache), &qr_budget_used);
+	return p;
+}
+
+void qr_budget_cache_free(struct kmem_cache *cache, void *p)
+{
+	qr_meta_cache_free(cache, p);
+	atomic_long_sub(kmem_cache_size(cache), &qr_budget_used);
+}
+
+void *qr_budget_valloc(size_t size)
+{
+	void *p;
+
+	if (!charge(size))
+		return NULL;
+	p = qr_meta_valloc(size);
+	if (!p)
+		atomic_long_sub(size, &qr_budget_used);
+	return p;
+}
+
+void qr_budget_vfree(void *p, size_t size)
+{
+	if (!p)
+		return;
+	qr_meta_vfree(p, size);
+	atomic_long_sub(size, &qr_budget_used);
+}
+
+void qr_budget_init(void)
+{
+	if (profile_kib)
+		qr_budget_limit = clamp(profile_kib, 1024U, 4194304U) * 1024UL;
+	else
+		qr_budget_limit = clamp((totalram_pages() << PAGE_SHIFT) / SHARE, LEAST, MOST);
+}

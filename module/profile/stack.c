@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Unwinding a kernel stack costs 4,000 to 14,000 instructions, many times what
+ * all the rest of a sample costs, and mostly finds what it found the last time.  So
+ * each CPU remembers a few stacks together with the places in memory that the
+ * unwinder must have read: every word between here and the stack's end that
+ * holds one of the return addresses.  If all of these words are the same, then
+ * the unwinder would walk the same way: the size of a frame follows from the
+ * address of its code, so each step finds the next return address as far from
+ * here as before.  Other copies of those addresses are compared too, which can
+ * only make a stack look new.
+ *
+ * One function has a frame of no fixed size: the outermost, which takes a
+ * system call and puts a random gap into the stack.  Its return address is
+ * looked for as far from the stack's end as before.  Nothing but the entry code
+ * calls it, so the gap cannot hide anything else.
+ *
+ * A stack with a return address that is nowhere to be found (function graph
+ * tracing replaces them) is not remembered, and neither are stacks of
+ * interrupts, which are short.
+ */
+#include "profile/stack.h"
+
+#include <linux/compiler.h>
+#include <linux/hash.h>
+#include <linux/kallsyms.h>
+#include <linux/module.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/sched/task_stack.h>
+#include <linux/sizes.h>
+#include <linux/stacktrace.h>
+#include <linux/string.h>
+#include <quarry/profile.h>
+#include "compat.h"
+#include "core/metadata.h"
+
+#define MEMO_BITS	3	/* sets, as a power of two */
+#define MEMO_WAYS	4	/* memos in each: a helper's callers share one */
+#define MEMO_WORDS	44
+#define MEMO_GROUP	4	/* words that are compared at a time */
+#define MEMO_OUTER	4
+
+static_assert(MEMO_WORDS % MEMO_GROUP == 0);
+
+/**
+ * struct memo - a stack that was unwound
+ * @ip: whom it was for; 0: nothing here
+ * @generation: which modules there were
+ * @stack: its handle
+ * @nr: words that were looked at; the last one is there again, to fill a group
+ * @nr_outer: copies of the outermost return address
+ * @at: where the words are, from the frame of qr_stack_save() up
+ * @outer_at: where those copies are, from the stack's end down
+ * @word: what was there
+ * @outer: the outermost return address
+ */
+struct memo {
+	unsigned long ip;
+	u32 generation;
+	u32 stack;
+	u32 nr;
+	u32 nr_outer;
+	u16 at[MEMO_WORDS];
+	u16 outer_at[MEMO_OUTER];
+	unsigned long word[MEMO_WORDS];
+	unsigned long outer;
+};
+
+struct memos {
+	struct memo memo[MEMO_WAYS << MEMO_BITS];
+	unsigned int turn;
+};
+
+static struct memos __percpu *memos;
+
+/* Code may be somebody else's after a module has gone. */
+static u32 generation;
+
+static __always_inline unsigned long stack_end(void)
+{
+	return (unsigned long)task_stack_page(current) + THREAD_SIZE;
+}
+
+/* Words of other functions' frames are nobody's business but the unwinder's. */
+static __always_inline unsigned long peek(unsigned long addr)
+{
+	return READ_ONCE_NOCHECK(*(unsigned long *)addr);
+}
+
+/* Recursion has the same callers at several depths. */
+static __always_inline struct memo *memo_set(unsigned long ip, unsigned long depth)
+{
+	return this_cpu_ptr(memos)->memo + MEMO_WAYS * hash_long(ip + depth / SZ_2K, MEMO_BITS);
+}
+
+static __always_inline bool same_words(const struct memo *m, unsigned long frame,
+				       unsigned long end)
+{
+	const unsigned long *word = m->word;
+	const u16 *at = m->at, *last = at + m->nr;
+	u32 i;
+
+	/* The last is the highest. */
+	if (frame + last[-1] >= end)
+		return false;
+	for (; at != last; at += MEMO_GROUP, word += MEMO_GROUP)
+		if ((peek(frame + at[0]) ^ word[0]) | (peek(frame + at[1]) ^ word[1]) |
+		    (peek(frame + at[2]) ^ word[2]) | (peek(frame + at[3]) ^ word[3]))
+			return false;
+	for (i = 0; i < m->nr_outer; i++)
+		if (end - m->outer_at[i] < frame || peek(end - m->outer_at[i]) != m->outer)
+			return false;
+	return true;
+}
+
+static __always_inline u32 memo_find(unsigned long ip, unsigned long frame, unsigned long end)
+{
+	const struct memo *m, *last;
+	u32 stack = 0;
+
+	preempt_disable();
+	m = memo_set(ip, end - frame);
+	for (last = m + MEMO_WAYS; m != last; m++) {
+		if (m->ip == ip && m->generation == READ_ONCE(generation) &&
+		    same_words(m, frame, end)) {
+			stack = m->stack;
+			break;
+		}
+	}
+	preempt_enable();
+	return stack;
+}
+
+static bool find_all(unsigned long word, const unsigned long *entries, unsigned int nr,
+		     unsigned long *found)
+{
+	bool hit = false;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (entries[i] != word)
+			continue;
+		__set_bit(i, found);
+		hit = true;
+	}
+	return hit;
+}
+
+/* Notes all words that are one of @entries; false if there are too many, or one is not there. */
+static bool note_words(struct memo *m, unsigned long frame, unsigned long end,
+		       const unsigned long *entries, unsigned int nr)
+{
+	unsigned long low = ULONG_MAX, high = 0, addr;
+	DECLARE_BITMAP(found, QUARRY_STACK_MAX) = { 0 };
+	unsigned int i, next = 0;
+
+	m->nr = 0;
+	m->nr_outer = 0;
+	m->outer = entries[nr - 1];
+	for (i = 0; i < nr; i++) {
+		low = min(low, entries[i]);
+		high = max(high, entries[i]);
+	}
+	for (addr = frame; addr < end; addr += sizeof(long)) {
+		unsigned long word = peek(addr);
+
+		if (word - low > high - low)
+			continue;
+		/* Mostly they come in order; what does not may be any of them. */
+		if (next < nr && entries[next] == word)
+			__set_bit(next++, found);
+		else if (!find_all(word, entries, nr, found))
+			continue;
+		if (word == m->outer) {
+			if (m->nr_outer == MEMO_OUTER)
+				return false;
+			m->outer_at[m->nr_outer++] = end - addr;
+			continue;
+		}
+		if (m->nr == MEMO_WORDS)
+			return false;
+		m->at[m->nr] = addr - frame;
+		m->word[m->nr++] = word;
+	}
+	for (; m->nr && m->nr % MEMO_GROUP; m->nr++) {
+		m->at[m->nr] = m->at[m->nr - 1];
+		m->word[m->nr] = m->word[m->nr - 1];
+	}
+	return m->nr && bitmap_weight(found, QUARRY_STACK_MAX) == nr;
+}
+
+static noinline void memo_put(unsigned long ip, unsigned long frame, unsigned long end, u32 stack,
+			      const unsigned long *entries, unsigned int nr, u32 gen)
+{
+	struct memo *m;
+	unsigned int i;
+
+	for (i = 0; i < nr - 1; i++)
+		if (entries[i] == entries[nr - 1])
+			return;
+	preempt_disable();
+	m = memo_set(ip, end - frame) + this_cpu_ptr(memos)->turn++ % MEMO_WAYS;
+	m->ip = 0;
+	if (note_words(m, frame, end, entries, nr)) {
+		m->generation = gen;
+		m->stack = stack;
+		m->ip = ip;
+	}
+	preempt_enable();
+}
+
+static bool is_own(unsigned long addr)
+{
+	return within_module(addr, THIS_MODULE);
+}
+
+/*
+ * Softirqs may run when a task allows them again.  filter_irq_stacks() looks for
+ * __do_softirq() then, which in newer kernels leaves by a tail call, and so is in no
+ * stack.
+ */
+static noinline unsigned int filter_softirq(const unsigned long *entries, unsigned int nr)
+{
+	static unsigned long known;
+	char name[KSYM_SYMBOL_LEN];
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (entries[i] == READ_ONCE(known))
+			return i + 1;
+	for (i = 0; i < nr; i++) {
+		sprint_symbol_no_offset(name, entries[i] - 1);
+		if (!strcmp(name, "handle_softirqs")) {
+			WRITE_ONCE(known, entries[i]);
+			return i + 1;
+		}
+	}
+	return nr;
+}
+
+/* Without what was interrupted. */
+static unsigned int filter_task(unsigned long *entries, unsigned int nr)
+{
+	unsigned int n = filter_irq_stacks(entries, nr);
+
+	return n == nr && in_serving_softirq() ? filter_softirq(entries, nr) : n;
+}
+
+static noinline u32 unwind(unsigned long ip, gfp_t gfp, bool add, unsigned long frame,
+			   unsigned long end, bool remember)
+{
+	unsigned long entries[QUARRY_STACK_MAX];
+	unsigned int nr, own = 0, depth;
+	u32 stack, gen = READ_ONCE(generation);
+
+	/* From the caller of qr_stack_save() up. */
+	nr = stack_trace_save(entries, ARRAY_SIZE(entries), 2);
+	depth = in_task() ? nr : filter_task(entries, nr);
+	while (own < depth && is_own(entries[own]))
+		own++;
+	if (own == depth)
+		return 0;
+	stack = qr_compat_depot_save(entries + own, depth - own, gfp, add);
+	if (stack && remember && nr < QUARRY_STACK_MAX)
+		memo_put(ip, frame, end, stack, entries, nr, gen);
+	return stack;
+}
+
+noinline u32 qr_stack_save(unsigned long ip, gfp_t gfp, bool add)
+{
+	unsigned long frame = (unsigned long)__builtin_frame_address(0), end = stack_end();
+	bool remember = in_task() && end - frame <= THREAD_SIZE;
+	u32 stack = 0;
+
+	gfp = (gfp & (__GFP_RECLAIM | __GFP_IO | __GFP_FS)) | __GFP_NORETRY | __GFP_NOWARN;
+	if (remember)
+		stack = memo_find(ip, frame, end);
+	if (!stack)
+		stack = unwind(ip, gfp, add, frame, end, remember);
+	barrier();	/* no tail call: this function's frame stays */
+	return stack;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_stack_save);
+
+unsigned int qr_stack_frames(u32 stack, unsigned long **entries)
+{
+	*entries = NULL;
+	return stack ? stack_depot_fetch(stack, entries) : 0;
+}
+
+void qr_stacks_forget(void)
+{
+	WRITE_ONCE(generation, generation + 1);
+}
+
+int qr_stacks_init(void)
+{
+	int err = stack_depot_init();
+
+	if (err)
+		return err;
+	memos = qr_meta_percpu(sizeof(struct memos), SMP_CACHE_BYTES);
+	return memos ? 0 : -ENOMEM;
+}
+
+void qr_stacks_exit(void)
+{
+	qr_meta_percpu_free(memos, sizeof(struct memos));
+}

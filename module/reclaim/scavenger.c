@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What to keep and when to give back are tcmalloc's and jemalloc's questions; the
+ * answer here is a share of what is in use (the role of GOGC), to which the rest
+ * decays: an eighth of it every quarter of a second, so that a burst
+ * that comes again soon finds its pages, and some ten seconds later they are gone.
+ * The same share is kept of pages under free objects: see trim.h.
+ *
+ * It may cost 1 % of one CPU.  That is a matter of credit: time that passes earns a
+ * hundredth of itself, up to a bound, and work is paid from that.
+ */
+#define pr_fmt(fmt) "quarry: " fmt
+
+#include "reclaim/scavenger.h"
+
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/nodemask.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
+#include <linux/workqueue.h>
+#include <quarry/stats.h>
+#include <trace/events/quarry.h>
+#include "cache/cache.h"
+#include "cache/capacity_balance.h"
+#include "compat.h"
+#include "core/limit.h"
+#include "pages/page_heap.h"
+#include "pages/release.h"
+
+#define TICK		(HZ / 4)
+#define TICK_TIGHT	max(HZ / 50, 1)	/* near a limit */
+#define DECAY		8		/* a tick's part of what is too much */
+#define TICKS_PER_TRIM	4
+#define SHARE		100		/* of a CPU's time */
+#define CREDIT_MAX	NSEC_PER_SEC
+#define RETAIN_MAX	100
+/* A node keeps so much whatever the share is: the next slab would take as much again. */
+#define KEEP		((unsigned long)QR_CHUNK_PAGES)
+#define SLACK		64UL		/* the same of a cache's slabs, in pages */
+
+atomic64_t qr_scavenged_pages, qr_scavenger_ns;
+u64 qr_loaded_ns;
+
+bool qr_scavenger_paused;
+EXPORT_SYMBOL_QUARRY_TEST(qr_scavenger_paused);
+
+static unsigned int retain_percent = 10;
+static struct workqueue_struct *queue;
+static struct delayed_work work;
+static s64 credit_ns;
+static u64 last_ns;
+
+/* Near either limit: beyond the soft one by itself, and not to be refused for idle pages. */
+static bool is_tight(void)
+{
+	return qr_limit_excess(&qr_limit_all, QR_CHUNK_PAGES);
+}
+
+static unsigned long to_keep(const struct qr_heap *heap)
+{
+	if (is_tight())
+		return 0;
+	return max(READ_ONCE(heap->used) * READ_ONCE(retain_percent) / 100, KEEP);
+}
+
+static void earn(u64 now)
+{
+	credit_ns = min_t(s64, credit_ns + div_u64(now - last_ns, SHARE), CREDIT_MAX);
+	last_ns = now;
+}
+
+/* Pay for what was done since @start; false if there is no credit left. */
+static bool pay(u64 *start)
+{
+	u64 now = ktime_get_mono_fast_ns(), spent = now - *start;
+
+	*start = now;
+	credit_ns -= spent;
+	atomic64_add(spent, &qr_scavenger_ns);
+	return credit_ns > 0;
+}
+
+static unsigned long until_credit(void)
+{
+	return credit_ns > 0 ? 0 : nsecs_to_jiffies((u64)-credit_ns * SHARE) + 1;
+}
+
+/* How many pages of @heap should go now; none: it tells when there are again. */
+static unsigned long surplus(struct qr_heap *heap)
+{
+	unsigned long flags, idle, keep, extra;
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	qr_heap_report(heap);
+	keep = to_keep(heap);
+	idle = qr_heap_idle(heap);
+	extra = idle > keep ? idle - keep : 0;
+	heap->keep = keep;
+	heap->surplus = extra ? ULONG_MAX : keep;
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	return extra;
+}
+
+/* Returns whether it should be called again soon. */
+static bool scavenge_node(int node, u64 *start)
+{
+	unsigned long extra = surplus(qr_heaps[node]), want, done = 0, n = 1;
+
+	want = is_tight() ? extra : min(extra, max(extra / DECAY, KEEP));
+	while (n && done < want && pay(start)) {
+		n = qr_heap_release(node, min(want - done, KEEP));
+		done += n;
+		cond_resched();
+	}
+	if (done) {
+		atomic64_add(done, &qr_scavenged_pages);
+		trace_scavenge(node, done, is_tight() ? "limit" : "idle");
+	}
+	return extra;
+}
+
+/* Pages under free objects that @c should lose now. */
+static unsigned long slack_of(struct qr_cache *c)
+{
+	struct quarry_cache_stats st;
+	unsigned long slack, used, keep;
+	s64 free;
+
+	qr_cache_sum(c, &st);
+	/* The numbers are not of one moment. */
+	free = max_t(s64, st.capacity_objects - st.live_objects - st.cached_objects, 0);
+	used = st.inuse_bytes >> PAGE_SHIFT;
+	slack = min_t(u64, used, div_u64(free * c->geo.pages, c->geo.objects));
+	used -= slack;
+	keep = is_tight() ? 0 : max(used * READ_ONCE(retain_percent) / 100, SLACK);
+	if (slack <= keep)
+		return 0;
+	return is_tight() ? slack : max((slack - keep) / 2, 2 * SLACK);
+}
+
+static bool trim_cache(struct qr_cache *c, u64 *start)
+{
+	unsigned long want = slack_of(c), got = 0, n;
+
+	if (!want) {
+		c->trim_backoff = 0;
+		WRITE_ONCE(c->trim_wait, 0);
+		return false;
+	}
+	if (c->trim_wait) {
+		WRITE_ONCE(c->trim_wait, c->trim_wait - 1);
+		return c->trim_backoff < QR_TRIM_BACKOFF;
+	}
+	do {
+		n = qr_cache_trim(c, min(want - got, KEEP));
+		got += n;
+	} while (pay(start) && n && got < want);
+	if (credit_ns > 0)
+		qr_cache_trimmed(c, got >= want / 4);
+	/* In vain for the last time, until the depot has something to tell. */
+	return c->trim_backoff < QR_TRIM_BACKOFF;
+}
+
+/* Returns whether there is something left for later. */
+static bool trim_caches(u64 *start)
+{
+	struct qr_cache *c;
+	bool more = false;
+
+	mutex_lock(&qr_caches_lock);
+	list_for_each_entry(c, &qr_caches, link) {
+		more |= trim_cache(c, start);
+		if (!pay(start)) {
+			more = true;
+			break;
+		}
+	}
+	mutex_unlock(&qr_caches_lock);
+	return more;
+}
+
+static void wake(unsigned long delay)
+{
+	struct workqueue_struct *wq = READ_ONCE(queue);
+
+	if (wq)
+		queue_delayed_work(wq, &work, delay);
+}
+
+static void on_slack(void)
+{
+	wake(TICK);
+}
+
+static void tick(struct work_struct *unused)
+{
+	u64 start = ktime_get_mono_fast_ns();
+	unsigned long delay = is_tight() ? TICK_TIGHT : TICK;
+	static bool slack;	/* there was at the last look */
+	static unsigned int ticks;
+	bool more = false;
+	int node;
+
+	earn(start);
+	WRITE_ONCE(qr_depot_watcher, on_slack);
+	if (READ_ONCE(qr_scavenger_paused) || credit_ns <= 0)
+		return wake(max(delay, until_credit()));
+	for_each_node_mask(node, qr_nodes)
+		more |= scavenge_node(node, &start);
+	if (is_tight()) {
+		/* What lies idle in magazines and depots is worth having as well. */
+		qr_magazines_tick();
+		pay(&start);
+	}
+	if (ticks++ % TICKS_PER_TRIM == 0)
+		slack = trim_caches(&start);
+	more |= slack;
+	pay(&start);
+	if (more)
+		wake(max(delay, until_credit()));
+}
+
+/* Any context but NMI. */
+static void on_surplus(void)
+{
+	wake(TICK);
+}
+
+static void on_limit(void)
+{
+	wake(is_tight() ? TICK_TIGHT : TICK);
+}
+
+u64 qr_scavenge_now(void)
+{
+	unsigned long pages, all = 0;
+	int node;
+
+	for_each_node_mask(node, qr_nodes) {
+		pages = qr_heap_release(node, ULONG_MAX);
+		if (pages)
+			trace_scavenge(node, pages, "asked");
+		all += pages;
+	}
+	atomic64_add(all, &qr_scavenged_pages);
+	return all;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_scavenge_now);
+
+unsigned int qr_retain_get(void)
+{
+	return READ_ONCE(retain_percent);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_retain_get);
+
+int qr_retain_set(unsigned int percent)
+{
+	if (percent > RETAIN_MAX)
+		return -ERANGE;
+	WRITE_ONCE(retain_percent, percent);
+	wake(0);
+	return 0;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_retain_set);
+
+static int param_set(const char *text, const struct kernel_param *kp)
+{
+	unsigned int percent;
+	int err = kstrtouint(text, 10, &percent);
+
+	if (!err)
+		err = qr_retain_set(percent);
+	if (err)
+		pr_err("retain_percent \"%s\" is no number from 0 to %u\n", text, RETAIN_MAX);
+	return err;
+}
+
+static const struct kernel_param_ops retain_ops = { .set = param_set, .get = param_get_uint };
+
+module_param_cb(retain_percent, &retain_ops, &retain_percent, 0600);
+MODULE_PARM_DESC(retain_percent,
+		 "idle pages to keep, as a share of those in use (0 to 100; default 10)");
+
+int qr_scavenger_init(void)
+{
+	struct workqueue_struct *wq = alloc_workqueue("quarry", WQ_UNBOUND, 0);
+
+	if (!wq)
+		return -ENOMEM;
+	INIT_DELAYED_WORK(&work, tick);
+	qr_loaded_ns = ktime_get_mono_fast_ns();
+	last_ns = qr_loaded_ns;
+	kernel_param_lock(THIS_MODULE);
+	queue = wq;
+	WRITE_ONCE(qr_heap_watcher, on_surplus);
+	WRITE_ONCE(qr_limit_watcher, on_limit);
+	kernel_param_unlock(THIS_MODULE);
+	wake(TICK);
+	return 0;
+}
+
+void qr_scavenger_exit(void)
+{
+	struct workqueue_struct *wq = queue;
+	unsigned long flags;
+	int node;
+
+	/* Parameters can be written to until we are gone. */
+	kernel_param_lock(THIS_MODULE);
+	WRITE_ONCE(qr_limit_watcher, NULL);
+	queue = NULL;
+	kernel_param_unlock(THIS_MODULE);
+	/* Whoever is told was told under the lock. */
+	for_each_node_mask(node, qr_nodes) {
+		raw_spin_lock_irqsave(&qr_heaps[node]->lock, flags);
+		qr_heaps[node]->surplus = ULONG_MAX;
+		raw_spin_unlock_irqrestore(&qr_heaps[node]->lock, flags);
+	}
+	cancel_delayed_work_sync(&work);
+	/* Its last run may have said that it wants to be told. */
+	WRITE_ONCE(qr_depot_watcher, NULL);
+	cancel_delayed_work_sync(&work);
+	destroy_workqueue(wq);
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Under memory pressure idle pages go back to the kernel; when these are not enough,
+ * what pools have put aside and nobody has used since the last time, and what idle caches hold
+ * above their slabs; and then pages under free objects.
+ *
+ * The kernel calls from any allocation that may reclaim, Quarry's own among
+ * them, with whatever locks its caller has: nothing here waits for a lock
+ * that is held while memory is asked for.
+ */
+#include "reclaim/shrinker.h"
+
+#include <linux/ktime.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/nodemask.h>
+#include <linux/shrinker.h>
+#include <linux/workqueue.h>
+#include <trace/events/quarry.h>
+#include "api/pool.h"
+#include "cache/cache.h"
+#include "cache/capacity_balance.h"
+#include "cache/rcu_free.h"
+#include "compat.h"
+#include "pages/page_heap.h"
+#include "pages/release.h"
+
+/* A whole chunk at a time: see do_shrink_slab(). */
+#define BATCH QR_CHUNK_PAGES
+
+/* So many objects that wait for a grace period are taken for a page: nobody knows how large. */
+#define RCU_OBJECTS 8
+
+static bool enabled = true;
+module_param_named(shrinker, enabled, bool, 0644);
+MODULE_PARM_DESC(shrinker, "give pages back when the kernel is short of memory (default Y)");
+
+atomic64_t qr_shrunk_pages, qr_shrinker_ns;
+
+/* What an idle cache's depots could do without, in pages of @node. */
+static unsigned long count_caches(int node)
+{
+	unsigned long pages = 0, slack = 0;
+	struct qr_cache *c;
+
+	if (!mutex_trylock(&qr_caches_lock))
+		return 0;
+	list_for_each_entry(c, &qr_caches, link) {
+		const struct qr_depot *d = c->depot[node];
+
+		if (!READ_ONCE(c->trim_wait))
+			slack += qr_cache_trimmable(c);
+		pages += READ_ONCE(d->nr_empty) * c->geo.pages;
+		pages += ((unsigned long)READ_ONCE(d->nr_cached) * c->geo.stride) >> PAGE_SHIFT;
+	}
+	mutex_unlock(&qr_caches_lock);
+	/* Of all nodes; an even share is near enough. */
+	return pages + slack / num_node_state(N_MEMORY);
+}
+
+/* Has it moved no object since this was asked the last time? */
+static bool is_idle(struct qr_cache *c)
+{
+	bool idle = true;
+	unsigned int i;
+
+	for (i = 0; i < qr_nr_depots(); i++) {
+		struct qr_depot *d = c->depot[i];
+
+		if (!d || READ_ONCE(d->moves) == d->moves_seen)
+			continue;
+		d->moves_seen = READ_ONCE(d->moves);
+		idle = false;
+	}
+	return idle;
+}
+
+/*
+ * Objects of idle caches go down to their slabs, or of all caches, but not their magazines;
+ * and slabs that are empty to the page heap.
+ * Other CPUs' magazines are their own: they are asked, and not waited for.
+ */
+static void drain_caches(bool idle_only)
+{
+	struct qr_cache *c;
+
+	qr_magazines_soon();
+	if (!mutex_trylock(&qr_caches_lock))
+		return;
+	list_for_each_entry(c, &qr_caches, link) {
+		bool idle = is_idle(c);
+
+		if (idle) {
+			preempt_disable();
+			qr_magazine_drain(c, smp_processor_id());
+			preempt_enable();
+		}
+		if (idle || !idle_only)
+			qr_cache_settle(c);
+	}
+	mutex_unlock(&qr_caches_lock);
+}
+
+/* Not here: it waits for a grace period, and whoever asks may not. */
+static void hurry(struct work_struct *unused)
+{
+	qr_rcu_hurry();
+}
+
+static DECLARE_WORK(hurry_work, hurry);
+
+unsigned long qr_shrink_count(int node)
+{
+	struct qr_heap *heap = qr_heaps[node];
+
+	if (!heap || !READ_ONCE(enabled))
+		return 0;
+	return READ_ONCE(heap->owned) - READ_ONCE(heap->used) + count_caches(node) +
+	       qr_pools_pages(node) + DIV_ROUND_UP(qr_rcu_pending(), RCU_OBJECTS);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_shrink_count);
+
+/*
+ * The same for somebody who needs pages of Quarry near a limit, where what depots hold for
+ * speed is too much.
+ */
+static unsigned long spare(int node, unsigned long want)
+{
+	unsigned long done;
+
+	drain_caches(false);
+	done = qr_heaps_release(node, want);
+	if (done < want) {
+		qr_trim_all(want - done, false);
+		done += qr_heaps_release(node, want - done);
+	}
+	if (done)
+		trace_scavenge(node, done, "limit");
+	return done;
+}
+
+unsigned long qr_shrink_scan(int node, unsigned long want)
+{
+	u64 start = ktime_get_mono_fast_ns();
+	unsigned long done;
+
+	if (!READ_ONCE(enabled))
+		return 0;
+	if (qr_rcu_pending())
+		queue_work(system_unbound_wq, &hurry_work);
+	done = qr_heap_release(node, want);
+	if (done < want) {
+		qr_pools_age(node);
+		drain_caches(true);
+		done += qr_heap_release(node, want - done);
+	}
+	if (done < want) {
+		qr_trim_all(want - done, false);
+		done += qr_heap_release(node, want - done);
+	}
+	if (done)
+		trace_scavenge(node, done, "memory");
+	atomic64_add(done, &qr_shrunk_pages);
+	atomic64_add(ktime_get_mono_fast_ns() - start, &qr_shrinker_ns);
+	return done;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_shrink_scan);
+
+static unsigned long count_objects(struct shrinker *unused, struct shrink_control *sc)
+{
+	return qr_shrink_count(sc->nid);
+}
+
+static unsigned long scan_objects(struct shrinker *unused, struct shrink_control *sc)
+{
+	return qr_shrink_scan(sc->nid, sc->nr_to_scan) ?: SHRINK_STOP;
+}
+
+static struct shrinker *shrinker;
+
+int qr_shrinker_init(void)
+{
+	shrinker = qr_compat_shrinker_new("quarry", SHRINKER_NUMA_AWARE, count_objects,
+					  scan_objects, BATCH);
+	if (!shrinker)
+		return -ENOMEM;
+	WRITE_ONCE(qr_heap_helper, spare);
+	return 0;
+}
+
+void qr_shrinker_exit(void)
+{
+	WRITE_ONCE(qr_heap_helper, NULL);
+	qr_compat_shrinker_free(shrinker);
+	cancel_work_sync(&hurry_work);
+}

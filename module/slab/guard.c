@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An object that was written to while it was nobody's, or behind its end, is as the one who
+ * did it left it, and is leaked: it is what there is to go by.
+ */
+#define pr_fmt(fmt) "quarry: " fmt
+
+#include "slab/guard.h"
+
+#include <linux/minmax.h>
+#include <linux/printk.h>
+#include <linux/string.h>
+#include "compat.h"
+
+/* Bytes around the first bad one that the log shows. */
+#define SHOWN	16u
+
+static u8 red(bool free)
+{
+	return free ? SLUB_RED_INACTIVE : SLUB_RED_ACTIVE;
+}
+
+static void fill(const struct qr_guard *g, void *p, bool free)
+{
+	if (g->poison) {
+		memset(p, free ? POISON_FREE : POISON_INUSE, g->size);
+		if (free)
+			((u8 *)p)[g->size - 1] = POISON_END;
+	}
+	if (g->red_zone)
+		memset(p + g->size, red(free), g->stride - g->size);
+}
+
+/* The first byte that is not what it should be, or NULL.  The red zone goes first. */
+static const u8 *find_bad(const struct qr_guard *g, const void *p, bool free,
+			  enum qr_misuse *what, u8 *expected)
+{
+	const u8 *last = p + g->size - 1, *bad;
+
+	*what = QR_MISUSE_RED_ZONE;
+	*expected = red(free);
+	bad = g->red_zone ? memchr_inv(last + 1, *expected, g->stride - g->size) : NULL;
+	if (bad || !free || !g->poison)
+		return bad;
+	*what = QR_MISUSE_POISON;
+	*expected = POISON_FREE;
+	bad = memchr_inv(p, *expected, g->size - 1);
+	if (bad)
+		return bad;
+	*expected = POISON_END;
+	return *last == *expected ? NULL : last;
+}
+
+static enum qr_misuse check(const struct qr_guard *g, const void *p, bool free)
+{
+	enum qr_misuse what;
+	u8 expected;
+
+	return find_bad(g, p, free, &what, &expected) ? what : QR_MISUSE_NONE;
+}
+
+void qr_guard_cut(const struct qr_guard *g, void *p)
+{
+	fill(g, p, true);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_guard_cut);
+
+enum qr_misuse qr_guard_check(const struct qr_guard *g, const void *p)
+{
+	return check(g, p, true);
+}
+
+enum qr_misuse qr_guard_take(const struct qr_guard *g, void *p)
+{
+	enum qr_misuse what = check(g, p, true);
+
+	if (likely(!what))
+		fill(g, p, false);
+	return what;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_guard_take);
+
+enum qr_misuse qr_guard_give(const struct qr_guard *g, void *p)
+{
+	enum qr_misuse what = check(g, p, false);
+
+	if (likely(!what))
+		fill(g, p, true);
+	return what;
+}
+
+void qr_guard_report(const struct qr_guard *g, enum qr_misuse what, const void *p, bool free,
+		     unsigned long ip, bool lost)
+{
+	const u8 *bad, *from, *end = p + g->stride;
+	enum qr_misuse now;
+	u8 expected;
+
+	if (!qr_report_loss(what, p, g->name, NULL, ip, lost))
+		return;
+	/* Whoever it was may still be at it. */
+	bad = find_bad(g, p, free, &now, &expected);
+	if (!bad)
+		return;
+	from = max(bad - min_t(size_t, bad - (u8 *)p, SHOWN / 2), (const u8 *)p);
+	pr_err("misuse: byte %zu of %u is %#04x and should be %#04x; from byte %zu: %*ph\n",
+	       (size_t)(bad - (u8 *)p), g->size, *bad, expected, (size_t)(from - (u8 *)p),
+	       (int)min_t(size_t, end - from, SHOWN), from);
+}

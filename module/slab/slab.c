@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The slab layer.  Descriptors come from caches of the kernel's own; they are
+ * small, and their number follows the slabs'.  Slabs of tiny objects have longer
+ * maps, and so a cache apart: a descriptor that is found by a dangling address has
+ * maps of the length that it always had.
+ */
+#include "slab/slab.h"
+
+#include <linux/bitops.h>
+#include <linux/string.h>
+#include <trace/events/quarry.h>
+#include "compat.h"
+#include "core/metadata.h"
+#include "pages/long_run.h"
+#include "pages/release.h"
+
+static struct kmem_cache *descriptors, *long_descriptors;
+static struct kmem_cache *cleanups;
+
+DEFINE_RAW_SPINLOCK(qr_cleanups_lock);
+
+unsigned int qr_slab_take(struct qr_slab *slab, void **out, unsigned int want)
+{
+	unsigned int left = min(want, slab->nr_free), n = left;
+	unsigned long stride = slab->stride;
+	void *base = slab->base;
+	u64 *word;
+
+	slab->nr_free -= left;
+	for (word = slab->free; left; word++, base += 64 * stride) {
+		unsigned int here = min_t(unsigned int, left, hweight64(*word));
+		void **end = out + here;
+		u64 map = *word;
+
+		while (out != end) {
+			*out++ = base + __ffs(map) * stride;
+			map &= map - 1;
+		}
+		*word = map;
+		left -= here;
+	}
+	return n;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_take);
+
+/*
+ * Objects that left must not be given.  Nothing reminds the fast way in the header of
+ * them, since it looks at nothing but the map; so the slab has an inverse of 0, with
+ * which it finds no object but the first.  That one is as it was: where it has left, its
+ * page has, and nobody comes here by its address.
+ *
+ * Without the depot's lock the inverse may change meanwhile.  The answer is the same.
+ */
+int qr_slab_index_exact(const struct qr_slab *slab, const void *p)
+{
+	u32 offset = p - slab->base, stride = READ_ONCE(slab->stride), i;
+
+	/* A dangling pointer's slab may be a large object by now. */
+	if (!stride)
+		return -1;
+	i = offset / stride;
+	return i * stride == offset && i < slab->nr_cut ? i : -1;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_index_exact);
+
+/* The object was not found, or is free already. */
+bool qr_slab_give_exact(struct qr_slab *slab, const void *p)
+{
+	int i = slab->gone ? qr_slab_index_exact(slab, p) : -1;
+
+	if (i < 0 || qr_slab_is_free(slab, i))
+		return false;
+	slab->free[i / 64] |= BIT_ULL(i % 64);
+	slab->nr_free++;
+	return true;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_give_exact);
+
+/* @bits in each of its maps. */
+static struct kmem_cache *descriptors_of(unsigned int bits)
+{
+	return bits > QR_SLAB_MAP ? long_descriptors : descriptors;
+}
+
+static struct qr_slab *descriptor_new(unsigned int bits, gfp_t gfp, int node)
+{
+	struct qr_slab *slab = qr_meta_cache_alloc(descriptors_of(bits), gfp, node);
+
+	if (slab) {
+		INIT_LIST_HEAD(&slab->link);
+		slab->words = bits / 64;
+	}
+	return slab;
+}
+
+static void descriptor_free(struct qr_slab *slab)
+{
+	qr_meta_cache_free(descriptors_of(slab->words * 64), slab);
+}
+
+static size_t descriptor_bytes(unsigned int bits)
+{
+	return struct_size_t(struct qr_slab, free, 2 * bits / 64);
+}
+
+static struct qr_slab *slab_cut(const struct qr_geometry *geo, enum qr_kind kind,
+				unsigned int pages, unsigned int most, int node, gfp_t gfp)
+{
+	unsigned int least = DIV_ROUND_UP(geo->stride, QR_GEO_PAGE);
+	struct qr_slab *slab = descriptor_new(qr_geo_map(geo->stride), gfp, node);
+
+	if (!slab)
+		return NULL;
+	if (!qr_heap_get(&slab->run, slab, kind, node, pages, least, geo->align, gfp)) {
+		descriptor_free(slab);
+		return NULL;
+	}
+	slab->base = qr_chunk_addr(slab->run.chunk, slab->run.first);
+	slab->stride = geo->stride;
+	slab->inverse = DIV_ROUND_UP_ULL(1ULL << 32, geo->stride);
+	slab->nr_objects = min(qr_geo_objects(slab->run.nr, geo->stride), most);
+	slab->nr_free = slab->nr_objects;
+	slab->nr_cut = slab->nr_objects;
+	memset(slab->free, 0xff, slab->words * sizeof(*slab->free));
+	return slab;
+}
+
+/* The first pages in a row of @run that have a bit in @pages; takes the bits away. */
+static struct qr_run split_off(const struct qr_run *run, u32 *pages)
+{
+	unsigned int first = __ffs(*pages), nr = ffz((unsigned long)*pages >> first);
+
+	*pages &= ~GENMASK(first + nr - 1, first);
+	return (struct qr_run) { .chunk = run->chunk, .first = run->first + first, .nr = nr };
+}
+
+void qr_slab_put_pages(const struct qr_run *run, u32 pages)
+{
+	while (pages) {
+		struct qr_run part = split_off(run, &pages);
+
+		trace_slab_put(qr_chunk_addr(part.chunk, part.first), part.nr, part.chunk->node);
+		qr_heap_drop(&part);
+	}
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_put_pages);
+
+static void slab_drop(struct qr_slab *slab)
+{
+	qr_heap_put(&slab->run);
+	descriptor_free(slab);
+}
+
+struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class, int node,
+			       gfp_t gfp)
+{
+	struct qr_slab *slab = slab_cut(geo, QR_ORDINARY, geo->pages, geo->objects, node, gfp);
+
+	if (!slab)
+		return NULL;
+	if (class && slab->run.chunk->kind == QR_ORDINARY) {
+		slab->class = class;
+		memset(slab->run.chunk->class + slab->run.first, class, slab->run.nr);
+	}
+	return slab;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_create);
+
+struct qr_slab *qr_slab_create_sampled(const struct qr_geometry *geo, unsigned int pages,
+				       int node, gfp_t gfp)
+{
+	struct qr_slab *slab = slab_cut(geo, QR_SAMPLED, pages, QR_SAMPLED_OBJECTS, node, gfp);
+
+	if (!slab)
+		return NULL;
+	if (!qr_samples_init(&slab->samples, slab->nr_objects, gfp)) {
+		slab_drop(slab);
+		return NULL;
+	}
+	return slab;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_create_sampled);
+
+struct qr_slab *qr_slab_create_large(unsigned int pages, unsigned int align, int node, gfp_t gfp)
+{
+	struct qr_slab *slab = descriptor_new(QR_SLAB_MAP, gfp, node);
+
+	if (!slab)
+		return NULL;
+	if (!(pages > QR_CHUNK_PAGES ?
+	      align == 1 && qr_heap_get_row(&slab->run, slab, node, pages, gfp) :
+	      qr_heap_get(&slab->run, slab, QR_LARGE, node, pages, pages, align, gfp))) {
+		descriptor_free(slab);
+		return NULL;
+	}
+	slab->base = qr_chunk_addr(slab->run.chunk, slab->run.first);
+	return slab;
+}
+
+struct qr_slab *qr_slab_create_block(unsigned int pages, unsigned int least, int node, gfp_t gfp)
+{
+	struct qr_slab *slab = descriptor_new(QR_SLAB_MAP, gfp, node);
+
+	if (!slab)
+		return NULL;
+	if (!qr_heap_get(&slab->run, slab, QR_LARGE, node, pages, least, 1, gfp)) {
+		descriptor_free(slab);
+		return NULL;
+	}
+	slab->base = qr_chunk_addr(slab->run.chunk, slab->run.first);
+	return slab;
+}
+
+/* --- Cleanups --- */
+
+struct qr_cleanup *qr_cleanup_new(gfp_t gfp)
+{
+	return qr_meta_cache_alloc(cleanups, gfp, NUMA_NO_NODE);
+}
+
+void qr_cleanup_free(struct qr_cleanup *cleanup)
+{
+	qr_meta_cache_free(cleanups, cleanup);
+}
+
+void qr_cleanups_free(struct qr_cleanup *list)
+{
+	while (list) {
+		struct qr_cleanup *next = list->next;
+
+		qr_cleanup_free(list);
+		list = next;
+	}
+}
+
+/*
+ * quarry_free() goes by the page's class, which tells the slabs of size classes from one
+ * another; quarry_cache_free() and frees by the bulk go by the chunk, whose other slabs
+ * become slow as well.  Objects of a size class are none of a client's cache, and all others
+ * have class 0: so each slab needs one of the two only.
+ */
+void qr_slab_set_fast(struct qr_slab *slab, bool fast)
+{
+	struct qr_chunk *chunk = slab->run.chunk;
+	unsigned int i;
+
+	if (chunk->kind != QR_ORDINARY)
+		return;
+	if (!slab->class) {
+		qr_chunk_set_slow(chunk, !fast);
+		return;
+	}
+	for (i = 0; i < slab->run.nr; i++)
+		if (!(slab->gone & BIT(i)))
+			WRITE_ONCE(chunk->class[slab->run.first + i], fast ? slab->class : 0);
+}
+
+struct qr_cleanup *qr_slab_strip(struct qr_slab *slab, struct qr_cleanup *list)
+{
+	unsigned long flags;
+	unsigned int i;
+
+	raw_spin_lock_irqsave(&qr_cleanups_lock, flags);
+	for (i = 0; slab->nr_cleaned && i < qr_slab_rows(slab); i++) {
+		struct qr_cleanup *first = slab->cleanups[i], *last = first;
+
+		if (!first)
+			continue;
+		slab->cleanups[i] = NULL;
+		if (!--slab->nr_cleaned)
+			qr_slab_set_fast(slab, true);
+		if (first == QR_CLEANUPS_RUN)
+			continue;
+		while (last->next)
+			last = last->next;
+		last->next = list;
+		list = first;
+	}
+	raw_spin_unlock_irqrestore(&qr_cleanups_lock, flags);
+	return list;
+}
+
+/* Nobody holds an object of it; but dangling pointers may lead here. */
+static void cleanups_exit(struct qr_slab *slab)
+{
+	struct qr_cleanup **rows;
+	unsigned long flags;
+
+	if (likely(!slab->cleanups))
+		return;
+	qr_cleanups_free(qr_slab_strip(slab, NULL));
+	raw_spin_lock_irqsave(&qr_cleanups_lock, flags);
+	rows = slab->cleanups;
+	slab->cleanups = NULL;
+	raw_spin_unlock_irqrestore(&qr_cleanups_lock, flags);
+	qr_meta_free(rows, qr_slab_rows(slab) * sizeof(*rows));
+}
+
+void qr_slab_destroy(struct qr_slab *slab)
+{
+	cleanups_exit(slab);
+	qr_samples_exit(&slab->samples);
+	if (unlikely(slab->gone)) {
+		qr_slab_put_pages(&slab->run, ~slab->gone & GENMASK(slab->run.nr - 1, 0));
+		descriptor_free(slab);
+		return;
+	}
+	trace_slab_put(slab->base, slab->run.nr, slab->run.chunk->node);
+	slab_drop(slab);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_destroy);
+
+struct qr_slab *qr_slab_create_bare(int node, gfp_t gfp)
+{
+	return descriptor_new(QR_SLAB_MAP, gfp, node);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_create_bare);
+
+void qr_slab_destroy_bare(struct qr_slab *slab)
+{
+	cleanups_exit(slab);
+	qr_samples_exit(&slab->samples);
+	descriptor_free(slab);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_destroy_bare);
+
+/* The map as the kernel's functions for maps take it. */
+static unsigned long *free_map(const struct qr_slab *slab)
+{
+	BUILD_BUG_ON(BITS_PER_LONG != 64);
+	return (unsigned long *)slab->free;
+}
+
+/* The first object that lies on @page or behind it. */
+static unsigned int first_on(const struct qr_slab *slab, unsigned int page)
+{
+	return min((u32)(page << PAGE_SHIFT) / slab->stride, slab->nr_cut);
+}
+
+/* The first that begins on @page or behind it: one more than the last before it. */
+static unsigned int first_behind(const struct qr_slab *slab, unsigned int page)
+{
+	return min(DIV_ROUND_UP((u32)page << PAGE_SHIFT, slab->stride), slab->nr_cut);
+}
+
+/* Is somebody in hold of an object on @page?  One that left does not count. */
+static bool page_is_held(const struct qr_slab *slab, unsigned int page)
+{
+	unsigned int i = first_on(slab, page), end = first_behind(slab, page + 1);
+
+	for (;; i++) {
+		i = find_next_zero_bit(free_map(slab), end, i);
+		if (i >= end)
+			return false;
+		if (!qr_slab_has_lost(slab, i))
+			return true;
+	}
+}
+
+u32 qr_slab_trim(struct qr_slab *slab)
+{
+	u32 pages = 0, todo;
+	unsigned long flags;
+	unsigned int i;
+
+	for (i = 0; i < slab->run.nr; i++)
+		if (!(slab->gone & BIT(i)) && !page_is_held(slab, i))
+			pages |= BIT(i);
+	if (!pages)
+		return 0;
+	/* Its objects can be given in the exact way only, from now on. */
+	WRITE_ONCE(slab->inverse, 0);
+	/* Their classes are no longer ours to change. */
+	raw_spin_lock_irqsave(&qr_cleanups_lock, flags);
+	slab->gone |= pages;
+	raw_spin_unlock_irqrestore(&qr_cleanups_lock, flags);
+	slab->nr_objects -= slab->nr_free;
+	for (todo = pages; todo;) {
+		struct qr_run part = split_off(&slab->run, &todo);
+		unsigned int page = part.first - slab->run.first;
+		unsigned int first = first_on(slab, page);
+
+		bitmap_clear(free_map(slab), first, first_behind(slab, page + part.nr) - first);
+		qr_chunk_hide(part.chunk, part.first, part.nr);
+	}
+	slab->nr_free = bitmap_weight(free_map(slab), slab->nr_cut);
+	slab->nr_objects += slab->nr_free;
+	return pages;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_slab_trim);
+
+int qr_slabs_init(void)
+{
+	descriptors = qr_meta_cache_create("quarry_slab", descriptor_bytes(QR_SLAB_MAP));
+	long_descriptors = qr_meta_cache_create("quarry_slab_tiny",
+						descriptor_bytes(QR_SLAB_MAX_OBJECTS));
+	cleanups = qr_meta_cache_create("quarry_cleanup", sizeof(struct qr_cleanup));
+	if (descriptors && long_descriptors && cleanups)
+		return 0;
+	qr_slabs_exit();
+	return -ENOMEM;
+}
+
+void qr_slabs_exit(void)
+{
+	kmem_cache_destroy(descriptors);
+	kmem_cache_destroy(long_descriptors);
+	kmem_cache_destroy(cleanups);
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Cleanups when memory is short, and when many hands are at it. */
+#include "tests/cache/cleanup_util.h"
+
+#include <linux/completion.h>
+#include <linux/kthread.h>
+#include <linux/random.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+
+static void count(void *p, void *arg)
+{
+	atomic_inc(arg);
+}
+
+/* --- No memory --- */
+
+#ifdef CONFIG_FAULT_INJECTION
+
+#define QUIET	(GFP_NOWAIT | __GFP_NOWARN)
+
+/*
+ * Each of the kernel's allocations fails in turn; returns how many there were.  It may do
+ * without some, as SLUB does when it does not get a slab as long as it would like.
+ */
+static unsigned int until_it_works(struct kunit *test, bool (*fn)(struct kunit *test, void **p),
+				   void **p)
+{
+	unsigned int nth;
+
+	for (nth = 1; nth < 50; nth++) {
+		u64 before, after;
+		bool worked, left;
+
+		rcu_barrier();
+		before = qt_stats(test)->metadata_bytes;
+		WRITE_ONCE(current->fail_nth, nth);
+		worked = fn(test, p);
+		left = READ_ONCE(current->fail_nth);
+		WRITE_ONCE(current->fail_nth, 0);
+		if (left) {
+			KUNIT_EXPECT_TRUE(test, worked);
+			return nth - 1;
+		}
+		if (worked)
+			continue;
+		rcu_barrier();
+		after = qt_stats(test)->metadata_bytes;
+		/* Room that was made for rows stays. */
+		KUNIT_EXPECT_LE(test, after, before + QR_SLAB_MAX_OBJECTS * sizeof(void *));
+		qt_exit(test);
+	}
+	return nth;
+}
+
+static bool add_once(struct kunit *test, void **p)
+{
+	int err = quarry_cleanup_add_gfp(p[0], count, p[1], QUIET);
+
+	if (err)
+		KUNIT_EXPECT_EQ(test, -ENOMEM, err);
+	else
+		++*(unsigned int *)p[2];
+	return !err;
+}
+
+static bool realloc_once(struct kunit *test, void **p)
+{
+	void *q = quarry_realloc(p[0], 300, QUIET);
+
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(p[1]));
+	KUNIT_EXPECT_TRUE(test, qt_is_filled(q ?: p[0], 100, 8));
+	p[0] = q ?: p[0];
+	return q;
+}
+
+static void no_memory(struct kunit *test)
+{
+	static const size_t sizes[] = { 100, 4000, SZ_64K };
+	atomic_t ran = ATOMIC_INIT(0);
+	unsigned int added, i;
+	void *p[3] = { NULL, &ran, &added }, *held;
+
+	qt_pin(test, 0);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		qr_drain_all();
+		p[0] = quarry_malloc(sizes[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[0]);
+		atomic_set(&ran, 0);
+		added = 0;
+		KUNIT_EXPECT_GE(test, until_it_works(test, add_once, p), 2);
+		/* Room is there now. */
+		KUNIT_EXPECT_GE(test, until_it_works(test, add_once, p), 1);
+		KUNIT_EXPECT_EQ(test, 0, atomic_read(&ran));
+		quarry_free(p[0]);
+		KUNIT_EXPECT_GE(test, added, 2);
+		KUNIT_EXPECT_EQ(test, added, atomic_read(&ran));
+	}
+	/* The object is had at once, room for its cleanups at the second try. */
+	qr_drain_all();
+	p[0] = quarry_malloc(100, GFP_KERNEL);
+	held = quarry_malloc(300, GFP_KERNEL);
+	KUNIT_ASSERT_TRUE(test, p[0] && held);
+	qt_fill(p[0], 100, 8);
+	atomic_set(&ran, 0);
+	for (i = 0; i < 3; i++)
+		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p[0], count, &ran));
+	KUNIT_EXPECT_GE(test, until_it_works(test, realloc_once, p), 1);
+	quarry_free(p[0]);
+	quarry_free(held);
+	KUNIT_EXPECT_EQ(test, 3, atomic_read(&ran));
+}
+
+#endif
+
+/* --- All at once --- */
+
+#define STORM_OBJECTS	64
+#define STORM_ROUNDS	4000
+
+struct storm {
+	struct quarry_cache *cache;
+	atomic_t added;
+	atomic_t ran;
+	atomic_t removed;
+	atomic_t running;
+	struct completion done;
+	void *shared[STORM_OBJECTS];
+};
+
+static void storm_free(struct storm *s, void *p)
+{
+	if (p && virt_addr_valid(p) && qr_slab_of(p) && qr_slab_of(p)->cache ==
+	    qr_cache_of(s->cache) && get_random_u32_below(2))
+		quarry_cache_free(s->cache, p);
+	else
+		quarry_free(p);
+}
+
+static void *storm_alloc(struct storm *s)
+{
+	unsigned int what = get_random_u32_below(16);
+
+	if (what < 7)
+		return quarry_cache_alloc(s->cache, GFP_KERNEL);
+	return quarry_malloc(what < 15 ? 40 * what : 40000, GFP_KERNEL);
+}
+
+/* Objects go through many hands, each of which adds or removes something. */
+static int storm_fn(void *arg)
+{
+	struct storm *s = arg;
+	unsigned int i, k, n;
+
+	for (i = 0; i < STORM_ROUNDS; i++) {
+		void **slot = &s->shared[get_random_u32_below(STORM_OBJECTS)];
+		void *p = xchg(slot, NULL) ?: storm_alloc(s);
+
+		if (!p)
+			continue;
+		n = get_random_u32_below(4);
+		for (k = 0; k < n; k++)
+			if (!quarry_cleanup_add(p, count, &s->ran))
+				atomic_inc(&s->added);
+		if (!get_random_u32_below(4) && quarry_cleanup_remove(p, count, &s->ran))
+			atomic_inc(&s->removed);
+		if (get_random_u32_below(3))
+			p = xchg(slot, p);
+		storm_free(s, p);
+	}
+	if (atomic_dec_and_test(&s->running))
+		complete(&s->done);
+	return 0;
+}
+
+static void storm(struct kunit *test)
+{
+	struct storm *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
+	unsigned int cpu, k, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	s->cache = qt_cache(test, 200, NULL);
+	qp_rate(test, 4000);
+	init_completion(&s->done);
+	atomic_set(&s->running, 2 * num_online_cpus());
+	for_each_online_cpu(cpu) {
+		for (k = 0; k < 2; k++) {
+			struct task_struct *t = kthread_create(storm_fn, s, "quarry_storm");
+
+			KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+			kthread_bind(t, cpu);
+			wake_up_process(t);
+		}
+	}
+	while (!wait_for_completion_timeout(&s->done, 1)) {
+		qr_drain_all();
+		qr_trim_all(ULONG_MAX, true);
+		qt_exit(test);
+	}
+	for (i = 0; i < STORM_OBJECTS; i++)
+		storm_free(s, s->shared[i]);
+	KUNIT_EXPECT_GT(test, atomic_read(&s->removed), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&s->added),
+			atomic_read(&s->ran) + atomic_read(&s->removed));
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(s->cache).live_objects);
+}
+
+static struct kunit_case cases[] = {
+#ifdef CONFIG_FAULT_INJECTION
+	KUNIT_CASE(no_memory),
+#endif
+	KUNIT_CASE_SLOW(storm),
+	KUNIT_CASE(qt_books_balance),
+	{}
+};
+
+static struct kunit_suite cleanup_storm_suite = {
+	.name = "quarry_cleanup_storm",
+	.suite_init = qt_suite_init,
+	.exit = qt_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(cleanup_storm_suite);

@@ -1,0 +1,646 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The budget of a CPU's magazines: never more than that, and where the misses are.
+ * Time passes by calls of qr_magazines_tick() only.
+ */
+#include "tests/kunit_util.h"
+
+#include <linux/delay.h>
+#include <linux/hrtimer.h>
+#include <linux/ktime.h>
+#include <linux/prandom.h>
+#include <linux/random.h>
+#include <linux/sched/clock.h>
+#include <linux/sort.h>
+#include "cache/capacity_balance.h"
+#include "core/slow_path_time.h"
+
+#define SIZE	64
+#define TICKS	8	/* as many halvings leave nothing of the largest magazine */
+
+static unsigned long granted_here(void)
+{
+	return qr_percpu_granted(raw_smp_processor_id());
+}
+
+static unsigned int capacity_of(struct quarry_cache *cache)
+{
+	return qt_head(cache)->capacity;
+}
+
+static unsigned int full(struct quarry_cache *cache)
+{
+	return qr_cache_of(cache)->capacity;
+}
+
+/* One allocation and one free that both find nothing in a magazine of any size. */
+static void miss(struct kunit *test, struct quarry_cache *cache)
+{
+	unsigned int n = qr_head_peek(qt_head(cache)) + 1;
+	void **objs = qt_array(test, n, sizeof(*objs));
+
+	qt_alloc_n(test, cache, objs, n);
+	qt_free_n(cache, objs, n);
+}
+
+/* Operations that stay within the magazine. */
+static void hit(struct kunit *test, struct quarry_cache *cache)
+{
+	void *p = quarry_cache_alloc(cache, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	quarry_cache_free(cache, p);
+}
+
+static void tick(unsigned int n)
+{
+	while (n--)
+		qr_magazines_tick();
+}
+
+static void granted_at_the_first_miss(struct kunit *test)
+{
+	struct quarry_cache *by_alloc, *by_free;
+	void *p;
+
+	qt_pin(test, 0);
+	qt_budget(test, 4096);
+	by_alloc = qt_cache(test, SIZE, NULL);
+	by_free = qt_cache(test, 1000, NULL);
+	KUNIT_EXPECT_EQ(test, 0, capacity_of(by_alloc));
+	KUNIT_EXPECT_EQ(test, 0, granted_here());
+	p = quarry_cache_alloc(by_alloc, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, full(by_alloc), capacity_of(by_alloc));
+	KUNIT_EXPECT_EQ(test, full(by_alloc) * SIZE, granted_here());
+	KUNIT_EXPECT_EQ(test, qr_cache_of(by_alloc)->batch - 1, qr_head_peek(qt_head(by_alloc)));
+	quarry_cache_free(by_alloc, p);
+
+	/* Past the magazine, so that the free comes first there. */
+	p = quarry_cache_alloc_node(by_free, GFP_KERNEL | __GFP_THISNODE,
+				    raw_cpu_read(qr_home_node));
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_EQ(test, 0, capacity_of(by_free));
+	quarry_cache_free(by_free, p);
+	KUNIT_EXPECT_EQ(test, full(by_free), capacity_of(by_free));
+	KUNIT_EXPECT_EQ(test, 1, qr_head_peek(qt_head(by_free)));
+	KUNIT_EXPECT_EQ(test, full(by_alloc) * SIZE + full(by_free) * 1000, granted_here());
+	qt_exit(test);
+	qt_cache_destroy(test, by_alloc);
+	qt_cache_destroy(test, by_free);
+	KUNIT_EXPECT_EQ(test, 0, granted_here());
+}
+
+/* Of what is left, half or a quarter and so on. */
+static void parts_are_granted(struct kunit *test)
+{
+	struct quarry_cache *cache[4];
+	unsigned int i;
+
+	qt_pin(test, 0);
+	/* Of 128 objects that each could use, there is room for 128 + 64 + 32 + 16. */
+	qt_budget(test, (128 + 64 + 32 + 31) * SIZE / 1024);
+	for (i = 0; i < ARRAY_SIZE(cache); i++) {
+		cache[i] = qt_cache(test, SIZE, NULL);
+		KUNIT_ASSERT_EQ(test, 128, full(cache[i]));
+		miss(test, cache[i]);
+		KUNIT_EXPECT_EQ(test, 128 >> i, capacity_of(cache[i]));
+		qt_exit(test);
+	}
+}
+
+static void class_zero_gets_nothing(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, SIZE, NULL);
+	void *objs[8];
+
+	qt_pin(test, 0);
+	qt_alloc_n(test, cache, objs, 8);
+	/* By its address alone it has no size class, so the head of class 0 is met. */
+	while (qt_sum(cache).live_objects)
+		quarry_free(objs[qt_sum(cache).live_objects - 1]);
+	KUNIT_EXPECT_EQ(test, 0, raw_cpu_ptr(qr_class_head[0])->capacity);
+	KUNIT_EXPECT_GT(test, capacity_of(cache), 0);
+}
+
+/* Without capacity all goes on, past the magazine, and is counted. */
+static void nothing_at_all(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, SIZE, NULL);
+	void **objs = qt_array(test, 600, sizeof(*objs));
+	struct qt_shadow s;
+	unsigned int i;
+
+	qt_shadow_init(&s);
+	qt_pin(test, 0);
+	qt_budget(test, 0);
+	for (i = 0; i < 300; i++) {
+		objs[i] = qt_got(&s, quarry_cache_alloc(cache, GFP_KERNEL));
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+		qt_shadow_check(test, &s, cache);
+		KUNIT_ASSERT_EQ(test, 0, qr_head_peek(qt_head(cache)));
+	}
+	KUNIT_ASSERT_EQ(test, 300, quarry_cache_alloc_bulk(cache, GFP_KERNEL, 300, objs + 300));
+	for (i = 300; i < 600; i++)
+		qt_got(&s, objs[i]);
+	qt_shadow_check(test, &s, cache);
+	for (i = 0; i < 300; i++) {
+		quarry_cache_free(cache, qt_put(&s, objs[i]));
+		qt_shadow_check(test, &s, cache);
+	}
+	for (i = 300; i < 600; i++)
+		qt_put(&s, objs[i]);
+	quarry_cache_free_bulk(cache, 300, objs + 300);
+	qt_shadow_check(test, &s, cache);
+	KUNIT_EXPECT_EQ(test, 600, qt_sum(cache).direct_frees);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).cached_objects);
+	KUNIT_EXPECT_EQ(test, 0, granted_here());
+	qt_exit(test);
+	/* It all comes back with the budget. */
+	qr_percpu_kib_set(64);
+	miss(test, cache);
+	KUNIT_EXPECT_EQ(test, full(cache), capacity_of(cache));
+}
+
+static void idle_ones_shrink_to_nothing(struct kunit *test)
+{
+	static const unsigned int sizes[] = { 8, 64, 1000, 4096, 32768 };
+	struct quarry_cache *cache[ARRAY_SIZE(sizes)];
+	unsigned int i, k;
+	bool more = true;
+
+	qt_pin(test, 0);
+	qt_budget(test, 4096);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		cache[i] = qt_cache(test, sizes[i], NULL);
+		miss(test, cache[i]);
+		miss(test, cache[i]);
+		KUNIT_ASSERT_EQ(test, full(cache[i]), capacity_of(cache[i]));
+	}
+	/* The first look sees that they were used. */
+	KUNIT_EXPECT_TRUE(test, qr_magazines_tick());
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		KUNIT_EXPECT_EQ(test, full(cache[i]), capacity_of(cache[i]));
+	for (k = 0; k < TICKS; k++) {
+		unsigned int was = capacity_of(cache[0]);
+
+		hit(test, cache[1]);
+		more = qr_magazines_tick();
+		KUNIT_EXPECT_EQ(test, was < 4 ? 0 : was / 2, capacity_of(cache[0]));
+		KUNIT_EXPECT_LE(test, qr_head_peek(qt_head(cache[0])), capacity_of(cache[0]));
+		/* This one is in use. */
+		KUNIT_EXPECT_EQ(test, full(cache[1]), capacity_of(cache[1]));
+		qt_exit(test);
+	}
+	KUNIT_EXPECT_TRUE(test, more);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		if (i == 1)
+			continue;
+		KUNIT_EXPECT_EQ(test, 0, capacity_of(cache[i]));
+		KUNIT_EXPECT_EQ(test, 0, qt_sum(cache[i]).cached_objects);
+		KUNIT_EXPECT_EQ(test, 0, qt_sum(cache[i]).slabs);
+	}
+	KUNIT_EXPECT_GT(test, qt_sum(cache[1]).cached_objects, 0);
+	KUNIT_EXPECT_EQ(test, full(cache[1]) * SIZE, granted_here());
+	for (k = 0; k < TICKS; k++)
+		more = qr_magazines_tick();
+	KUNIT_EXPECT_FALSE(test, more);
+	KUNIT_EXPECT_EQ(test, 0, granted_here());
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache[1]).cached_objects);
+}
+
+/* An idle cache's depot keeps its room for batches as long as it has slabs. */
+static void depots_of_idle_caches_are_emptied(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, SIZE, NULL);
+	struct qr_depot *d;
+	void **objs = qt_array(test, 900, sizeof(*objs));
+
+	qt_pin(test, 0);
+	qt_budget(test, 4096);
+	d = qr_cache_of(cache)->depot[raw_cpu_read(qr_home_node)];
+	qt_alloc_n(test, cache, objs, 900);
+	qt_free_n(cache, objs + 1, 899);
+	KUNIT_ASSERT_GT(test, d->nr_cached, 0);
+	tick(1);
+	KUNIT_EXPECT_GT(test, d->nr_cached, 0);
+	tick(1);
+	KUNIT_EXPECT_EQ(test, 0, d->nr_cached);
+	KUNIT_EXPECT_GT(test, qr_head_peek(qt_head(cache)), 0);
+	tick(TICKS);
+	KUNIT_EXPECT_EQ(test, 1, qt_sum(cache).slabs);
+	KUNIT_EXPECT_EQ(test, d->nr_batches, DIV_ROUND_UP(d->nr_objects, d->batch));
+	qt_free_n(cache, objs, 1);
+	tick(TICKS + 2);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).slabs);
+	KUNIT_EXPECT_EQ(test, 0, d->nr_batches);
+}
+
+static void moves_from_idle_to_missing(struct kunit *test)
+{
+	struct quarry_cache *idle = qt_cache(test, SIZE, NULL), *poor = qt_cache(test, SIZE, NULL);
+	unsigned int k;
+
+	qt_pin(test, 0);
+	qt_budget(test, 128 * SIZE / 1024);
+	miss(test, idle);
+	KUNIT_ASSERT_EQ(test, full(idle), capacity_of(idle));
+	miss(test, poor);
+	KUNIT_ASSERT_EQ(test, 0, capacity_of(poor));
+	tick(1);
+	for (k = 0; k < TICKS && capacity_of(poor) < full(poor); k++) {
+		tick(1);
+		miss(test, poor);
+	}
+	kunit_info(test, "%u ticks\n", k);
+	KUNIT_EXPECT_EQ(test, full(poor), capacity_of(poor));
+	KUNIT_EXPECT_EQ(test, 0, capacity_of(idle));
+}
+
+/* One that is used, but does without the depot, gives when another is refused. */
+static void moves_from_hitting_to_missing(struct kunit *test)
+{
+	struct quarry_cache *rich = qt_cache(test, SIZE, NULL), *poor = qt_cache(test, SIZE, NULL);
+	unsigned int k;
+
+	qt_pin(test, 0);
+	qt_budget(test, 128 * SIZE / 1024);
+	miss(test, rich);
+	tick(1);
+	/* As long as nobody else wants it, it keeps all. */
+	for (k = 0; k < TICKS; k++) {
+		hit(test, rich);
+		tick(1);
+		KUNIT_ASSERT_EQ(test, full(rich), capacity_of(rich));
+	}
+	hit(test, rich);
+	miss(test, poor);
+	KUNIT_EXPECT_EQ(test, 0, capacity_of(poor));
+	tick(1);
+	KUNIT_EXPECT_EQ(test, full(rich) / 2, capacity_of(rich));
+	hit(test, rich);
+	miss(test, poor);
+	KUNIT_EXPECT_EQ(test, full(poor) / 2, capacity_of(poor));
+	qt_exit(test);
+}
+
+/* It gives before one that misses does, though that has more. */
+static void hitting_gives_before_missing(struct kunit *test)
+{
+	struct quarry_cache *large = qt_cache(test, SIZE, NULL);
+	struct quarry_cache *small = qt_cache(test, SIZE, NULL);
+	struct quarry_cache *poor = qt_cache(test, SIZE, NULL);
+
+	qt_pin(test, 0);
+	qt_budget(test, 192 * SIZE / 1024);
+	miss(test, large);
+	miss(test, small);
+	KUNIT_ASSERT_EQ(test, full(large), capacity_of(large));
+	KUNIT_ASSERT_EQ(test, full(small) / 2, capacity_of(small));
+	tick(1);
+	miss(test, large);
+	hit(test, small);
+	miss(test, poor);
+	KUNIT_ASSERT_EQ(test, 0, capacity_of(poor));
+	tick(1);
+	KUNIT_EXPECT_EQ(test, full(large), capacity_of(large));
+	KUNIT_EXPECT_EQ(test, full(small) / 4, capacity_of(small));
+}
+
+/* Where all miss, the largest gives until they are not too far apart. */
+static void moves_from_large_to_small(struct kunit *test)
+{
+	struct quarry_cache *cache[6];
+	unsigned int i, k, most = 0, least = UINT_MAX;
+
+	qt_pin(test, 0);
+	qt_budget(test, 192 * SIZE / 1024);
+	for (i = 0; i < ARRAY_SIZE(cache); i++)
+		cache[i] = qt_cache(test, SIZE, NULL);
+	for (k = 0; k < 4 * TICKS; k++) {
+		for (i = 0; i < ARRAY_SIZE(cache); i++)
+			miss(test, cache[i]);
+		tick(1);
+	}
+	for (i = 0; i < ARRAY_SIZE(cache); i++) {
+		miss(test, cache[i]);
+		most = max(most, capacity_of(cache[i]));
+		least = min(least, capacity_of(cache[i]));
+	}
+	kunit_info(test, "%u to %u objects\n", least, most);
+	KUNIT_EXPECT_GE(test, least, 4);
+	KUNIT_EXPECT_LE(test, most, 8 * least);
+	KUNIT_EXPECT_GE(test, granted_here(), 96 * SIZE);
+	qt_exit(test);
+}
+
+static void budget_is_lowered(struct kunit *test)
+{
+	static const unsigned int kib[] = { 256, 100, 31, 8, 1, 0 };
+	void **objs = qt_array(test, 300, sizeof(*objs));
+	struct quarry_cache *cache[20];
+	unsigned int i, k, cpu;
+
+	qt_budget(test, 4096);
+	for (i = 0; i < ARRAY_SIZE(cache); i++)
+		cache[i] = qt_cache(test, 16 << i % 8, NULL);
+	for_each_online_cpu(cpu) {
+		qt_pin(test, cpu);
+		for (i = 0; i < ARRAY_SIZE(cache); i++) {
+			qt_alloc_n(test, cache[i], objs, 300);
+			qt_free_n(cache[i], objs, 300);
+		}
+		KUNIT_ASSERT_GT(test, granted_here(), 256 << 10);
+	}
+	for (k = 0; k < ARRAY_SIZE(kib); k++) {
+		qr_percpu_kib_set(kib[k]);
+		KUNIT_EXPECT_EQ(test, kib[k], qr_percpu_kib_get());
+		for_each_online_cpu(cpu) {
+			KUNIT_EXPECT_LE(test, qr_percpu_granted(cpu), kib[k] << 10);
+			/* And not more than needed was taken. */
+			KUNIT_EXPECT_GE(test, qr_percpu_granted(cpu), kib[k] << 8);
+		}
+		KUNIT_EXPECT_EQ(test, (u64)num_online_cpus() * kib[k] << 10,
+				qt_stats(test)->percpu_max_bytes);
+		qt_exit(test);
+	}
+	KUNIT_EXPECT_EQ(test, 0, qt_stats(test)->percpu_cached_bytes);
+	for (i = 0; i < ARRAY_SIZE(cache); i++)
+		KUNIT_EXPECT_EQ(test, 0, qt_sum(cache[i]).live_objects);
+}
+
+#define MANY	40
+#define HELD	64
+
+struct traffic {
+	struct quarry_cache *cache[MANY];
+	void *held[MANY][HELD];
+	struct qt_shadow shadow[MANY];
+};
+
+static void random_step(struct kunit *test, struct traffic *t, unsigned int k)
+{
+	unsigned int n = 1 + get_random_u32_below(HELD), i;
+
+	while (n--) {
+		void **slot = &t->held[k][get_random_u32_below(HELD)];
+
+		if (*slot) {
+			quarry_cache_free(t->cache[k], qt_put(&t->shadow[k], *slot));
+			*slot = NULL;
+		} else {
+			*slot = qt_got(&t->shadow[k], quarry_cache_alloc(t->cache[k], GFP_KERNEL));
+			KUNIT_ASSERT_NOT_NULL(test, *slot);
+		}
+		for_each_online_cpu(i)
+			if (qr_percpu_granted(i) > (unsigned long)qr_percpu_kib_get() << 10)
+				KUNIT_FAIL(test, "CPU %u has %lu bytes", i, qr_percpu_granted(i));
+	}
+}
+
+static void random_traffic_keeps_within(struct kunit *test)
+{
+	struct traffic *t = qt_array(test, 1, sizeof(*t));
+	unsigned int i, k, round;
+
+	qt_budget(test, 48);
+	for (k = 0; k < MANY; k++) {
+		t->cache[k] = qt_cache(test, 8 + get_random_u32_below(k % 4 ? 500 : 8000), NULL);
+		qt_shadow_init(&t->shadow[k]);
+	}
+	for (round = 0; round < 6000; round++) {
+		if (round % 64 == 0)
+			qt_pin(test, get_random_u32_below(num_online_cpus()));
+		random_step(test, t, get_random_u32_below(MANY));
+		if (round % 50 == 0)
+			tick(1);
+		if (round % 500 == 0)
+			qr_percpu_kib_set(get_random_u32_below(64));
+		if (round % 200 == 0)
+			qt_exit(test);
+		cond_resched();
+	}
+	for (k = 0; k < MANY; k++) {
+		qt_shadow_check(test, &t->shadow[k], t->cache[k]);
+		for (i = 0; i < HELD; i++)
+			quarry_cache_free(t->cache[k], qt_put(&t->shadow[k], t->held[k][i]));
+		qt_shadow_check(test, &t->shadow[k], t->cache[k]);
+	}
+	tick(TICKS + 2);
+	KUNIT_EXPECT_EQ(test, 0, qt_stats(test)->percpu_cached_bytes);
+	KUNIT_EXPECT_EQ(test, 0, qt_stats(test)->cached_objects);
+}
+
+#define STORM_CACHES	4
+#define STORM_HELD	7
+#define STORM_STAY	900
+#define STORM_MS	3000
+#define STORM_LEAST	300	/* interrupts */
+
+struct storm {
+	struct hrtimer timer;
+	struct quarry_cache *cache[STORM_CACHES];
+	struct qt_shadow shadow[STORM_CACHES];
+	void *held[STORM_CACHES][STORM_HELD];
+	void *stay[STORM_CACHES][STORM_STAY];
+	struct rnd_state rnd;
+	unsigned int fired;
+	unsigned int missed;
+	bool stop;
+};
+
+static void storm_step(struct storm *st, unsigned int k, void **slot)
+{
+	if (*slot) {
+		quarry_cache_free(st->cache[k], qt_put(&st->shadow[k], *slot));
+		*slot = NULL;
+	} else {
+		*slot = qt_got(&st->shadow[k], quarry_cache_alloc(st->cache[k], GFP_ATOMIC));
+		st->missed += !*slot;
+	}
+}
+
+static enum hrtimer_restart storm_fn(struct hrtimer *timer)
+{
+	struct storm *st = container_of(timer, struct storm, timer);
+	unsigned int n = prandom_u32_state(&st->rnd) % 12;
+
+	st->fired++;
+	while (n--) {
+		unsigned int k = prandom_u32_state(&st->rnd) % STORM_CACHES;
+
+		storm_step(st, k, &st->held[k][prandom_u32_state(&st->rnd) % STORM_HELD]);
+	}
+	if (READ_ONCE(st->stop))
+		return HRTIMER_NORESTART;
+	hrtimer_forward_now(timer, ns_to_ktime(2000 + prandom_u32_state(&st->rnd) % 30000));
+	return HRTIMER_RESTART;
+}
+
+static void storm_stop(void *arg)
+{
+	struct storm *st = arg;
+
+	WRITE_ONCE(st->stop, true);
+	hrtimer_cancel(&st->timer);
+	qr_magazines_ticking(false);
+}
+
+/*
+ * Magazines are granted, shrunk and closed while a timer allocates from them; the
+ * timer may not reach the page allocator, so there are objects enough, of slabs that
+ * cannot go because one object in each stays.
+ */
+static void interrupts_come_between(struct kunit *test)
+{
+	struct storm *st = qt_array(test, 1, sizeof(*st));
+	unsigned int i, k, rounds = 0;
+	void *mine[STORM_CACHES][8] = { };
+	ktime_t start;
+	s64 ms;
+
+	prandom_seed_state(&st->rnd, get_random_u64());
+	qt_pin(test, num_online_cpus() - 1);
+	qt_budget(test, 8);
+	for (k = 0; k < STORM_CACHES; k++) {
+		st->cache[k] = qt_cache(test, SIZE << k % 2, NULL);
+		qt_shadow_init(&st->shadow[k]);
+		for (i = 0; i < STORM_STAY; i++)
+			storm_step(st, k, &st->stay[k][i]);
+		for (i = 0; i < STORM_STAY; i++)
+			if (i % 32)
+				storm_step(st, k, &st->stay[k][i]);
+	}
+	qr_magazines_ticking(true);
+	hrtimer_init(&st->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	st->timer.function = storm_fn;
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, storm_stop, st));
+	hrtimer_start(&st->timer, ns_to_ktime(10000), HRTIMER_MODE_REL_PINNED_HARD);
+	start = ktime_get();
+	do {
+		for (i = 0; i < 400; i++) {
+			k = get_random_u32_below(STORM_CACHES);
+			storm_step(st, k, &mine[k][get_random_u32_below(8)]);
+		}
+		if (rounds % 4 == 0)
+			tick(1);
+		if (rounds % 16 == 0)
+			qr_percpu_kib_set(get_random_u32_below(20));
+		rounds++;
+		cond_resched();
+		ms = ktime_ms_delta(ktime_get(), start);
+	} while (ms < STORM_MS || (READ_ONCE(st->fired) < STORM_LEAST && ms < 20 * STORM_MS));
+	storm_stop(st);
+	kunit_info(test, "%u interrupts in %u rounds\n", st->fired, rounds);
+	KUNIT_EXPECT_GE(test, st->fired, STORM_LEAST);
+	KUNIT_EXPECT_EQ(test, 0, st->missed);
+	for (k = 0; k < STORM_CACHES; k++) {
+		qt_shadow_check(test, &st->shadow[k], st->cache[k]);
+		for (i = 0; i < STORM_HELD; i++)
+			quarry_cache_free(st->cache[k], qt_put(&st->shadow[k], st->held[k][i]));
+		for (i = 0; i < STORM_STAY; i++)
+			quarry_cache_free(st->cache[k], qt_put(&st->shadow[k], st->stay[k][i]));
+		for (i = 0; i < 8; i++)
+			quarry_cache_free(st->cache[k], qt_put(&st->shadow[k], mine[k][i]));
+		qt_shadow_check(test, &st->shadow[k], st->cache[k]);
+		KUNIT_EXPECT_EQ(test, 0, qt_sum(st->cache[k]).live_objects);
+	}
+	qt_exit(test);
+}
+
+/* The work that is queued by a grant comes by itself, and not again when all is done. */
+static void ticks_come_and_go(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, SIZE, NULL);
+	unsigned int wait;
+
+	qt_pin(test, 0);
+	qt_budget(test, 4096);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, qt_no_ticks, NULL));
+	qr_magazines_ticking(true);
+	/* The first one finds nothing. */
+	for (wait = 0; wait < 100 && delayed_work_pending(&qr_resize_work); wait++)
+		msleep(100);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&qr_resize_work));
+	miss(test, cache);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&qr_resize_work));
+	for (wait = 0; wait < 300 && granted_here(); wait++)
+		msleep(100);
+	KUNIT_EXPECT_EQ(test, 0, granted_here());
+	flush_delayed_work(&qr_resize_work);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&qr_resize_work));
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).cached_objects);
+}
+
+#define ROUNDS	200
+
+static int compare(const void *a, const void *b)
+{
+	return *(const u64 *)a < *(const u64 *)b ? -1 : *(const u64 *)a > *(const u64 *)b;
+}
+
+/*
+ * What is estimated against what a clock says.  Every operation takes a slow path, and
+ * four of each round are timed.  The machine may be stopped for longer than a round takes,
+ * so the faster rounds are looked at.
+ */
+static void slow_paths_are_timed(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, SIZE, NULL);
+	u64 *took = qt_array(test, ROUNDS, sizeof(*took)), *said, before;
+	unsigned int i, k;
+
+	said = qt_array(test, ROUNDS, sizeof(*said));
+	qt_pin(test, 0);
+	qt_budget(test, 0);
+	for (k = 0; k < ROUNDS; k++) {
+		said[k] = qr_slow_path_ns();
+		took[k] = local_clock();
+		for (i = 0; i < 2 * 61; i++)
+			hit(test, cache);
+		took[k] = local_clock() - took[k];
+		said[k] = qr_slow_path_ns() - said[k];
+	}
+	sort(took, ROUNDS, sizeof(*took), compare, NULL);
+	sort(said, ROUNDS, sizeof(*said), compare, NULL);
+	kunit_info(test, "%llu ns by the estimate, %llu by the clock\n", said[ROUNDS / 4],
+		   took[ROUNDS / 4]);
+	KUNIT_EXPECT_GT(test, said[ROUNDS / 4], took[ROUNDS / 4] / 8);
+	KUNIT_EXPECT_LT(test, said[ROUNDS / 4], 2 * took[ROUNDS / 4]);
+	/* What is served by the magazine takes none of it. */
+	qr_percpu_kib_set(64);
+	hit(test, cache);
+	before = qr_slow_path_ns();
+	for (i = 0; i < 61 * 61; i++)
+		hit(test, cache);
+	KUNIT_EXPECT_EQ(test, before, qr_slow_path_ns());
+	KUNIT_EXPECT_EQ(test, before, qt_stats(test)->slow_path_ns);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(granted_at_the_first_miss),
+	KUNIT_CASE(parts_are_granted),
+	KUNIT_CASE(class_zero_gets_nothing),
+	KUNIT_CASE(nothing_at_all),
+	KUNIT_CASE(idle_ones_shrink_to_nothing),
+	KUNIT_CASE(depots_of_idle_caches_are_emptied),
+	KUNIT_CASE(moves_from_idle_to_missing),
+	KUNIT_CASE(moves_from_hitting_to_missing),
+	KUNIT_CASE(hitting_gives_before_missing),
+	KUNIT_CASE(moves_from_large_to_small),
+	KUNIT_CASE(budget_is_lowered),
+	KUNIT_CASE_SLOW(random_traffic_keeps_within),
+	KUNIT_CASE_SLOW(interrupts_come_between),
+	KUNIT_CASE_SLOW(ticks_come_and_go),
+	KUNIT_CASE(slow_paths_are_timed),
+	KUNIT_CASE(qt_books_balance),
+	{}
+};
+
+static struct kunit_suite budget_suite = {
+	.name = "quarry_budget",
+	.suite_init = qt_suite_init,
+	.exit = qt_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(budget_suite);

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frees of other nodes' objects: they go home, some at a time, and nobody loses
+ * count of them on the way.  And allocations that had to go to another node.
+ */
+#include "tests/kunit_util.h"
+
+#include <linux/irqflags.h>
+#include <linux/random.h>
+#include "cache/capacity_balance.h"
+
+#define N 320
+
+struct away {
+	int near, far;
+	void *objs[N];
+};
+
+/* Objects of every other node, in no order, on a CPU near the first. */
+static struct away *objects_from_away(struct kunit *test, struct quarry_cache *cache)
+{
+	struct away *a = qt_array(test, 1, sizeof(*a));
+	unsigned int i;
+	int node;
+
+	a->near = first_node(qr_nodes);
+	a->far = qt_other_node(test, a->near);
+	qt_pin(test, qt_cpu_of_node(test, a->near));
+	node = a->near;
+	for (i = 0; i < N; i++) {
+		unsigned int k = get_random_u32_below(i + 1);
+
+		do {
+			node = next_node_in(node, qr_nodes);
+		} while (node == a->near);
+		a->objs[i] = a->objs[k];
+		a->objs[k] = quarry_cache_alloc_node(cache, GFP_KERNEL | __GFP_THISNODE, node);
+		KUNIT_ASSERT_NOT_NULL(test, a->objs[k]);
+		KUNIT_ASSERT_EQ(test, node, qt_node_of(a->objs[k]));
+	}
+	return a;
+}
+
+static void free_some(struct quarry_cache *cache, void **objs, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		quarry_cache_free(cache, objs[i]);
+}
+
+/* Objects that the slabs of the cache miss. */
+static int add_used(const struct quarry_slab_info *si, void *sum)
+{
+	*(u64 *)sum += si->objects - si->free;
+	return 0;
+}
+
+static u64 used(struct quarry_cache *cache)
+{
+	u64 sum = 0;
+
+	qr_walk_slabs(qr_cache_of(cache)->id, add_used, &sum);
+	return sum;
+}
+
+static void go_home_in_batches(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	struct away *a = objects_from_away(test, cache);
+	unsigned int room = qr_cache_of(cache)->remote_room, others = nodes_weight(qr_nodes) - 1;
+	struct quarry_cache_stats st;
+	struct qr_head *h = qt_head(cache);
+	unsigned int i, full = 0;
+
+	KUNIT_ASSERT_EQ(test, QR_REMOTE_MAX, room);
+	for (i = 0; i < N; i++) {
+		quarry_cache_free(cache, a->objs[i]);
+		st = qt_sum(cache);
+		KUNIT_ASSERT_EQ(test, i + 1, st.frees);
+		KUNIT_ASSERT_EQ(test, i + 1, st.remote_frees);
+		KUNIT_ASSERT_EQ(test, (i + 1) % room, h->nr_remote);
+		full += !h->nr_remote;
+		/* One lock for each node that is in a full buffer. */
+		KUNIT_ASSERT_GE(test, st.remote_batches, full);
+		KUNIT_ASSERT_LE(test, st.remote_batches, full * min(others, room));
+		if (i % 7 == 0)
+			qt_exit(test);
+	}
+	KUNIT_EXPECT_EQ(test, N / room, full);
+	KUNIT_EXPECT_EQ(test, 0, qr_head_peek(h));
+	/* A batch was not a whole one of the depot's, so they are in their slabs. */
+	KUNIT_EXPECT_EQ(test, 0, used(cache));
+	KUNIT_EXPECT_EQ(test, 0, st.live_objects);
+}
+
+static void drain_sends_them_home(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 200, NULL);
+	struct away *a = objects_from_away(test, cache);
+	unsigned int i;
+
+	free_some(cache, a->objs, 5);
+	KUNIT_EXPECT_EQ(test, 5, qt_head(cache)->nr_remote);
+	KUNIT_EXPECT_EQ(test, 5, qt_sum(cache).cached_objects);
+	KUNIT_EXPECT_EQ(test, N, used(cache));
+	qt_exit(test);
+	KUNIT_EXPECT_EQ(test, 5, quarry_cache_shrink(cache));
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).cached_objects);
+	KUNIT_EXPECT_EQ(test, N - 5, used(cache));
+	qt_exit(test);
+	/* Without the cache's name, too. */
+	for (i = 5; i < N; i++)
+		quarry_free(a->objs[i]);
+	qr_drain_all();
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).slabs);
+	KUNIT_EXPECT_EQ(test, N, qt_sum(cache).remote_frees);
+}
+
+static void ticks_send_them_home(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 200, NULL);
+	struct away *a = objects_from_away(test, cache);
+	struct qr_head *h = qt_head(cache);
+
+	free_some(cache, a->objs, 5);
+	KUNIT_EXPECT_EQ(test, QR_REMOTE_MAX, h->remote_room);
+	qr_magazines_tick();
+	KUNIT_EXPECT_EQ(test, 0, h->nr_remote);
+	KUNIT_EXPECT_EQ(test, N - 5, used(cache));
+	/* There was some traffic, and then none. */
+	KUNIT_EXPECT_EQ(test, QR_REMOTE_MAX, h->remote_room);
+	qr_magazines_tick();
+	KUNIT_EXPECT_EQ(test, 0, h->remote_room);
+	qt_exit(test);
+	free_some(cache, a->objs + 5, N - 5);
+	KUNIT_EXPECT_EQ(test, QR_REMOTE_MAX, h->remote_room);
+}
+
+/* The room is part of the budget; without it they go home one by one. */
+static void no_room_no_batch(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 200, NULL);
+	struct away *a = objects_from_away(test, cache);
+
+	qt_budget(test, 0);
+	free_some(cache, a->objs, 100);
+	KUNIT_EXPECT_EQ(test, 0, qt_head(cache)->nr_remote);
+	KUNIT_EXPECT_EQ(test, 100, qt_sum(cache).remote_frees);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).remote_batches);
+	KUNIT_EXPECT_EQ(test, N - 100, used(cache));
+	qr_percpu_kib_set(4);
+	free_some(cache, a->objs + 100, 50);
+	KUNIT_EXPECT_EQ(test, 50 % QR_REMOTE_MAX, qt_head(cache)->nr_remote);
+	KUNIT_EXPECT_EQ(test, QR_REMOTE_MAX * 200, qr_percpu_granted(raw_smp_processor_id()));
+	qt_exit(test);
+	qr_percpu_kib_set(0);
+	KUNIT_EXPECT_EQ(test, 0, qt_head(cache)->nr_remote);
+	KUNIT_EXPECT_EQ(test, N - 150, used(cache));
+	qt_exit(test);
+	free_some(cache, a->objs + 150, N - 150);
+}
+
+/* As an interrupt in the middle of an operation would find it. */
+static void claimed_head_is_passed_by(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	struct away *a = objects_from_away(test, cache);
+	struct qr_head *h = qt_head(cache);
+	unsigned long flags;
+	int n;
+
+	free_some(cache, a->objs, 3);
+	local_irq_save(flags);
+	n = qr_head_claim(h);
+	free_some(cache, a->objs + 3, 20);
+	qr_head_release(h, n);
+	local_irq_restore(flags);
+	KUNIT_EXPECT_EQ(test, 3, h->nr_remote);
+	KUNIT_EXPECT_EQ(test, 23, qt_sum(cache).remote_frees);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).remote_batches);
+	KUNIT_EXPECT_EQ(test, N - 20, used(cache));
+	qt_exit(test);
+	free_some(cache, a->objs + 23, N - 23);
+}
+
+static void destroy_finds_them(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	struct away *a = objects_from_away(test, cache);
+	struct quarry_stats *before = qt_stats(test), *after;
+
+	free_some(cache, a->objs, N - 3);
+	KUNIT_ASSERT_GT(test, qt_head(cache)->nr_remote, 0);
+	free_some(cache, a->objs + N - 3, 3);
+	/* An odd number of them is in the buffer, of this CPU and of another. */
+	a->objs[0] = quarry_cache_alloc_node(cache, GFP_KERNEL | __GFP_THISNODE, a->far);
+	a->objs[1] = quarry_cache_alloc_node(cache, GFP_KERNEL | __GFP_THISNODE, a->near);
+	KUNIT_ASSERT_NOT_NULL(test, a->objs[0]);
+	KUNIT_ASSERT_NOT_NULL(test, a->objs[1]);
+	quarry_cache_free(cache, a->objs[0]);
+	KUNIT_ASSERT_EQ(test, 1, qt_head(cache)->nr_remote);
+	qt_pin(test, qt_cpu_of_node(test, a->far));
+	quarry_cache_free(cache, a->objs[1]);
+	KUNIT_ASSERT_EQ(test, 1, qt_head(cache)->nr_remote);
+	qt_cache_destroy(test, cache);
+	after = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, before->misuse_busy_destroy, after->misuse_busy_destroy);
+	KUNIT_EXPECT_EQ(test, before->zombie_caches, after->zombie_caches);
+	KUNIT_EXPECT_EQ(test, before->caches - 1, after->caches);
+}
+
+static void double_free_is_found(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	struct away *a = objects_from_away(test, cache);
+	u64 before = qt_stats(test)->misuse_double_free;
+
+	/* Both in one buffer. */
+	quarry_cache_free(cache, a->objs[0]);
+	quarry_cache_free(cache, a->objs[0]);
+	KUNIT_EXPECT_EQ(test, 2, qt_head(cache)->nr_remote);
+	quarry_cache_shrink(cache);
+	KUNIT_EXPECT_EQ(test, before + 1, qt_stats(test)->misuse_double_free);
+	KUNIT_EXPECT_EQ(test, N - 1, qt_sum(cache).live_objects);
+	qt_exit(test);
+	/* The second when the first has reached its slab. */
+	quarry_cache_free(cache, a->objs[0]);
+	quarry_cache_shrink(cache);
+	KUNIT_EXPECT_EQ(test, before + 2, qt_stats(test)->misuse_double_free);
+	KUNIT_EXPECT_EQ(test, N - 1, qt_sum(cache).live_objects);
+	qt_exit(test);
+	/* And when it fills the buffer, among good ones. */
+	free_some(cache, a->objs + 1, QR_REMOTE_MAX - 1);
+	quarry_cache_free(cache, a->objs[0]);
+	KUNIT_EXPECT_EQ(test, before + 3, qt_stats(test)->misuse_double_free);
+	KUNIT_EXPECT_EQ(test, N - QR_REMOTE_MAX, qt_sum(cache).live_objects);
+	qt_exit(test);
+	free_some(cache, a->objs + QR_REMOTE_MAX, N - QR_REMOTE_MAX);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
+}
+
+/* Whole batches of the depot's, which takes them unlooked-at. */
+static void large_ones_go_by_the_batch(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 32768, NULL);
+	struct away *a = qt_array(test, 1, sizeof(*a));
+	unsigned int room = qr_cache_of(cache)->remote_room, i;
+
+	KUNIT_ASSERT_EQ(test, qr_cache_of(cache)->batch, min(room, 8u));
+	a->near = first_node(qr_nodes);
+	a->far = qt_other_node(test, a->near);
+	qt_pin(test, qt_cpu_of_node(test, a->near));
+	for (i = 0; i < 20; i++) {
+		a->objs[i] = quarry_cache_alloc_node(cache, GFP_KERNEL, a->far);
+		KUNIT_ASSERT_NOT_NULL(test, a->objs[i]);
+	}
+	free_some(cache, a->objs, 20);
+	KUNIT_EXPECT_EQ(test, 20 / room, qt_sum(cache).remote_batches);
+	KUNIT_EXPECT_EQ(test, 20, qt_sum(cache).cached_objects + qt_sum(cache).capacity_objects -
+			used(cache));
+	qt_exit(test);
+	quarry_cache_shrink(cache);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).slabs);
+}
+
+static unsigned int count_not_on(void **objs, unsigned int n, int node)
+{
+	unsigned int i, count = 0;
+
+	for (i = 0; i < n; i++)
+		count += qt_node_of(objs[i]) != node;
+	return count;
+}
+
+static void expect_remote(struct kunit *test, struct quarry_cache *cache, u64 remote)
+{
+	struct quarry_cache_stats st = qt_sum(cache);
+
+	KUNIT_EXPECT_EQ(test, remote, st.remote_allocs);
+	KUNIT_EXPECT_EQ(test, st.mallocs - remote, st.local_allocs);
+}
+
+#define MUCH	60000
+#define ENOUGH	3000
+
+/* Until so many come from another node; the page allocator has some more for who may sleep. */
+static unsigned int alloc_until_remote(struct kunit *test, struct quarry_cache *cache, void **objs)
+{
+	unsigned int n = 0;
+
+	while (n < MUCH && qt_sum(cache).remote_allocs < ENOUGH) {
+		objs[n] = quarry_cache_alloc(cache, GFP_KERNEL | __GFP_NORETRY);
+		if (!objs[n])
+			break;
+		n++;
+	}
+	return n;
+}
+
+static void full_node_falls_back(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 200, NULL);
+	void **objs = qt_array(test, MUCH, sizeof(*objs));
+	int near = first_node(qr_nodes);
+	struct quarry_stats *before;
+	unsigned int away, n, i;
+	struct qt_full *f;
+
+	qt_other_node(test, near);
+	qt_pin(test, qt_cpu_of_node(test, near));
+	/* What is held idle would serve as well. */
+	qr_heap_release_idle();
+	f = qt_fill_node(test, near);
+	before = qt_stats(test);
+	n = alloc_until_remote(test, cache, objs);
+	away = count_not_on(objs, n, near);
+	kunit_info(test, "%u of %u on another node\n", away, n);
+	KUNIT_EXPECT_EQ(test, away, ENOUGH);
+	expect_remote(test, cache, away);
+	KUNIT_EXPECT_GT(test, qt_stats(test)->remote_fallbacks, before->remote_fallbacks);
+	KUNIT_EXPECT_EQ(test, before->remote_allocs + away, qt_stats(test)->remote_allocs);
+	KUNIT_EXPECT_EQ(test, qt_stats(test)->mallocs,
+			qt_stats(test)->local_allocs + qt_stats(test)->remote_allocs);
+	/* They came from as many slabs as they fill, and not from a new one for each batch. */
+	KUNIT_EXPECT_LE(test, qt_stats(test)->remote_fallbacks - before->remote_fallbacks,
+			DIV_ROUND_UP(away, qr_cache_of(cache)->geo.objects) + 2);
+	/* What is refilled and not allocated is not counted, wherever it goes. */
+	qt_exit(test);
+	quarry_cache_shrink(cache);
+	expect_remote(test, cache, away);
+	quarry_cache_free_bulk(cache, n, objs);
+	expect_remote(test, cache, away);
+	quarry_cache_shrink(cache);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).slabs);
+	expect_remote(test, cache, away);
+
+	/* With memory at home again, nothing comes from away. */
+	qt_free_node(test, f);
+	qr_heap_release_idle();
+	for (i = 0; i < ENOUGH; i++) {
+		objs[i] = quarry_cache_alloc(cache, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+	}
+	KUNIT_EXPECT_EQ(test, 0, count_not_on(objs, ENOUGH, near));
+	expect_remote(test, cache, away);
+	quarry_cache_free_bulk(cache, ENOUGH, objs);
+}
+
+/* Every kind of call, with the nodes full in turn: the counter against the addresses. */
+static void remote_allocs_are_exact(struct kunit *test)
+{
+	struct quarry_cache_args kinds[] = {
+		{ .policy = QUARRY_NODE_LOCAL },
+		{ .policy = QUARRY_NODE_INTERLEAVE },
+	};
+	void **objs = qt_array(test, 400, sizeof(*objs));
+	void **rest = qt_array(test, MUCH, sizeof(*rest));
+	int near = first_node(qr_nodes), far = qt_other_node(test, near);
+	unsigned int kind, i, round, n;
+
+	qt_pin(test, qt_cpu_of_node(test, near));
+	qt_budget(test, 4096);
+	for (kind = 0; kind < ARRAY_SIZE(kinds); kind++) {
+		struct quarry_cache *cache = qt_cache(test, 120, &kinds[kind]);
+		struct quarry_cache *hog = qt_cache(test, 200, NULL);
+		u64 away = 0;
+
+		qr_drain_all();
+		qr_heap_release_idle();
+		qt_fill_node(test, near);
+		n = alloc_until_remote(test, hog, rest);
+		KUNIT_EXPECT_EQ(test, ENOUGH, qt_sum(hog).remote_allocs);
+		/* By name, the node that was asked for is known. */
+		for (i = 0; i < 400; i++) {
+			int node = i % 3 ? near : far;
+
+			if (kind && i % 3 == 2)
+				node = QUARRY_CALL_LOCAL;
+			objs[i] = quarry_cache_alloc_node(cache, GFP_KERNEL | __GFP_NORETRY, node);
+			KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+			away += qt_node_of(objs[i]) != (node < 0 ? near : node);
+			expect_remote(test, cache, away);
+		}
+		KUNIT_EXPECT_GT(test, away, 0);
+		quarry_cache_free_bulk(cache, 400, objs);
+		expect_remote(test, cache, away);
+		/* Sizes of magazines and fallbacks in all combinations. */
+		for (round = 0; kind == 0 && round < 400; round++) {
+			unsigned int some = 1 + get_random_u32_below(300);
+
+			for (i = 0; i < some; i++) {
+				objs[i] = quarry_cache_alloc(cache, GFP_KERNEL | __GFP_NORETRY);
+				KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+				away += qt_node_of(objs[i]) != near;
+			}
+			expect_remote(test, cache, away);
+			for (i = 0; i < some; i++)
+				quarry_cache_free(cache, objs[i]);
+			expect_remote(test, cache, away);
+			if (round % 5 == 0)
+				qr_percpu_kib_set(get_random_u32_below(16));
+			if (round % 3 == 0)
+				qr_magazines_tick();
+			if (round % 11 == 0)
+				quarry_cache_shrink(cache);
+			expect_remote(test, cache, away);
+		}
+		qr_percpu_kib_set(4096);
+		quarry_cache_free_bulk(hog, n, rest);
+	}
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(go_home_in_batches),
+	KUNIT_CASE(drain_sends_them_home),
+	KUNIT_CASE(ticks_send_them_home),
+	KUNIT_CASE(no_room_no_batch),
+	KUNIT_CASE(claimed_head_is_passed_by),
+	KUNIT_CASE(destroy_finds_them),
+	KUNIT_CASE(double_free_is_found),
+	KUNIT_CASE(large_ones_go_by_the_batch),
+	KUNIT_CASE_SLOW(full_node_falls_back),
+	KUNIT_CASE_SLOW(remote_allocs_are_exact),
+	KUNIT_CASE(qt_books_balance),
+	{}
+};
+
+static struct kunit_suite remote_suite = {
+	.name = "quarry_remote",
+	.suite_init = qt_suite_init,
+	.exit = qt_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(remote_suite);

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Pages that go back to the kernel while their chunk stays, and the scavenger. */
+#include "tests/kunit_util.h"
+
+#include <linux/bitmap.h>
+#include <linux/delay.h>
+#include <linux/random.h>
+#include <linux/vmstat.h>
+
+#define MAX_RUNS 64
+
+/* The heap only keeps the pointer; no run of these is ever cut. */
+struct runs {
+	struct qr_slab owner[MAX_RUNS];
+	struct qr_run run[MAX_RUNS];
+};
+
+static void put_runs(void *arg)
+{
+	struct runs *r = arg;
+	unsigned int i;
+
+	for (i = 0; i < MAX_RUNS; i++) {
+		if (r->run[i].chunk)
+			qr_heap_put(&r->run[i]);
+		r->run[i].chunk = NULL;
+	}
+	qr_heap_release_idle();
+}
+
+static struct runs *new_runs(struct kunit *test)
+{
+	struct runs *r = qt_array(test, 1, sizeof(*r));
+
+	qr_drain_all();
+	qr_heap_release_idle();
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, put_runs, r));
+	return r;
+}
+
+static void get(struct kunit *test, struct runs *r, unsigned int i, enum qr_kind kind,
+		unsigned int nr)
+{
+	KUNIT_ASSERT_TRUE(test, qr_heap_get(&r->run[i], &r->owner[i], kind, first_node(qr_nodes),
+					    nr, nr, 1, GFP_KERNEL));
+}
+
+static void put(struct runs *r, unsigned int i)
+{
+	qr_heap_put(&r->run[i]);
+	r->run[i].chunk = NULL;
+}
+
+static void *run_addr(const struct qr_run *run)
+{
+	return qr_chunk_addr(run->chunk, run->first);
+}
+
+static u64 idle_pages(int node)
+{
+	struct quarry_node_stats st;
+
+	qr_node_stats_read(node, &st);
+	return st.idle_bytes >> PAGE_SHIFT;
+}
+
+/* The highest pages go, exactly as many as were asked for, and the rest stays. */
+static void holes_from_the_top(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	int node = first_node(qr_nodes);
+	struct qr_chunk *chunk;
+	struct quarry_stats *st;
+	u64 taken, returned;
+
+	get(test, r, 0, QR_ORDINARY, 100);
+	chunk = r->run[0].chunk;
+	if (chunk->kind == QR_MIXED)
+		kunit_skip(test, "no whole chunk to be had");
+	st = qt_stats(test);
+	taken = st->taken_bytes;
+	returned = st->returned_bytes;
+	KUNIT_EXPECT_EQ(test, 412, idle_pages(node));
+	KUNIT_EXPECT_EQ(test, 77, qr_heap_release(node, 77));
+	KUNIT_EXPECT_EQ(test, 412 - 77, idle_pages(node));
+	KUNIT_EXPECT_EQ(test, 77, chunk->nr_holes);
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES - 77,
+			find_first_bit(chunk->holes, QR_CHUNK_PAGES));
+	qt_exit(test);
+	/* The block is not the heap's any more in these places: a run of 412 is not there. */
+	get(test, r, 1, QR_ORDINARY, 412 - 77);
+	KUNIT_EXPECT_PTR_EQ(test, chunk, r->run[1].chunk);
+	KUNIT_EXPECT_EQ(test, 100, r->run[1].first);
+	KUNIT_EXPECT_EQ(test, 0, qr_heap_release(node, 1));
+	put(r, 0);
+	put(r, 1);
+	/* Hollow: a whole chunk would not be found, but it goes as one. */
+	KUNIT_EXPECT_FALSE(test, list_empty(&chunk->link));
+	qt_exit(test);
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES - 77, qr_heap_release(node, QR_CHUNK_PAGES));
+	st = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, 0, st->chunks);
+	KUNIT_EXPECT_EQ(test, 0, st->hole_bytes);
+	KUNIT_EXPECT_EQ(test, returned + QR_CHUNK_PAGES * PAGE_SIZE, st->returned_bytes);
+	KUNIT_EXPECT_EQ(test, taken, st->taken_bytes);
+}
+
+static void whole_chunks_first(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	int node = first_node(qr_nodes);
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		get(test, r, i, QR_ORDINARY, QR_CHUNK_PAGES);
+	get(test, r, 4, QR_ORDINARY, 8);
+	KUNIT_EXPECT_EQ(test, 504, idle_pages(node));
+	put(r, 2);
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, qr_heap_release(node, QR_CHUNK_PAGES));
+	KUNIT_EXPECT_EQ(test, 0, qt_stats(test)->hole_bytes);
+	KUNIT_EXPECT_EQ(test, 504, idle_pages(node));
+	/* There is none any more, and fewer than asked for. */
+	KUNIT_EXPECT_EQ(test, 504, qr_heap_release(node, QR_CHUNK_PAGES));
+	KUNIT_EXPECT_EQ(test, 504 * PAGE_SIZE, qt_stats(test)->hole_bytes);
+	qt_exit(test);
+}
+
+/* Random runs and releases: no page is the heap's and the kernel's at once. */
+static void random_holes(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	int node = first_node(qr_nodes);
+	u64 went = 0, filled = 0, released;
+	unsigned int step, k;
+
+	for (step = 0; step < 3000; step++) {
+		unsigned int i = get_random_u32_below(MAX_RUNS), what = get_random_u32_below(8);
+		enum qr_kind kind = get_random_u32_below(QR_MIXED);
+		struct qr_run *run = &r->run[i];
+
+		cond_resched();
+		if (!what) {
+			released = qr_heap_release(node, get_random_u32_below(600));
+			went += released;
+			continue;
+		}
+		if (run->chunk) {
+			for (k = 0; k < run->nr; k++)
+				KUNIT_ASSERT_EQ(test, i, *(u32 *)(run_addr(run) + k * PAGE_SIZE));
+			put(r, i);
+			continue;
+		}
+		/* Now and then no chunk is to be had: single runs, maybe in the holes. */
+		WRITE_ONCE(qr_heap_no_chunks, what < 4);
+		get(test, r, i, kind, 1 + get_random_u32_below(1 << get_random_u32_below(8)));
+		WRITE_ONCE(qr_heap_no_chunks, false);
+		if (run->zeroed)
+			KUNIT_ASSERT_TRUE(test, qt_is_zero(run_addr(run), run->nr * PAGE_SIZE));
+		/* Frees of these must take the slow path, whatever the chunk. */
+		if (kind == QR_SAMPLED)
+			KUNIT_ASSERT_NE(test, QR_ORDINARY, run->chunk->kind);
+		filled += what < 4 && run->chunk->kind != QR_MIXED && run->chunk->nr_holes;
+		for (k = 0; k < run->nr; k++)
+			*(u32 *)(run_addr(run) + k * PAGE_SIZE) = i;
+		if (step % 64 == 0)
+			qt_exit(test);
+	}
+	qt_exit(test);
+	kunit_info(test, "%llu pages released, %llu runs in chunks with holes\n", went, filled);
+	KUNIT_EXPECT_GT(test, went, 0);
+	put_runs(r);
+	KUNIT_EXPECT_EQ(test, 0, qt_stats(test)->chunks);
+	KUNIT_EXPECT_EQ(test, 0, qt_stats(test)->mixed_bytes);
+	KUNIT_EXPECT_EQ(test, 0, qt_stats(test)->hole_bytes);
+}
+
+/* A page that the kernel gives out again may lie in a hole: then it is the chunk's. */
+static void holes_are_filled(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	int node = first_node(qr_nodes);
+	struct qr_chunk *chunk;
+	unsigned int i, in_hole = 0;
+
+	get(test, r, 0, QR_ORDINARY, 8);
+	chunk = r->run[0].chunk;
+	if (chunk->kind == QR_MIXED)
+		kunit_skip(test, "no whole chunk to be had");
+	KUNIT_ASSERT_EQ(test, 504, qr_heap_release(node, ULONG_MAX));
+	qt_no_chunks(test);
+	for (i = 1; i < MAX_RUNS; i++) {
+		get(test, r, i, QR_ORDINARY, 8);
+		in_hole += r->run[i].chunk == chunk;
+	}
+	kunit_info(test, "%u of %u runs lie in holes\n", in_hole, MAX_RUNS - 1);
+	KUNIT_EXPECT_EQ(test, 504 - 8 * in_hole, chunk->nr_holes);
+	KUNIT_EXPECT_EQ(test, 8 * (in_hole + 1), chunk->nr_used);
+	qt_exit(test);
+}
+
+static void a_range_is_left(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	int node = first_node(qr_nodes);
+	unsigned long start;
+
+	get(test, r, 0, QR_ORDINARY, 10);
+	if (r->run[0].chunk->kind == QR_MIXED)
+		kunit_skip(test, "no whole chunk to be had");
+	start = page_to_pfn(r->run[0].chunk->page);
+	KUNIT_EXPECT_EQ(test, 0, qr_heap_release_range(start, start));
+	KUNIT_EXPECT_EQ(test, 0, qr_heap_release_range(start, start + 10));
+	KUNIT_EXPECT_EQ(test, 20, qr_heap_release_range(start + 5, start + 30));
+	KUNIT_EXPECT_EQ(test, 502 - 20, idle_pages(node));
+	/* In the middle of what is free: no page before it. */
+	KUNIT_EXPECT_EQ(test, 30, qr_heap_release_range(start + 100, start + 130));
+	KUNIT_EXPECT_EQ(test, 502 - 50, qr_heap_release_range(start, start + QR_CHUNK_PAGES));
+	qt_exit(test);
+}
+
+/* What is idle can be had by others, and the kernel's own account says so. */
+static void the_kernel_is_told(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	long slack = 64 + 125 * (long)num_online_cpus();	/* see vmstat.c */
+	long before = global_node_page_state(NR_KERNEL_MISC_RECLAIMABLE), now;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		get(test, r, i, QR_ORDINARY, QR_CHUNK_PAGES);
+	for (i = 0; i < 4; i++)
+		put(r, i);
+	now = global_node_page_state(NR_KERNEL_MISC_RECLAIMABLE);
+	KUNIT_EXPECT_GE(test, now - before, 4 * QR_CHUNK_PAGES - slack);
+	qr_heap_release_idle();
+	now = global_node_page_state(NR_KERNEL_MISC_RECLAIMABLE);
+	KUNIT_EXPECT_LE(test, now - before, slack);
+}
+
+static void retain(void *unused)
+{
+	qr_retain_set(10);
+	WRITE_ONCE(qr_scavenger_paused, true);
+}
+
+/* It goes by itself, to the share that is to be kept, and no further. */
+static void idle_pages_decay(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	int node = first_node(qr_nodes);
+	unsigned int i, n = 24, ms;
+	u64 ns, since, keep;
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, retain, NULL));
+	for (i = 0; i < n; i++)
+		get(test, r, i, QR_ORDINARY, QR_CHUNK_PAGES);
+	for (i = 8; i < n; i++)
+		put(r, i);
+	KUNIT_ASSERT_EQ(test, 16 * QR_CHUNK_PAGES, idle_pages(node));
+	KUNIT_EXPECT_EQ(test, -ERANGE, qr_retain_set(101));
+	KUNIT_EXPECT_EQ(test, 10, qr_retain_get());
+	ns = qt_stats(test)->scavenger_ns;
+	since = ktime_get_ns();
+	KUNIT_ASSERT_EQ(test, 0, qr_retain_set(50));
+	WRITE_ONCE(qr_scavenger_paused, false);
+	keep = 8 * QR_CHUNK_PAGES / 2;
+	for (ms = 0; ms < 300000 && idle_pages(node) > keep; ms += 50)
+		msleep(50);
+	/* An eighth of what is too much, or a chunk, every quarter of a second: eleven times. */
+	KUNIT_EXPECT_GE(test, ktime_get_ns() - since, 2 * NSEC_PER_SEC);
+	msleep(1000);
+	KUNIT_EXPECT_EQ(test, keep, idle_pages(node));
+	kunit_info(test, "%u ms, %llu us of work\n", ms,
+		   (qt_stats(test)->scavenger_ns - ns) / NSEC_PER_USEC);
+	/* Credit that it had is half a second at most. */
+	KUNIT_EXPECT_LE(test, qt_stats(test)->scavenger_ns - ns,
+			(ktime_get_ns() - since) / 100 + 600 * NSEC_PER_MSEC);
+	KUNIT_ASSERT_EQ(test, 0, qr_retain_set(0));
+	for (i = 0; i < 8; i++)
+		put(r, i);
+	for (ms = 0; ms < 300000 && idle_pages(node) > QR_CHUNK_PAGES; ms += 50)
+		msleep(50);
+	/* One chunk stays whatever the share is. */
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, idle_pages(node));
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, qr_scavenge_now());
+	KUNIT_EXPECT_EQ(test, 0, idle_pages(node));
+	qt_exit(test);
+}
+
+static struct kunit_case release_cases[] = {
+	KUNIT_CASE(holes_from_the_top),
+	KUNIT_CASE(whole_chunks_first),
+	KUNIT_CASE_SLOW(random_holes),
+	KUNIT_CASE(holes_are_filled),
+	KUNIT_CASE(a_range_is_left),
+	KUNIT_CASE(the_kernel_is_told),
+	KUNIT_CASE_SLOW(idle_pages_decay),
+	{ }
+};
+
+static struct kunit_suite release_suite = {
+	.name = "quarry_release",
+	.suite_init = qt_suite_init,
+	.exit = qt_exit,
+	.test_cases = release_cases,
+};
+
+kunit_test_suite(release_suite);

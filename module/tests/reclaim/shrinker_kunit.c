@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What is given back when the kernel asks, and what is not. */
+#include "tests/kunit_util.h"
+
+#include <linux/sched/mm.h>
+#include "reclaim/shrinker.h"
+
+#define N 3000
+
+/* @n chunks' worth of pages of this node, in use no more. */
+static void make_idle(struct kunit *test, int node, unsigned int n)
+{
+	struct qr_slab *owner = qt_array(test, n, sizeof(*owner));
+	struct qr_run *run = qt_array(test, n, sizeof(*run));
+	unsigned int i;
+
+	qr_drain_all();
+	qr_scavenge_now();
+	for (i = 0; i < n; i++)
+		KUNIT_ASSERT_TRUE(test, qr_heap_get(&run[i], &owner[i], QR_ORDINARY, node,
+						    QR_CHUNK_PAGES, QR_CHUNK_PAGES, 1,
+						    GFP_KERNEL | __GFP_THISNODE));
+	for (i = 0; i < n; i++)
+		qr_heap_put(&run[i]);
+}
+
+static void as_many_as_asked_for(struct kunit *test)
+{
+	int node = first_node(qr_nodes);
+	u64 shrunk = qt_stats(test)->shrunk_bytes;
+
+	make_idle(test, node, 4);
+	KUNIT_EXPECT_GE(test, qr_shrink_count(node), 4 * QR_CHUNK_PAGES);
+	KUNIT_EXPECT_EQ(test, 100, qr_shrink_scan(node, 100));
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, qr_shrink_scan(node, QR_CHUNK_PAGES));
+	KUNIT_EXPECT_EQ(test, 700, qr_shrink_scan(node, 700));
+	KUNIT_EXPECT_EQ(test, 0, qr_shrink_scan(node, 0));
+	qt_exit(test);
+	KUNIT_EXPECT_EQ(test, shrunk + (100 + QR_CHUNK_PAGES + 700) * PAGE_SIZE,
+			qt_stats(test)->shrunk_bytes);
+	KUNIT_EXPECT_EQ(test, 3 * QR_CHUNK_PAGES - 800, qr_shrink_scan(node, ULONG_MAX));
+	KUNIT_EXPECT_EQ(test, 0, qr_shrink_count(node));
+	KUNIT_EXPECT_EQ(test, 0, qr_shrink_scan(node, QR_CHUNK_PAGES));
+}
+
+static void other_nodes_keep_theirs(struct kunit *test)
+{
+	int node = first_node(qr_nodes), other = qt_other_node(test, node);
+
+	make_idle(test, node, 2);
+	KUNIT_EXPECT_EQ(test, 0, qr_shrink_scan(other, ULONG_MAX));
+	KUNIT_EXPECT_EQ(test, 2 * QR_CHUNK_PAGES, qr_shrink_scan(node, ULONG_MAX));
+}
+
+/* Magazine and depot are emptied the second time; by then nobody has moved anything. */
+static void idle_caches_are_emptied(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 4096, NULL);
+	void **objs = qt_array(test, N, sizeof(*objs)), *p;
+	unsigned int i;
+	int node;
+
+	qr_drain_all();
+	qr_scavenge_now();
+	migrate_disable();
+	node = raw_cpu_read(qr_home_node);
+	for (i = 0; i < N; i++) {
+		objs[i] = quarry_cache_alloc(cache, GFP_KERNEL);
+		KUNIT_EXPECT_NOT_NULL(test, objs[i]);
+	}
+	quarry_cache_free_bulk(cache, N, objs);
+	KUNIT_EXPECT_GT(test, qt_sum(cache).cached_objects, 0);
+	KUNIT_EXPECT_GT(test, qt_sum(cache).slabs, 0);
+	/* Somebody uses it: the first look only notes that. */
+	qr_shrink_scan(node, ULONG_MAX);
+	KUNIT_EXPECT_GT(test, qt_sum(cache).cached_objects, 0);
+	KUNIT_EXPECT_GT(test, qr_shrink_count(node), 0);
+	qr_shrink_scan(node, ULONG_MAX);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).cached_objects);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).slabs);
+	migrate_enable();
+	qt_exit(test);
+	p = quarry_cache_alloc(cache, GFP_KERNEL);
+	KUNIT_EXPECT_NOT_NULL(test, p);
+	quarry_cache_free(cache, p);
+	qt_cache_destroy(test, cache);
+}
+
+/* Called from the allocation of somebody who has the list of caches: it must not wait. */
+static void locks_are_not_waited_for(struct kunit *test)
+{
+	int node = first_node(qr_nodes);
+	unsigned int reclaim;
+
+	make_idle(test, node, 1);
+	mutex_lock(&qr_caches_lock);
+	/* As lockdep sees reclaim: see __perform_reclaim(). */
+	reclaim = memalloc_noreclaim_save();
+	fs_reclaim_acquire(GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, qr_shrink_count(node));
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, qr_shrink_scan(node, ULONG_MAX));
+	fs_reclaim_release(GFP_KERNEL);
+	memalloc_noreclaim_restore(reclaim);
+	mutex_unlock(&qr_caches_lock);
+	/* And with it free, so that what is taken there is seen under reclaim as well. */
+	make_idle(test, node, 1);
+	reclaim = memalloc_noreclaim_save();
+	fs_reclaim_acquire(GFP_KERNEL);
+	KUNIT_EXPECT_GE(test, qr_shrink_count(node), QR_CHUNK_PAGES);
+	KUNIT_EXPECT_GE(test, qr_shrink_scan(node, ULONG_MAX), QR_CHUNK_PAGES);
+	fs_reclaim_release(GFP_KERNEL);
+	memalloc_noreclaim_restore(reclaim);
+	qt_exit(test);
+}
+
+static struct kunit_case shrinker_cases[] = {
+	KUNIT_CASE(as_many_as_asked_for),
+	KUNIT_CASE(other_nodes_keep_theirs),
+	KUNIT_CASE(idle_caches_are_emptied),
+	KUNIT_CASE(locks_are_not_waited_for),
+	{ }
+};
+
+static struct kunit_suite shrinker_suite = {
+	.name = "quarry_shrinker",
+	.suite_init = qt_suite_init,
+	.exit = qt_exit,
+	.test_cases = shrinker_cases,
+};
+
+kunit_test_suite(shrinker_suite);

@@ -1,0 +1,518 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Memory whose pages lie anywhere, and are mapped in a row. */
+#include "tests/kunit_util.h"
+
+#include <linux/irq_work.h>
+#include <linux/list.h>
+#include <linux/sizes.h>
+#include <linux/spinlock.h>
+#include <linux/vmalloc.h>
+#include <linux/workqueue.h>
+#include "slab/mapped.h"
+#include "tests/probe_util.h"
+#include "view/snapshot.h"
+
+static const size_t sizes[] = { 32769, 40960, 100000, SZ_1M, SZ_2M, 3 * SZ_1M + 1, 9 * SZ_1M };
+
+static void *mapped(struct kunit *test, size_t size)
+{
+	void *p = quarry_vmalloc(size, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_TRUE(test, is_vmalloc_addr(p));
+	return p;
+}
+
+static int count_it(const struct qr_object *o, void *arg)
+{
+	const void **p = arg;
+
+	if (o->ptr == p[0]) {
+		p[1]++;
+		p[2] = (void *)(unsigned long)o->size;
+	}
+	return 0;
+}
+
+static void check_mapped(struct kunit *test, void *p, size_t size)
+{
+	const void *found[3] = { p };
+	size_t given = PAGE_ALIGN(size), at;
+
+	KUNIT_EXPECT_EQ(test, 0, (unsigned long)p % PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, given, quarry_usable_size(p));
+	for (at = 0; at < given; at += PAGE_SIZE) {
+		void *page = page_address(vmalloc_to_page(p + at));
+
+		KUNIT_ASSERT_PTR_EQ(test, qr_mapped_of(p), qr_slab_of(page));
+		KUNIT_ASSERT_EQ(test, 0, quarry_usable_size(page));
+		if (at)
+			KUNIT_ASSERT_EQ(test, 0, quarry_usable_size(p + at));
+	}
+	KUNIT_EXPECT_PTR_EQ(test, qr_mapped_of(p + given - 1), qr_mapped_of(p));
+	KUNIT_EXPECT_NULL(test, qr_mapped_of(p + given));
+	KUNIT_ASSERT_EQ(test, 0, qr_walk_objects(false, count_it, found));
+	KUNIT_EXPECT_EQ(test, 1, (unsigned long)found[1]);
+	KUNIT_EXPECT_EQ(test, given, (unsigned long)found[2]);
+	qt_fill(p, given, size);
+}
+
+/* All sizes at once, from what is there; then it is as before. */
+static void all_sizes(struct kunit *test)
+{
+	struct quarry_stats *before = qt_stats(test), *st;
+	void *p[ARRAY_SIZE(sizes)];
+	u64 bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		p[i] = mapped(test, sizes[i]);
+		check_mapped(test, p[i], sizes[i]);
+		bytes += PAGE_ALIGN(sizes[i]);
+	}
+	st = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, before->mapped_objects + i, st->mapped_objects);
+	KUNIT_EXPECT_EQ(test, before->mapped_bytes + bytes, st->mapped_bytes);
+	KUNIT_EXPECT_EQ(test, before->live_objects + i, st->live_objects);
+	KUNIT_EXPECT_EQ(test, before->live_bytes + bytes, st->live_bytes);
+	KUNIT_EXPECT_EQ(test, before->inuse_bytes + bytes, st->inuse_bytes);
+	KUNIT_EXPECT_EQ(test, before->large_objects, st->large_objects);
+	KUNIT_EXPECT_EQ(test, before->large_bytes, st->large_bytes);
+	qt_exit(test);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		KUNIT_EXPECT_TRUE(test, qt_is_filled(p[i], PAGE_ALIGN(sizes[i]), sizes[i]));
+		quarry_free(p[i]);
+		KUNIT_EXPECT_EQ(test, 0, quarry_usable_size(p[i]));
+	}
+	st = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, before->mapped_objects, st->mapped_objects);
+	KUNIT_EXPECT_EQ(test, before->mapped_bytes, st->mapped_bytes);
+	KUNIT_EXPECT_EQ(test, before->frees + i, st->frees);
+	KUNIT_EXPECT_EQ(test, before->inuse_bytes, st->inuse_bytes);
+}
+
+static void runs_of_any_length(struct kunit *test)
+{
+	static const unsigned int longest[] = { 1, 3, 8, 100, QR_CHUNK_PAGES - 1 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(longest); i++) {
+		qt_longest_run(test, longest[i]);
+		all_sizes(test);
+	}
+}
+
+/* Not even whole chunks; what goes back then goes to the kernel. */
+static void in_mixed_chunks(struct kunit *test)
+{
+	static const unsigned int longest[] = { 1, 3, 5, 100, QR_CHUNK_PAGES - 1 };
+	u64 inuse;
+	unsigned int i;
+	void *p;
+
+	qr_drain_all();
+	qr_heap_release_idle();
+	qt_no_chunks(test);
+	/* Nor is there a row. */
+	inuse = qt_stats(test)->mixed_bytes;
+	p = mapped(test, 5 * SZ_1M);
+	check_mapped(test, p, 5 * SZ_1M);
+	KUNIT_EXPECT_EQ(test, inuse + 5 * SZ_1M, qt_stats(test)->mixed_bytes);
+	quarry_free(p);
+	KUNIT_EXPECT_EQ(test, inuse, qt_stats(test)->mixed_bytes);
+	for (i = 0; i < ARRAY_SIZE(longest); i++) {
+		qt_longest_run(test, longest[i]);
+		all_sizes(test);
+		KUNIT_EXPECT_EQ(test, inuse, qt_stats(test)->mixed_bytes);
+	}
+}
+
+static void in_a_row_where_that_is_easy(struct kunit *test)
+{
+	static const size_t small[] = { 0, 1, 100, 32768 };
+	struct quarry_stats *before = qt_stats(test), *st;
+	unsigned int i;
+	void *p;
+
+	for (i = 0; i < ARRAY_SIZE(small); i++) {
+		p = quarry_vmalloc(small[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		KUNIT_EXPECT_FALSE(test, is_vmalloc_addr(p));
+		KUNIT_EXPECT_GE(test, quarry_usable_size(p), small[i]);
+		quarry_free(p);
+	}
+	p = quarry_vmalloc(100000, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_FALSE(test, is_vmalloc_addr(p));
+	st = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, before->large_objects + 1, st->large_objects);
+	KUNIT_EXPECT_EQ(test, before->mapped_objects, st->mapped_objects);
+	quarry_free(p);
+	/* More than there ever is. */
+	p = mapped(test, QUARRY_MAX_LARGE + 1);
+	KUNIT_EXPECT_EQ(test, QUARRY_MAX_LARGE + PAGE_SIZE, quarry_usable_size(p));
+	quarry_free(p);
+}
+
+static void zeroed(struct kunit *test)
+{
+	unsigned int i, k;
+
+	qt_longest_run(test, 7);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		for (k = 0; k < 2; k++) {
+			void *p = mapped(test, sizes[i]);
+
+			memset(p, 0xa5, quarry_usable_size(p));
+			quarry_free(p);
+			p = quarry_vmalloc(sizes[i], GFP_KERNEL | __GFP_ZERO);
+			KUNIT_ASSERT_NOT_NULL(test, p);
+			KUNIT_EXPECT_TRUE(test, qt_is_zero(p, quarry_usable_size(p)));
+			quarry_free(p);
+		}
+	}
+}
+
+static void what_cannot_be(struct kunit *test)
+{
+	const size_t wrong[] = {
+		QUARRY_MAX_MAPPED + 1, SIZE_MAX, SIZE_MAX - PAGE_SIZE,
+		(totalram_pages() + 1) << PAGE_SHIFT,
+	};
+	struct quarry_stats *before = qt_stats(test), *st;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(wrong); i++)
+		KUNIT_EXPECT_NULL(test, quarry_vmalloc(wrong[i], GFP_KERNEL | __GFP_NOWARN));
+	/* What may not sleep may not map. */
+	KUNIT_EXPECT_NULL(test, quarry_vmalloc(QUARRY_MAX_LARGE + 1, GFP_ATOMIC | __GFP_NOWARN));
+	st = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, before->failed_allocs + i + 1, st->failed_allocs);
+	KUNIT_EXPECT_EQ(test, before->live_objects, st->live_objects);
+	KUNIT_EXPECT_EQ(test, before->inuse_bytes, st->inuse_bytes);
+	KUNIT_EXPECT_EQ(test, before->metadata_bytes, st->metadata_bytes);
+}
+
+/* With flags that forbid file systems and devices as well; lockdep looks on. */
+static void flags(struct kunit *test)
+{
+	static const gfp_t gfp[] = {
+		GFP_KERNEL, GFP_NOFS, GFP_NOIO, GFP_KERNEL | __GFP_NOFAIL,
+		GFP_KERNEL | __GFP_NORETRY, GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN,
+		GFP_KERNEL | __GFP_THISNODE, GFP_USER,
+	};
+	unsigned int i, k;
+
+	for (k = 0; k < 2; k++) {
+		if (k)
+			qt_longest_run(test, 16);
+		for (i = 0; i < ARRAY_SIZE(gfp); i++) {
+			void *p = quarry_vmalloc(300000, gfp[i]);
+
+			KUNIT_ASSERT_NOT_NULL(test, p);
+			KUNIT_EXPECT_EQ(test, k, is_vmalloc_addr(p));
+			quarry_free(p);
+		}
+	}
+}
+
+/* --- Frees that may not sleep --- */
+
+struct work {
+	struct irq_work irq;
+	struct work_struct soft;
+	void *p;
+	bool there, twice;
+};
+
+static void free_it(struct work *w)
+{
+	w->there = quarry_usable_size(w->p);
+	quarry_free(w->p);
+	/* It is not unmapped yet, so this one is known for what it is. */
+	if (w->twice)
+		quarry_free(w->p);
+}
+
+static void irq_fn(struct irq_work *irq)
+{
+	free_it(container_of(irq, struct work, irq));
+}
+
+static void soft_fn(struct work_struct *soft)
+{
+	free_it(container_of(soft, struct work, soft));
+}
+
+static void free_in(struct work *w, unsigned int context)
+{
+	static DEFINE_SPINLOCK(lock);
+	unsigned long flags;
+
+	switch (context) {
+	case 0:
+		spin_lock_irqsave(&lock, flags);
+		free_it(w);
+		spin_unlock_irqrestore(&lock, flags);
+		break;
+	case 1:
+		preempt_disable();
+		free_it(w);
+		preempt_enable();
+		break;
+	case 2:
+		rcu_read_lock();
+		free_it(w);
+		rcu_read_unlock();
+		break;
+	case 3:
+		irq_work_queue(&w->irq);
+		irq_work_sync(&w->irq);
+		break;
+	default:
+		queue_work(system_bh_wq, &w->soft);
+		flush_work(&w->soft);
+	}
+}
+
+static void freed_anywhere(struct kunit *test)
+{
+	struct work *w = qt_array(test, 1, sizeof(*w));
+	struct quarry_stats *before, *st;
+	unsigned int i;
+
+	init_irq_work(&w->irq, irq_fn);
+	INIT_WORK(&w->soft, soft_fn);
+	qt_longest_run(test, 16);
+	/* So that there is a chunk, and none that is being forgotten. */
+	quarry_free(mapped(test, SZ_1M));
+	rcu_barrier();
+	before = qt_stats(test);
+	for (i = 0; i < 10; i++) {
+		w->p = mapped(test, SZ_1M);
+		w->twice = i >= 5;
+		free_in(w, i % 5);
+		KUNIT_EXPECT_TRUE(test, w->there);
+		st = qt_stats(test);
+		KUNIT_EXPECT_EQ(test, before->mapped_objects, st->mapped_objects);
+		qr_mapped_flush();
+		st = qt_stats(test);
+		KUNIT_EXPECT_EQ(test, before->inuse_bytes, st->inuse_bytes);
+		KUNIT_EXPECT_EQ(test, before->metadata_bytes, st->metadata_bytes);
+		/* The work item may have run on another CPU by then, but for those with a lock. */
+		KUNIT_EXPECT_EQ(test, before->misuse_double_free + before->misuse_foreign +
+				(i >= 5 ? i - 4 : 0), st->misuse_double_free + st->misuse_foreign);
+		KUNIT_EXPECT_EQ(test, 0, quarry_usable_size(w->p));
+	}
+	KUNIT_EXPECT_GT(test, st->misuse_double_free, before->misuse_double_free);
+}
+
+/* The kernel maps and unmaps at the same time in several threads. */
+struct churn {
+	struct work_struct work;
+	unsigned int seed, wrong;
+};
+
+static void churn_fn(struct work_struct *work)
+{
+	struct churn *c = container_of(work, struct churn, work);
+	unsigned int i;
+	size_t size;
+	void *p;
+
+	for (i = 0; i < 60; i++) {
+		size = QUARRY_MAX_SMALL + 1 + (i * 7919 + c->seed) % SZ_1M;
+		p = quarry_vmalloc(size, GFP_KERNEL);
+		if (!p) {
+			c->wrong++;
+			continue;
+		}
+		qt_fill(p, size, c->seed);
+		cond_resched();
+		c->wrong += !qt_is_filled(p, size, c->seed);
+		if (i % 3) {
+			quarry_free(p);
+			continue;
+		}
+		preempt_disable();
+		quarry_free(p);
+		preempt_enable();
+	}
+}
+
+static void several_threads(struct kunit *test)
+{
+	struct churn *c = qt_array(test, 4, sizeof(*c));
+	unsigned int i;
+
+	qt_longest_run(test, 16);
+	for (i = 0; i < 4; i++) {
+		INIT_WORK(&c[i].work, churn_fn);
+		c[i].seed = i;
+		queue_work(system_unbound_wq, &c[i].work);
+	}
+	for (i = 0; i < 4; i++) {
+		flush_work(&c[i].work);
+		KUNIT_EXPECT_EQ(test, 0, c[i].wrong);
+	}
+	qr_mapped_flush();
+	KUNIT_EXPECT_EQ(test, 0, qt_stats(test)->mapped_objects);
+}
+
+/* --- Misuse --- */
+
+static void misuse(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	void *own = quarry_malloc(PAGE_SIZE, GFP_KERNEL), *theirs = vzalloc(SZ_64K);
+	void *p, *again, *twice;
+	struct quarry_stats *before, *st;
+	struct page *page;
+
+	KUNIT_ASSERT_NOT_NULL(test, own);
+	KUNIT_ASSERT_NOT_NULL(test, theirs);
+	page = virt_to_page(own);
+	again = vmap(&page, 1, VM_MAP, PAGE_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, again);
+	qt_longest_run(test, 16);
+	p = mapped(test, SZ_1M);
+	qt_fill(p, SZ_1M, 1);
+	page = vmalloc_to_page(p);
+	twice = vmap(&page, 1, VM_MAP, PAGE_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, twice);
+	before = qt_stats(test);
+
+	quarry_free(p + 8);
+	quarry_free(p + PAGE_SIZE);
+	quarry_free(p + SZ_1M - 1);
+	quarry_free(page_address(page));
+	st = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, before->misuse_interior + 4, st->misuse_interior);
+
+	quarry_cache_free(cache, p);
+	st = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, before->misuse_wrong_cache + 1, st->misuse_wrong_cache);
+
+	quarry_free(theirs);
+	quarry_free(theirs + PAGE_SIZE + 5);
+	/* Somebody else's mappings of our pages. */
+	quarry_free(again);
+	quarry_free(twice);
+	quarry_free(p + SZ_1M);		/* the page between this mapping and the next */
+	quarry_free(misuse);
+	st = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, before->misuse_foreign + 6, st->misuse_foreign);
+	KUNIT_EXPECT_EQ(test, 0, quarry_usable_size(twice));
+	KUNIT_EXPECT_EQ(test, 0, quarry_usable_size(theirs));
+	KUNIT_EXPECT_EQ(test, 0, quarry_usable_size(again));
+
+	KUNIT_EXPECT_EQ(test, before->mapped_objects, st->mapped_objects);
+	KUNIT_EXPECT_EQ(test, before->frees, st->frees);
+	KUNIT_EXPECT_TRUE(test, qt_is_filled(p, SZ_1M, 1));
+	KUNIT_EXPECT_TRUE(test, qt_is_zero(theirs, SZ_64K));
+	vunmap(twice);
+	quarry_free(p);
+	quarry_free(p);
+	st = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, before->misuse_foreign + before->misuse_double_free + 7,
+			st->misuse_foreign + st->misuse_double_free);
+	KUNIT_EXPECT_EQ(test, before->frees + 1, st->frees);
+	vunmap(again);
+	vfree(theirs);
+	quarry_free(own);
+}
+
+/* It knows the pages, their order and how many there are. */
+static void the_walker_sees_it(struct kunit *test)
+{
+	struct quarry_validation *v = qt_array(test, 1, sizeof(*v));
+	struct qr_slab *slab;
+	void *p;
+
+	qt_longest_run(test, 16);
+	p = mapped(test, SZ_64K);
+	slab = qr_mapped_of(p);
+	swap(slab->pages[2], slab->pages[3]);
+	KUNIT_EXPECT_EQ(test, -EUCLEAN, qr_validate(v));
+	KUNIT_EXPECT_EQ(test, 2, v->errors);
+	swap(slab->pages[2], slab->pages[3]);
+	KUNIT_EXPECT_EQ(test, 0, qr_validate(v));
+	slab->run.nr--;
+	KUNIT_EXPECT_EQ(test, -EUCLEAN, qr_validate(v));
+	KUNIT_EXPECT_EQ(test, 1, v->errors);
+	slab->run.nr++;
+	KUNIT_EXPECT_EQ(test, 0, qr_validate(v));
+	quarry_free(p);
+}
+
+#ifdef CONFIG_KPROBES
+static struct {
+	void *p, *row, *mapped, *moved, *kept;
+	size_t usable;
+} nmi;
+
+static void use_in_nmi(void *unused)
+{
+	nmi.row = quarry_malloc(3 * SZ_1M, GFP_ATOMIC | __GFP_NOWARN);
+	nmi.mapped = quarry_vmalloc(SZ_1M, GFP_ATOMIC | __GFP_NOWARN);
+	nmi.moved = quarry_realloc(nmi.p, SZ_2M, GFP_ATOMIC | __GFP_NOWARN);
+	/* Smaller, it would move, and cannot. */
+	nmi.kept = quarry_realloc(nmi.p, SZ_64K, GFP_ATOMIC);
+	nmi.usable = quarry_usable_size(nmi.p);
+	quarry_free(nmi.p);
+}
+
+static void not_in_nmi(struct kunit *test)
+{
+	struct quarry_stats *before, *st;
+
+	qt_longest_run(test, 16);
+	memset(&nmi, 0, sizeof(nmi));
+	nmi.p = mapped(test, SZ_1M);
+	qt_fill(nmi.p, SZ_1M, 3);
+	nmi.row = nmi.p;
+	nmi.mapped = nmi.p;
+	nmi.moved = nmi.p;
+	before = qt_stats(test);
+	qt_in_nmi(test, use_in_nmi, NULL);
+	st = qt_stats(test);
+	KUNIT_EXPECT_NULL(test, nmi.row);
+	KUNIT_EXPECT_NULL(test, nmi.mapped);
+	KUNIT_EXPECT_NULL(test, nmi.moved);
+	KUNIT_EXPECT_PTR_EQ(test, nmi.p, nmi.kept);
+	KUNIT_EXPECT_EQ(test, SZ_1M, nmi.usable);
+	/* It was refused, and is as it was. */
+	KUNIT_EXPECT_EQ(test, before->misuse_foreign + 1, st->misuse_foreign);
+	KUNIT_EXPECT_EQ(test, before->mapped_objects, st->mapped_objects);
+	KUNIT_EXPECT_TRUE(test, qt_is_filled(nmi.p, SZ_64K, 3));
+	quarry_free(nmi.p);
+	KUNIT_EXPECT_EQ(test, before->mapped_objects - 1, qt_stats(test)->mapped_objects);
+}
+#endif
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_SLOW(runs_of_any_length),
+	KUNIT_CASE_SLOW(in_mixed_chunks),
+	KUNIT_CASE(in_a_row_where_that_is_easy),
+	KUNIT_CASE(zeroed),
+	KUNIT_CASE(what_cannot_be),
+	KUNIT_CASE(flags),
+	KUNIT_CASE(freed_anywhere),
+	KUNIT_CASE(several_threads),
+	KUNIT_CASE(misuse),
+	KUNIT_CASE(the_walker_sees_it),
+#ifdef CONFIG_KPROBES
+	KUNIT_CASE(not_in_nmi),
+#endif
+	KUNIT_CASE(qt_books_balance),
+	{}
+};
+
+static struct kunit_suite mapped_suite = {
+	.name = "quarry_mapped",
+	.suite_init = qt_suite_init,
+	.exit = qt_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(mapped_suite);

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Legacy heap text, which people can read and pprof too, and the choice of formats.
+ *
+ * Four numbers are all that such a text has for a row.  With "heapprofile" in its
+ * first line pprof takes them as they are; other words would make it guess what
+ * the samples stand for, by the mean size of the objects of a row.
+ */
+#include <linux/err.h>
+#include <linux/numa.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+#include "compat.h"
+#include "core/metadata.h"
+#include "view/pprof.h"
+#include "view/profile_report.h"
+#include "view/profile_table.h"
+#include "view/symbol.h"
+#include "view/text_buffer.h"
+
+/* --- Legacy heap text --- */
+
+/**
+ * struct numbers - the numbers of a row: "objects: space [objects2: space2]"
+ * @objects: live ones
+ * @space: their bytes
+ * @objects2: all that were allocated
+ * @space2: their bytes
+ *
+ * What these are for the other kinds, meaning() says.
+ */
+struct numbers {
+	u64 objects;
+	u64 space;
+	u64 objects2;
+	u64 space2;
+};
+
+static const char *meaning(enum quarry_profile_kind kind)
+{
+	switch (kind) {
+	case QUARRY_PROFILE_PEAK:
+		return "objects: bytes at the peak [the same again]";
+	case QUARRY_PROFILE_LIFETIME:
+		return "objects: bytes live [objects: bytes freed]";
+	case QUARRY_PROFILE_FRAGMENTATION:
+		return "live objects: bytes pinned [live objects: bytes internal]";
+	default:
+		return "objects: bytes live [objects: bytes allocated]";
+	}
+}
+
+/* pprof refuses bytes of no objects, which rounding might bring about. */
+static u64 at_least_one(u64 objects, u64 space)
+{
+	return objects ?: space > 0;
+}
+
+static void numbers_of(const struct qr_report *r, const struct qr_row *row, struct numbers *n)
+{
+	const s64 *v = row->value;
+
+	switch (r->kind) {
+	case QUARRY_PROFILE_PEAK:
+		*n = (struct numbers){ v[0], v[1], v[0], v[1] };
+		break;
+	case QUARRY_PROFILE_LIFETIME:
+		*n = (struct numbers){ v[2], v[3], v[0], v[1] };
+		break;
+	case QUARRY_PROFILE_FRAGMENTATION:
+		n->objects = row->site->inuse.objects >> QR_OBJECTS_SHIFT;
+		*n = (struct numbers){ n->objects, v[1], n->objects, v[0] };
+		break;
+	default:
+		*n = (struct numbers){ v[2], v[3], v[0], v[1] };
+	}
+	n->objects = at_least_one(n->objects, n->space);
+	n->objects2 = at_least_one(n->objects2, n->space2);
+}
+
+static void put_head(struct qr_text *t, struct qr_report *r)
+{
+	struct numbers all = { }, n;
+	char comment[QR_COMMENT];
+	struct qr_row row;
+	unsigned int i;
+
+	qr_report_rewind(r);
+	while (qr_report_next(r, &row)) {
+		numbers_of(r, &row, &n);
+		all.objects += n.objects;
+		all.space += n.space;
+		all.objects2 += n.objects2;
+		all.space2 += n.space2;
+	}
+	qr_text_printf(t, "heap profile: %llu: %llu [%llu: %llu] @ heapprofile\n",
+		       all.objects, all.space, all.objects2, all.space2);
+	for (i = 0; qr_report_comment(r, i, comment, sizeof(comment)); i++)
+		qr_text_printf(t, "# %s\n", comment);
+	qr_text_printf(t, "# %s @ return addresses\n", meaning(r->kind));
+}
+
+static void put_label(struct qr_text *t, const char *key, const char *value)
+{
+	char clean[QUARRY_LABEL_VALUE + 1];
+
+	static_assert(QUARRY_LABEL_VALUE >= QUARRY_LABEL_KEY);
+	static_assert(QUARRY_LABEL_VALUE >= QUARRY_NAME_LEN);
+
+	qr_text_clean(clean, key, sizeof(clean) - 1, '=');
+	qr_text_printf(t, " %s=", clean);
+	qr_text_clean(clean, value, sizeof(clean) - 1, ' ');
+	qr_text_puts(t, clean);
+}
+
+static void put_labels(struct qr_text *t, const struct qr_row *row)
+{
+	const struct quarry_labels *labels = NULL;
+	unsigned int i;
+
+	qr_text_printf(t, "# site %u", row->site->id);
+	put_label(t, "cache", row->site->cache_name);
+	if (row->key)
+		put_label(t, row->key, row->label);
+	if (row->site->labels)
+		labels = qr_labels_get(row->site->labels);
+	else
+		put_label(t, "labels", "other");
+	for (i = 0; labels && i < min(labels->n, QUARRY_LABELS_MAX); i++)
+		put_label(t, labels->key[i], labels->value[i]);
+	qr_text_puts(t, "\n");
+}
+
+static void put_errors(struct qr_text *t, const struct qr_report *r, const struct qr_row *row)
+{
+	unsigned int i;
+
+	qr_text_printf(t, "# %llu samples%s", row->samples,
+		       row->samples < QR_FEW ? " (few samples)" : "");
+	for (i = 0; i < r->nr; i++)
+		qr_text_printf(t, ", %s %lld +/- %llu", r->type[i].type, row->value[i],
+			       qr_error(row->var[i]));
+	qr_text_puts(t, "\n");
+}
+
+static void put_frame(struct qr_text *t, const struct qr_symbols *s, const struct qr_frames *f,
+		      unsigned int i)
+{
+	const struct qr_function *function = qr_symbols_function(s, f->place[i]);
+
+	qr_text_printf(t, "#\t0x%lx", f->ret[i]);
+	if (function) {
+		qr_text_printf(t, " %s", function->name);
+		if (function->start)
+			qr_text_printf(t, "+0x%lx/0x%lx", f->ret[i] - function->start,
+				       function->size);
+		if (function->module)
+			qr_text_printf(t, " [%s]", function->module);
+	}
+	qr_text_puts(t, "\n");
+}
+
+static void put_row(struct qr_text *t, const struct qr_report *r, const struct qr_symbols *s,
+		    const struct qr_row *row)
+{
+	struct qr_frames f;
+	struct numbers n;
+	unsigned int i;
+
+	numbers_of(r, row, &n);
+	qr_report_frames(&f, s, row->site);
+	qr_text_printf(t, "%llu: %llu [%llu: %llu] @", n.objects, n.space, n.objects2, n.space2);
+	for (i = 0; i < f.nr; i++)
+		qr_text_printf(t, " 0x%lx", f.ret[i]);
+	qr_text_puts(t, "\n");
+	put_labels(t, row);
+	put_errors(t, r, row);
+	for (i = 0; i < f.nr; i++)
+		put_frame(t, s, &f, i);
+	if (!f.nr)
+		qr_text_puts(t, "#\t" QR_NO_STACK "\n");
+}
+
+/*
+ * With the mappings pprof looks for no main binary.  Names in brackets keep it
+ * from complaining that it cannot find the files; given a directory of build ids
+ * it finds them nevertheless.  The last line is for what nobody owns.
+ */
+static void put_mappings(struct qr_text *t, const struct qr_symbols *s)
+{
+	bool nobody = false;
+	s32 last = -1;
+	size_t i;
+
+	qr_text_puts(t, "\nMAPPED_LIBRARIES:\n");
+	for (i = 0; i < s->nr; i++) {
+		s32 mapping = s->place[i].mapping;
+		struct qr_mapping *map;
+
+		if (mapping < 0)
+			nobody = true;
+		if (mapping < 0 || mapping == last)
+			continue;
+		last = mapping;
+		map = &s->maps->map[mapping];
+		qr_mapping_identify(map);
+		qr_text_printf(t, "%lx-%lx r-xp ", map->start, map->end);
+		if (map->name[0])
+			qr_text_printf(t, "[%s]", map->name);
+		else
+			qr_text_puts(t, QR_KERNEL_FILE);
+		if (map->build_id_len)
+			qr_text_printf(t, " %*phN", map->build_id_len, map->build_id);
+		qr_text_puts(t, "\n");
+	}
+	if (nobody || !s->nr)
+		qr_text_printf(t, "0-%lx r-xp [other]\n", ULONG_MAX);
+}
+
+static void put_legacy(struct qr_text *t, struct qr_report *r, const struct qr_symbols *s)
+{
+	struct qr_row row;
+
+	put_head(t, r);
+	qr_report_rewind(r);
+	while (qr_report_next(r, &row))
+		put_row(t, r, s, &row);
+	put_mappings(t, s);
+}
+
+/* --- The choice --- */
+
+static int write_as(struct qr_text *t, struct qr_report *r, struct qr_symbols *s,
+		    enum quarry_profile_format format)
+{
+	switch (format) {
+	case QUARRY_FORMAT_PPROF:
+		return qr_pprof_write(t, r, s);
+	case QUARRY_FORMAT_TEXT:
+		put_legacy(t, r, s);
+		return 0;
+	case QUARRY_FORMAT_FOLDED:
+		return qr_table_folded(t, r, s);
+	case QUARRY_FORMAT_TOP:
+		return qr_table_top(t, r, s);
+	default:
+		return -EINVAL;
+	}
+}
+
+struct qr_text *qr_profile_render(const struct quarry_profile *p, enum quarry_profile_kind kind,
+				  enum quarry_profile_format format)
+{
+	struct qr_text *t = qr_text_new();
+	struct qr_symbols s;
+	struct qr_report r;
+	int err;
+
+	if (!t)
+		return ERR_PTR(-ENOMEM);
+	qr_symbols_init(&s);
+	err = qr_report_init(&r, p, kind);
+	if (!err) {
+		qr_report_collect(&r, &s);
+		err = qr_symbols_resolve(&s);
+	}
+	if (!err)
+		err = write_as(t, &r, &s, format);
+	qr_symbols_exit(&s);
+	qr_report_exit(&r);
+	if (err) {
+		qr_text_free(t);
+		return ERR_PTR(err);
+	}
+	return qr_text_done(t);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_profile_render);

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Rows are put together here where only their labels differ: a person wants to
+ * know the place in the code first, and a flame graph has no labels at all.
+ */
+#include "view/profile_table.h"
+
+#include <linux/kernel.h>
+#include <linux/sched.h>
+#include <linux/sort.h>
+#include <linux/string.h>
+#include "compat.h"
+#include "core/metadata.h"
+
+#define TOP_FRAMES	4
+
+/**
+ * struct entry - rows of one stack, cache and age
+ * @site: the one of them with the lowest number
+ * @value: their sums
+ * @var: the variances of the first value and of its counterpart
+ * @samples: behind them
+ * @label: what the rows have beside labels of their own, or NULL
+ */
+struct entry {
+	const struct quarry_site *site;
+	s64 value[QR_VALUES];
+	qr_u128 var[2];
+	u64 samples;
+	const char *label;
+};
+
+struct entries {
+	size_t room;
+	size_t nr;
+	unsigned int first;
+	struct entry e[];
+};
+
+/* Stacks through modules that have gone differ by what was there. */
+static int compare_names(const char *x, const char *y)
+{
+	if (!x || !y)
+		return !!x - !!y;
+	return strcmp(x, y);
+}
+
+static int compare_places(const struct entry *x, const struct entry *y)
+{
+	if (x->site->stack != y->site->stack)
+		return x->site->stack < y->site->stack ? -1 : 1;
+	if (x->site->cache != y->site->cache)
+		return x->site->cache < y->site->cache ? -1 : 1;
+	if (x->label != y->label)
+		return x->label < y->label ? -1 : 1;
+	return compare_names(x->site->names, y->site->names);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	cond_resched();
+	return compare_places(x, y) ?:
+	       (x->site->id < y->site->id ? -1 : x->site->id > y->site->id);
+}
+
+static int by_value(const void *a, const void *b, const void *priv)
+{
+	unsigned int first = *(const unsigned int *)priv;
+	const struct entry *x = a, *y = b;
+
+	cond_resched();
+	if (x->value[first] != y->value[first])
+		return x->value[first] > y->value[first] ? -1 : 1;
+	return x->site->id < y->site->id ? -1 : x->site->id > y->site->id;
+}
+
+static void merge(struct entries *entries, unsigned int nr_values)
+{
+	struct entry *to = entries->e, *from;
+	size_t i;
+	unsigned int v;
+
+	if (!entries->nr)
+		return;
+	sort(entries->e, entries->nr, sizeof(entries->e[0]), by_place, NULL);
+	for (i = 1; i < entries->nr; i++) {
+		from = &entries->e[i];
+		if (compare_places(to, from)) {
+			*++to = *from;
+			continue;
+		}
+		for (v = 0; v < nr_values; v++)
+			to->value[v] += from->value[v];
+		for (v = 0; v < ARRAY_SIZE(to->var); v++)
+			to->var[v] += from->var[v];
+		to->samples += from->samples;
+	}
+	entries->nr = to + 1 - entries->e;
+}
+
+/* All rows of a report, merged, the largest first.  NULL without memory. */
+static struct entries *entries_new(struct qr_report *r)
+{
+	struct entries *entries;
+	struct qr_row row;
+	size_t n = 0;
+
+	qr_report_rewind(r);
+	while (qr_report_next(r, &row))
+		n++;
+	entries = qr_meta_valloc(struct_size(entries, e, n));
+	if (!entries)
+		return NULL;
+	entries->room = n;
+	entries->first = r->first;
+	qr_report_rewind(r);
+	while (entries->nr < n && qr_report_next(r, &row)) {
+		struct entry *e = &entries->e[entries->nr++];
+
+		e->site = row.site;
+		memcpy(e->value, row.value, sizeof(e->value));
+		e->var[0] = row.var[r->first];
+		e->var[1] = row.var[r->first ^ 1];
+		e->samples = row.samples;
+		e->label = row.label;
+	}
+	merge(entries, r->nr);
+	sort_r(entries->e, entries->nr, sizeof(entries->e[0]), by_value, NULL, &entries->first);
+	return entries;
+}
+
+static void entries_free(struct entries *entries)
+{
+	qr_meta_vfree(entries, struct_size(entries, e, entries->room));
+}
+
+static void put_clean(struct qr_text *t, const char *s, char not)
+{
+	char buf[QUARRY_NAME_LEN + 1];
+
+	qr_text_clean(buf, s, QUARRY_NAME_LEN, not);
+	qr_text_puts(t, buf);
+}
+
+/* A frame's function for people, without an offset. */
+static void put_frame(struct qr_text *t, const struct qr_symbols *s, const struct qr_frames *f,
+		      unsigned int i)
+{
+	const struct qr_function *function = qr_symbols_function(s, f->place[i]);
+
+	if (function)
+		qr_text_puts(t, function->name);
+	else
+		qr_text_printf(t, "0x%lx", f->ret[i]);
+}
+
+/* --- Folded stacks --- */
+
+int qr_table_folded(struct qr_text *t, struct qr_report *r, const struct qr_symbols *s)
+{
+	struct entries *entries = entries_new(r);
+	size_t i;
+
+	if (!entries)
+		return -ENOMEM;
+	for (i = 0; i < entries->nr; i++) {
+		const struct entry *e = &entries->e[i];
+		struct qr_frames f;
+		unsigned int n;
+
+		if (!e->value[r->first])
+			break;
+		qr_report_frames(&f, s, e->site);
+		if (!f.nr)
+			qr_text_puts(t, QR_NO_STACK ";");
+		for (n = f.nr; n--;) {
+			put_frame(t, s, &f, n);
+			qr_text_puts(t, ";");
+		}
+		if (e->label)
+			qr_text_printf(t, "[%s];", e->label);
+		qr_text_puts(t, "[");
+		put_clean(t, e->site->cache_name, ';');
+		qr_text_printf(t, "] %lld\n", e->value[r->first]);
+		cond_resched();
+	}
+	entries_free(entries);
+	return 0;
+}
+
+/* --- A table for people --- */
+
+static void put_path(struct qr_text *t, const struct qr_symbols *s, const struct quarry_site *site)
+{
+	struct qr_frames f;
+	unsigned int i;
+
+	qr_report_frames(&f, s, site);
+	if (!f.nr)
+		qr_text_puts(t, QR_NO_STACK);
+	for (i = 0; i < min_t(unsigned int, f.nr, TOP_FRAMES); i++) {
+		if (i)
+			qr_text_puts(t, " < ");
+		put_frame(t, s, &f, i);
+	}
+	qr_text_puts(t, f.nr > TOP_FRAMES ? " < ...\n" : "\n");
+}
+
+static void put_heads(struct qr_text *t, const struct qr_report *r)
+{
+	char head[32];
+	unsigned int i;
+
+	snprintf(head, sizeof(head), "#%s", r->type[r->first].column);
+	qr_text_printf(t, "%-16s %12s %14s %12s", head, "+/-", r->type[r->first ^ 1].column, "+/-");
+	for (i = 2; i < r->nr; i++)
+		qr_text_printf(t, " %14s", r->type[r->first ^ i].column);
+	qr_text_printf(t, " %9s  ", "samples");
+	if (r->kind == QUARRY_PROFILE_LIFETIME)
+		qr_text_printf(t, "%-11s ", "age");
+	qr_text_printf(t, "%-24s %8s  %s\n", "cache", "site", "path");
+}
+
+static void put_entry(struct qr_text *t, const struct qr_report *r, const struct qr_symbols *s,
+		      const struct entry *e)
+{
+	unsigned int first = r->first, i;
+	char buf[QUARRY_NAME_LEN + 1];
+
+	qr_text_printf(t, "%16lld %12llu %14lld %12llu", e->value[first], qr_error(e->var[0]),
+		       e->value[first ^ 1], qr_error(e->var[1]));
+	for (i = 2; i < r->nr; i++)
+		qr_text_printf(t, " %14lld", e->value[first ^ i]);
+	qr_text_printf(t, " %9llu%c ", e->samples, e->samples < QR_FEW ? '*' : ' ');
+	if (e->label)
+		qr_text_printf(t, "%-11s ", e->label);
+	qr_text_clean(buf, e->site->cache_name, QUARRY_NAME_LEN, ' ');
+	qr_text_printf(t, "%-24s %8u  ", buf, e->site->id);
+	put_path(t, s, e->site);
+}
+
+int qr_table_top(struct qr_text *t, struct qr_report *r, const struct qr_symbols *s)
+{
+	struct entries *entries = entries_new(r);
+	char comment[QR_COMMENT];
+	unsigned int n;
+	size_t i;
+
+	if (!entries)
+		return -ENOMEM;
+	put_heads(t, r);
+	for (i = 0; i < entries->nr; i++) {
+		put_entry(t, r, s, &entries->e[i]);
+		cond_resched();
+	}
+	qr_text_printf(t, "# +/- is one standard error.  *: fewer than %u samples, a guess.\n",
+		       QR_FEW);
+	for (n = 0; qr_report_comment(r, n, comment, sizeof(comment)); n++)
+		qr_text_printf(t, "# %s\n", comment);
+	entries_free(entries);
+	return 0;
+}

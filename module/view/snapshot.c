@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The walk goes by address over the chunks, and looks at a slab at a time.
+ * Nothing is held meanwhile that could keep a slab from going away, only its
+ * descriptor's memory remains one of a slab; so each is looked at under its
+ * depot's lock, and what is copied there is shown to the caller afterwards.
+ */
+#include "view/snapshot.h"
+
+#include <linux/err.h>
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include "api/arena_view.h"
+#include "cache/cache.h"
+#include "compat.h"
+#include "core/metadata.h"
+#include "profile/bucket.h"
+#include "profile/stack.h"
+#include "slab/large.h"
+
+/* What a look at one slab finds. */
+struct look {
+	struct qr_object object[QR_SLAB_MAX_OBJECTS];
+	struct qr_live_sample sample[QR_SAMPLED_OBJECTS];
+	char name[QUARRY_NAME_LEN];
+	unsigned int n;
+};
+
+/* @i is the object's number; @sample is NULL when nothing is known of it. */
+static void found(struct look *l, const struct qr_slab *slab, unsigned int i, u32 size, u32 cache,
+		  const struct qr_live_sample *sample)
+{
+	static const struct qr_live_sample none = { .site = U32_MAX };
+
+	l->object[l->n++] = (struct qr_object) {
+		.ptr = slab->base + (size_t)i * slab->stride,
+		.size = size,
+		.cache = cache,
+		.cache_name = l->name,
+		.node = page_to_nid(slab->run.chunk->page + slab->run.first),
+		.sample = sample ? *sample : none,
+	};
+}
+
+/*
+ * Those that begin on @page, which is the slab's as long as one of them is live: a slab
+ * may lose any other meanwhile, and be met again behind what it lost.
+ */
+static void look_at_objects(struct look *l, struct qr_slab *slab, struct qr_depot *d,
+			    const void *page, bool sampled)
+{
+	unsigned int i, end, nr;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&d->lock, flags);
+	if (READ_ONCE(slab->depot) != d || qr_slab_of(page) != slab)
+		goto out;
+	nr = qr_samples_read(&slab->samples, ARRAY_SIZE(l->sample), l->sample);
+	strscpy(l->name, d->cache->name, sizeof(l->name));
+	i = DIV_ROUND_UP(page - slab->base, slab->stride);
+	end = min_t(unsigned int, slab->nr_cut,
+		    DIV_ROUND_UP(page + PAGE_SIZE - slab->base, slab->stride));
+	for (; i < end; i++) {
+		const struct qr_live_sample *s = i < nr ? &l->sample[i] : NULL;
+
+		if (qr_slab_is_free(slab, i) || (sampled && (!s || s->site == U32_MAX)))
+			continue;
+		found(l, slab, i, d->cache->pub.size, d->cache->id, s);
+	}
+out:
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+}
+
+static void look_at_large(struct look *l, struct qr_slab *slab, bool sampled)
+{
+	const struct qr_live_sample *s = NULL;
+
+	if (qr_samples_read(&slab->samples, 1, l->sample))
+		s = &l->sample[0];
+	if (sampled && (!s || s->site == U32_MAX))
+		return;
+	strscpy(l->name, "large", sizeof(l->name));
+	found(l, slab, 0, qr_slab_bytes(slab), 0, s);
+}
+
+/* What begins on the page.  In an RCU read-side section. */
+static void look_at_page(struct look *l, struct qr_chunk *chunk, unsigned int page, bool sampled)
+{
+	struct qr_slab *slab = READ_ONCE(chunk->slab[page]);
+	struct qr_depot *d;
+
+	l->n = 0;
+	if (!slab || (sampled && !READ_ONCE(slab->samples.at)))
+		return;
+	d = READ_ONCE(slab->depot);
+	if (d)
+		look_at_objects(l, slab, d, qr_chunk_addr(chunk, page), sampled);
+	else if (qr_is_large(slab) && READ_ONCE(slab->run.first) == page &&
+		 READ_ONCE(slab->run.chunk) == chunk)
+		look_at_large(l, slab, sampled);
+}
+
+struct arena_walk {
+	qr_object_fn fn;
+	void *arg;
+};
+
+static int show_arena_object(const struct qr_arena *a, const struct qr_trail_object *o, void *arg)
+{
+	const struct arena_walk *walk = arg;
+	const struct qr_object object = {
+		.ptr = o->ptr,
+		.size = o->size,
+		.cache = a->id,
+		.cache_name = a->name,
+		.node = page_to_nid(virt_to_page(o->ptr)),
+		.sample = o->sample,
+	};
+
+	return walk->fn(&object, walk->arg);
+}
+
+int qr_walk_objects(bool sampled, qr_object_fn fn, void *arg)
+{
+	struct arena_walk arenas = { .fn = fn, .arg = arg };
+	struct look *l = qr_meta_kvalloc(sizeof(*l), GFP_KERNEL);
+	unsigned int page, k;
+	unsigned long i;
+	int err = 0;
+
+	if (!l)
+		return -ENOMEM;
+	for (i = 0; !err && i < qr_nr_chunks; i++) {
+		for (page = 0; !err && page < QR_CHUNK_PAGES; page++) {
+			struct qr_chunk *chunk;
+
+			rcu_read_lock();
+			chunk = READ_ONCE(qr_chunks[i]);
+			if (chunk)
+				look_at_page(l, chunk, page, sampled);
+			rcu_read_unlock();
+			if (!chunk)
+				break;
+			for (k = 0; !err && k < l->n; k++)
+				err = fn(&l->object[k], arg);
+		}
+		cond_resched();
+	}
+	qr_meta_kvfree(l, sizeof(*l));
+	/* Of arenas nobody knows where objects begin but those that are sampled. */
+	return err ?: qr_walk_arena_samples(show_arena_object, &arenas);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_walk_objects);
+
+static int add_age(const struct qr_object *o, void *arg)
+{
+	struct quarry_profile *p = arg;
+	u64 now = ktime_get_mono_fast_ns();
+	unsigned int age;
+
+	if (o->sample.site < p->nr) {
+		age = qr_age(now - min(now, o->sample.time));
+		p->ages[o->sample.site].live_objects[age] += o->sample.weight;
+		p->ages[o->sample.site].live_space[age] += qr_weighted(o->sample.weight, o->size);
+	}
+	return 0;
+}
+
+struct quarry_profile *qr_profile_take(u32 cache, bool with_ages)
+{
+	struct qr_profile_counts counts;
+	struct quarry_profile *p;
+	u32 i, n, rate;
+	bool own;
+	int err;
+
+	rate = qr_rate_get();
+	if (cache != QUARRY_CACHE_ALL && cache) {
+		err = qr_cache_rate_get(cache, &rate, &own);
+		if (err)
+			return ERR_PTR(err);
+	}
+	qr_profile_counts(&counts);
+	p = qr_meta_alloc(sizeof(*p), GFP_KERNEL, NUMA_NO_NODE);
+	if (!p)
+		return ERR_PTR(-ENOMEM);
+	/* Rows that are new since do not belong to this moment, so there is room. */
+	p->room = counts.sites;
+	p->nr = counts.sites;
+	p->rate = rate;
+	p->cache = cache;
+	p->site = qr_meta_valloc(array_size(p->room, sizeof(*p->site)));
+	if (with_ages)
+		p->ages = qr_meta_valloc(array_size(p->room, sizeof(*p->ages)));
+	if (!p->site || (with_ages && !p->ages))
+		goto no_memory;
+	qr_profile_copy(p);
+	if (with_ages && qr_walk_objects(true, add_age, p))
+		goto no_memory;
+	if (cache == QUARRY_CACHE_ALL)
+		return p;
+	for (i = 0, n = 0; i < p->nr; i++) {
+		if (p->site[i].cache != cache || !p->site[i].id)
+			continue;
+		p->site[n] = p->site[i];
+		if (p->ages)
+			p->ages[n] = p->ages[i];
+		n++;
+	}
+	p->nr = n;
+	return p;
+
+no_memory:
+	qr_profile_free(p);
+	return ERR_PTR(-ENOMEM);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_profile_take);
+
+void qr_profile_free(struct quarry_profile *p)
+{
+	if (IS_ERR_OR_NULL(p))
+		return;
+	qr_meta_vfree(p->site, array_size(p->room, sizeof(*p->site)));
+	qr_meta_vfree(p->ages, array_size(p->room, sizeof(*p->ages)));
+	qr_meta_free(p, sizeof(*p));
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_profile_free);
+
+static void sum_subtract(struct quarry_sum *a, const struct quarry_sum *b)
+{
+	a->samples -= b->samples;
+	a->objects -= b->objects;
+	a->space -= b->space;
+	a->var_objects -= b->var_objects;
+	a->var_space -= b->var_space;
+}
+
+static void ages_subtract(struct quarry_ages *a, const struct quarry_ages *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < QR_AGES; i++) {
+		a->freed_objects[i] -= b->freed_objects[i];
+		a->freed_space[i] -= b->freed_space[i];
+	}
+}
+
+/* The row of that number, if @p shows it. */
+static struct quarry_site *find_row(const struct quarry_profile *p, u32 id)
+{
+	u32 low = 0, high = p->nr;
+
+	while (low < high) {
+		u32 mid = (low + high) / 2;
+
+		if (p->site[mid].id == id)
+			return &p->site[mid];
+		if (p->site[mid].id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+/* Still what it was, whatever has gone since; not used again for something else. */
+static bool is_the_same(const struct quarry_site *now, const struct quarry_site *then)
+{
+	if (then->names ? now->names != then->names : now->stack != then->stack)
+		return false;
+	return now->labels == then->labels && !strcmp(now->cache_name, then->cache_name) &&
+	       (now->cache == then->cache || now->cache == QR_CACHE_GONE);
+}
+
+/* The row that tells now what @then told. */
+static struct quarry_site *row_of(const struct quarry_profile *p, const struct quarry_site *then)
+{
+	struct quarry_site *now = find_row(p, then->id);
+	u32 i;
+
+	if (!now || is_the_same(now, then))
+		return now;
+	/* An heir may have one by now, when both a cache and a module have gone. */
+	for (i = 0; now && i < 3; i++) {
+		now = find_row(p, now->heir);
+		/* It has the same names, or else the same stack. */
+		if (now && now->labels == then->labels &&
+		    (now->names || now->stack == then->stack) &&
+		    !strcmp(now->cache_name, then->cache_name))
+			return now;
+	}
+	/* The number went on to others, which had heirs of their own. */
+	for (i = 0; i < p->nr; i++)
+		if ((then->names || p->site[i].cache == QR_CACHE_GONE) &&
+		    is_the_same(&p->site[i], then))
+			return &p->site[i];
+	return NULL;
+}
+
+void qr_profile_subtract(struct quarry_profile *p, const struct quarry_profile *base)
+{
+	struct quarry_site *now;
+	u32 k;
+
+	p->delta = true;
+	if (base->resets != p->resets)
+		return;		/* all that there is came after it */
+	p->duration_ns = p->time_ns - base->time_ns;
+	p->dropped_samples -= base->dropped_samples;
+	p->dropped_space -= base->dropped_space;
+	p->other_samples -= base->other_samples;
+	for (k = 0; k < base->nr; k++) {
+		now = base->site[k].alloc.samples ? row_of(p, &base->site[k]) : NULL;
+		if (!now || now->alloc.samples < base->site[k].alloc.samples)
+			continue;
+		sum_subtract(&now->alloc, &base->site[k].alloc);
+		if (p->ages && base->ages)
+			ages_subtract(&p->ages[now - p->site], &base->ages[k]);
+	}
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_profile_subtract);
+
+unsigned int qr_site_stack(const struct quarry_site *site, unsigned long **entries)
+{
+	return qr_stack_frames(site->stack, entries);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_site_stack);

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pages of text, and leaves of pointers to them.  With 511 pages to a leaf a
+ * reader is at any place of even a large profile after a few steps, and nothing
+ * is ever copied in order to grow.
+ */
+#include "view/text_buffer.h"
+
+#include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/numa.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <quarry/profile.h>
+#include "compat.h"
+#include "core/metadata.h"
+
+#define LEAF_PAGES	(PAGE_SIZE / sizeof(void *) - 1)
+#define LINE_MAX	1024
+
+struct leaf {
+	struct leaf *next;
+	char *page[LEAF_PAGES];
+};
+
+static_assert(sizeof(struct leaf) == PAGE_SIZE);
+
+/**
+ * struct qr_text - output
+ * @size: bytes put so far
+ * @err: memory was short
+ * @page: the page that @size is in, NULL if it begins a new one
+ * @nr: pages
+ * @first: leaves of pages
+ * @last: the leaf that @page is in
+ * @line: where a piece that does not fit into @page is formatted
+ */
+struct qr_text {
+	size_t size;
+	int err;
+	char *page;
+	size_t nr;
+	struct leaf *first;
+	struct leaf *last;
+	char line[LINE_MAX];
+};
+
+struct qr_text *qr_text_new(void)
+{
+	return qr_meta_alloc(sizeof(struct qr_text), GFP_KERNEL, NUMA_NO_NODE);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_text_new);
+
+static void *page_new(void)
+{
+	return qr_meta_alloc(PAGE_SIZE, GFP_KERNEL, NUMA_NO_NODE);
+}
+
+static bool grow(struct qr_text *t)
+{
+	size_t i = t->nr % LEAF_PAGES;
+	struct leaf *leaf = t->last;
+
+	cond_resched();
+	if (!i && !t->err) {
+		leaf = page_new();
+		if (!leaf) {
+			t->err = -ENOMEM;
+			return false;
+		}
+		if (t->last)
+			t->last->next = leaf;
+		else
+			t->first = leaf;
+		t->last = leaf;
+	}
+	t->page = page_new();
+	if (!t->page) {
+		t->err = -ENOMEM;
+		return false;
+	}
+	leaf->page[i] = t->page;
+	t->nr++;
+	return true;
+}
+
+/* Room at the end of the text, *@room bytes of it; NULL without memory. */
+static char *end(struct qr_text *t, size_t *room)
+{
+	if (t->err || (!t->page && !grow(t)))
+		return NULL;
+	*room = PAGE_SIZE - offset_in_page(t->size);
+	return t->page + offset_in_page(t->size);
+}
+
+static void advance(struct qr_text *t, size_t n)
+{
+	t->size += n;
+	if (!offset_in_page(t->size))
+		t->page = NULL;
+}
+
+void qr_text_put(struct qr_text *t, const void *data, size_t len)
+{
+	size_t room, n;
+	char *to;
+
+	for (; len; len -= n, data += n) {
+		to = end(t, &room);
+		if (!to)
+			return;
+		n = min(len, room);
+		memcpy(to, data, n);
+		advance(t, n);
+	}
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_text_put);
+
+void qr_text_puts(struct qr_text *t, const char *s)
+{
+	qr_text_put(t, s, strlen(s));
+}
+
+void qr_text_printf(struct qr_text *t, const char *fmt, ...)
+{
+	va_list args;
+	size_t room;
+	char *to;
+	int n;
+
+	to = end(t, &room);
+	if (!to)
+		return;
+	va_start(args, fmt);
+	n = vsnprintf(to, room, fmt, args);
+	va_end(args);
+	if (n < room) {		/* its terminating zero as well */
+		advance(t, n);
+		return;
+	}
+	va_start(args, fmt);
+	n = vscnprintf(t->line, sizeof(t->line), fmt, args);
+	va_end(args);
+	qr_text_put(t, t->line, n);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_text_printf);
+
+void qr_text_append(struct qr_text *t, const struct qr_text *from)
+{
+	size_t left = from->size, i;
+	const struct leaf *leaf;
+
+	if (from->err)
+		t->err = from->err;
+	for (leaf = from->first; leaf && left; leaf = leaf->next) {
+		for (i = 0; i < LEAF_PAGES && left; i++) {
+			size_t n = min_t(size_t, left, PAGE_SIZE);
+
+			qr_text_put(t, leaf->page[i], n);
+			left -= n;
+		}
+	}
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_text_append);
+
+int qr_text_error(const struct qr_text *t)
+{
+	return t->err;
+}
+
+struct qr_text *qr_text_done(struct qr_text *t)
+{
+	if (!t)
+		return ERR_PTR(-ENOMEM);
+	if (t->err) {
+		int err = t->err;
+
+		qr_text_free(t);
+		return ERR_PTR(err);
+	}
+	return t;
+}
+
+size_t qr_text_size(const struct qr_text *t)
+{
+	return t->size;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_text_size);
+
+/* What is at @pos, *@n bytes of it without a break; NULL at the end. */
+static const char *at(const struct qr_text *t, size_t pos, size_t *n)
+{
+	const struct leaf *leaf = t->first;
+	size_t page = pos >> PAGE_SHIFT;
+
+	if (pos >= t->size)
+		return NULL;
+	for (; page >= LEAF_PAGES; page -= LEAF_PAGES)
+		leaf = leaf->next;
+	*n = min_t(size_t, t->size - pos, PAGE_SIZE - offset_in_page(pos));
+	return leaf->page[page] + offset_in_page(pos);
+}
+
+size_t qr_text_copy(const struct qr_text *t, size_t pos, void *buf, size_t len)
+{
+	size_t done = 0, n;
+	const char *from;
+
+	while (done < len && (from = at(t, pos + done, &n))) {
+		n = min(n, len - done);
+		memcpy(buf + done, from, n);
+		done += n;
+	}
+	return done;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_text_copy);
+
+ssize_t qr_text_read(const struct qr_text *t, char __user *buf, size_t len, loff_t *pos)
+{
+	size_t done = 0, missing = 0, n;
+	const char *from;
+
+	if (*pos < 0)
+		return -EINVAL;
+	while (!missing && done < len && (from = at(t, *pos + done, &n))) {
+		n = min(n, len - done);
+		missing = copy_to_user(buf + done, from, n);
+		done += n - missing;
+		cond_resched();
+	}
+	if (!done && missing)
+		return -EFAULT;
+	*pos += done;
+	return done;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_text_read);
+
+void qr_text_free(struct qr_text *t)
+{
+	struct leaf *leaf, *next;
+	size_t i;
+
+	if (IS_ERR_OR_NULL(t))
+		return;
+	for (leaf = t->first; leaf; leaf = next) {
+		next = leaf->next;
+		for (i = 0; i < LEAF_PAGES && leaf->page[i]; i++)
+			qr_meta_free(leaf->page[i], PAGE_SIZE);
+		qr_meta_free(leaf, PAGE_SIZE);
+		cond_resched();
+	}
+	qr_meta_free(t, sizeof(*t));
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_text_free);
+
+/* Bytes of the character at @s, if it is well-formed and no control character; else 0. */
+static size_t character(const u8 *s, size_t left)
+{
+	static const u32 least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t len, i;
+	u32 c = s[0];
+
+	if (c < 0x80)
+		return c >= ' ' && c != 0x7f;
+	if (c < 0xc2 || c > 0xf4)
+		return 0;
+	len = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+	if (left < len)
+		return 0;
+	c &= 0x7f >> len;
+	for (i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || c < 0xa0)
+		return 0;
+	return len;
+}
+
+size_t qr_text_clean(char *buf, const char *s, size_t max, char not)
+{
+	size_t left = strnlen(s, max), done = 0;
+
+	while (left) {
+		size_t n = character((const u8 *)s, left);
+
+		if (n && *s != not) {
+			memcpy(buf + done, s, n);
+		} else {
+			n = 1;
+			buf[done] = '?';
+		}
+		done += n;
+		s += n;
+		left -= n;
+	}
+	buf[done] = '\0';
+	return done;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_text_clean);

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The walker: proves that the books of all layers agree.
+ *
+ * It stops the machine, so no head is claimed and no lock is held while it
+ * looks.  For every slab: objects = free + cached above + live, and nothing is
+ * cached twice or cached and free.  For every cache: live by slabs = live by
+ * counters.  For every chunk: each page used has a slab, each slab's pages
+ * are its own.
+ *
+ * Each slab has room for one mark per object, so that the walk needs no
+ * memory, and duplicates are found; but in slabs with late objects (late.h) it is
+ * these that are marked.
+ */
+#define pr_fmt(fmt) "quarry: " fmt
+
+#include <quarry/stats.h>
+
+#include <linux/cpumask.h>
+#include <linux/mutex.h>
+#include <linux/stop_machine.h>
+#include <linux/string.h>
+#include "api/arena_view.h"
+#include "cache/cache.h"
+#include "compat.h"
+#include "slab/large.h"
+
+/* One cached object. */
+static void visit(struct qr_cache *c, const void *p, const char *where,
+		  struct quarry_validation *v)
+{
+	struct qr_slab *slab = qr_slab_of(p);
+	int k = slab && slab->cache == c ? qr_slab_index(slab, p) : -1;
+	u64 *cached;
+
+	if (k < 0) {
+		qr_invalid(v, "cache %s: %s holds %px, not an object of it", c->name, where, p);
+		return;
+	}
+	cached = &qr_slab_cached(slab)[k / 64];
+	if (qr_slab_is_free(slab, k) || *cached & BIT_ULL(k % 64)) {
+		qr_invalid(v, "cache %s: %s holds %px, which is free or held twice", c->name,
+			   where, p);
+		return;
+	}
+	if (likely(!atomic_read(&slab->nr_late)))
+		*cached |= BIT_ULL(k % 64);
+}
+
+struct kept {
+	struct qr_cache *cache;
+	struct quarry_validation *v;
+	u64 nr;
+};
+
+static void visit_kept(void *p, void *arg)
+{
+	struct kept *k = arg;
+
+	visit(k->cache, p, "a pool", k->v);
+	k->nr++;
+}
+
+static u64 visit_cached(struct qr_cache *c, struct quarry_validation *v)
+{
+	unsigned int cpu, i;
+	u64 n = 0;
+	int node;
+
+	for_each_possible_cpu(cpu) {
+		const struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
+		unsigned int held = qr_head_peek(h);
+
+		for (i = 0; i < held; i++)
+			visit(c, h->obj[i], "a magazine", v);
+		n += held;
+		for (i = 0; i < h->nr_remote; i++)
+			visit(c, h->obj[c->capacity + i], "a buffer of remote frees", v);
+		n += h->nr_remote;
+		if (held > h->capacity || h->nr_remote > h->remote_room)
+			qr_invalid(v, "cache %s: CPU %u holds %u and %u, has room for %u and %u",
+				   c->name, cpu, held, h->nr_remote, h->capacity, h->remote_room);
+		if (h->capacity > c->capacity || h->remote_room > c->remote_room)
+			qr_invalid(v, "cache %s: CPU %u has room for %u and %u", c->name, cpu,
+				   h->capacity, h->remote_room);
+	}
+	for (node = 0; node < nr_node_ids; node++) {
+		const struct qr_batch *b;
+		u64 batched = 0;
+
+		if (!c->depot[node])
+			continue;
+		for (b = c->depot[node]->stocked; b; b = b->next) {
+			for (i = 0; i < b->nr; i++)
+				visit(c, b->obj[i], "a depot", v);
+			batched += b->nr;
+		}
+		if (batched != c->depot[node]->nr_cached)
+			qr_invalid(v, "cache %s: depot of node %d has %llu objects, counts %u",
+				   c->name, node, batched, c->depot[node]->nr_cached);
+		n += batched;
+	}
+	if (c->keeper) {
+		struct kept kept = { .cache = c, .v = v };
+
+		c->keeper->walk(c->keeper, visit_kept, &kept);
+		n += kept.nr;
+	}
+	return n;
+}
+
+/* What left it: objects that are neither here nor counted, and pages of which it knows nothing. */
+static void check_lost(const struct qr_slab *slab, const char *name, struct quarry_validation *v)
+{
+	unsigned int i, lost = 0;
+
+	for (i = 0; i < slab->nr_cut; i++) {
+		if (!qr_slab_has_lost(slab, i))
+			continue;
+		lost++;
+		if (slab->free[i / 64] & BIT_ULL(i % 64))
+			qr_invalid(v, "cache %s: slab %px lost object %u and has it", name,
+				   slab->base, i);
+	}
+	if (slab->nr_objects + lost != slab->nr_cut)
+		qr_invalid(v, "cache %s: slab %px of %u objects lost %u and has %u", name,
+			   slab->base, slab->nr_cut, lost, slab->nr_objects);
+	if (!slab->gone != !!slab->inverse)
+		qr_invalid(v, "cache %s: slab %px finds objects that left", name, slab->base);
+}
+
+/* Objects with cleanups are counted, and nobody's but a client's. */
+static void check_cleanups(struct qr_slab *slab, const char *name,
+			   struct quarry_validation *v)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; slab->cleanups && i < slab->nr_cut; i++) {
+		if (!slab->cleanups[i])
+			continue;
+		nr++;
+		/* In a slab with late objects it is these that are marked. */
+		if (qr_slab_is_free(slab, i) ||
+		    (!qr_slab_is_late(slab) && qr_slab_cached(slab)[i / 64] & BIT_ULL(i % 64)))
+			qr_invalid(v, "cache %s: slab %px: object %u is free and has cleanups",
+				   name, slab->base, i);
+	}
+	if (nr != slab->nr_cleaned)
+		qr_invalid(v, "cache %s: slab %px: %u objects have cleanups, counts %u", name,
+			   slab->base, nr, slab->nr_cleaned);
+}
+
+/* Returns objects that are not here: live, or cached. */
+static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_validation *v)
+{
+	unsigned int i, free = 0, late = 0, nr_late = atomic_read(&slab->nr_late);
+	const struct qr_cache *c = d->cache;
+	const struct qr_run *run = &slab->run;
+	u64 *marks = qr_slab_cached(slab);
+
+	v->slabs++;
+	v->objects += slab->nr_objects;
+	check_cleanups(slab, c->name, v);
+	for (i = 0; i < slab->words; i++) {
+		free += hweight64(slab->free[i]);
+		if (nr_late)
+			late += hweight64(marks[i]);
+		else
+			marks[i] = 0;
+	}
+	if (late != nr_late)
+		qr_invalid(v, "cache %s: slab %px has %u late objects, counts %u", c->name,
+			   slab->base, late, nr_late);
+	free -= min(free, qr_slab_spare_bits(slab));
+	if (free != slab->nr_free)
+		qr_invalid(v, "cache %s: slab %px has %u free bits, counts %u", c->name,
+			   slab->base, free, slab->nr_free);
+	if (slab->depot != d || slab->cache != c)
+		qr_invalid(v, "cache %s: slab %px is somebody else's", c->name, slab->base);
+	if (slab->base != qr_chunk_addr(run->chunk, run->first))
+		qr_invalid(v, "cache %s: slab %px is not where its pages are", c->name, slab->base);
+	check_lost(slab, c->name, v);
+	for (i = 0; i < run->nr; i++) {
+		const struct qr_chunk *chunk = run->chunk;
+		u8 class = chunk->kind == QR_ORDINARY && !slab->nr_cleaned ? c->class : 0;
+
+		if (slab->gone & BIT(i)) {
+			if (chunk->slab[run->first + i] == slab)
+				qr_invalid(v, "cache %s: slab %px still owns page %u", c->name,
+					   slab->base, i);
+			continue;
+		}
+		if (chunk->slab[run->first + i] != slab || !test_bit(run->first + i, chunk->used))
+			qr_invalid(v, "cache %s: slab %px does not own page %u", c->name,
+				   slab->base, i);
+		if (chunk->class[run->first + i] != class)
+			qr_invalid(v, "cache %s: page %u of slab %px has class %u", c->name, i,
+				   slab->base, chunk->class[run->first + i]);
+	}
+	return slab->nr_objects - free;
+}
+
+static void check_cache(struct qr_cache *c, struct quarry_validation *v)
+{
+	struct quarry_cache_stats st;
+	u64 live = 0, cached;
+	unsigned int i;
+
+	v->caches++;
+	cached = visit_cached(c, v);
+	for (i = 0; i < qr_nr_depots(); i++)
+		if (c->depot[i])
+			live += qr_depot_validate(c->depot[i], check_slab, v);
+	live -= cached;
+
+	qr_cache_sum(c, &st);
+	if (cached != st.cached_objects)
+		qr_invalid(v, "cache %s: %llu objects cached, %llu counted", c->name, cached,
+			   st.cached_objects);
+	if (live != st.live_objects)
+		qr_invalid(v, "cache %s: %llu objects live, %lld counted", c->name, live,
+			   st.live_objects);
+	/* More may be charged: for a slab that is on its way. */
+	if (st.inuse_bytes >> PAGE_SHIFT > atomic_long_read(&c->limit.held))
+		qr_invalid(v, "cache %s: %llu pages of slabs, %ld charged", c->name,
+			   st.inuse_bytes >> PAGE_SHIFT, atomic_long_read(&c->limit.held));
+	v->live += live;
+}
+
+/* What each CPU's heads were granted is what its budget says, and not more than that. */
+static void check_budget(struct quarry_validation *v)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		unsigned long granted = qr_percpu_granted(cpu), sum = 0;
+		struct qr_cache *c;
+
+		list_for_each_entry(c, &qr_caches, link)
+			sum += qr_head_granted(c, per_cpu_ptr(c->pub.head, cpu));
+		if (sum != granted || granted > qr_percpu_budget)
+			qr_invalid(v, "CPU %u has capacity for %lu bytes, counts %lu, budget %lu",
+				   cpu, sum, granted, qr_percpu_budget);
+		if (!cpu_online(cpu) && granted)
+			qr_invalid(v, "CPU %u is offline and has capacity", cpu);
+		if (per_cpu_ptr(qr_class_head[0], cpu)->capacity)
+			qr_invalid(v, "class 0 has capacity on CPU %u", cpu);
+	}
+}
+
+/* An ordinary chunk is fast unless one of its slabs has cleanups and no class. */
+static void check_views(struct quarry_validation *v)
+{
+	const struct qr_chunk *chunk;
+	const struct qr_slab *slab;
+	unsigned int page, slow;
+	unsigned long i;
+
+	for (i = 0; i < qr_nr_chunks; i++) {
+		chunk = qr_chunks[i];
+		if (!chunk || chunk->kind != QR_ORDINARY)
+			continue;
+		for (page = 0, slow = 0; page < QR_CHUNK_PAGES; page++) {
+			slab = chunk->slab[page];
+			/* Once for each, at the first page that it still has. */
+			if (slab && page == slab->run.first + __ffs(~slab->gone))
+				slow += slab->nr_cleaned && !slab->class;
+		}
+		if (slow != chunk->nr_slow || qr_chunk_is_fast(chunk) != !slow)
+			qr_invalid(v, "chunk %lu has %u slow slabs, counts %u, and is%s fast", i,
+				   slow, chunk->nr_slow, qr_chunk_is_fast(chunk) ? "" : " not");
+	}
+}
+
+static int walk_all(void *arg)
+{
+	struct quarry_validation *v = arg;
+	struct qr_cache *c;
+
+	check_budget(v);
+	check_views(v);
+	qr_heap_validate(v);
+	qr_large_validate(v);
+	qr_arenas_validate(v);
+	list_for_each_entry(c, &qr_caches, link)
+		check_cache(c, v);
+	return 0;
+}
+
+int qr_validate(struct quarry_validation *v)
+{
+	memset(v, 0, sizeof(*v));
+	mutex_lock(&qr_caches_lock);
+	mutex_lock(&qr_arenas_lock);
+	stop_machine(walk_all, v, NULL);
+	mutex_unlock(&qr_arenas_lock);
+	mutex_unlock(&qr_caches_lock);
+	if (!v->errors)
+		return 0;
+	pr_err("the books do not agree in %llu places, first: %s\n", v->errors, v->first);
+	return -EUCLEAN;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_validate);
