@@ -37,7 +37,7 @@ static int __init quarry_init(void)
 	int err;
 
 	qr_sizeclass_init();
-	qr_budget_init();
+	qr_profile_memory_init();
 	qr_labels_init();
 	err = qr_draw_init();
 	if (err)
@@ -48,7 +48,7 @@ static int __init quarry_init(void)
 	err = qr_buckets_init();
 	if (err)
 		goto no_profile;
-	err = qr_gone_init();
+	err = qr_unloaded_init();
 	if (err)
 		goto no_gone;
 	err = qr_chunks_init();
@@ -78,7 +78,7 @@ static int __init quarry_init(void)
 	err = qr_shrinker_init();
 	if (err)
 		goto no_shrinker;
-	err = qr_hotmem_init();
+	err = qr_memory_hotplug_init();
 	if (err)
 		goto no_hotmem;
 	err = qr_debugfs_init();
@@ -88,13 +88,13 @@ static int __init quarry_init(void)
 	if (err)
 		goto no_chardev;
 	qr_rate_init();
-	qr_resize_init();
+	qr_balance_init();
 	return 0;
 
 no_chardev:
 	qr_debugfs_exit();
 no_debugfs:
-	qr_hotmem_exit();
+	qr_memory_hotplug_exit();
 no_hotmem:
 	qr_shrinker_exit();
 no_shrinker:
@@ -114,7 +114,7 @@ no_slabs:
 no_heaps:
 	qr_chunks_exit();
 no_chunks:
-	qr_gone_exit();
+	qr_unloaded_exit();
 no_gone:
 	qr_buckets_exit();
 no_profile:
@@ -128,12 +128,12 @@ static void __exit quarry_exit(void)
 {
 	qr_chardev_exit();
 	qr_debugfs_exit();
-	qr_hotmem_exit();
+	qr_memory_hotplug_exit();
 	qr_shrinker_exit();
 	qr_scavenger_exit();
-	qr_resize_exit();
+	qr_balance_exit();
 	qr_rcu_exit();
-	qr_perrun_exit();
+	qr_allocs_per_run_exit();
 	qr_arenas_exit();
 	qr_malloc_exit();
 	qr_caches_exit();
@@ -142,7 +142,7 @@ static void __exit quarry_exit(void)
 	qr_slabs_exit();
 	qr_heaps_exit();
 	qr_chunks_exit();
-	qr_gone_exit();
+	qr_unloaded_exit();
 	qr_labels_exit();
 	qr_buckets_exit();
 	qr_stacks_exit();

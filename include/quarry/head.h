@@ -51,7 +51,7 @@
  *	run out; 0: none is
  * @rate: bytes between samples that @weight was computed for
  * @far: this many objects at the beginning of @obj, or fewer, are another node's
- * @seen_ops: allocations and frees at the last look, see resize.c
+ * @seen_ops: allocations and frees at the last look, see cache/capacity_balance.c
  * @seen_misses: trips to the depot at the last look
  * @seen_remote: @remote_frees at the last look
  * @nr_remote: another node's objects that wait to be sent home, behind @obj's last

@@ -28,78 +28,78 @@ asm(".pushsection .modinfo, \"a\"\n\t.asciz \"import_ns=QUARRY\"\n\t.popsection"
 
 /* --- Caches --- */
 
-QR_SHIM(kmem_cache_create, qr_port_cache_create);			/* to 6.11 */
-QR_SHIM(kmem_cache_create_usercopy, qr_port_cache_create_usercopy);	/* to 6.11 */
-QR_SHIM(__kmem_cache_create_args, qr_port_cache_create_args);		/* from 6.12 */
-QR_SHIM(kmem_cache_destroy, qr_port_cache_destroy);
-QR_SHIM(kmem_cache_shrink, qr_port_cache_shrink);
-QR_SHIM(kmem_cache_size, qr_port_cache_size);
-QR_SHIM(kmem_cache_charge, qr_port_cache_charge);
+QR_SHIM(kmem_cache_create, qr_shim_cache_create);			/* to 6.11 */
+QR_SHIM(kmem_cache_create_usercopy, qr_shim_cache_create_usercopy);	/* to 6.11 */
+QR_SHIM(__kmem_cache_create_args, qr_shim_cache_create_args);		/* from 6.12 */
+QR_SHIM(kmem_cache_destroy, qr_shim_cache_destroy);
+QR_SHIM(kmem_cache_shrink, qr_shim_cache_shrink);
+QR_SHIM(kmem_cache_size, qr_shim_cache_size);
+QR_SHIM(kmem_cache_charge, qr_shim_cache_charge);
 
 /* With _noprof from 6.10. */
-QR_SHIM(kmem_cache_alloc, qr_port_cache_alloc);
-QR_SHIM(kmem_cache_alloc_noprof, qr_port_cache_alloc);
-QR_SHIM(kmem_cache_alloc_lru, qr_port_cache_alloc_lru);
-QR_SHIM(kmem_cache_alloc_lru_noprof, qr_port_cache_alloc_lru);
-QR_SHIM(kmem_cache_alloc_node, qr_port_cache_alloc_node);
-QR_SHIM(kmem_cache_alloc_node_noprof, qr_port_cache_alloc_node);
-QR_SHIM(kmem_cache_alloc_bulk, qr_port_cache_alloc_bulk);
-QR_SHIM(kmem_cache_alloc_bulk_noprof, qr_port_cache_alloc_bulk);
-QR_SHIM(kmem_cache_free, qr_port_cache_free);
-QR_SHIM(kmem_cache_free_bulk, qr_port_cache_free_bulk);
-QR_SHIM(mempool_alloc_slab, qr_port_mempool_alloc);
-QR_SHIM(mempool_free_slab, qr_port_mempool_free);
+QR_SHIM(kmem_cache_alloc, qr_shim_cache_alloc);
+QR_SHIM(kmem_cache_alloc_noprof, qr_shim_cache_alloc);
+QR_SHIM(kmem_cache_alloc_lru, qr_shim_cache_alloc_lru);
+QR_SHIM(kmem_cache_alloc_lru_noprof, qr_shim_cache_alloc_lru);
+QR_SHIM(kmem_cache_alloc_node, qr_shim_cache_alloc_node);
+QR_SHIM(kmem_cache_alloc_node_noprof, qr_shim_cache_alloc_node);
+QR_SHIM(kmem_cache_alloc_bulk, qr_shim_cache_alloc_bulk);
+QR_SHIM(kmem_cache_alloc_bulk_noprof, qr_shim_cache_alloc_bulk);
+QR_SHIM(kmem_cache_free, qr_shim_cache_free);
+QR_SHIM(kmem_cache_free_bulk, qr_shim_cache_free_bulk);
+QR_SHIM(mempool_alloc_slab, qr_shim_mempool_alloc);
+QR_SHIM(mempool_free_slab, qr_shim_mempool_free);
 
 /* --- Frees, of the kernel's memory as well as of Quarry's --- */
 
-QR_SHIM(kfree, qr_port_kfree);
-QR_SHIM(kfree_sensitive, qr_port_kfree_sensitive);
-QR_SHIM(kvfree, qr_port_kvfree);
-QR_SHIM(kvfree_sensitive, qr_port_kvfree_sensitive);
-QR_SHIM(kfree_nolock, qr_port_kfree_nolock);				/* 7.x */
-QR_SHIM(kvfree_atomic, qr_port_kvfree_atomic);				/* 7.x */
-QR_SHIM(kfree_const, qr_port_kfree_const);
-QR_SHIM(kvfree_call_rcu, qr_port_kvfree_call_rcu);
-QR_SHIM(kvfree_rcu_barrier, qr_port_kvfree_rcu_barrier);		/* from 6.12 */
-QR_SHIM(kvfree_rcu_barrier_on_cache, qr_port_kvfree_rcu_barrier_on_cache);	/* 7.x */
-QR_SHIM(kfree_link, qr_port_kfree_link);
-QR_SHIM(seq_release_private, qr_port_seq_release_private);
-QR_SHIM(ksize, qr_port_ksize);
-QR_SHIM(__ksize, qr_port_ksize);
+QR_SHIM(kfree, qr_shim_kfree);
+QR_SHIM(kfree_sensitive, qr_shim_kfree_sensitive);
+QR_SHIM(kvfree, qr_shim_kvfree);
+QR_SHIM(kvfree_sensitive, qr_shim_kvfree_sensitive);
+QR_SHIM(kfree_nolock, qr_shim_kfree_nolock);				/* 7.x */
+QR_SHIM(kvfree_atomic, qr_shim_kvfree_atomic);				/* 7.x */
+QR_SHIM(kfree_const, qr_shim_kfree_const);
+QR_SHIM(kvfree_call_rcu, qr_shim_kvfree_call_rcu);
+QR_SHIM(kvfree_rcu_barrier, qr_shim_kvfree_rcu_barrier);		/* from 6.12 */
+QR_SHIM(kvfree_rcu_barrier_on_cache, qr_shim_kvfree_rcu_barrier_on_cache);	/* 7.x */
+QR_SHIM(kfree_link, qr_shim_kfree_link);
+QR_SHIM(seq_release_private, qr_shim_seq_release_private);
+QR_SHIM(ksize, qr_shim_ksize);
+QR_SHIM(__ksize, qr_shim_ksize);
 
 /* --- kmalloc() and its like --- */
 
 #ifdef QUARRY_SHIM_KMALLOC
-QR_SHIM(__kmalloc, qr_port_kmalloc);
-QR_SHIM(__kmalloc_noprof, qr_port_kmalloc);
-QR_SHIM(kmalloc_large, qr_port_kmalloc);
-QR_SHIM(__kmalloc_large_noprof, qr_port_kmalloc);
-QR_SHIM(kmalloc_trace, qr_port_kmalloc_cache);
-QR_SHIM(kmalloc_trace_noprof, qr_port_kmalloc_cache);
-QR_SHIM(__kmalloc_cache_noprof, qr_port_kmalloc_cache);
-QR_SHIM(__kmalloc_node, qr_port_kmalloc_node);
-QR_SHIM(__kmalloc_node_noprof, qr_port_kmalloc_node);
-QR_SHIM(kmalloc_large_node, qr_port_kmalloc_large_node);
-QR_SHIM(__kmalloc_large_node_noprof, qr_port_kmalloc_large_node);
-QR_SHIM(kmalloc_node_trace, qr_port_kmalloc_cache_node);
-QR_SHIM(kmalloc_node_trace_noprof, qr_port_kmalloc_cache_node);
-QR_SHIM(__kmalloc_cache_node_noprof, qr_port_kmalloc_cache_node);
-QR_SHIM(__kmalloc_node_track_caller, qr_port_kmalloc_track);
-QR_SHIM(__kmalloc_node_track_caller_noprof, qr_port_kmalloc_track);
-QR_SHIM(kvmalloc_node, qr_port_kvmalloc_node);
-QR_SHIM(__kvmalloc_node_noprof, qr_port_kvmalloc_node);
-QR_SHIM(krealloc, qr_port_krealloc);
-QR_SHIM(krealloc_noprof, qr_port_krealloc);
-QR_SHIM(krealloc_node_align_noprof, qr_port_krealloc);			/* from 6.18 */
-QR_SHIM(kvrealloc, qr_port_kvrealloc);
-QR_SHIM(kvrealloc_noprof, qr_port_kvrealloc);
-QR_SHIM(kvrealloc_node_align_noprof, qr_port_kvrealloc);		/* from 6.18 */
-QR_SHIM(kmalloc_size_roundup, qr_port_size_roundup);
-QR_SHIM(kmemdup, qr_port_kmemdup);
-QR_SHIM(kmemdup_noprof, qr_port_kmemdup);
-QR_SHIM(kmemdup_nul, qr_port_kmemdup_nul);
-QR_SHIM(kstrdup, qr_port_kstrdup);
-QR_SHIM(kstrndup, qr_port_kstrndup);
+QR_SHIM(__kmalloc, qr_shim_kmalloc);
+QR_SHIM(__kmalloc_noprof, qr_shim_kmalloc);
+QR_SHIM(kmalloc_large, qr_shim_kmalloc);
+QR_SHIM(__kmalloc_large_noprof, qr_shim_kmalloc);
+QR_SHIM(kmalloc_trace, qr_shim_kmalloc_cache);
+QR_SHIM(kmalloc_trace_noprof, qr_shim_kmalloc_cache);
+QR_SHIM(__kmalloc_cache_noprof, qr_shim_kmalloc_cache);
+QR_SHIM(__kmalloc_node, qr_shim_kmalloc_node);
+QR_SHIM(__kmalloc_node_noprof, qr_shim_kmalloc_node);
+QR_SHIM(kmalloc_large_node, qr_shim_kmalloc_large_node);
+QR_SHIM(__kmalloc_large_node_noprof, qr_shim_kmalloc_large_node);
+QR_SHIM(kmalloc_node_trace, qr_shim_kmalloc_cache_node);
+QR_SHIM(kmalloc_node_trace_noprof, qr_shim_kmalloc_cache_node);
+QR_SHIM(__kmalloc_cache_node_noprof, qr_shim_kmalloc_cache_node);
+QR_SHIM(__kmalloc_node_track_caller, qr_shim_kmalloc_track);
+QR_SHIM(__kmalloc_node_track_caller_noprof, qr_shim_kmalloc_track);
+QR_SHIM(kvmalloc_node, qr_shim_kvmalloc_node);
+QR_SHIM(__kvmalloc_node_noprof, qr_shim_kvmalloc_node);
+QR_SHIM(krealloc, qr_shim_krealloc);
+QR_SHIM(krealloc_noprof, qr_shim_krealloc);
+QR_SHIM(krealloc_node_align_noprof, qr_shim_krealloc);			/* from 6.18 */
+QR_SHIM(kvrealloc, qr_shim_kvrealloc);
+QR_SHIM(kvrealloc_noprof, qr_shim_kvrealloc);
+QR_SHIM(kvrealloc_node_align_noprof, qr_shim_kvrealloc);		/* from 6.18 */
+QR_SHIM(kmalloc_size_roundup, qr_shim_size_roundup);
+QR_SHIM(kmemdup, qr_shim_kmemdup);
+QR_SHIM(kmemdup_noprof, qr_shim_kmemdup);
+QR_SHIM(kmemdup_nul, qr_shim_kmemdup_nul);
+QR_SHIM(kstrdup, qr_shim_kstrdup);
+QR_SHIM(kstrndup, qr_shim_kstrndup);
 #endif
 
 #undef QR_SHIM

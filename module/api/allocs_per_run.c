@@ -147,7 +147,7 @@ long quarry_allocs_per_run(void (*fn)(void *arg), void *arg, unsigned int runs)
 }
 EXPORT_SYMBOL_QUARRY(quarry_allocs_per_run);
 
-void qr_perrun_exit(void)
+void qr_allocs_per_run_exit(void)
 {
 	if (qr_counted)
 		put_task_struct(qr_counted);

@@ -183,7 +183,7 @@ static void cut(struct qr_arena *a, u64 offset)
 	LIST_HEAD(doomed);
 	u64 bytes;
 
-	qr_trail_cut(&a->trail, offset);
+	qr_arena_samples_cut(&a->samples, offset);
 	if (qr_want_wipe())
 		wipe_blocks(a, offset);
 
@@ -237,7 +237,7 @@ static noinline void sample(struct qr_arena *a, const void *p, size_t given, siz
 	};
 
 	a->sampled = true;
-	qr_trail_add(&a->trail, &what, offset, gfp);
+	qr_arena_samples_add(&a->samples, &what, offset, gfp);
 }
 
 /* @align: bytes, a power of two from 8 to a page. */
@@ -445,7 +445,7 @@ struct quarry_arena *quarry_arena_create(const char *name, const struct quarry_a
 	a->node = args->node;
 	raw_spin_lock_init(&a->lock);
 	INIT_LIST_HEAD(&a->blocks);
-	qr_trail_init(&a->trail);
+	qr_arena_samples_init(&a->samples);
 	strscpy(a->name, name, sizeof(a->name));
 	local_irq_save(flags);
 	set_distance(a, draw(a));
@@ -465,7 +465,7 @@ static void destroy(struct qr_arena *a)
 	cut(a, 0);
 	if (a->spare)
 		qr_slab_destroy(a->spare);
-	qr_trail_exit(&a->trail);
+	qr_arena_samples_exit(&a->samples);
 	qr_cache_id_put(a->id);
 	if (a->sampled)
 		qr_profile_cache_gone(a->id);

@@ -27,7 +27,7 @@
  * @policy: which node blocks come from
  * @node: for QUARRY_NODE_FIXED
  * @marks: which of them are good
- * @trail: samples of its objects
+ * @samples: samples of its objects
  * @sampled: there has been one
  * @lock: against observers, for all that follows and for changes of the block at hand; interrupts
  *	off, before none.  What its user alone changes its user reads without
@@ -54,7 +54,7 @@ struct qr_arena {
 	enum quarry_policy policy;
 	int node;
 	struct qr_marks marks;
-	struct qr_trail trail;
+	struct qr_arena_samples samples;
 	bool sampled;
 	raw_spinlock_t lock;
 	struct list_head blocks;

@@ -10,8 +10,8 @@
  * highest QR_MARK_CUTS are known.  A dead mark of a time before them is taken for a good one; a
  * good one is never taken for dead.
  */
-#ifndef QR_MARK_H
-#define QR_MARK_H
+#ifndef QR_ARENA_MARK_H
+#define QR_ARENA_MARK_H
 
 #include <linux/types.h>
 
@@ -54,4 +54,4 @@ bool qr_mark_is_live(const struct qr_marks *marks, u64 offset, u64 serial);
 void qr_mark_release(struct qr_marks *marks, u64 offset, u64 serial);
 void qr_marks_reset(struct qr_marks *marks);
 
-#endif /* QR_MARK_H */
+#endif /* QR_ARENA_MARK_H */

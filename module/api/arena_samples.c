@@ -5,7 +5,7 @@
 #include "profile/profile_memory.h"
 
 /**
- * struct qr_trail_part - some samples
+ * struct qr_arena_samples_part - some samples
  * @link: in their order
  * @nr: how many
  * @samples: of @sample, as the profiler wants it
@@ -14,48 +14,48 @@
  * @offset: where in the arena they begin
  * @size: bytes they were given
  */
-struct qr_trail_part {
+struct qr_arena_samples_part {
 	struct list_head link;
 	unsigned int nr;
 	struct qr_samples samples;
-	struct qr_sample sample[QR_TRAIL_PART];
-	const void *ptr[QR_TRAIL_PART];
-	u64 offset[QR_TRAIL_PART];
-	u32 size[QR_TRAIL_PART];
+	struct qr_sample sample[QR_ARENA_SAMPLES_PART];
+	const void *ptr[QR_ARENA_SAMPLES_PART];
+	u64 offset[QR_ARENA_SAMPLES_PART];
+	u32 size[QR_ARENA_SAMPLES_PART];
 };
 
-void qr_trail_init(struct qr_trail *t)
+void qr_arena_samples_init(struct qr_arena_samples *t)
 {
 	raw_spin_lock_init(&t->lock);
 	INIT_LIST_HEAD(&t->parts);
 }
 
-static struct qr_trail_part *last_part(struct qr_trail *t)
+static struct qr_arena_samples_part *last_part(struct qr_arena_samples *t)
 {
 	if (list_empty(&t->parts))
 		return NULL;
-	return list_last_entry(&t->parts, struct qr_trail_part, link);
+	return list_last_entry(&t->parts, struct qr_arena_samples_part, link);
 }
 
-static struct qr_trail_part *part_new(gfp_t gfp)
+static struct qr_arena_samples_part *part_new(gfp_t gfp)
 {
-	struct qr_trail_part *part = qr_budget_alloc(sizeof(*part), gfp);
+	struct qr_arena_samples_part *part = qr_profile_memory_alloc(sizeof(*part), gfp);
 
 	if (part) {
 		INIT_LIST_HEAD(&part->link);
 		part->samples.at = part->sample;
-		part->samples.nr = QR_TRAIL_PART;
+		part->samples.nr = QR_ARENA_SAMPLES_PART;
 	}
 	return part;
 }
 
-void qr_trail_add(struct qr_trail *t, const struct qr_sampled *what, u64 offset, gfp_t gfp)
+void qr_arena_samples_add(struct qr_arena_samples *t, const struct qr_sampled *what, u64 offset, gfp_t gfp)
 {
-	struct qr_trail_part *part = last_part(t);
+	struct qr_arena_samples_part *part = last_part(t);
 	unsigned long flags;
 	unsigned int i;
 
-	if (!part || part->nr == QR_TRAIL_PART)
+	if (!part || part->nr == QR_ARENA_SAMPLES_PART)
 		part = part_new(gfp);
 	if (!part) {
 		qr_profile_dropped(what->weight, what->size);
@@ -74,7 +74,7 @@ void qr_trail_add(struct qr_trail *t, const struct qr_sampled *what, u64 offset,
 }
 
 /* Its last sample, if that is behind @offset.  Each under a lock of its own: there may be many. */
-static bool cut_one(struct qr_trail *t, struct qr_trail_part *part, u64 offset)
+static bool cut_one(struct qr_arena_samples *t, struct qr_arena_samples_part *part, u64 offset)
 {
 	unsigned long flags;
 	unsigned int i;
@@ -88,7 +88,7 @@ static bool cut_one(struct qr_trail *t, struct qr_trail_part *part, u64 offset)
 	return true;
 }
 
-static void part_drop(struct qr_trail *t, struct qr_trail_part *part)
+static void part_drop(struct qr_arena_samples *t, struct qr_arena_samples_part *part)
 {
 	unsigned long flags;
 
@@ -98,12 +98,12 @@ static void part_drop(struct qr_trail *t, struct qr_trail_part *part)
 		t->next = NULL;
 	list_del(&part->link);
 	raw_spin_unlock_irqrestore(&t->lock, flags);
-	qr_budget_free(part, sizeof(*part));
+	qr_profile_memory_free(part, sizeof(*part));
 }
 
-void qr_trail_cut(struct qr_trail *t, u64 offset)
+void qr_arena_samples_cut(struct qr_arena_samples *t, u64 offset)
 {
-	struct qr_trail_part *part;
+	struct qr_arena_samples_part *part;
 
 	while ((part = last_part(t))) {
 		while (cut_one(t, part, offset))
@@ -114,27 +114,27 @@ void qr_trail_cut(struct qr_trail *t, u64 offset)
 	}
 }
 
-void qr_trail_exit(struct qr_trail *t)
+void qr_arena_samples_exit(struct qr_arena_samples *t)
 {
-	struct qr_trail_part *part = last_part(t);
+	struct qr_arena_samples_part *part = last_part(t);
 
 	if (part)
 		part_drop(t, part);
 }
 
-void qr_trail_rewind(struct qr_trail *t)
+void qr_arena_samples_rewind(struct qr_arena_samples *t)
 {
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&t->lock, flags);
-	t->next = list_first_entry_or_null(&t->parts, struct qr_trail_part, link);
+	t->next = list_first_entry_or_null(&t->parts, struct qr_arena_samples_part, link);
 	raw_spin_unlock_irqrestore(&t->lock, flags);
 }
 
-unsigned int qr_trail_read(struct qr_trail *t, struct qr_trail_object *out)
+unsigned int qr_arena_samples_read(struct qr_arena_samples *t, struct qr_arena_sample *out)
 {
-	struct qr_live_sample sample[QR_TRAIL_PART];
-	struct qr_trail_part *part;
+	struct qr_live_sample sample[QR_ARENA_SAMPLES_PART];
+	struct qr_arena_samples_part *part;
 	unsigned int i, nr = 0;
 	unsigned long flags;
 
@@ -143,7 +143,7 @@ unsigned int qr_trail_read(struct qr_trail *t, struct qr_trail_object *out)
 	if (part) {
 		nr = qr_samples_read(&part->samples, part->nr, sample);
 		for (i = 0; i < nr; i++)
-			out[i] = (struct qr_trail_object) {
+			out[i] = (struct qr_arena_sample) {
 				.ptr = part->ptr[i],
 				.size = part->size[i],
 				.sample = sample[i],

@@ -42,12 +42,12 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_walk_arenas);
 
 static int walk_samples(struct qr_arena *a, qr_arena_object_fn fn, void *arg)
 {
-	struct qr_trail_object o[QR_TRAIL_PART];
+	struct qr_arena_sample o[QR_ARENA_SAMPLES_PART];
 	unsigned int i, n;
 	int err = 0;
 
-	qr_trail_rewind(&a->trail);
-	while (!err && (n = qr_trail_read(&a->trail, o)))
+	qr_arena_samples_rewind(&a->samples);
+	while (!err && (n = qr_arena_samples_read(&a->samples, o)))
 		for (i = 0; !err && i < n; i++)
 			if (o[i].sample.site != U32_MAX)
 				err = fn(a, &o[i], arg);

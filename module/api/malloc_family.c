@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The malloc family beyond what malloc.c has: alignment, many at a time, secrets.
+ * The malloc family beyond what api/malloc.c has: alignment, many at a time, secrets.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The life of a pool, and what empties it.  See shelf.c for what it is.
+ * The life of a pool, and what empties it.  See api/pool_shelf.c for what it is.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 

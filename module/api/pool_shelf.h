@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* A pool, and what each CPU has put aside in it for all. */
-#ifndef QR_SHELF_H
-#define QR_SHELF_H
+#ifndef QR_POOL_SHELF_H
+#define QR_POOL_SHELF_H
 
 #include <linux/minmax.h>
 #include <linux/mutex.h>
@@ -91,4 +91,4 @@ enum qr_misuse qr_pool_look_at(struct qr_cache *cache, const void *p, struct qr_
 /* Say so. */
 void qr_pool_report(struct qr_cache *cache, enum qr_misuse what, const void *p, unsigned long ip);
 
-#endif /* QR_SHELF_H */
+#endif /* QR_POOL_SHELF_H */

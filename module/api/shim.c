@@ -65,7 +65,7 @@ static const char *unfit(unsigned int size, unsigned int align, slab_flags_t fla
 	return NULL;
 }
 
-struct kmem_cache *qr_port_cache_create_args(const char *name, unsigned int size,
+struct kmem_cache *qr_shim_cache_create_args(const char *name, unsigned int size,
 					     struct kmem_cache_args *args, slab_flags_t flags)
 {
 	struct kmem_cache_args plain = {};
@@ -106,18 +106,18 @@ struct kmem_cache *qr_port_cache_create_args(const char *name, unsigned int size
 		panic("quarry: no cache %s\n", name);
 	return to_kmem(cache);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_cache_create_args);
+EXPORT_SYMBOL_QUARRY(qr_shim_cache_create_args);
 
-struct kmem_cache *qr_port_cache_create(const char *name, unsigned int size, unsigned int align,
+struct kmem_cache *qr_shim_cache_create(const char *name, unsigned int size, unsigned int align,
 					slab_flags_t flags, void (*ctor)(void *obj))
 {
 	struct kmem_cache_args args = { .align = align, .ctor = ctor };
 
-	return qr_port_cache_create_args(name, size, &args, flags);
+	return qr_shim_cache_create_args(name, size, &args, flags);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_cache_create);
+EXPORT_SYMBOL_QUARRY(qr_shim_cache_create);
 
-struct kmem_cache *qr_port_cache_create_usercopy(const char *name, unsigned int size,
+struct kmem_cache *qr_shim_cache_create_usercopy(const char *name, unsigned int size,
 						 unsigned int align, slab_flags_t flags,
 						 unsigned int useroffset, unsigned int usersize,
 						 void (*ctor)(void *obj))
@@ -129,53 +129,53 @@ struct kmem_cache *qr_port_cache_create_usercopy(const char *name, unsigned int 
 		.usersize = usersize,
 	};
 
-	return qr_port_cache_create_args(name, size, &args, flags);
+	return qr_shim_cache_create_args(name, size, &args, flags);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_cache_create_usercopy);
+EXPORT_SYMBOL_QUARRY(qr_shim_cache_create_usercopy);
 
-void qr_port_cache_destroy(struct kmem_cache *s)
+void qr_shim_cache_destroy(struct kmem_cache *s)
 {
 	if (is_ours(s))
 		quarry_cache_destroy(to_ours(s));
 	else
 		kmem_cache_destroy(s);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_cache_destroy);
+EXPORT_SYMBOL_QUARRY(qr_shim_cache_destroy);
 
-int qr_port_cache_shrink(struct kmem_cache *s)
+int qr_shim_cache_shrink(struct kmem_cache *s)
 {
 	if (!is_ours(s))
 		return kmem_cache_shrink(s);
 	quarry_cache_shrink(to_ours(s));
 	return 0;
 }
-EXPORT_SYMBOL_QUARRY(qr_port_cache_shrink);
+EXPORT_SYMBOL_QUARRY(qr_shim_cache_shrink);
 
-unsigned int qr_port_cache_size(struct kmem_cache *s)
+unsigned int qr_shim_cache_size(struct kmem_cache *s)
 {
 	return is_ours(s) ? qr_cache_of(to_ours(s))->asked : kmem_cache_size(s);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_cache_size);
+EXPORT_SYMBOL_QUARRY(qr_shim_cache_size);
 
 /* --- Objects --- */
 
-void *qr_port_cache_alloc(struct kmem_cache *s, gfp_t gfp)
+void *qr_shim_cache_alloc(struct kmem_cache *s, gfp_t gfp)
 {
 	if (unlikely(!is_ours(s)))
 		return kmem_cache_alloc(s, gfp);
 	return qr_cache_alloc(to_ours(s), gfp);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_cache_alloc);
+EXPORT_SYMBOL_QUARRY(qr_shim_cache_alloc);
 
-void *qr_port_cache_alloc_lru(struct kmem_cache *s, struct list_lru *lru, gfp_t gfp)
+void *qr_shim_cache_alloc_lru(struct kmem_cache *s, struct list_lru *lru, gfp_t gfp)
 {
 	if (unlikely(!is_ours(s)))
 		return kmem_cache_alloc_lru(s, lru, gfp);
 	return qr_cache_alloc(to_ours(s), gfp);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_cache_alloc_lru);
+EXPORT_SYMBOL_QUARRY(qr_shim_cache_alloc_lru);
 
-void *qr_port_cache_alloc_node(struct kmem_cache *s, gfp_t gfp, int node)
+void *qr_shim_cache_alloc_node(struct kmem_cache *s, gfp_t gfp, int node)
 {
 	struct qr_cache *c;
 
@@ -184,9 +184,9 @@ void *qr_port_cache_alloc_node(struct kmem_cache *s, gfp_t gfp, int node)
 	c = qr_cache_of(to_ours(s));
 	return qr_magazine_alloc_node(c, gfp, node, c->asked, _RET_IP_);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_cache_alloc_node);
+EXPORT_SYMBOL_QUARRY(qr_shim_cache_alloc_node);
 
-qr_port_bulk_t qr_port_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t n, void **objs)
+qr_shim_bulk_t qr_shim_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t n, void **objs)
 {
 	struct qr_cache *c;
 
@@ -195,19 +195,19 @@ qr_port_bulk_t qr_port_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t 
 	c = qr_cache_of(to_ours(s));
 	return qr_bulk_alloc(c, gfp, c->asked, n, objs, _RET_IP_);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_cache_alloc_bulk);
+EXPORT_SYMBOL_QUARRY(qr_shim_cache_alloc_bulk);
 
-void qr_port_cache_free(struct kmem_cache *s, void *obj)
+void qr_shim_cache_free(struct kmem_cache *s, void *obj)
 {
 	if (unlikely(!is_ours(s)))
 		kmem_cache_free(s, obj);
 	else
 		qr_cache_free(to_ours(s), obj);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_cache_free);
+EXPORT_SYMBOL_QUARRY(qr_shim_cache_free);
 
 /* Without a cache it is kfree_bulk(). */
-void qr_port_cache_free_bulk(struct kmem_cache *s, size_t n, void **objs)
+void qr_shim_cache_free_bulk(struct kmem_cache *s, size_t n, void **objs)
 {
 	if (is_ours(s)) {
 		quarry_cache_free_bulk(to_ours(s), n, objs);
@@ -215,30 +215,30 @@ void qr_port_cache_free_bulk(struct kmem_cache *s, size_t n, void **objs)
 		kmem_cache_free_bulk(s, n, objs);
 	} else {
 		while (n--)
-			qr_port_kfree(objs[n]);
+			qr_shim_kfree(objs[n]);
 	}
 }
-EXPORT_SYMBOL_QUARRY(qr_port_cache_free_bulk);
+EXPORT_SYMBOL_QUARRY(qr_shim_cache_free_bulk);
 
 /* Nothing of Quarry's is charged. */
-bool qr_port_cache_charge(void *obj, gfp_t gfp)
+bool qr_shim_cache_charge(void *obj, gfp_t gfp)
 {
-	return qr_port_owns(obj) || qr_compat_cache_charge(obj, gfp);
+	return qr_shim_owns(obj) || qr_compat_cache_charge(obj, gfp);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_cache_charge);
+EXPORT_SYMBOL_QUARRY(qr_shim_cache_charge);
 
 /* The kernel calls these, for pools of a module's. */
-void *qr_port_mempool_alloc(gfp_t gfp, void *pool_data)
+void *qr_shim_mempool_alloc(gfp_t gfp, void *pool_data)
 {
-	return qr_port_cache_alloc(pool_data, gfp);
+	return qr_shim_cache_alloc(pool_data, gfp);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_mempool_alloc);
+EXPORT_SYMBOL_QUARRY(qr_shim_mempool_alloc);
 
-void qr_port_mempool_free(void *element, void *pool_data)
+void qr_shim_mempool_free(void *element, void *pool_data)
 {
-	qr_port_cache_free(pool_data, element);
+	qr_shim_cache_free(pool_data, element);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_mempool_free);
+EXPORT_SYMBOL_QUARRY(qr_shim_mempool_free);
 
 /* --- Frees, of whatever it is --- */
 
@@ -247,7 +247,7 @@ EXPORT_SYMBOL_QUARRY(qr_port_mempool_free);
  * double free is not to reach the kernel.  A hole, and a mixed chunk's page without a
  * slab, cannot become ours while somebody has memory there.
  */
-bool qr_port_owns(const void *p)
+bool qr_shim_owns(const void *p)
 {
 	unsigned long i = qr_chunk_index(p);
 	const struct qr_chunk *chunk;
@@ -294,127 +294,127 @@ static __always_inline bool free_fast(void *p)
 	return true;
 }
 
-void qr_port_kfree(const void *obj)
+void qr_shim_kfree(const void *obj)
 {
 	void *p = (void *)obj;
 
 	if (likely(free_fast(p)))
 		return;
-	if (qr_port_owns(p))
+	if (qr_shim_owns(p))
 		qr_free_slow(NULL, p);
 	else
 		kfree(p);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kfree);
+EXPORT_SYMBOL_QUARRY(qr_shim_kfree);
 
-void qr_port_kvfree(const void *obj)
+void qr_shim_kvfree(const void *obj)
 {
 	void *p = (void *)obj;
 
 	if (likely(free_fast(p)))
 		return;
-	if (qr_port_owns(p))
+	if (qr_shim_owns(p))
 		qr_free_slow(NULL, p);
 	else
 		kvfree(p);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kvfree);
+EXPORT_SYMBOL_QUARRY(qr_shim_kvfree);
 
-void qr_port_kfree_sensitive(const void *p)
+void qr_shim_kfree_sensitive(const void *p)
 {
-	if (qr_port_owns(p))
+	if (qr_shim_owns(p))
 		quarry_free_sensitive(p);
 	else
 		kfree_sensitive(p);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kfree_sensitive);
+EXPORT_SYMBOL_QUARRY(qr_shim_kfree_sensitive);
 
-void qr_port_kvfree_sensitive(const void *p, size_t len)
+void qr_shim_kvfree_sensitive(const void *p, size_t len)
 {
-	if (qr_port_owns(p))
+	if (qr_shim_owns(p))
 		quarry_free_sensitive(p);
 	else
 		kvfree_sensitive(p, len);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kvfree_sensitive);
+EXPORT_SYMBOL_QUARRY(qr_shim_kvfree_sensitive);
 
 /* Quarry's frees are good where these are, but for NMI. */
-void qr_port_kfree_nolock(const void *p)
+void qr_shim_kfree_nolock(const void *p)
 {
-	if (qr_port_owns(p))
+	if (qr_shim_owns(p))
 		qr_free_slow(NULL, (void *)p);
 	else
 		qr_compat_kfree_nolock(p);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kfree_nolock);
+EXPORT_SYMBOL_QUARRY(qr_shim_kfree_nolock);
 
-void qr_port_kvfree_atomic(const void *p)
+void qr_shim_kvfree_atomic(const void *p)
 {
-	if (qr_port_owns(p))
+	if (qr_shim_owns(p))
 		qr_free_slow(NULL, (void *)p);
 	else
 		qr_compat_kvfree_atomic(p);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kvfree_atomic);
+EXPORT_SYMBOL_QUARRY(qr_shim_kvfree_atomic);
 
 /* It knows the kernel's constants, and Quarry's memory is none. */
-void qr_port_kfree_const(const void *p)
+void qr_shim_kfree_const(const void *p)
 {
-	if (qr_port_owns(p))
+	if (qr_shim_owns(p))
 		qr_free_slow(NULL, (void *)p);
 	else
 		kfree_const(p);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kfree_const);
+EXPORT_SYMBOL_QUARRY(qr_shim_kfree_const);
 
-size_t qr_port_ksize(const void *p)
+size_t qr_shim_ksize(const void *p)
 {
 	return quarry_usable_size(p) ?: ksize(p);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_ksize);
+EXPORT_SYMBOL_QUARRY(qr_shim_ksize);
 
 /* All that kfree_rcu() and its like come down to, with a head and without. */
-void qr_port_kvfree_call_rcu(QR_COMPAT_FREE_RCU_ARGS)
+void qr_shim_kvfree_call_rcu(QR_COMPAT_FREE_RCU_ARGS)
 {
 	const void *p = qr_compat_rcu_object(head, ptr);
 
-	if (qr_port_owns(p))
+	if (qr_shim_owns(p))
 		quarry_free_rcu(p);
 	else
 		kvfree_call_rcu(head, ptr);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kvfree_call_rcu);
+EXPORT_SYMBOL_QUARRY(qr_shim_kvfree_call_rcu);
 
-void qr_port_kvfree_rcu_barrier(void)
+void qr_shim_kvfree_rcu_barrier(void)
 {
 	quarry_rcu_barrier();
 	qr_compat_rcu_barrier();
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kvfree_rcu_barrier);
+EXPORT_SYMBOL_QUARRY(qr_shim_kvfree_rcu_barrier);
 
 /* Of a cache of the kernel's, it is more than what was asked for. */
-void qr_port_kvfree_rcu_barrier_on_cache(struct kmem_cache *s)
+void qr_shim_kvfree_rcu_barrier_on_cache(struct kmem_cache *s)
 {
 	if (is_ours(s))
 		quarry_rcu_barrier();
 	else
 		qr_compat_rcu_barrier();
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kvfree_rcu_barrier_on_cache);
+EXPORT_SYMBOL_QUARRY(qr_shim_kvfree_rcu_barrier_on_cache);
 
 /* What the kernel has for modules to name as the function that frees their memory. */
-void qr_port_kfree_link(void *p)
+void qr_shim_kfree_link(void *p)
 {
-	qr_port_kfree(p);
+	qr_shim_kfree(p);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kfree_link);
+EXPORT_SYMBOL_QUARRY(qr_shim_kfree_link);
 
-int qr_port_seq_release_private(struct inode *inode, struct file *file)
+int qr_shim_seq_release_private(struct inode *inode, struct file *file)
 {
 	struct seq_file *seq = file->private_data;
 
-	qr_port_kfree(seq->private);
+	qr_shim_kfree(seq->private);
 	seq->private = NULL;
 	return seq_release(inode, file);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_seq_release_private);
+EXPORT_SYMBOL_QUARRY(qr_shim_seq_release_private);

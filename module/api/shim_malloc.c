@@ -90,48 +90,48 @@ static __always_inline void *malloc_inline(size_t size, gfp_t gfp, unsigned long
 	return qr_malloc_class_call(qr_class_cache[class_for(size)], gfp, size);
 }
 
-void *qr_port_kmalloc(qr_compat_size(size), gfp_t gfp)
+void *qr_shim_kmalloc(qr_compat_size(size), gfp_t gfp)
 {
 	return malloc_inline(size, gfp, _RET_IP_);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kmalloc);
+EXPORT_SYMBOL_QUARRY(qr_shim_kmalloc);
 
 /* The caches are the kernel's for constant sizes; the size says the same. */
-void *qr_port_kmalloc_cache(struct kmem_cache *s, gfp_t gfp, size_t size)
+void *qr_shim_kmalloc_cache(struct kmem_cache *s, gfp_t gfp, size_t size)
 {
 	return malloc_inline(size, gfp, _RET_IP_);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kmalloc_cache);
+EXPORT_SYMBOL_QUARRY(qr_shim_kmalloc_cache);
 
-void *qr_port_kmalloc_cache_node(struct kmem_cache *s, gfp_t gfp, int node, size_t size)
+void *qr_shim_kmalloc_cache_node(struct kmem_cache *s, gfp_t gfp, int node, size_t size)
 {
 	return malloc_node(size, gfp, node, _RET_IP_);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kmalloc_cache_node);
+EXPORT_SYMBOL_QUARRY(qr_shim_kmalloc_cache_node);
 
-void *qr_port_kmalloc_large_node(size_t size, gfp_t gfp, int node)
+void *qr_shim_kmalloc_large_node(size_t size, gfp_t gfp, int node)
 {
 	return malloc_node(size, gfp, node, _RET_IP_);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kmalloc_large_node);
+EXPORT_SYMBOL_QUARRY(qr_shim_kmalloc_large_node);
 
 /* Who has made a set of caches of his own keeps it. */
-void *qr_port_kmalloc_node(qr_compat_size_of(size, b), gfp_t gfp, int node)
+void *qr_shim_kmalloc_node(qr_compat_size_of(size, b), gfp_t gfp, int node)
 {
 	if (PASS_BUCKET_PARAM(b))
 		return qr_compat_buckets_alloc(b, size, gfp);
 	return malloc_node(size, gfp, node, _RET_IP_);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kmalloc_node);
+EXPORT_SYMBOL_QUARRY(qr_shim_kmalloc_node);
 
-void *qr_port_kmalloc_track(qr_compat_size_of(size, b), gfp_t gfp, int node,
+void *qr_shim_kmalloc_track(qr_compat_size_of(size, b), gfp_t gfp, int node,
 			    unsigned long caller)
 {
 	if (PASS_BUCKET_PARAM(b))
 		return qr_compat_buckets_alloc(b, size, gfp);
 	return malloc_node(size, gfp, node, caller);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kmalloc_track);
+EXPORT_SYMBOL_QUARRY(qr_shim_kmalloc_track);
 
 /* Mapped memory is not of one node, so who names one may get it from the kernel. */
 static void *kvmalloc_any(size_t size, gfp_t gfp, int node)
@@ -153,11 +153,11 @@ static size_t aligned_size(size_t size, size_t align)
 	return max(size, rounded);
 }
 
-void *qr_port_kvmalloc_node(QR_COMPAT_KVMALLOC_ARGS)
+void *qr_shim_kvmalloc_node(QR_COMPAT_KVMALLOC_ARGS)
 {
 	return kvmalloc_any(aligned_size(size, QR_COMPAT_ALIGN), gfp, node);
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kvmalloc_node);
+EXPORT_SYMBOL_QUARRY(qr_shim_kvmalloc_node);
 
 /*
  * As the kernel does, what fits stays where it is, however much is left over; and of
@@ -172,7 +172,7 @@ static bool fits(const void *p, size_t usable, size_t size, size_t align, gfp_t 
 	return true;
 }
 
-void *qr_port_krealloc(QR_COMPAT_KREALLOC_ARGS)
+void *qr_shim_krealloc(QR_COMPAT_KREALLOC_ARGS)
 {
 	size_t usable, want = aligned_size(size, QR_COMPAT_ALIGN);
 	void *new;
@@ -180,7 +180,7 @@ void *qr_port_krealloc(QR_COMPAT_KREALLOC_ARGS)
 	if (ZERO_OR_NULL_PTR(p))
 		return malloc_node(want, gfp, QR_COMPAT_NODE, _RET_IP_);
 	if (!size) {
-		qr_port_kfree(p);
+		qr_shim_kfree(p);
 		return ZERO_SIZE_PTR;
 	}
 	usable = quarry_usable_size(p);
@@ -195,19 +195,19 @@ void *qr_port_krealloc(QR_COMPAT_KREALLOC_ARGS)
 	new = malloc_node(want, gfp, QR_COMPAT_NODE, _RET_IP_);
 	if (new) {
 		memcpy(new, p, min(usable, size));
-		qr_port_kfree(p);
+		qr_shim_kfree(p);
 	}
 	return new;
 }
-EXPORT_SYMBOL_QUARRY(qr_port_krealloc);
+EXPORT_SYMBOL_QUARRY(qr_shim_krealloc);
 
-void *qr_port_kvrealloc(QR_COMPAT_KVREALLOC_ARGS)
+void *qr_shim_kvrealloc(QR_COMPAT_KVREALLOC_ARGS)
 {
 	size_t usable;
 	void *new;
 
 	if (!size) {
-		qr_port_kvfree(p);
+		qr_shim_kvfree(p);
 		return ZERO_SIZE_PTR;
 	}
 	usable = quarry_usable_size(p);
@@ -218,13 +218,13 @@ void *qr_port_kvrealloc(QR_COMPAT_KVREALLOC_ARGS)
 	new = kvmalloc_any(aligned_size(size, QR_COMPAT_ALIGN), gfp, QR_COMPAT_NODE);
 	if (new && usable) {
 		memcpy(new, p, min(usable, size));
-		qr_port_kvfree(p);
+		qr_shim_kvfree(p);
 	}
 	return new;
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kvrealloc);
+EXPORT_SYMBOL_QUARRY(qr_shim_kvrealloc);
 
-size_t qr_port_size_roundup(size_t size)
+size_t qr_shim_size_roundup(size_t size)
 {
 	if (!size)
 		return 0;
@@ -232,9 +232,9 @@ size_t qr_port_size_roundup(size_t size)
 		return qr_class_cache[class_for(size)]->size;
 	return size <= QUARRY_MAX_LARGE ? PAGE_ALIGN(size) : size;
 }
-EXPORT_SYMBOL_QUARRY(qr_port_size_roundup);
+EXPORT_SYMBOL_QUARRY(qr_shim_size_roundup);
 
-void *qr_port_kmemdup(const void *src, size_t size, gfp_t gfp)
+void *qr_shim_kmemdup(const void *src, size_t size, gfp_t gfp)
 {
 	void *p = malloc_here(size, gfp, _RET_IP_);
 
@@ -242,7 +242,7 @@ void *qr_port_kmemdup(const void *src, size_t size, gfp_t gfp)
 		memcpy(p, src, size);
 	return p;
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kmemdup);
+EXPORT_SYMBOL_QUARRY(qr_shim_kmemdup);
 
 static char *dup_chars(const char *s, size_t len, gfp_t gfp, unsigned long ip)
 {
@@ -255,20 +255,20 @@ static char *dup_chars(const char *s, size_t len, gfp_t gfp, unsigned long ip)
 	return p;
 }
 
-char *qr_port_kmemdup_nul(const char *s, size_t len, gfp_t gfp)
+char *qr_shim_kmemdup_nul(const char *s, size_t len, gfp_t gfp)
 {
 	return s ? dup_chars(s, len, gfp, _RET_IP_) : NULL;
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kmemdup_nul);
+EXPORT_SYMBOL_QUARRY(qr_shim_kmemdup_nul);
 
-char *qr_port_kstrdup(const char *s, gfp_t gfp)
+char *qr_shim_kstrdup(const char *s, gfp_t gfp)
 {
 	return s ? dup_chars(s, strlen(s), gfp, _RET_IP_) : NULL;
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kstrdup);
+EXPORT_SYMBOL_QUARRY(qr_shim_kstrdup);
 
-char *qr_port_kstrndup(const char *s, size_t max, gfp_t gfp)
+char *qr_shim_kstrndup(const char *s, size_t max, gfp_t gfp)
 {
 	return s ? dup_chars(s, strnlen(s, max), gfp, _RET_IP_) : NULL;
 }
-EXPORT_SYMBOL_QUARRY(qr_port_kstrndup);
+EXPORT_SYMBOL_QUARRY(qr_shim_kstrndup);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The life of a cache.  See magazine.c for the paths that objects take.
+ * The life of a cache.  See magazine/magazine.c for the paths that objects take.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 

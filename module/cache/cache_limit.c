@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Whose limit is set; what limits do is limit.h's, the page heap's and grow()'s. */
+/* Whose limit is set; what limits do is core/limit.h's, the page heap's and grow()'s. */
 #define pr_fmt(fmt) "quarry: " fmt
 
 #include <linux/mutex.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Which caches are trimmed, see trim.c, and when it is worth it. */
+/* Which caches are trimmed, see magazine/slab_trim.c, and when it is worth it. */
 #include "cache/cache.h"
 
 #include <linux/minmax.h>

@@ -4,12 +4,12 @@
  *
  * Once a second, each CPU's magazines are looked at.  One that nobody used since the
  * last look shrinks by half, down to nothing; one that was used keeps what it has,
- * unless a head of this CPU was refused capacity (grant.c).  Then those give half
+ * unless a head of this CPU was refused capacity (magazine/capacity.c).  Then those give half
  * that did without the depot, and if there are none, the largest does.  The poor
  * head takes it at its next miss.  Depots of caches that were not used at all
  * are emptied into their slabs.
  *
- * For the sources see grant.c.
+ * For the sources see magazine/capacity.c.
  *
  * The look is queued by whoever is granted something, and again after each look
  * as long as anybody has anything: a machine at rest comes to have no ticks.
@@ -196,25 +196,25 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_magazines_tick);
 
 static void resize_fn(struct work_struct *work)
 {
-	if (qr_magazines_tick() && READ_ONCE(qr_resize_on))
-		queue_delayed_work(system_power_efficient_wq, &qr_resize_work,
+	if (qr_magazines_tick() && READ_ONCE(qr_balance_on))
+		queue_delayed_work(system_power_efficient_wq, &qr_balance_work,
 				   round_jiffies_relative(HZ));
 }
 
 void qr_magazines_ticking(bool on)
 {
-	WRITE_ONCE(qr_resize_on, on);
+	WRITE_ONCE(qr_balance_on, on);
 	if (on)
-		queue_delayed_work(system_power_efficient_wq, &qr_resize_work, HZ);
+		queue_delayed_work(system_power_efficient_wq, &qr_balance_work, HZ);
 	else
-		cancel_delayed_work_sync(&qr_resize_work);
+		cancel_delayed_work_sync(&qr_balance_work);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_magazines_ticking);
 
 void qr_magazines_soon(void)
 {
-	if (READ_ONCE(qr_resize_on))
-		mod_delayed_work(system_power_efficient_wq, &qr_resize_work, 0);
+	if (READ_ONCE(qr_balance_on))
+		mod_delayed_work(system_power_efficient_wq, &qr_balance_work, 0);
 }
 
 u32 qr_percpu_kib_get(void)
@@ -256,13 +256,13 @@ module_param_cb(percpu_cache_kib, &percpu_ops, NULL, 0600);
 MODULE_PARM_DESC(percpu_cache_kib,
 		 "KiB of free objects that each CPU's magazines may hold, of all caches together (default 4096)");
 
-void qr_resize_init(void)
+void qr_balance_init(void)
 {
-	INIT_DELAYED_WORK(&qr_resize_work, resize_fn);
+	INIT_DELAYED_WORK(&qr_balance_work, resize_fn);
 	qr_magazines_ticking(true);
 }
 
-void qr_resize_exit(void)
+void qr_balance_exit(void)
 {
 	qr_magazines_ticking(false);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Magazines that shrink: those of caches at rest, and those that others could use. */
-#ifndef QR_RESIZE_H
-#define QR_RESIZE_H
+#ifndef QR_CAPACITY_BALANCE_H
+#define QR_CAPACITY_BALANCE_H
 
 #include <linux/types.h>
 
@@ -18,7 +18,7 @@ void qr_magazines_ticking(bool on);
 /* Do it now: memory is short.  Any context but NMI. */
 void qr_magazines_soon(void);
 
-void qr_resize_init(void);
-void qr_resize_exit(void);
+void qr_balance_init(void);
+void qr_balance_exit(void);
 
-#endif /* QR_RESIZE_H */
+#endif /* QR_CAPACITY_BALANCE_H */

@@ -25,15 +25,15 @@ static void begin_in_irq(struct irq_work *work);
 static LLIST_HEAD(collected);
 static DEFINE_IRQ_WORK(begin_work, begin_in_irq);
 
-/* Of what is below, and of qr_slab.late_again; not of bits that NMIs may set. */
+/* Of what is below, and of qr_slab.deferred_again; not of bits that NMIs may set. */
 static DEFINE_RAW_SPINLOCK(lock);
 static struct llist_node *under_way;
 static struct rcu_head rcu;
 
-atomic_long_t qr_late_objects;
-EXPORT_SYMBOL_QUARRY_TEST(qr_late_objects);
+atomic_long_t qr_deferred_objects;
+EXPORT_SYMBOL_QUARRY_TEST(qr_deferred_objects);
 
-static unsigned long *late_map(struct qr_slab *slab)
+static unsigned long *deferred_map(struct qr_slab *slab)
 {
 	return (unsigned long *)qr_slab_cached(slab);
 }
@@ -50,8 +50,8 @@ static void begin(void)
 	raw_spin_lock_irqsave(&lock, flags);
 	if (!under_way) {
 		under_way = llist_del_all(&collected);
-		llist_for_each_entry(slab, under_way, late_link)
-			slab->late_again = false;
+		llist_for_each_entry(slab, under_way, deferred_link)
+			slab->deferred_again = false;
 		call = under_way;
 	}
 	raw_spin_unlock_irqrestore(&lock, flags);
@@ -66,34 +66,34 @@ static void begin_in_irq(struct irq_work *unused)
 
 static void enqueue(struct qr_slab *slab)
 {
-	if (!test_and_set_bit(QUEUED, &slab->late) && llist_add(&slab->late_link, &collected))
+	if (!test_and_set_bit(QUEUED, &slab->deferred) && llist_add(&slab->deferred_link, &collected))
 		irq_work_queue(&begin_work);
 }
 
 static enum qr_misuse put(struct qr_slab *slab, unsigned int i)
 {
-	if (test_and_set_bit(i, late_map(slab)))
+	if (test_and_set_bit(i, deferred_map(slab)))
 		return QR_MISUSE_DOUBLE_FREE;
-	atomic_inc(&slab->nr_late);
-	atomic_long_inc(&qr_late_objects);
+	atomic_inc(&slab->nr_deferred);
+	atomic_long_inc(&qr_deferred_objects);
 	return QR_MISUSE_NONE;
 }
 
-enum qr_misuse qr_late_put(struct qr_slab *slab, unsigned int i)
+enum qr_misuse qr_defer_free(struct qr_slab *slab, unsigned int i)
 {
 	enum qr_misuse what;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&lock, flags);
 	what = put(slab, i);
-	slab->late_again = true;
+	slab->deferred_again = true;
 	enqueue(slab);
 	raw_spin_unlock_irqrestore(&lock, flags);
 	return what;
 }
-EXPORT_SYMBOL_QUARRY_TEST(qr_late_put);
+EXPORT_SYMBOL_QUARRY_TEST(qr_defer_free);
 
-enum qr_misuse qr_late_put_nolock(struct qr_slab *slab, unsigned int i)
+enum qr_misuse qr_defer_free_nolock(struct qr_slab *slab, unsigned int i)
 {
 	enum qr_misuse what;
 	unsigned long flags;
@@ -105,7 +105,7 @@ enum qr_misuse qr_late_put_nolock(struct qr_slab *slab, unsigned int i)
 	local_irq_restore(flags);
 	return what;
 }
-EXPORT_SYMBOL_QUARRY_TEST(qr_late_put_nolock);
+EXPORT_SYMBOL_QUARRY_TEST(qr_defer_free_nolock);
 
 /* Its objects, unless it has to wait once more.  Returns how many bits were taken out. */
 static unsigned int take_out(struct qr_slab *slab, u64 *taken)
@@ -114,17 +114,17 @@ static unsigned int take_out(struct qr_slab *slab, u64 *taken)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&lock, flags);
-	if (!slab->late_again) {
+	if (!slab->deferred_again) {
 		for (i = 0; i < slab->words; i++) {
 			taken[i] = xchg(&qr_slab_cached(slab)[i], 0);
 			n += hweight64(taken[i]);
 		}
-		atomic_sub(n, &slab->nr_late);
+		atomic_sub(n, &slab->nr_deferred);
 	}
-	clear_bit(QUEUED, &slab->late);
+	clear_bit(QUEUED, &slab->deferred);
 	/* What an NMI adds finds it either queued, and is found here, or not. */
 	smp_mb__after_atomic();
-	if (!bitmap_empty(late_map(slab), 64 * slab->words))
+	if (!bitmap_empty(deferred_map(slab), 64 * slab->words))
 		enqueue(slab);
 	raw_spin_unlock_irqrestore(&lock, flags);
 	return n;
@@ -138,7 +138,7 @@ static void end(struct rcu_head *unused)
 	unsigned int i;
 
 	for (; at; at = next) {
-		struct qr_slab *slab = llist_entry(at, struct qr_slab, late_link);
+		struct qr_slab *slab = llist_entry(at, struct qr_slab, deferred_link);
 		u32 stride = slab->stride, words = slab->words;
 		void *base = slab->base;
 		unsigned int n;
@@ -152,7 +152,7 @@ static void end(struct rcu_head *unused)
 			for (; taken[i]; taken[i] &= taken[i] - 1)
 				qr_free_slow(NULL, base + (i * 64UL + __ffs64(taken[i])) * stride);
 		}
-		atomic_long_sub(n, &qr_late_objects);
+		atomic_long_sub(n, &qr_deferred_objects);
 	}
 	raw_spin_lock_irqsave(&lock, flags);
 	under_way = NULL;
@@ -160,7 +160,7 @@ static void end(struct rcu_head *unused)
 	begin();
 }
 
-void qr_late_barrier(void)
+void qr_deferred_barrier(void)
 {
 	might_sleep();
 	do {
@@ -168,4 +168,4 @@ void qr_late_barrier(void)
 		rcu_barrier();
 	} while (!llist_empty(&collected) || READ_ONCE(under_way));
 }
-EXPORT_SYMBOL_QUARRY_TEST(qr_late_barrier);
+EXPORT_SYMBOL_QUARRY_TEST(qr_deferred_barrier);

@@ -136,7 +136,7 @@ void quarry_cache_free_nolock(struct quarry_cache *cache, void *obj)
 		else if (likely(push(c, obj)))
 			what = QR_MISUSE_NONE;
 		else
-			what = qr_late_put_nolock(slab, i);
+			what = qr_defer_free_nolock(slab, i);
 	}
 	preempt_enable_notrace();
 	if (unlikely(what))

@@ -8,8 +8,8 @@
  * grace period: one call_rcu() for QR_RCU_BLOCK objects.  The first object of a CPU that had
  * none makes a timer run there that sends the others off, until it finds none.
  *
- * A free must not fail.  Where there is no memory for a block, objects wait as late ones
- * (late.h), which takes none.
+ * A free must not fail.  Where there is no memory for a block, objects wait as deferred ones
+ * (cache/deferred.h), which takes none.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -190,7 +190,7 @@ static void set_aside(void *p, unsigned long ip)
 
 	if (unlikely(!slab || i < 0))
 		qr_report(slab ? QR_MISUSE_INTERIOR : QR_MISUSE_FOREIGN, p, NULL, NULL, ip);
-	else if (unlikely(qr_late_put(slab, i)))
+	else if (unlikely(qr_defer_free(slab, i)))
 		qr_report(QR_MISUSE_DOUBLE_FREE, p, NULL, NULL, ip);
 }
 
@@ -456,7 +456,7 @@ bool qr_rcu_cpus(struct cpumask *cpus)
 
 void qr_rcu_wait(void)
 {
-	qr_late_barrier();	/* which waits for all others as well */
+	qr_deferred_barrier();	/* which waits for all others as well */
 	/* But for what is just being freed in a hurry. */
 	mutex_lock(&hurry_lock);
 	mutex_unlock(&hurry_lock);
@@ -503,7 +503,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_rcu_expedite);
 
 unsigned long qr_rcu_pending(void)
 {
-	unsigned long n = READ_ONCE(nr_waiting) + atomic_long_read(&qr_late_objects);
+	unsigned long n = READ_ONCE(nr_waiting) + atomic_long_read(&qr_deferred_objects);
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)

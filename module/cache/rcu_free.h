@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Objects that are to be freed after a grace period. */
-#ifndef QR_RCU_H
-#define QR_RCU_H
+#ifndef QR_RCU_FREE_H
+#define QR_RCU_FREE_H
 
 #include <linux/cpumask.h>
 
@@ -32,4 +32,4 @@ int qr_rcu_init(void);
 /* No client is left: what waits has been freed. */
 void qr_rcu_exit(void);
 
-#endif /* QR_RCU_H */
+#endif /* QR_RCU_FREE_H */

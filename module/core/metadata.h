@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Bookkeeping memory, and the account of all that the kernel gave. */
-#ifndef QR_META_H
-#define QR_META_H
+#ifndef QR_METADATA_H
+#define QR_METADATA_H
 
 #include <linux/atomic.h>
 #include <linux/gfp.h>
@@ -47,4 +47,4 @@ static inline void qr_account_pages(long pages)
 		atomic64_add((s64)-pages << PAGE_SHIFT, &qr_returned_bytes);
 }
 
-#endif /* QR_META_H */
+#endif /* QR_METADATA_H */

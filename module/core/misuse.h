@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Reports of misuse. */
-#ifndef QR_CHECK_H
-#define QR_CHECK_H
+#ifndef QR_MISUSE_H
+#define QR_MISUSE_H
 
 #include <linux/atomic.h>
 #include <linux/types.h>
@@ -40,4 +40,4 @@ bool qr_report(enum qr_misuse what, const void *p, const char *cache, const char
 bool qr_report_loss(enum qr_misuse what, const void *p, const char *cache, const char *given,
 		    unsigned long ip, bool lost);
 
-#endif /* QR_CHECK_H */
+#endif /* QR_MISUSE_H */

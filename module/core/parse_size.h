@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Numbers of bytes, as people write them. */
-#ifndef QR_SIZE_H
-#define QR_SIZE_H
+#ifndef QR_PARSE_SIZE_H
+#define QR_PARSE_SIZE_H
 
 #include <linux/types.h>
 
@@ -11,4 +11,4 @@
  */
 int qr_size_parse(const char *text, u64 max, u64 *bytes);
 
-#endif /* QR_SIZE_H */
+#endif /* QR_PARSE_SIZE_H */

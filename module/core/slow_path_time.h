@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* How long slow paths take: an estimate, for little of their time. */
-#ifndef QR_TIMING_H
-#define QR_TIMING_H
+#ifndef QR_SLOW_PATH_TIME_H
+#define QR_SLOW_PATH_TIME_H
 
 #include <linux/percpu.h>
 #include <linux/sched/clock.h>
@@ -34,4 +34,4 @@ void qr_timing_done(u64 begin);
 /* The sum over all CPUs of an estimate of the time spent in slow paths. */
 u64 qr_slow_path_ns(void);
 
-#endif /* QR_TIMING_H */
+#endif /* QR_SLOW_PATH_TIME_H */

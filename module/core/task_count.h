@@ -2,16 +2,16 @@
 /*
  * One task's allocations, counted one by one for a test.  The fast path knows nothing of
  * it: while somebody counts all countdowns are at zero, with which every allocation
- * comes to the slow path (alloc.c), and that one asks.
+ * comes to the slow path (magazine/alloc.c), and that one asks.
  */
-#ifndef QR_COUNT_H
-#define QR_COUNT_H
+#ifndef QR_TASK_COUNT_H
+#define QR_TASK_COUNT_H
 
 #include <linux/compiler.h>
 
 struct task_struct;
 
-/* Whose allocations are counted, or NULL; a reference is held.  See perrun.c. */
+/* Whose allocations are counted, or NULL; a reference is held.  See api/allocs_per_run.c. */
 extern struct task_struct *qr_counted;
 
 /* Read it once and act on that: it changes at any time. */
@@ -33,4 +33,4 @@ static __always_inline void qr_count_alloc(void)
 void qr_count_reset(void);
 unsigned long qr_count_read(void);
 
-#endif /* QR_COUNT_H */
+#endif /* QR_TASK_COUNT_H */

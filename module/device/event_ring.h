@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* A ring of sample events that a program maps; <uapi/quarry.h> says how it is read. */
-#ifndef QR_RING_H
-#define QR_RING_H
+#ifndef QR_EVENT_RING_H
+#define QR_EVENT_RING_H
 
 #include <linux/poll.h>
 #include <linux/types.h>
@@ -27,4 +27,4 @@ long qr_ring_start(struct qr_ring *r, u32 records, u32 flags);
 int qr_ring_mmap(struct qr_ring *r, struct vm_area_struct *vma);
 __poll_t qr_ring_poll(struct qr_ring *r, struct file *file, poll_table *wait);
 
-#endif /* QR_RING_H */
+#endif /* QR_EVENT_RING_H */

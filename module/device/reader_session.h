@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Sessions for those who choose a cache at each turn; see <quarry/profile.h> for the rest. */
-#ifndef QR_SESSION_H
-#define QR_SESSION_H
+#ifndef QR_READER_SESSION_H
+#define QR_READER_SESSION_H
 
 #include <linux/types.h>
 #include <quarry/profile.h>
@@ -36,4 +36,4 @@ int qr_session_make(struct qr_session *s, const struct qr_request *req, struct q
 int qr_session_begin(struct qr_session *s, struct qr_answer *answer);
 int qr_session_dump(struct qr_session *s, struct qr_answer *answer);
 
-#endif /* QR_SESSION_H */
+#endif /* QR_READER_SESSION_H */

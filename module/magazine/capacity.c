@@ -5,7 +5,7 @@
  * A CPU has a budget of bytes for what its magazines may hold, of all caches
  * together.  A head begins without capacity and is granted some when it misses:
  * all that it can use, or half, a quarter and so on if the budget has no more
- * room.  Who gets less is the reason that resize.c takes from others later.
+ * room.  Who gets less is the reason that cache/capacity_balance.c takes from others later.
  *
  * That magazines are resized as they run, by how hard they are on the depot, is
  * Bonwick and Adams' idea ("Magazines and Vmem", USENIX 2001); that all caches share
@@ -28,9 +28,9 @@
 #define LIMIT_PART	64
 
 unsigned long qr_percpu_budget = BUDGET_KIB * 1024UL;
-struct delayed_work qr_resize_work;
-EXPORT_SYMBOL_QUARRY_TEST(qr_resize_work);
-bool qr_resize_on;
+struct delayed_work qr_balance_work;
+EXPORT_SYMBOL_QUARRY_TEST(qr_balance_work);
+bool qr_balance_on;
 
 /**
  * struct share - a CPU's part
@@ -94,8 +94,8 @@ static void take_from_budget(struct share *s, long bytes)
 {
 	atomic_long_add(bytes, &s->granted);
 	/* No tick while nobody has anything. */
-	if (READ_ONCE(qr_resize_on))
-		queue_delayed_work(system_power_efficient_wq, &qr_resize_work,
+	if (READ_ONCE(qr_balance_on))
+		queue_delayed_work(system_power_efficient_wq, &qr_balance_work,
 				   round_jiffies_relative(HZ));
 }
 

@@ -100,7 +100,7 @@ static noinline void slab_emptied(struct qr_depot *d, struct qr_slab *slab,
 				  struct list_head *doomed)
 {
 	/* What is left of a slab is not worth keeping: the next one is to be whole. */
-	if ((d->nr_empty < empties_kept(d) && !slab->gone) || in_nmi() || qr_slab_is_late(slab)) {
+	if ((d->nr_empty < empties_kept(d) && !slab->gone) || in_nmi() || qr_slab_is_deferred(slab)) {
 		slab->bin = UINT_MAX;
 		list_move(&slab->link, &d->empty);
 		d->nr_empty++;
@@ -443,7 +443,7 @@ unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed)
 
 	raw_spin_lock_irqsave(&d->lock, flags);
 	list_for_each_entry_safe(slab, next, &d->empty, link) {
-		if (unlikely(qr_slab_is_late(slab)))
+		if (unlikely(qr_slab_is_deferred(slab)))
 			continue;
 		qr_depot_forget(d, slab, doomed);
 		d->nr_empty--;

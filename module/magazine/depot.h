@@ -175,7 +175,7 @@ unsigned int qr_depot_give_slabs(struct qr_depot *d, void **in, unsigned int n,
 unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed);
 
 /*
- * For trim.c, with the lock.  A slab's place among the bins, by what it has now; a slab
+ * For magazine/slab_trim.c, with the lock.  A slab's place among the bins, by what it has now; a slab
  * or some of its pages and objects are not the depot's any more; so many pages came, or went.
  */
 void qr_depot_place(struct qr_depot *d, struct qr_slab *slab);

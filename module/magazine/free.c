@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The slow paths of a free; the way up is at the head of magazine.c. */
+/* The slow paths of a free; the way up is at the head of magazine/magazine.c. */
 #define pr_fmt(fmt) "quarry: " fmt
 
 #include "magazine/magazine.h"

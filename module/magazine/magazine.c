@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Magazines, and what the slow paths of allocation (alloc.c) and free (free.c) have in common.
+ * Magazines, and what the slow paths of allocation (magazine/alloc.c) and free (magazine/free.c) have in common.
  *
  * An allocation climbs down: (1) this CPU's magazine, inline; (2) the depot of
  * the node, for a batch; (3) the depot's slabs, fullest first; (4) a new slab,
@@ -8,8 +8,8 @@
  * A free climbs up: (1) this CPU's magazine, if the object is of this node;
  * (2) a full magazine gives a batch to the depot; (3) a depot without room
  * gives it to the slabs; (4) a slab that is empty goes back to the page heap.
- * A magazine without capacity (see grant.c) is passed by, and another node's
- * object waits for some more before it goes home (remote.c).
+ * A magazine without capacity (see magazine/capacity.c) is passed by, and another node's
+ * object waits for some more before it goes home (magazine/remote_free.c).
  *
  * Steps 2 and 3 run with interrupts off and the head claimed; steps 4 to 6
  * with neither, so that they may sleep.
@@ -131,7 +131,7 @@ noinline u64 qr_head_expired(struct qr_cache *c, struct qr_head *h, bool may_sam
 	if (weight && !may_sample)
 		return 0;
 	if (unlikely(qr_is_counting())) {
-		/* It stays at zero, for the next one to come here as well: see perrun.c. */
+		/* It stays at zero, for the next one to come here as well: see api/allocs_per_run.c. */
 		h->weight = 0;
 		return weight || !may_sample ? weight : qr_is_drawn(c);
 	}

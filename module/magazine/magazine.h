@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Magazines: the slow half of what quarry.h does inline, and a cache as this
- * layer knows it.  The layer's files: magazines (magazine.c), another slab (grow.c),
- * the paths of objects (alloc.c, free.c, bulk.c), how large a magazine may be (grant.c),
- * frees of another node's objects (remote.c), and what empties magazines (drain.c).
+ * layer knows it.  The layer's files: magazines (magazine/magazine.c), another slab (magazine/grow.c),
+ * the paths of objects (magazine/alloc.c, magazine/free.c, magazine/bulk.c), how large a magazine may be (magazine/capacity.c),
+ * frees of another node's objects (magazine/remote_free.c), and what empties magazines (magazine/drain.c).
  */
 #ifndef QR_MAGAZINE_H
 #define QR_MAGAZINE_H
@@ -68,7 +68,7 @@ struct qr_keeper {
  * @trim_moves: what its depots had moved by then
  * @fallbacks: slabs that came from a node not asked for
  * @head_bytes: size of one CPU's head
- * @used: a CPU has allocated or freed since the last look, see resize.c
+ * @used: a CPU has allocated or freed since the last look, see cache/capacity_balance.c
  * @zombie: destroyed while objects were live
  * @apart: what is freed goes past the magazines, for it is a zombie, is guarded or has a keeper
  * @keeper: who keeps its objects, or NULL
@@ -158,7 +158,7 @@ static __always_inline void qr_head_count(struct qr_head *h, unsigned int n)
 	h->countdown -= n;
 }
 
-/* One allocation.  With no countdown it is counted all the same, and not down: see perrun.c. */
+/* One allocation.  With no countdown it is counted all the same, and not down: see api/allocs_per_run.c. */
 static __always_inline void qr_head_count_one(struct qr_head *h)
 {
 	if (likely(h->countdown > 0)) {
@@ -190,8 +190,8 @@ unsigned long qr_percpu_poorest(unsigned int cpu);
 void qr_head_redraw(struct qr_cache *c, struct qr_head *h);
 
 /* What comes later to take capacity away again; queued by every grant while that is on. */
-extern struct delayed_work qr_resize_work;
-extern bool qr_resize_on;
+extern struct delayed_work qr_balance_work;
+extern bool qr_balance_on;
 
 /*
  * A miss of a head that has less than its full capacity: grant it what the
@@ -251,7 +251,7 @@ void qr_settle_refused(struct qr_cache *given, void **in, unsigned int n,
 		       struct list_head *doomed, unsigned long ip);
 
 /*
- * The first step of a free, see cleanup.c: if the object at @p has cleanups they are in *@list
+ * The first step of a free, see cache/cleanup.c: if the object at @p has cleanups they are in *@list
  * now, to be run before anything else.  Interrupts off.  Returns what is wrong: while they
  * run the object is freed again.
  */

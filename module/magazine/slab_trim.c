@@ -33,7 +33,7 @@ static unsigned long give_up_empty(struct qr_depot *d, unsigned long want)
 		list_for_each_entry_safe(slab, next, &d->empty, link) {
 			if (n++ == TRIM_SLABS)
 				break;
-			if (unlikely(qr_slab_is_late(slab)))
+			if (unlikely(qr_slab_is_deferred(slab)))
 				continue;
 			pages += qr_slab_pages_left(slab);
 			d->nr_empty--;

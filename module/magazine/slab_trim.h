@@ -2,8 +2,8 @@
 /*
  * Trimming: pages under free objects leave slabs that live on.
  */
-#ifndef QR_TRIM_H
-#define QR_TRIM_H
+#ifndef QR_SLAB_TRIM_H
+#define QR_SLAB_TRIM_H
 
 #include <linux/atomic.h>
 #include "magazine/depot.h"
@@ -26,4 +26,4 @@ extern atomic64_t qr_trimmed_pages;
  */
 unsigned long qr_depot_trim(struct qr_depot *d, unsigned long want);
 
-#endif /* QR_TRIM_H */
+#endif /* QR_SLAB_TRIM_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The chunk layer.  See chunk.h for the states, quarry.h for the arrays that
+ * The chunk layer.  See pages/chunk.h for the states, quarry.h for the arrays that
  * the fast path reads.
  */
 #include "pages/chunk.h"

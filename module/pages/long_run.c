@@ -104,7 +104,7 @@ static bool row_get_any(int node, unsigned int nr, gfp_t gfp, struct qr_slab *ow
 	return false;
 }
 
-bool qr_heap_get_row(struct qr_run *run, struct qr_slab *owner, int node, unsigned int nr,
+bool qr_heap_get_long(struct qr_run *run, struct qr_slab *owner, int node, unsigned int nr,
 		     gfp_t gfp)
 {
 	unsigned int whole = round_up(nr, QR_CHUNK_PAGES);
@@ -128,7 +128,7 @@ bool qr_heap_get_row(struct qr_run *run, struct qr_slab *owner, int node, unsign
 		qr_limit_hit_hard(&qr_limit_all, "all");
 	return false;
 }
-EXPORT_SYMBOL_QUARRY_TEST(qr_heap_get_row);
+EXPORT_SYMBOL_QUARRY_TEST(qr_heap_get_long);
 
 /* --- Runs that change their length --- */
 

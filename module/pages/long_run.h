@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Runs of more than a chunk, and runs that change their length.  Contexts as in pageheap.h. */
-#ifndef QR_ROW_H
-#define QR_ROW_H
+/* Runs of more than a chunk, and runs that change their length.  Contexts as in pages/page_heap.h. */
+#ifndef QR_LONG_RUN_H
+#define QR_LONG_RUN_H
 
 #include "pages/page_heap.h"
 
@@ -9,7 +9,7 @@
  * A run of more than QR_CHUNK_PAGES, of kind QR_LARGE, over chunks side by side; otherwise
  * as qr_heap_get().  No promise: __GFP_NOFAIL means nothing here.
  */
-bool qr_heap_get_row(struct qr_run *run, struct qr_slab *owner, int node, unsigned int nr,
+bool qr_heap_get_long(struct qr_run *run, struct qr_slab *owner, int node, unsigned int nr,
 		     gfp_t gfp);
 
 /*
@@ -22,4 +22,4 @@ bool qr_heap_extend(const struct qr_run *run, unsigned int more, struct qr_slab 
 /* Give back what lies behind the first @keep pages, of which there is something. */
 void qr_heap_trim(const struct qr_run *run, unsigned int keep);
 
-#endif /* QR_ROW_H */
+#endif /* QR_LONG_RUN_H */

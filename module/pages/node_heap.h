@@ -4,8 +4,8 @@
  * use, idle (ours, and free), or a hole (it went back to the kernel while other
  * pages stayed).
  */
-#ifndef QR_HEAP_H
-#define QR_HEAP_H
+#ifndef QR_NODE_HEAP_H
+#define QR_NODE_HEAP_H
 
 #include <linux/list.h>
 #include <linux/spinlock.h>
@@ -92,4 +92,4 @@ struct quarry_validation;
 /* With the machine stopped: do trees, bitmaps and counters agree? */
 void qr_heap_validate(struct quarry_validation *v);
 
-#endif /* QR_HEAP_H */
+#endif /* QR_NODE_HEAP_H */

@@ -2,7 +2,7 @@
 /*
  * First fit by lowest address, in bounded steps: a tree of summaries over the
  * chunks of a node and kind leads to the chunk, whose map tells the place.
- * See tree.h.
+ * See pages/summary_tree.h.
  */
 #include "pages/page_heap.h"
 

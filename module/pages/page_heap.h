@@ -5,8 +5,8 @@
  * Contexts: any but NMI; qr_heap_get() sleeps if its gfp flags allow it and
  * is called with no lock held.
  */
-#ifndef QR_PAGEHEAP_H
-#define QR_PAGEHEAP_H
+#ifndef QR_PAGE_HEAP_H
+#define QR_PAGE_HEAP_H
 
 #include "pages/node_heap.h"
 
@@ -31,7 +31,7 @@ bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, i
 /* Give a run back.  Its pages stay with the heap; a mixed chunk's leave. */
 void qr_heap_put(const struct qr_run *run);
 
-/* For row.c: a run in chunks that are there, and a chunk for the heap, if it can be its own. */
+/* For pages/long_run.c: a run in chunks that are there, and a chunk for the heap, if it can be its own. */
 bool qr_heap_first_fit(struct qr_heap *heap, enum qr_kind kind, unsigned int nr,
 		       unsigned int align, struct qr_slab *owner, struct qr_run *run);
 bool qr_heap_add(struct qr_heap *heap, struct qr_chunk *chunk);
@@ -62,4 +62,4 @@ void qr_heaps_exit(void);
 /* Tests set it: whole chunks cannot be had. */
 extern bool qr_heap_no_chunks;
 
-#endif /* QR_PAGEHEAP_H */
+#endif /* QR_PAGE_HEAP_H */

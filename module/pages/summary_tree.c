@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The tree of summaries.  See tree.h. */
+/* The tree of summaries.  See pages/summary_tree.h. */
 #include "pages/summary_tree.h"
 
 #include <linux/bitops.h>

@@ -12,8 +12,8 @@
  *
  * The caller has a lock around all of it.
  */
-#ifndef QR_TREE_H
-#define QR_TREE_H
+#ifndef QR_SUMMARY_TREE_H
+#define QR_SUMMARY_TREE_H
 
 #include <linux/types.h>
 
@@ -82,4 +82,4 @@ long qr_tree_find_last_leaf(const struct qr_tree *tree, u32 nr);
  */
 long qr_tree_find(const struct qr_tree *tree, u32 nr, bool *inside, unsigned int *steps);
 
-#endif /* QR_TREE_H */
+#endif /* QR_SUMMARY_TREE_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Rows that are made, copied, and retired.  See bucket.h.
+ * Rows that are made, copied, and retired.  See profile/bucket.h.
  */
 #include "profile/bucket.h"
 
@@ -99,7 +99,7 @@ static struct qr_bucket *give_number(struct qr_bucket *new)
 /* False when there is no memory or no room. */
 static noinline bool add(const char *name, u32 cache, u32 stack, u32 labels, gfp_t gfp)
 {
-	struct qr_bucket *new = qr_budget_cache_alloc(bucket_cache, gfp), *b;
+	struct qr_bucket *new = qr_profile_memory_cache_alloc(bucket_cache, gfp), *b;
 	unsigned long flags;
 
 	if (!new)
@@ -118,7 +118,7 @@ static noinline bool add(const char *name, u32 cache, u32 stack, u32 labels, gfp
 	}
 	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
 	if (b != new)
-		qr_budget_cache_free(bucket_cache, new);
+		qr_profile_memory_cache_free(bucket_cache, new);
 	return b;
 }
 
@@ -298,10 +298,10 @@ void qr_profile_copy(struct quarry_profile *p)
 int qr_buckets_init(void)
 {
 	/* Half of the budget is for rows, the rest for samples and labels. */
-	qr_table.max = rounddown_pow_of_two(qr_budget_limit / 2 / sizeof(struct qr_bucket));
+	qr_table.max = rounddown_pow_of_two(qr_profile_memory_limit / 2 / sizeof(struct qr_bucket));
 	qr_table.bits = ilog2(qr_table.max);
-	qr_table.bucket = qr_budget_valloc(qr_table.max * sizeof(*qr_table.bucket));
-	qr_table.hash = qr_budget_valloc(sizeof(*qr_table.hash) << qr_table.bits);
+	qr_table.bucket = qr_profile_memory_valloc(qr_table.max * sizeof(*qr_table.bucket));
+	qr_table.hash = qr_profile_memory_valloc(sizeof(*qr_table.hash) << qr_table.bits);
 	bucket_cache = qr_meta_cache_create("quarry_site", sizeof(struct qr_bucket));
 	if (!qr_table.bucket || !qr_table.hash || !bucket_cache) {
 		qr_buckets_exit();
@@ -318,8 +318,8 @@ void qr_buckets_exit(void)
 	unsigned int i;
 
 	for (i = 1; i < qr_table.nr; i++)
-		qr_budget_cache_free(bucket_cache, qr_table.bucket[i]);
-	qr_budget_vfree(qr_table.bucket, qr_table.max * sizeof(*qr_table.bucket));
-	qr_budget_vfree(qr_table.hash, sizeof(*qr_table.hash) << qr_table.bits);
+		qr_profile_memory_cache_free(bucket_cache, qr_table.bucket[i]);
+	qr_profile_memory_vfree(qr_table.bucket, qr_table.max * sizeof(*qr_table.bucket));
+	qr_profile_memory_vfree(qr_table.hash, sizeof(*qr_table.hash) << qr_table.bits);
 	kmem_cache_destroy(bucket_cache);
 }

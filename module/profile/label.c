@@ -257,7 +257,7 @@ static void label_add(struct quarry_labels *labels, const char *key, const char 
 static noinline struct label_set *describe(const union set_key *key,
 					   const struct quarry_label_scope *const *user, gfp_t gfp)
 {
-	struct label_set *set = qr_budget_alloc(sizeof(*set), gfp);
+	struct label_set *set = qr_profile_memory_alloc(sizeof(*set), gfp);
 	struct quarry_labels *labels;
 	char number[12];
 	unsigned int i;
@@ -302,7 +302,7 @@ static noinline u32 add(const union set_key *key, const struct quarry_label_scop
 		new = NULL;
 	}
 	raw_spin_unlock_irqrestore(&sets_lock, flags);
-	qr_budget_free(new, sizeof(*new));
+	qr_profile_memory_free(new, sizeof(*new));
 	return id;
 }
 
@@ -363,5 +363,5 @@ int qr_labels_init(void)
 void qr_labels_exit(void)
 {
 	while (nr_sets)
-		qr_budget_free(sets[--nr_sets], sizeof(struct label_set));
+		qr_profile_memory_free(sets[--nr_sets], sizeof(struct label_set));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Samples, as they come and go.  The table that they are counted in is bucket.c's,
+ * Samples, as they come and go.  The table that they are counted in is profile/bucket.c's,
  * and its lock is theirs too.
  */
 #include "profile/profile.h"
@@ -243,7 +243,7 @@ static void samples_set(struct qr_samples *samples, struct qr_sample *at, unsign
 
 bool qr_samples_init(struct qr_samples *samples, unsigned int n, gfp_t gfp)
 {
-	struct qr_sample *at = qr_budget_alloc(n * sizeof(*at), gfp);
+	struct qr_sample *at = qr_profile_memory_alloc(n * sizeof(*at), gfp);
 
 	if (!at)
 		return false;
@@ -259,7 +259,7 @@ void qr_samples_exit(struct qr_samples *samples)
 	if (!at)
 		return;
 	samples_set(samples, NULL, 0);
-	qr_budget_free(at, n * sizeof(*at));
+	qr_profile_memory_free(at, n * sizeof(*at));
 }
 
 unsigned int qr_samples_read(const struct qr_samples *samples, unsigned int n,

@@ -22,20 +22,20 @@ module_param(profile_kib, uint, 0444);
 MODULE_PARM_DESC(profile_kib,
 		 "most memory that the profiler may use, KiB (1024 to 4194304; 0, the default: a 64th of the machine's, within 4 and 64 MiB)");
 
-unsigned long qr_budget_limit;
-EXPORT_SYMBOL_QUARRY_TEST(qr_budget_limit);
-atomic_long_t qr_budget_used;
-EXPORT_SYMBOL_QUARRY_TEST(qr_budget_used);
+unsigned long qr_profile_memory_limit;
+EXPORT_SYMBOL_QUARRY_TEST(qr_profile_memory_limit);
+atomic_long_t qr_profile_memory_used;
+EXPORT_SYMBOL_QUARRY_TEST(qr_profile_memory_used);
 
 static bool charge(size_t size)
 {
-	long used = atomic_long_read(&qr_budget_used);
+	long used = atomic_long_read(&qr_profile_memory_used);
 
 	/* Whoever reads it meanwhile never sees more than the bound. */
 	do {
-		if (used + size > qr_budget_limit)
+		if (used + size > qr_profile_memory_limit)
 			return false;
-	} while (!atomic_long_try_cmpxchg(&qr_budget_used, &used, used + size));
+	} while (!atomic_long_try_cmpxchg(&qr_profile_memory_used, &used, used + size));
 	return true;
 }
 
@@ -45,7 +45,7 @@ static gfp_t humble(gfp_t gfp)
 	return (gfp & (__GFP_RECLAIM | __GFP_IO | __GFP_FS)) | __GFP_NORETRY | __GFP_NOWARN;
 }
 
-void *qr_budget_alloc(size_t size, gfp_t gfp)
+void *qr_profile_memory_alloc(size_t size, gfp_t gfp)
 {
 	void *p;
 
@@ -53,19 +53,19 @@ void *qr_budget_alloc(size_t size, gfp_t gfp)
 		return NULL;
 	p = qr_meta_alloc(size, humble(gfp), NUMA_NO_NODE);
 	if (!p)
-		atomic_long_sub(size, &qr_budget_used);
+		atomic_long_sub(size, &qr_profile_memory_used);
 	return p;
 }
 
-void qr_budget_free(void *p, size_t size)
+void qr_profile_memory_free(void *p, size_t size)
 {
 	if (!p)
 		return;
 	qr_meta_free(p, size);
-	atomic_long_sub(size, &qr_budget_used);
+	atomic_long_sub(size, &qr_profile_memory_used);
 }
 
-void *qr_budget_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+void *qr_profile_memory_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 {
 	void *p;
 
@@ -73,17 +73,17 @@ void *qr_budget_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 		return NULL;
 	p = qr_meta_cache_alloc(cache, humble(gfp), NUMA_NO_NODE);
 	if (!p)
-		atomic_long_sub(kmem_cache_size(cache), &qr_budget_used);
+		atomic_long_sub(kmem_cache_size(cache), &qr_profile_memory_used);
 	return p;
 }
 
-void qr_budget_cache_free(struct kmem_cache *cache, void *p)
+void qr_profile_memory_cache_free(struct kmem_cache *cache, void *p)
 {
 	qr_meta_cache_free(cache, p);
-	atomic_long_sub(kmem_cache_size(cache), &qr_budget_used);
+	atomic_long_sub(kmem_cache_size(cache), &qr_profile_memory_used);
 }
 
-void *qr_budget_valloc(size_t size)
+void *qr_profile_memory_valloc(size_t size)
 {
 	void *p;
 
@@ -91,22 +91,22 @@ void *qr_budget_valloc(size_t size)
 		return NULL;
 	p = qr_meta_valloc(size);
 	if (!p)
-		atomic_long_sub(size, &qr_budget_used);
+		atomic_long_sub(size, &qr_profile_memory_used);
 	return p;
 }
 
-void qr_budget_vfree(void *p, size_t size)
+void qr_profile_memory_vfree(void *p, size_t size)
 {
 	if (!p)
 		return;
 	qr_meta_vfree(p, size);
-	atomic_long_sub(size, &qr_budget_used);
+	atomic_long_sub(size, &qr_profile_memory_used);
 }
 
-void qr_budget_init(void)
+void qr_profile_memory_init(void)
 {
 	if (profile_kib)
-		qr_budget_limit = clamp(profile_kib, 1024U, 4194304U) * 1024UL;
+		qr_profile_memory_limit = clamp(profile_kib, 1024U, 4194304U) * 1024UL;
 	else
-		qr_budget_limit = clamp((totalram_pages() << PAGE_SHIFT) / SHARE, LEAST, MOST);
+		qr_profile_memory_limit = clamp((totalram_pages() << PAGE_SHIFT) / SHARE, LEAST, MOST);
 }

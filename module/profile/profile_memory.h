@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The profiler's memory: bookkeeping with a bound on all of it together. */
-#ifndef QR_BUDGET_H
-#define QR_BUDGET_H
+#ifndef QR_PROFILE_MEMORY_H
+#define QR_PROFILE_MEMORY_H
 
 #include <linux/atomic.h>
 #include <linux/gfp.h>
 #include <linux/types.h>
 
-extern unsigned long qr_budget_limit;	/* bytes */
-extern atomic_long_t qr_budget_used;
+extern unsigned long qr_profile_memory_limit;	/* bytes */
+extern atomic_long_t qr_profile_memory_used;
 
 /* Zeroed; NULL beyond the bound or without memory.  Free with the same size. */
-void *qr_budget_alloc(size_t size, gfp_t gfp);
-void qr_budget_free(void *p, size_t size);
+void *qr_profile_memory_alloc(size_t size, gfp_t gfp);
+void qr_profile_memory_free(void *p, size_t size);
 struct kmem_cache;
-void *qr_budget_cache_alloc(struct kmem_cache *cache, gfp_t gfp);
-void qr_budget_cache_free(struct kmem_cache *cache, void *p);
-void *qr_budget_valloc(size_t size);
-void qr_budget_vfree(void *p, size_t size);
+void *qr_profile_memory_cache_alloc(struct kmem_cache *cache, gfp_t gfp);
+void qr_profile_memory_cache_free(struct kmem_cache *cache, void *p);
+void *qr_profile_memory_valloc(size_t size);
+void qr_profile_memory_vfree(void *p, size_t size);
 
-void qr_budget_init(void);
+void qr_profile_memory_init(void);
 
-#endif /* QR_BUDGET_H */
+#endif /* QR_PROFILE_MEMORY_H */

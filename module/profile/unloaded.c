@@ -65,10 +65,10 @@ static size_t write_names(char *to, const unsigned long *frames, unsigned int n)
 	return size;
 }
 
-const char *qr_gone_names(const unsigned long *frames, unsigned int n)
+const char *qr_unloaded_names(const unsigned long *frames, unsigned int n)
 {
 	size_t size = write_names(NULL, frames, n) + 1;
-	struct names *names = qr_budget_alloc(sizeof(*names) + size, GFP_KERNEL), *old;
+	struct names *names = qr_profile_memory_alloc(sizeof(*names) + size, GFP_KERNEL), *old;
 	u32 hash;
 
 	if (!names)
@@ -80,7 +80,7 @@ const char *qr_gone_names(const unsigned long *frames, unsigned int n)
 	hash_for_each_possible(names_known, old, link, hash) {
 		if (strcmp(old->text, names->text))
 			continue;
-		qr_budget_free(names, names->size);
+		qr_profile_memory_free(names, names->size);
 		names = old;
 		goto out;
 	}
@@ -89,7 +89,7 @@ out:
 	mutex_unlock(&names_mutex);
 	return names->text;
 }
-EXPORT_SYMBOL_QUARRY_TEST(qr_gone_names);
+EXPORT_SYMBOL_QUARRY_TEST(qr_unloaded_names);
 
 static int module_event(struct notifier_block *nb, unsigned long what, void *data)
 {
@@ -107,7 +107,7 @@ static int module_event(struct notifier_block *nb, unsigned long what, void *dat
 	for (id = 1; id < counts.sites; id++) {
 		n = qr_stack_frames(qr_profile_stack(id), &frames);
 		if (goes_through(mod, what == MODULE_STATE_LIVE, frames, n))
-			qr_profile_retire(id, qr_gone_names(frames, n));
+			qr_profile_retire(id, qr_unloaded_names(frames, n));
 		if (!(id % 256))
 			cond_resched();
 	}
@@ -116,12 +116,12 @@ static int module_event(struct notifier_block *nb, unsigned long what, void *dat
 
 static struct notifier_block module_notifier = { .notifier_call = module_event };
 
-int qr_gone_init(void)
+int qr_unloaded_init(void)
 {
 	return register_module_notifier(&module_notifier);
 }
 
-void qr_gone_exit(void)
+void qr_unloaded_exit(void)
 {
 	struct hlist_node *next;
 	struct names *names;
@@ -129,5 +129,5 @@ void qr_gone_exit(void)
 
 	unregister_module_notifier(&module_notifier);
 	hash_for_each_safe(names_known, i, next, names, link)
-		qr_budget_free(names, names->size);
+		qr_profile_memory_free(names, names->size);
 }

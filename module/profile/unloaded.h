@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Modules that are unloaded while the profile tells of them. */
-#ifndef QR_GONE_H
-#define QR_GONE_H
+#ifndef QR_UNLOADED_H
+#define QR_UNLOADED_H
 
 /*
  * The names of @n frames, one a line; "" if they cannot be kept.  They last until
- * qr_gone_exit(), and are the same pointer for the same text.  Sleeps.
+ * qr_unloaded_exit(), and are the same pointer for the same text.  Sleeps.
  */
-const char *qr_gone_names(const unsigned long *frames, unsigned int n);
+const char *qr_unloaded_names(const unsigned long *frames, unsigned int n);
 
-int qr_gone_init(void);
-void qr_gone_exit(void);
+int qr_unloaded_init(void);
+void qr_unloaded_exit(void);
 
-#endif /* QR_GONE_H */
+#endif /* QR_UNLOADED_H */

@@ -25,12 +25,12 @@ static int on_memory(struct notifier_block *nb, unsigned long action, void *arg)
 
 static struct notifier_block notifier = { .notifier_call = on_memory };
 
-int qr_hotmem_init(void)
+int qr_memory_hotplug_init(void)
 {
 	return register_memory_notifier(&notifier);
 }
 
-void qr_hotmem_exit(void)
+void qr_memory_hotplug_exit(void)
 {
 	unregister_memory_notifier(&notifier);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Memory that is about to be taken offline. */
-#ifndef QR_HOTMEM_H
-#define QR_HOTMEM_H
+#ifndef QR_MEMORY_HOTPLUG_H
+#define QR_MEMORY_HOTPLUG_H
 
-int qr_hotmem_init(void);
-void qr_hotmem_exit(void);
+int qr_memory_hotplug_init(void);
+void qr_memory_hotplug_exit(void);
 
-#endif /* QR_HOTMEM_H */
+#endif /* QR_MEMORY_HOTPLUG_H */

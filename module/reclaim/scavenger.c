@@ -4,7 +4,7 @@
  * answer here is a share of what is in use (the role of GOGC), to which the rest
  * decays: an eighth of it every quarter of a second, so that a burst
  * that comes again soon finds its pages, and some ten seconds later they are gone.
- * The same share is kept of pages under free objects: see trim.h.
+ * The same share is kept of pages under free objects: see magazine/slab_trim.h.
  *
  * It may cost 1 % of one CPU.  That is a matter of credit: time that passes earns a
  * hundredth of itself, up to a bound, and work is paid from that.

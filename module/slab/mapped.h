@@ -12,7 +12,7 @@
 #include "slab/slab.h"
 
 /*
- * An object of @nr pages for large.c to finish: its base, its run and its pages are set.
+ * An object of @nr pages for slab/large.c to finish: its base, its run and its pages are set.
  * Zeroed if @gfp says so.  Sleeps.  NULL when there is no memory.
  */
 struct qr_slab *qr_mapped_create(unsigned int nr, int node, gfp_t gfp);

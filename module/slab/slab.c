@@ -189,7 +189,7 @@ struct qr_slab *qr_slab_create_large(unsigned int pages, unsigned int align, int
 	if (!slab)
 		return NULL;
 	if (!(pages > QR_CHUNK_PAGES ?
-	      align == 1 && qr_heap_get_row(&slab->run, slab, node, pages, gfp) :
+	      align == 1 && qr_heap_get_long(&slab->run, slab, node, pages, gfp) :
 	      qr_heap_get(&slab->run, slab, QR_LARGE, node, pages, pages, align, gfp))) {
 		descriptor_free(slab);
 		return NULL;

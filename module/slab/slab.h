@@ -68,15 +68,15 @@ extern raw_spinlock_t qr_cleanups_lock;
  * @cleanups: each object's, the last added first; NULL while none ever had one.
  *	qr_cleanups_lock
  * @run: its pages; of a mapped object, where the first of them are, and how many
- * @pages: all pages of a mapped object, see mapped.h; NULL for all others
+ * @pages: all pages of a mapped object, see slab/mapped.h; NULL for all others
  * @samples: one for each object, or for the large one, if they can be sampled
  * @guard: how its objects are watched, or NULL; its cache's
  * @words: of 64 bits, in each of the two maps; it stays as long as the descriptor is one
  * @typesafe: its pages stay its own for a grace period after the last object was freed
- * @late_again: see @late
- * @nr_late: objects that wait in the map of qr_slab_cached(), see late.h
- * @late: whether it waits with them; private to late.c, as are @late_again and @late_link
- * @late_link: where
+ * @deferred_again: see @deferred
+ * @nr_deferred: objects that wait in the map of qr_slab_cached(), see cache/deferred.h
+ * @deferred: whether it waits with them; private to cache/deferred.c, as are @deferred_again and @deferred_link
+ * @deferred_link: where
  * @rcu: of @typesafe slabs that are on their way back
  * @start: of an arena's block: bytes that were allocated in the arena before it
  * @length: of a block that is one object: its bytes; 0 for all others
@@ -107,12 +107,12 @@ struct qr_slab {
 	struct qr_samples samples;
 	const struct qr_guard *guard;
 	bool typesafe;
-	bool late_again;
-	atomic_t nr_late;
+	bool deferred_again;
+	atomic_t nr_deferred;
 	union {
 		struct {
-			unsigned long late;
-			struct llist_node late_link;
+			unsigned long deferred;
+			struct llist_node deferred_link;
 		};
 		struct rcu_head rcu;
 		struct {
@@ -124,7 +124,7 @@ struct qr_slab {
 };
 
 /*
- * The map of what the walker found in magazines and depots, see validate.c, and of what is
+ * The map of what the walker found in magazines and depots, see view/validate.c, and of what is
  * late; the walker leaves that as it was.
  */
 static inline u64 *qr_slab_cached(struct qr_slab *slab)
@@ -172,12 +172,12 @@ static inline unsigned int qr_slab_pages_left(const struct qr_slab *slab)
 }
 
 /*
- * Does it wait in late.c's list?  With all objects free that takes a double free, but it must
+ * Does it wait in cache/deferred.c's list?  With all objects free that takes a double free, but it must
  * not go then either.
  */
-static inline bool qr_slab_is_late(const struct qr_slab *slab)
+static inline bool qr_slab_is_deferred(const struct qr_slab *slab)
 {
-	return atomic_read(&slab->nr_late);
+	return atomic_read(&slab->nr_deferred);
 }
 
 /* Has object @i left? */

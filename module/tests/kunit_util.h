@@ -3,8 +3,8 @@
  * Fixtures that the suites share.  What they make is undone when the case
  * ends, however it ends.
  */
-#ifndef QR_KUNIT_UTIL_H
-#define QR_KUNIT_UTIL_H
+#ifndef QR_TESTS_KUNIT_UTIL_H
+#define QR_TESTS_KUNIT_UTIL_H
 
 #include <kunit/test.h>
 #include <quarry/stats.h>
@@ -128,4 +128,4 @@ static inline void *qt_put(struct qt_shadow *s, void *p)
 /* The shadow and the cache's own numbers agree; the cache is at rest. */
 void qt_shadow_check(struct kunit *test, struct qt_shadow *s, struct quarry_cache *cache);
 
-#endif /* QR_KUNIT_UTIL_H */
+#endif /* QR_TESTS_KUNIT_UTIL_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Kprobes on the instructions of a function, for suites that nest into it there. */
-#ifndef QR_PROBE_UTIL_H
-#define QR_PROBE_UTIL_H
+#ifndef QR_TESTS_PROBE_UTIL_H
+#define QR_TESTS_PROBE_UTIL_H
 
 #include <kunit/test.h>
 #include <linux/kprobes.h>
@@ -40,4 +40,4 @@ void qt_unprobe(void *probes);
 /* Call @fn once from a kprobe's handler, which is as good as an NMI. */
 void qt_in_nmi(struct kunit *test, void (*fn)(void *arg), void *arg);
 
-#endif /* QR_PROBE_UTIL_H */
+#endif /* QR_TESTS_PROBE_UTIL_H */

@@ -3,8 +3,8 @@
  * Fixtures of the suites that sample.  What they make and set is undone when the
  * case ends.
  */
-#ifndef QR_PROFILE_UTIL_H
-#define QR_PROFILE_UTIL_H
+#ifndef QR_TESTS_PROFILE_UTIL_H
+#define QR_TESTS_PROFILE_UTIL_H
 
 #include <linux/stackdepot.h>
 #include "profile/profile.h"
@@ -100,4 +100,4 @@ const char *qp_leaf(struct kunit *test, u32 stack);
 /* The value of a label in a set, or NULL. */
 const char *qp_label(u32 labels, const char *key);
 
-#endif /* QR_PROFILE_UTIL_H */
+#endif /* QR_TESTS_PROFILE_UTIL_H */

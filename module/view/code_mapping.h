@@ -3,8 +3,8 @@
  * Who the code at an address belongs to: the kernel, or a module that is loaded
  * at this moment.
  */
-#ifndef QR_MAPPING_H
-#define QR_MAPPING_H
+#ifndef QR_CODE_MAPPING_H
+#define QR_CODE_MAPPING_H
 
 #include <linux/kallsyms.h>
 #include <linux/module.h>
@@ -73,4 +73,4 @@ struct qr_symbol {
 /* Who is at @addr?  False if the kernel has no name for that. */
 bool qr_symbol_find(struct qr_symbol *sym, unsigned long addr);
 
-#endif /* QR_MAPPING_H */
+#endif /* QR_CODE_MAPPING_H */

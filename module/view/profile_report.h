@@ -3,8 +3,8 @@
  * What a kind of profile says: its values and its rows, whatever it is written
  * as.  Every format comes from here, so all say the same.
  */
-#ifndef QR_REPORT_H
-#define QR_REPORT_H
+#ifndef QR_PROFILE_REPORT_H
+#define QR_PROFILE_REPORT_H
 
 #include <quarry/profile.h>
 #include "view/symbol.h"
@@ -102,4 +102,4 @@ void qr_report_frames(struct qr_frames *f, const struct qr_symbols *s,
 /* What else a reader should know: comment number @i.  Its length, 0 when there is none. */
 int qr_report_comment(const struct qr_report *r, unsigned int i, char *buf, size_t size);
 
-#endif /* QR_REPORT_H */
+#endif /* QR_PROFILE_REPORT_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Formats in which the rows of a stack and a cache are one, whatever their labels. */
-#ifndef QR_TABLE_H
-#define QR_TABLE_H
+#ifndef QR_PROFILE_TABLE_H
+#define QR_PROFILE_TABLE_H
 
 #include "view/profile_report.h"
 #include "view/symbol.h"
@@ -11,4 +11,4 @@
 int qr_table_top(struct qr_text *t, struct qr_report *r, const struct qr_symbols *s);
 int qr_table_folded(struct qr_text *t, struct qr_report *r, const struct qr_symbols *s);
 
-#endif /* QR_TABLE_H */
+#endif /* QR_PROFILE_TABLE_H */

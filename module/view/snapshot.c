@@ -107,7 +107,7 @@ struct arena_walk {
 	void *arg;
 };
 
-static int show_arena_object(const struct qr_arena *a, const struct qr_trail_object *o, void *arg)
+static int show_arena_object(const struct qr_arena *a, const struct qr_arena_sample *o, void *arg)
 {
 	const struct arena_walk *walk = arg;
 	const struct qr_object object = {

@@ -2,7 +2,7 @@
 /*
  * The whole allocator's numbers, added up from the layers' own.  Nothing is
  * counted for this file's sake.  Memory that the kernel gave is counted at its
- * door (meta.c), so that sys = inuse + idle + metadata is a statement.
+ * door (core/metadata.c), so that sys = inuse + idle + metadata is a statement.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -168,8 +168,8 @@ void quarry_stats_read(struct quarry_stats *st)
 	st->profile_sites = pc.sites;
 	st->profile_max_sites = pc.site_limit;
 	st->profile_label_sets = qr_label_sets();
-	st->profile_bytes = atomic_long_read(&qr_budget_used);
-	st->profile_max_bytes = qr_budget_limit;
+	st->profile_bytes = atomic_long_read(&qr_profile_memory_used);
+	st->profile_max_bytes = qr_profile_memory_limit;
 
 	st->misuse_foreign = atomic64_read(&qr_misuse_count[QR_MISUSE_FOREIGN]);
 	st->misuse_interior = atomic64_read(&qr_misuse_count[QR_MISUSE_INTERIOR]);

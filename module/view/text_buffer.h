@@ -4,8 +4,8 @@
  * any place.  It grows page by page.  Once memory is short it stays short: what
  * is put after that is dropped, and a writer asks only at the end.
  */
-#ifndef QR_TEXT_H
-#define QR_TEXT_H
+#ifndef QR_TEXT_BUFFER_H
+#define QR_TEXT_BUFFER_H
 
 #include <linux/types.h>
 
@@ -39,4 +39,4 @@ size_t qr_text_copy(const struct qr_text *t, size_t pos, void *buf, size_t len);
  */
 size_t qr_text_clean(char *buf, const char *s, size_t max, char not);
 
-#endif /* QR_TEXT_H */
+#endif /* QR_TEXT_BUFFER_H */

@@ -9,7 +9,7 @@
  * are its own.
  *
  * Each slab has room for one mark per object, so that the walk needs no
- * memory, and duplicates are found; but in slabs with late objects (late.h) it is
+ * memory, and duplicates are found; but in slabs with deferred objects (cache/deferred.h) it is
  * these that are marked.
  */
 #define pr_fmt(fmt) "quarry: " fmt
@@ -43,7 +43,7 @@ static void visit(struct qr_cache *c, const void *p, const char *where,
 			   where, p);
 		return;
 	}
-	if (likely(!atomic_read(&slab->nr_late)))
+	if (likely(!atomic_read(&slab->nr_deferred)))
 		*cached |= BIT_ULL(k % 64);
 }
 
@@ -139,9 +139,9 @@ static void check_cleanups(struct qr_slab *slab, const char *name,
 		if (!slab->cleanups[i])
 			continue;
 		nr++;
-		/* In a slab with late objects it is these that are marked. */
+		/* In a slab with deferred objects it is these that are marked. */
 		if (qr_slab_is_free(slab, i) ||
-		    (!qr_slab_is_late(slab) && qr_slab_cached(slab)[i / 64] & BIT_ULL(i % 64)))
+		    (!qr_slab_is_deferred(slab) && qr_slab_cached(slab)[i / 64] & BIT_ULL(i % 64)))
 			qr_invalid(v, "cache %s: slab %px: object %u is free and has cleanups",
 				   name, slab->base, i);
 	}
@@ -153,7 +153,7 @@ static void check_cleanups(struct qr_slab *slab, const char *name,
 /* Returns objects that are not here: live, or cached. */
 static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_validation *v)
 {
-	unsigned int i, free = 0, late = 0, nr_late = atomic_read(&slab->nr_late);
+	unsigned int i, free = 0, deferred = 0, nr_deferred = atomic_read(&slab->nr_deferred);
 	const struct qr_cache *c = d->cache;
 	const struct qr_run *run = &slab->run;
 	u64 *marks = qr_slab_cached(slab);
@@ -163,14 +163,14 @@ static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_va
 	check_cleanups(slab, c->name, v);
 	for (i = 0; i < slab->words; i++) {
 		free += hweight64(slab->free[i]);
-		if (nr_late)
-			late += hweight64(marks[i]);
+		if (nr_deferred)
+			deferred += hweight64(marks[i]);
 		else
 			marks[i] = 0;
 	}
-	if (late != nr_late)
-		qr_invalid(v, "cache %s: slab %px has %u late objects, counts %u", c->name,
-			   slab->base, late, nr_late);
+	if (deferred != nr_deferred)
+		qr_invalid(v, "cache %s: slab %px has %u deferred objects, counts %u", c->name,
+			   slab->base, deferred, nr_deferred);
 	free -= min(free, qr_slab_spare_bits(slab));
 	if (free != slab->nr_free)
 		qr_invalid(v, "cache %s: slab %px has %u free bits, counts %u", c->name,

@@ -657,7 +657,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite count_suite = {
-	.name = "quarry_count",
+	.name = "quarry_allocs_per_run",
 	.suite_init = qt_suite_init,
 	.exit = qt_exit,
 	.test_cases = cases,

@@ -198,7 +198,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite mark_suite = {
-	.name = "quarry_mark",
+	.name = "quarry_arena_mark",
 	.test_cases = cases,
 };
 

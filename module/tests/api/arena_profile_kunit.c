@@ -153,16 +153,16 @@ static void after_the_end(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(n); i++) {
 		for (k = 0; k < n[i]; k++)
 			KUNIT_ASSERT_NOT_NULL(test, from_here(arena, 64));
-		most = max(most, atomic_long_read(&qr_budget_used));
+		most = max(most, atomic_long_read(&qr_profile_memory_used));
 		quarry_arena_reset(arena);
-		budget[i] = atomic_long_read(&qr_budget_used);
+		budget[i] = atomic_long_read(&qr_profile_memory_used);
 	}
 	KUNIT_EXPECT_GT(test, most, budget[0] + 1000 * sizeof(struct qr_sample));
 	KUNIT_EXPECT_EQ(test, budget[0], budget[1]);
 	KUNIT_EXPECT_EQ(test, budget[0], budget[2]);
 	qt_arena_destroy(test, arena);
-	idle = atomic_long_read(&qr_budget_used);
-	KUNIT_EXPECT_LE(test, idle + QR_TRAIL_PART * sizeof(struct qr_sample), budget[0]);
+	idle = atomic_long_read(&qr_profile_memory_used);
+	KUNIT_EXPECT_LE(test, idle + QR_ARENA_SAMPLES_PART * sizeof(struct qr_sample), budget[0]);
 	KUNIT_EXPECT_EQ(test, was.live_samples, qp_counts().live_samples);
 	p = qp_take(test, QUARRY_CACHE_ALL, false);
 	for (i = 0; i < p->nr; i++) {
@@ -178,12 +178,12 @@ static void after_the_end(struct kunit *test)
 
 static void budget_restore(void *limit)
 {
-	qr_budget_limit = (unsigned long)limit;
+	qr_profile_memory_limit = (unsigned long)limit;
 }
 
 static void no_memory_for_samples(struct kunit *test)
 {
-	void *limit = (void *)qr_budget_limit;
+	void *limit = (void *)qr_profile_memory_limit;
 	struct qr_profile_counts was, is;
 	struct quarry_arena *arena;
 	unsigned int i, n = 100;
@@ -191,7 +191,7 @@ static void no_memory_for_samples(struct kunit *test)
 	qp_rate(test, 1);
 	arena = qt_arena(test, NULL);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, budget_restore, limit));
-	qr_budget_limit = atomic_long_read(&qr_budget_used);
+	qr_profile_memory_limit = atomic_long_read(&qr_profile_memory_used);
 	was = qp_counts();
 	for (i = 0; i < n; i++)
 		KUNIT_ASSERT_NOT_NULL(test, from_here(arena, 100));
@@ -230,10 +230,10 @@ static void given_up_during_a_walk(struct kunit *test)
 
 	qp_rate(test, 1);
 	c = (struct cutter){ .arena = qt_arena(test, NULL) };
-	for (i = 0; i < 5 * QR_TRAIL_PART; i++)
+	for (i = 0; i < 5 * QR_ARENA_SAMPLES_PART; i++)
 		KUNIT_ASSERT_NOT_NULL(test, from_here(c.arena, 64));
 	KUNIT_EXPECT_EQ(test, 0, qr_walk_objects(true, cut_at_the_first, &c));
-	KUNIT_EXPECT_EQ(test, QR_TRAIL_PART, c.met);
+	KUNIT_EXPECT_EQ(test, QR_ARENA_SAMPLES_PART, c.met);
 	qp_expect_all_found(test);
 }
 

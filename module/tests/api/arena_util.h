@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What the suites of arenas share. */
-#ifndef QR_ARENA_UTIL_H
-#define QR_ARENA_UTIL_H
+#ifndef QR_TESTS_ARENA_UTIL_H
+#define QR_TESTS_ARENA_UTIL_H
 
 #include "api/arena.h"
 #include "tests/kunit_util.h"
@@ -44,4 +44,4 @@ static inline void *qa_must(struct kunit *test, void *p)
 	return p;
 }
 
-#endif /* QR_ARENA_UTIL_H */
+#endif /* QR_TESTS_ARENA_UTIL_H */

@@ -381,7 +381,7 @@ static struct kunit_case family_cases[] = {
 };
 
 static struct kunit_suite family_suite = {
-	.name = "quarry_family",
+	.name = "quarry_malloc_family",
 	.suite_init = qt_suite_init,
 	.exit = qt_exit,
 	.test_cases = family_cases,

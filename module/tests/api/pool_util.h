@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Fixtures of the suites of pools. */
-#ifndef QR_POOL_UTIL_H
-#define QR_POOL_UTIL_H
+#ifndef QR_TESTS_POOL_UTIL_H
+#define QR_TESTS_POOL_UTIL_H
 
 #include "api/pool.h"
 #include "tests/profile_util.h"
@@ -62,4 +62,4 @@ static inline unsigned int qo_shared(struct qo_pool *p)
 	return 2 * qo_private(p);
 }
 
-#endif /* QR_POOL_UTIL_H */
+#endif /* QR_TESTS_POOL_UTIL_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What the suites of cleanups share. */
-#ifndef QR_CLEANUP_UTIL_H
-#define QR_CLEANUP_UTIL_H
+#ifndef QR_TESTS_CLEANUP_UTIL_H
+#define QR_TESTS_CLEANUP_UTIL_H
 
 #include "tests/profile_util.h"
 
@@ -67,4 +67,4 @@ static inline bool qc_is_fast(void *p)
 			     qr_chunk_is_fast(chunk);
 }
 
-#endif /* QR_CLEANUP_UTIL_H */
+#endif /* QR_TESTS_CLEANUP_UTIL_H */

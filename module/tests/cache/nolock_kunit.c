@@ -192,7 +192,7 @@ static void from_the_node_of_the_cache(struct kunit *test)
 }
 
 /* Another node's objects and sampled ones have no place in the magazine. */
-static void sampled_ones_are_late(struct kunit *test)
+static void sampled_ones_are_deferred(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
 	struct qr_cache *c = qr_cache_of(cache);
@@ -293,7 +293,7 @@ static void misuse_is_reported(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(in_ordinary_contexts),
 	KUNIT_CASE(from_the_node_of_the_cache),
-	KUNIT_CASE(sampled_ones_are_late),
+	KUNIT_CASE(sampled_ones_are_deferred),
 	KUNIT_CASE(destroyed_right_behind),
 	KUNIT_CASE(inside_depot_take),
 	KUNIT_CASE(inside_depot_give_slabs),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Frees by RCU, late ones, and caches whose memory readers rely on. */
+/* Frees by RCU, deferred ones, and caches whose memory readers rely on. */
 #include "tests/kunit_util.h"
 #include "tests/profile_util.h"
 
@@ -484,7 +484,7 @@ static void interrupts_may_free(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, frees + atomic_read(&s->frees), qt_sum(cache).frees);
 }
 
-static void put_late(struct kunit *test, void **objs, unsigned int n)
+static void put_deferred(struct kunit *test, void **objs, unsigned int n)
 {
 	unsigned int i;
 
@@ -492,8 +492,8 @@ static void put_late(struct kunit *test, void **objs, unsigned int n)
 		struct qr_slab *slab = qr_slab_of(objs[i]);
 		unsigned int k = qr_slab_index(slab, objs[i]);
 
-		KUNIT_EXPECT_EQ(test, QR_MISUSE_NONE, qr_late_put(slab, k));
-		KUNIT_EXPECT_EQ(test, QR_MISUSE_DOUBLE_FREE, qr_late_put(slab, k));
+		KUNIT_EXPECT_EQ(test, QR_MISUSE_NONE, qr_defer_free(slab, k));
+		KUNIT_EXPECT_EQ(test, QR_MISUSE_DOUBLE_FREE, qr_defer_free(slab, k));
 	}
 }
 
@@ -501,7 +501,7 @@ static void put_late(struct kunit *test, void **objs, unsigned int n)
  * Some objects of a slab are put while the grace period of its others is under way.  That
  * says nothing of a reader who came in between.
  */
-static void late_ones_wait_again(struct kunit *test)
+static void deferred_ones_wait_again(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
 	struct task_struct *reading;
@@ -519,25 +519,25 @@ static void late_ones_wait_again(struct kunit *test)
 	get_task_struct(reading);
 
 	rcu_read_lock();
-	put_late(test, objs, 20);
+	put_deferred(test, objs, 20);
 	mdelay(50);		/* it begins, and has to wait for us */
 	wake_up_process(reading);
 	while (!try_wait_for_completion(&r.in))
 		cpu_relax();
-	put_late(test, objs + 20, 20);
+	put_deferred(test, objs + 20, 20);
 	rcu_read_unlock();
 	msleep(100);		/* it ends, unless it waits for both of us */
-	KUNIT_EXPECT_EQ(test, 40, atomic_long_read(&qr_late_objects));
+	KUNIT_EXPECT_EQ(test, 40, atomic_long_read(&qr_deferred_objects));
 	KUNIT_EXPECT_EQ(test, 40, qt_sum(cache).live_objects);
 	WRITE_ONCE(r.leave, true);
 	kthread_stop(reading);
 	put_task_struct(reading);
-	qr_late_barrier();
-	KUNIT_EXPECT_EQ(test, 0, atomic_long_read(&qr_late_objects));
+	qr_deferred_barrier();
+	KUNIT_EXPECT_EQ(test, 0, atomic_long_read(&qr_deferred_objects));
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
 }
 
-static void walker_keeps_late_ones(struct kunit *test)
+static void walker_keeps_deferred_ones(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
 	void **objs = qt_array(test, 300, sizeof(*objs));
@@ -559,7 +559,7 @@ static void walker_keeps_late_ones(struct kunit *test)
 #define TINY	(3 * QR_SLAB_MAX_OBJECTS)
 
 /* Slabs of tiny objects have more of them, and longer maps. */
-static void late_ones_are_tiny(struct kunit *test)
+static void deferred_ones_are_tiny(struct kunit *test)
 {
 	void **objs = qt_array(test, TINY, sizeof(*objs));
 	struct quarry_stats *before, *st;
@@ -709,9 +709,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(cleanups_run),
 	KUNIT_CASE(nothing_is_nothing),
 	KUNIT_CASE(interrupts_may_free),
-	KUNIT_CASE(late_ones_wait_again),
-	KUNIT_CASE(walker_keeps_late_ones),
-	KUNIT_CASE(late_ones_are_tiny),
+	KUNIT_CASE(deferred_ones_wait_again),
+	KUNIT_CASE(walker_keeps_deferred_ones),
+	KUNIT_CASE(deferred_ones_are_tiny),
 	KUNIT_CASE(slabs_outlive_readers),
 	KUNIT_CASE(contents_stay),
 	KUNIT_CASE(constructed_once),
@@ -720,7 +720,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite suite = {
-	.name = "quarry_rcu",
+	.name = "quarry_rcu_free",
 	.suite_init = qt_suite_init,
 	.exit = qt_exit,
 	.test_cases = cases,

@@ -558,16 +558,16 @@ static void ticks_come_and_go(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, qt_no_ticks, NULL));
 	qr_magazines_ticking(true);
 	/* The first one finds nothing. */
-	for (wait = 0; wait < 100 && delayed_work_pending(&qr_resize_work); wait++)
+	for (wait = 0; wait < 100 && delayed_work_pending(&qr_balance_work); wait++)
 		msleep(100);
-	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&qr_resize_work));
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&qr_balance_work));
 	miss(test, cache);
-	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&qr_resize_work));
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&qr_balance_work));
 	for (wait = 0; wait < 300 && granted_here(); wait++)
 		msleep(100);
 	KUNIT_EXPECT_EQ(test, 0, granted_here());
-	flush_delayed_work(&qr_resize_work);
-	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&qr_resize_work));
+	flush_delayed_work(&qr_balance_work);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&qr_balance_work));
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).cached_objects);
 }
 
@@ -637,7 +637,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite budget_suite = {
-	.name = "quarry_budget",
+	.name = "quarry_capacity",
 	.suite_init = qt_suite_init,
 	.exit = qt_exit,
 	.test_cases = cases,

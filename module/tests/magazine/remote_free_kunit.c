@@ -427,7 +427,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite remote_suite = {
-	.name = "quarry_remote",
+	.name = "quarry_remote_free",
 	.suite_init = qt_suite_init,
 	.exit = qt_exit,
 	.test_cases = cases,

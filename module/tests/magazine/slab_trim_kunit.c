@@ -558,7 +558,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite trim_suite = {
-	.name = "quarry_trim",
+	.name = "quarry_slab_trim",
 	.suite_init = qt_suite_init,
 	.exit = qt_exit,
 	.test_cases = cases,

@@ -179,7 +179,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite trim_slab_suite = {
-	.name = "quarry_trim_slab",
+	.name = "quarry_slab_trim_pages",
 	.suite_init = qt_suite_init,
 	.exit = qt_exit,
 	.test_cases = cases,

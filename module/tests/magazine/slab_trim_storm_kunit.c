@@ -201,7 +201,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite trim_storm_suite = {
-	.name = "quarry_trim_storm",
+	.name = "quarry_slab_trim_storm",
 	.suite_init = qt_suite_init,
 	.exit = qt_exit,
 	.test_cases = cases,

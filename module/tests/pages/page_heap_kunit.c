@@ -473,7 +473,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite pageheap_suite = {
-	.name = "quarry_pageheap",
+	.name = "quarry_page_heap",
 	.suite_init = qt_suite_init,
 	.exit = qt_exit,
 	.test_cases = cases,

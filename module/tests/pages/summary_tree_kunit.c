@@ -285,7 +285,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite tree_suite = {
-	.name = "quarry_tree",
+	.name = "quarry_summary_tree",
 	.suite_init = qt_suite_init,
 	.exit = qt_exit,
 	.test_cases = cases,

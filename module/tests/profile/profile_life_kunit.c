@@ -138,7 +138,7 @@ static void samples_give_their_memory_back(struct kunit *test)
 		qt_free_n(cache, objs, N);
 		quarry_free(quarry_malloc(100000, GFP_KERNEL));
 		quarry_cache_shrink(cache);
-		used[i] = atomic_long_read(&qr_budget_used);
+		used[i] = atomic_long_read(&qr_profile_memory_used);
 	}
 	/* The first time there were rows to be made. */
 	KUNIT_EXPECT_EQ(test, used[0], used[1]);
@@ -185,16 +185,16 @@ static void caches_outlived(struct kunit *test)
 
 static void budget_restore(void *limit)
 {
-	qr_budget_limit = (unsigned long)limit;
+	qr_profile_memory_limit = (unsigned long)limit;
 }
 
 /* Not a byte more than is used now, until the case ends or budget_restore(). */
 static void *no_budget(struct kunit *test)
 {
-	void *limit = (void *)qr_budget_limit;
+	void *limit = (void *)qr_profile_memory_limit;
 
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, budget_restore, limit));
-	qr_budget_limit = atomic_long_read(&qr_budget_used);
+	qr_profile_memory_limit = atomic_long_read(&qr_profile_memory_used);
 	return limit;
 }
 

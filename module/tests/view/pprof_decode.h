@@ -3,8 +3,8 @@
  * A reader of profile.proto for the tests, as strict as the strictest of those
  * that people use.  It fails the case at the first thing that is wrong.
  */
-#ifndef QR_PPROF_DECODE_H
-#define QR_PPROF_DECODE_H
+#ifndef QR_TESTS_PPROF_DECODE_H
+#define QR_TESTS_PPROF_DECODE_H
 
 #include <kunit/test.h>
 #include "view/text_buffer.h"
@@ -48,4 +48,4 @@ struct pd_profile {
 struct pd_profile *pd_decode(struct kunit *test, const struct qr_text *t);
 bool pd_has_function(const struct pd_profile *d, const char *name);
 
-#endif /* QR_PPROF_DECODE_H */
+#endif /* QR_TESTS_PPROF_DECODE_H */

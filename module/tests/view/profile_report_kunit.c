@@ -540,7 +540,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite report_suite = {
-	.name = "quarry_report",
+	.name = "quarry_profile_report",
 	.suite_init = qt_suite_init,
 	.exit = qt_exit,
 	.test_cases = cases,

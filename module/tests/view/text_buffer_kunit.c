@@ -125,7 +125,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite text_suite = {
-	.name = "quarry_text",
+	.name = "quarry_text_buffer",
 	.suite_init = qt_suite_init,
 	.exit = qt_exit,
 	.test_cases = cases,
