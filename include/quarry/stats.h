@@ -19,6 +19,7 @@
  * One line per number: member, and what it means.  The same list makes the
  * structure and the names in debugfs.  Exact when nothing is under way.
  */
+/* clang-format off */
 #define QUARRY_STATS(X)								\
 	X(sys_bytes,		"held from the kernel: inuse + idle + metadata")	\
 	X(inuse_bytes,		"pages of slabs, large objects and arenas")	\
@@ -93,6 +94,7 @@
 	X(misuse_red_zone,	"red zones behind objects that were written to")	\
 	X(misuse_poison,	"free objects that were written to")		\
 	X(leaked_objects,	"objects lost to misuse")
+/* clang-format on */
 
 /* The whole allocator's numbers. */
 struct quarry_stats {
