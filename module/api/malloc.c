@@ -156,25 +156,25 @@ static bool resize_in_place(struct qr_slab *slab, void *p, size_t usable, size_t
 static void *resize_by_copy(struct qr_slab *slab, void *p, size_t usable, size_t size, gfp_t gfp,
 			    unsigned long ip)
 {
-	void *new;
+	void *copy;
 
 	/* For what is smaller there is a way out. */
 	if (size <= usable)
 		gfp = (gfp & ~__GFP_NOFAIL) | __GFP_NOWARN;
 	if (size <= QUARRY_MAX_SMALL)
-		new = malloc_small(size, gfp, ip);
+		copy = malloc_small(size, gfp, ip);
 	else if (slab->pages)
-		new = qr_large_alloc_mapped(size, gfp, ip);
+		copy = qr_large_alloc_mapped(size, gfp, ip);
 	else
-		new = qr_large_alloc(size, gfp, NUMA_NO_NODE, ip);
-	if (new && unlikely(!qr_cleanups_move(slab, p, new, gfp))) {
-		qr_free(new);
-		new = NULL;
+		copy = qr_large_alloc(size, gfp, NUMA_NO_NODE, ip);
+	if (copy && unlikely(!qr_cleanups_move(slab, p, copy, gfp))) {
+		qr_free(copy);
+		copy = NULL;
 	}
-	if (new) {
-		memcpy(new, p, min(usable, size));
+	if (copy) {
+		memcpy(copy, p, min(usable, size));
 		qr_free(p);
-		return new;
+		return copy;
 	}
 	if (size > usable)
 		return qr_large_refuse(size, gfp);

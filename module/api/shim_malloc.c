@@ -175,7 +175,7 @@ static bool fits(const void *p, size_t usable, size_t size, size_t align, gfp_t 
 void *qr_shim_krealloc(QR_COMPAT_KREALLOC_ARGS)
 {
 	size_t usable, want = aligned_size(size, QR_COMPAT_ALIGN);
-	void *new;
+	void *copy;
 
 	if (ZERO_OR_NULL_PTR(p))
 		return malloc_node(want, gfp, QR_COMPAT_NODE, _RET_IP_);
@@ -192,19 +192,19 @@ void *qr_shim_krealloc(QR_COMPAT_KREALLOC_ARGS)
 	if (usable > QUARRY_MAX_SMALL && want > usable && alignment(want) <= PAGE_SIZE &&
 	    QR_COMPAT_NODE == NUMA_NO_NODE && !(gfp & GFP_ZONEMASK))
 		return quarry_realloc((void *)p, want, gfp);
-	new = malloc_node(want, gfp, QR_COMPAT_NODE, _RET_IP_);
-	if (new) {
-		memcpy(new, p, min(usable, size));
+	copy = malloc_node(want, gfp, QR_COMPAT_NODE, _RET_IP_);
+	if (copy) {
+		memcpy(copy, p, min(usable, size));
 		qr_shim_kfree(p);
 	}
-	return new;
+	return copy;
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_krealloc);
 
 void *qr_shim_kvrealloc(QR_COMPAT_KVREALLOC_ARGS)
 {
 	size_t usable;
-	void *new;
+	void *copy;
 
 	if (!size) {
 		qr_shim_kvfree(p);
@@ -215,12 +215,12 @@ void *qr_shim_kvrealloc(QR_COMPAT_KVREALLOC_ARGS)
 		return qr_compat_kvrealloc(p, size, gfp);
 	if (usable && fits(p, usable, size, QR_COMPAT_ALIGN, gfp))
 		return (void *)p;
-	new = kvmalloc_any(aligned_size(size, QR_COMPAT_ALIGN), gfp, QR_COMPAT_NODE);
-	if (new && usable) {
-		memcpy(new, p, min(usable, size));
+	copy = kvmalloc_any(aligned_size(size, QR_COMPAT_ALIGN), gfp, QR_COMPAT_NODE);
+	if (copy && usable) {
+		memcpy(copy, p, min(usable, size));
 		qr_shim_kvfree(p);
 	}
-	return new;
+	return copy;
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_kvrealloc);
 

@@ -17,9 +17,9 @@
 u8 qr_size_class[QUARRY_MAX_SMALL / 8 + 1] __ro_after_init;
 EXPORT_SYMBOL_QUARRY(qr_size_class);
 
-unsigned int qr_class_bytes(unsigned int class)
+unsigned int qr_class_bytes(unsigned int cls)
 {
-	return qr_class_sizes[class];
+	return qr_class_sizes[cls];
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_class_bytes);
 
@@ -30,12 +30,12 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_class_bytes);
  */
 unsigned int qr_class_aligned(size_t align, size_t size)
 {
-	unsigned int class = qr_class_for(max(size, align));
+	unsigned int cls = qr_class_for(max(size, align));
 
-	while (qr_class_bytes(class) % align ||
-	       (align > PAGE_SIZE && !is_power_of_2(qr_class_bytes(class))))
-		class++;
-	return class;
+	while (qr_class_bytes(cls) % align ||
+	       (align > PAGE_SIZE && !is_power_of_2(qr_class_bytes(cls))))
+		cls++;
+	return cls;
 }
 
 void qr_sizeclass_init(void)

@@ -136,11 +136,11 @@ static void entries_free(struct entries *entries)
 	qr_meta_vfree(entries, struct_size(entries, e, entries->room));
 }
 
-static void put_clean(struct qr_text *t, const char *s, char not)
+static void put_clean(struct qr_text *t, const char *s, char except)
 {
 	char buf[QUARRY_NAME_LEN + 1];
 
-	qr_text_clean(buf, s, QUARRY_NAME_LEN, not);
+	qr_text_clean(buf, s, QUARRY_NAME_LEN, except);
 	qr_text_puts(t, buf);
 }
 

@@ -280,14 +280,14 @@ static size_t character(const u8 *s, size_t left)
 	return len;
 }
 
-size_t qr_text_clean(char *buf, const char *s, size_t max, char not)
+size_t qr_text_clean(char *buf, const char *s, size_t max, char except)
 {
 	size_t left = strnlen(s, max), done = 0;
 
 	while (left) {
 		size_t n = character((const u8 *)s, left);
 
-		if (n && *s != not) {
+		if (n && *s != except) {
 			memcpy(buf + done, s, n);
 		} else {
 			n = 1;

@@ -37,6 +37,6 @@ size_t qr_text_copy(const struct qr_text *t, size_t pos, void *buf, size_t len);
  * without control characters or @not.  What is neither becomes '?'.  @buf holds
  * @max + 1 bytes.  Returns the length.
  */
-size_t qr_text_clean(char *buf, const char *s, size_t max, char not);
+size_t qr_text_clean(char *buf, const char *s, size_t max, char except);
 
 #endif /* QR_TEXT_BUFFER_H */

@@ -216,11 +216,11 @@ static void zeroed_after_dirty_use(struct kunit *test)
 /* No zeroing beyond the object, either. */
 static void zeroing_ends_with_the_object(struct kunit *test)
 {
-	unsigned int class, i;
+	unsigned int cls, i;
 
 	qt_pin(test, 0);
-	for (class = 1; class < QR_NR_CLASSES; class++) {
-		unsigned int size = qr_class_bytes(class);
+	for (cls = 1; cls < QR_NR_CLASSES; cls++) {
+		unsigned int size = qr_class_bytes(cls);
 		void *p[6];
 
 		for (i = 0; i < 6; i++) {

@@ -124,20 +124,20 @@ static void caches_change_while_it_is_down(struct kunit *test)
 
 static void size_classes_are_drained(struct kunit *test)
 {
-	unsigned int cpu = victim(test), class;
+	unsigned int cpu = victim(test), cls;
 
 	qt_pin(test, cpu);
-	for (class = 1; class < QR_NR_CLASSES; class++) {
-		void *p = quarry_cache_alloc(qr_class_cache[class], GFP_KERNEL);
+	for (cls = 1; cls < QR_NR_CLASSES; cls++) {
+		void *p = quarry_cache_alloc(qr_class_cache[cls], GFP_KERNEL);
 
 		KUNIT_ASSERT_NOT_NULL(test, p);
 		quarry_free(p);
-		KUNIT_EXPECT_GT(test, qr_head_peek(head_of(qr_class_cache[class], cpu)), 0);
+		KUNIT_EXPECT_GT(test, qr_head_peek(head_of(qr_class_cache[cls], cpu)), 0);
 	}
 	qt_pin(test, 0);
 	KUNIT_ASSERT_EQ(test, 0, remove_cpu(cpu));
-	for (class = 1; class < QR_NR_CLASSES; class++)
-		KUNIT_EXPECT_EQ(test, 0, qr_head_peek(head_of(qr_class_cache[class], cpu)));
+	for (cls = 1; cls < QR_NR_CLASSES; cls++)
+		KUNIT_EXPECT_EQ(test, 0, qr_head_peek(head_of(qr_class_cache[cls], cpu)));
 	qt_exit(test);
 	qr_drain_all();
 	KUNIT_EXPECT_EQ(test, 0, qt_stats(test)->cached_objects);

@@ -267,14 +267,14 @@ static noinline void *malloc_variable(size_t size)
 /* What the classes of tiny objects sum up to in the profile. */
 static void tiny_sum(struct kunit *test, struct quarry_sum *sum, u64 *live)
 {
-	unsigned int class;
+	unsigned int cls;
 
 	memset(sum, 0, sizeof(*sum));
 	*live = 0;
-	for (class = 1; qr_class_const_size(class) <= QR_MAX_TINY; class++) {
+	for (cls = 1; qr_class_const_size(cls) <= QR_MAX_TINY; cls++) {
 		struct quarry_site now;
 
-		qp_now(test, qp_id(qr_class_cache[class]), &now);
+		qp_now(test, qp_id(qr_class_cache[cls]), &now);
 		sum->samples += now.alloc.samples;
 		sum->objects += now.alloc.objects;
 		sum->space += now.alloc.space;

@@ -16,13 +16,13 @@ static void every_size_fits_smallest(struct kunit *test)
 	unsigned int size;
 
 	for (size = 1; size <= QUARRY_MAX_SMALL; size++) {
-		unsigned int class = qr_class_for(size);
+		unsigned int cls = qr_class_for(size);
 
-		KUNIT_ASSERT_GT(test, class, 0);
-		KUNIT_ASSERT_LT(test, class, QR_NR_CLASSES);
-		KUNIT_ASSERT_GE(test, qr_class_bytes(class), size);
-		if (class > 1)
-			KUNIT_ASSERT_LT(test, qr_class_bytes(class - 1), size);
+		KUNIT_ASSERT_GT(test, cls, 0);
+		KUNIT_ASSERT_LT(test, cls, QR_NR_CLASSES);
+		KUNIT_ASSERT_GE(test, qr_class_bytes(cls), size);
+		if (cls > 1)
+			KUNIT_ASSERT_LT(test, qr_class_bytes(cls - 1), size);
 	}
 	KUNIT_EXPECT_EQ(test, 1, qr_class_for(0));
 }
@@ -34,10 +34,10 @@ static void tiny_sizes(struct kunit *test)
 	unsigned int size;
 
 	for (size = 0; size < ARRAY_SIZE(bytes); size++) {
-		unsigned int class = qr_class_for(size);
+		unsigned int cls = qr_class_for(size);
 
-		KUNIT_EXPECT_EQ(test, bytes[size], qr_class_bytes(class));
-		KUNIT_EXPECT_EQ(test, class, qr_class_const(size));
+		KUNIT_EXPECT_EQ(test, bytes[size], qr_class_bytes(cls));
+		KUNIT_EXPECT_EQ(test, cls, qr_class_const(size));
 		KUNIT_EXPECT_EQ(test, size <= QR_MAX_TINY, bytes[size] < QR_MIN_OBJECT);
 	}
 	KUNIT_EXPECT_EQ(test, 4, qr_class_align(4));
@@ -54,10 +54,10 @@ static void constant_form_agrees(struct kunit *test)
 	unsigned int size;
 
 	for (size = 0; size <= QUARRY_MAX_SMALL; size++) {
-		unsigned int class = qr_class_for(size);
+		unsigned int cls = qr_class_for(size);
 
-		KUNIT_ASSERT_EQ(test, class, qr_class_const(size));
-		KUNIT_ASSERT_EQ(test, qr_class_bytes(class), qr_class_const_size(class));
+		KUNIT_ASSERT_EQ(test, cls, qr_class_const(size));
+		KUNIT_ASSERT_EQ(test, qr_class_bytes(cls), qr_class_const_size(cls));
 	}
 	KUNIT_EXPECT_EQ(test, 0, qr_class_const(QUARRY_MAX_SMALL + 1));
 	/* It must fold: the fast path relies on it. */
@@ -80,10 +80,10 @@ static void internal_waste_is_bounded(struct kunit *test)
 
 static void tail_waste_is_bounded(struct kunit *test)
 {
-	unsigned int class;
+	unsigned int cls;
 
-	for (class = 1; class < QR_NR_CLASSES; class++) {
-		unsigned int size = qr_class_bytes(class);
+	for (cls = 1; cls < QR_NR_CLASSES; cls++) {
+		unsigned int size = qr_class_bytes(cls);
 		struct qr_geometry geo = qr_geometry(size, qr_class_align(size));
 		unsigned int bytes = geo.pages * PAGE_SIZE;
 
@@ -96,14 +96,14 @@ static void tail_waste_is_bounded(struct kunit *test)
 
 static void classes_are_aligned_and_ordered(struct kunit *test)
 {
-	unsigned int class, size;
+	unsigned int cls, size;
 
-	for (class = 1; class < QR_NR_CLASSES; class++) {
-		if (qr_class_bytes(class) > QR_MAX_TINY)
-			KUNIT_EXPECT_EQ(test, 0, qr_class_bytes(class) % QR_MIN_OBJECT);
-		if (class > 1)
-			KUNIT_EXPECT_GT(test, qr_class_bytes(class), qr_class_bytes(class - 1));
-		KUNIT_EXPECT_EQ(test, qr_class_bytes(class), qr_class_cache[class]->size);
+	for (cls = 1; cls < QR_NR_CLASSES; cls++) {
+		if (qr_class_bytes(cls) > QR_MAX_TINY)
+			KUNIT_EXPECT_EQ(test, 0, qr_class_bytes(cls) % QR_MIN_OBJECT);
+		if (cls > 1)
+			KUNIT_EXPECT_GT(test, qr_class_bytes(cls), qr_class_bytes(cls - 1));
+		KUNIT_EXPECT_EQ(test, qr_class_bytes(cls), qr_class_cache[cls]->size);
 	}
 	for (size = QR_MIN_OBJECT; size <= QUARRY_MAX_SMALL; size *= 2) {
 		KUNIT_EXPECT_EQ(test, size, qr_class_bytes(qr_class_const(size)));

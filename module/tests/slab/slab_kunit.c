@@ -26,10 +26,10 @@ static bool give(struct qr_slab *slab, unsigned int i)
 
 static void created_full_of_free_objects(struct kunit *test)
 {
-	unsigned int class, i;
+	unsigned int cls, i;
 
-	for (class = 1; class < QR_NR_CLASSES; class++) {
-		unsigned int size = qr_class_bytes(class), set = 0;
+	for (cls = 1; cls < QR_NR_CLASSES; cls++) {
+		unsigned int size = qr_class_bytes(cls), set = 0;
 		struct qr_geometry geo = qr_geometry(size, qr_class_align(size));
 		struct qr_slab *slab = new_slab(test, size, qr_class_align(size));
 
@@ -86,10 +86,10 @@ static void taken_lowest_address_first(struct kunit *test)
 /* Neither a free object, nor what is none, at any byte of any class's slab. */
 static void refuses_what_it_should(struct kunit *test)
 {
-	unsigned int class, offset, wrong = 0;
+	unsigned int cls, offset, wrong = 0;
 
-	for (class = 1; class < QR_NR_CLASSES; class++) {
-		unsigned int size = qr_class_bytes(class);
+	for (cls = 1; cls < QR_NR_CLASSES; cls++) {
+		unsigned int size = qr_class_bytes(cls);
 		struct qr_slab *slab = new_slab(test, size, qr_class_align(size));
 		void **objs = qt_array(test, slab->nr_objects, sizeof(*objs));
 		unsigned int total = slab->nr_objects;
@@ -131,10 +131,10 @@ static void check_index(struct kunit *test, struct qr_slab *slab)
 
 static void index_is_exact_for_classes(struct kunit *test)
 {
-	unsigned int class;
+	unsigned int cls;
 
-	for (class = 1; class < QR_NR_CLASSES; class++) {
-		unsigned int size = qr_class_bytes(class);
+	for (cls = 1; cls < QR_NR_CLASSES; cls++) {
+		unsigned int size = qr_class_bytes(cls);
 		struct qr_slab *slab = new_slab(test, size, qr_class_align(size));
 
 		check_index(test, slab);
