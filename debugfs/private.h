@@ -43,6 +43,7 @@ ssize_t qr_do_on_one(const char __user *buf, size_t len, int (*verb)(void));
 char *qr_written(char *text, size_t size, const char __user *buf, size_t len, int *err);
 
 /* name_fops, of a file that is read by name_show() and written by name_write(). */
+/* clang-format off */
 #define QR_DEFINE_CONTROL(name)							\
 static int name##_open(struct inode *inode, struct file *file)			\
 {										\
@@ -57,6 +58,8 @@ static const struct file_operations name##_fops = {				\
 	.llseek		= seq_lseek,						\
 	.release	= single_release,					\
 }
+
+/* clang-format on */
 
 /* In control/ and in profile/. */
 extern const struct file_operations qr_drain_fops;

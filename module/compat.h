@@ -182,6 +182,7 @@ struct kmem_cache_args {
 #define qr_compat_size(size)			size_t size
 #define qr_compat_size_of(size, b)		DECL_BUCKET_PARAMS(size, b)
 #endif
+/* clang-format off */
 #ifdef krealloc_node_align
 #define QR_COMPAT_KREALLOC			krealloc_node_align_noprof
 #define QR_COMPAT_KVREALLOC			kvrealloc_node_align_noprof
@@ -209,6 +210,7 @@ struct kmem_cache_args {
 #define QR_COMPAT_KVREALLOC_ARGS		const void *p, size_t old, size_t size, gfp_t gfp
 #define qr_compat_kvrealloc(p, size, gfp)	kvrealloc(p, old, size, gfp)
 #endif
+/* clang-format on */
 #endif
 
 /* 7.2 has frees for contexts where kfree() and kvfree() are not to be called. */

@@ -7,6 +7,7 @@
 #include <quarry/quarry.h>
 
 /* What went wrong with the counting itself is a negative number, which no test expects. */
+/* clang-format off */
 #define QR_KUNIT_ALLOCS(check, test, n, ...)						\
 do {											\
 	long qr_expected = (n);							\
@@ -20,6 +21,7 @@ do {											\
 	      "%ld allocations expected, %ld made by %s", qr_expected, qr_made,	\
 	      #__VA_ARGS__);								\
 } while (0)
+/* clang-format on */
 
 /**
  * KUNIT_EXPECT_ALLOCS() - fail the test unless code makes so many allocations

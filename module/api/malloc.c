@@ -212,12 +212,15 @@ void *quarry_realloc(void *p, size_t size, gfp_t gfp)
 	struct qr_slab *slab;
 	enum qr_misuse what;
 	size_t usable;
+	void *copy;
 
 	qr_check_gfp(gfp);
-	if (!p)
-		return size <= QUARRY_MAX_SMALL ? malloc_small(size, gfp, _RET_IP_) :
-		       qr_large_alloc(size, gfp, NUMA_NO_NODE, _RET_IP_) ?:
-		       qr_large_refuse(size, gfp);
+	if (!p && size <= QUARRY_MAX_SMALL)
+		return malloc_small(size, gfp, _RET_IP_);
+	if (!p) {
+		copy = qr_large_alloc(size, gfp, NUMA_NO_NODE, _RET_IP_);
+		return copy ?: qr_large_refuse(size, gfp);
+	}
 	what = find_object(p, &slab, &usable);
 	if (unlikely(what)) {
 		qr_report(what, p, NULL, NULL, _RET_IP_);

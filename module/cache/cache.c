@@ -218,7 +218,7 @@ struct quarry_cache *quarry_cache_create(const char *name, unsigned int size,
 	if (round_up(size + (args->flags & QUARRY_RED_ZONE ? QR_RED_ZONE : 0),
 		     max(args->align, QR_MIN_OBJECT)) > QR_MAX_OBJECT)
 		return refuse(name, args->flags & QUARRY_RED_ZONE ?
-			      "with red zones and alignment objects are larger than 32 KiB" :
+			      "with red zone and alignment objects are larger than 32 KiB" :
 			      "aligned objects are larger than 32 KiB");
 	if ((args->flags & QUARRY_POISON) && (args->ctor || args->flags & QUARRY_TYPESAFE_BY_RCU))
 		return refuse(name, args->ctor ?

@@ -253,8 +253,10 @@ static int param_get(char *buf, const struct kernel_param *kp)
 static const struct kernel_param_ops percpu_ops = { .set = param_set, .get = param_get };
 
 module_param_cb(percpu_cache_kib, &percpu_ops, NULL, 0600);
+/* clang-format off */
 MODULE_PARM_DESC(percpu_cache_kib,
 		 "KiB of free objects that each CPU's magazines may hold, of all caches together (default 4096)");
+/* clang-format on */
 
 void qr_balance_init(void)
 {

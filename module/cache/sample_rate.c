@@ -123,8 +123,10 @@ static int param_get(char *buf, const struct kernel_param *kp)
 static const struct kernel_param_ops rate_ops = { .set = param_set, .get = param_get };
 
 module_param_cb(rate, &rate_ops, NULL, 0600);
+/* clang-format off */
 MODULE_PARM_DESC(rate,
 		 "bytes between two samples of the heap profiler, on average; 1 samples every allocation, 0 none; suffixes K, M, G (default 512K)");
+/* clang-format on */
 
 void qr_rate_init(void)
 {

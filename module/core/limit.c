@@ -118,8 +118,12 @@ static int param_get(char *buf, const struct kernel_param *kp)
 static const struct kernel_param_ops limit_ops = { .set = param_set, .get = param_get };
 
 module_param_cb(soft_limit, &limit_ops, &qr_limit_all.soft, 0600);
+/* clang-format off */
 MODULE_PARM_DESC(soft_limit,
 		 "bytes of pages beyond which idle ones go back first; suffixes K, M, G (default max: none)");
+/* clang-format on */
 module_param_cb(hard_limit, &limit_ops, &qr_limit_all.hard, 0600);
+/* clang-format off */
 MODULE_PARM_DESC(hard_limit,
 		 "bytes of pages beyond which allocations fail; suffixes K, M, G (default max: none)");
+/* clang-format on */

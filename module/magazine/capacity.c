@@ -116,7 +116,7 @@ unsigned int qr_head_grant(struct qr_cache *c, struct qr_head *h)
 		WRITE_ONCE(h->capacity, want);
 	}
 	if (h->capacity < c->capacity)
-		s->poorest = min_t(unsigned long, s->poorest, h->capacity * stride);
+		s->poorest = min_t(unsigned long, s->poorest, stride * h->capacity);
 out:
 	return max(h->capacity / 2, 1U);
 }

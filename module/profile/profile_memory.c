@@ -19,8 +19,10 @@
 
 static unsigned int profile_kib;
 module_param(profile_kib, uint, 0444);
+/* clang-format off */
 MODULE_PARM_DESC(profile_kib,
 		 "most memory that the profiler may use, KiB (1024 to 4194304; 0, the default: a 64th of the machine's, within 4 and 64 MiB)");
+/* clang-format on */
 
 unsigned long qr_profile_memory_limit;
 EXPORT_SYMBOL_QUARRY_TEST(qr_profile_memory_limit);

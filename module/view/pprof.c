@@ -15,6 +15,7 @@
 #include "core/metadata.h"
 
 /* Fields of the messages. */
+/* clang-format off */
 enum { PROFILE_SAMPLE_TYPE = 1, PROFILE_SAMPLE, PROFILE_MAPPING, PROFILE_LOCATION,
 	PROFILE_FUNCTION, PROFILE_STRING, PROFILE_TIME = 9, PROFILE_DURATION,
 	PROFILE_PERIOD_TYPE, PROFILE_PERIOD, PROFILE_COMMENT, PROFILE_DEFAULT };
@@ -26,6 +27,7 @@ enum { MAPPING_ID = 1, MAPPING_START, MAPPING_LIMIT, MAPPING_OFFSET, MAPPING_FIL
 enum { LOCATION_ID = 1, LOCATION_MAPPING, LOCATION_ADDRESS, LOCATION_LINE };
 enum { LINE_FUNCTION = 1 };
 enum { FUNCTION_ID = 1, FUNCTION_NAME, FUNCTION_SYSTEM_NAME };
+/* clang-format on */
 
 enum { WIRE_VARINT = 0, WIRE_BYTES = 2 };
 
@@ -46,6 +48,18 @@ struct message {
 struct known {
 	const char *s;
 	u32 index;
+};
+
+/**
+ * struct map_use - what the profile says of one mapping
+ * @id: its identifier, from 1
+ * @used: an address of the profile lies in it
+ * @functions: its addresses have names
+ */
+struct map_use {
+	u32 id;
+	bool used;
+	bool functions;
 };
 
 /**
@@ -80,11 +94,7 @@ struct writer {
 	int err;
 	u32 unknown;
 	u32 none;
-	struct {
-		u32 id;
-		bool used;
-		bool functions;
-	} *map;
+	struct map_use *map;
 	u32 nr_map;
 	struct message m;
 	struct message sub;

@@ -55,10 +55,14 @@ static const struct {
 	[QUARRY_PROFILE_HEAP] = { heap_types, 4, 3, "live objects and all allocations" },
 	[QUARRY_PROFILE_ALLOCS] = { heap_types, 4, 1, "all allocations and live objects" },
 	[QUARRY_PROFILE_PEAK] = { heap_types + 2, 2, 1, "what was live when that was most" },
-	[QUARRY_PROFILE_LIFETIME] = { lifetime_types, 4, 1,
-		"objects by the age they reached, live ones by their age so far" },
-	[QUARRY_PROFILE_FRAGMENTATION] = { fragmentation_types, 2, 1,
-		"internal: given but not asked for; pinned: free, in slabs with live objects" },
+	[QUARRY_PROFILE_LIFETIME] = {
+		lifetime_types, 4, 1,
+		"objects by the age they reached, live ones by their age so far",
+	},
+	[QUARRY_PROFILE_FRAGMENTATION] = {
+		fragmentation_types, 2, 1,
+		"internal: given but not asked for; pinned: free, in slabs with live objects",
+	},
 };
 
 /* --- Numbers --- */
@@ -425,9 +429,10 @@ int qr_report_comment(const struct qr_report *r, unsigned int i, char *buf, size
 				 "dropped_samples %llu dropped_space %llu other_samples %llu",
 				 p->dropped_samples, p->dropped_space, p->other_samples);
 	case 5:
-		return scnprintf(buf, size, p->delta ?
-				 "delta: allocations since the base, live objects at the end" :
-				 "since the module was loaded or the profile was reset");
+		if (p->delta)
+			return scnprintf(buf, size,
+					 "delta: allocations since the base, live objects at the end");
+		return scnprintf(buf, size, "since the module was loaded or the profile was reset");
 	case 6:
 		if (r->kind != QUARRY_PROFILE_PEAK)
 			return 0;

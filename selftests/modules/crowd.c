@@ -94,6 +94,7 @@ static noinline __noclone int crowd_arrive(struct crowd *c)
 static int crowd_step(struct crowd *c, unsigned int path, unsigned int left);
 
 /* The word keeps the compiler from making them one function, and a call from being the last. */
+/* clang-format off */
 #define CROWD_WAY(way)								\
 static noinline __noclone int crowd_##way(struct crowd *c, unsigned int path,	\
 					  unsigned int left)			\
@@ -104,16 +105,20 @@ static noinline __noclone int crowd_##way(struct crowd *c, unsigned int path,	\
 	return err;								\
 }
 
-CROWD_WAY(north)
-CROWD_WAY(east)
-CROWD_WAY(south)
-CROWD_WAY(west)
+/* clang-format on */
+
+CROWD_WAY(north);
+CROWD_WAY(east);
+CROWD_WAY(south);
+CROWD_WAY(west);
 
 static __always_inline int crowd_step(struct crowd *c, unsigned int path, unsigned int left)
 {
+	/* clang-format off */
 	static int (*const ways[])(struct crowd *c, unsigned int path, unsigned int left) = {
 		crowd_north, crowd_east, crowd_south, crowd_west,
 	};
+	/* clang-format on */
 
 	return left ? ways[path % 4](c, path / 4, left - 1) : crowd_arrive(c);
 }

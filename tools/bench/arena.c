@@ -29,6 +29,7 @@ enum { SLUB, QUARRY, ARENA, SIDES };
 static struct quarry_arena *arena;
 
 /* A loop for each side, in which its own calls are expanded. */
+/* clang-format off */
 #define FILL(objs, alloc)					\
 ({								\
 	u64 start = bench_ticks();				\
@@ -40,7 +41,9 @@ static struct quarry_arena *arena;
 	} while (slot != end);					\
 	bench_ticks() - start;					\
 })
+/* clang-format on */
 
+/* clang-format off */
 #define DRAIN(objs, release)					\
 ({								\
 	u64 start = bench_ticks();				\
@@ -54,6 +57,7 @@ static struct quarry_arena *arena;
 	} while (slot != end);					\
 	bench_ticks() - start;					\
 })
+/* clang-format on */
 
 static bench_timed u64 fill_64(unsigned int side, void **objs)
 {

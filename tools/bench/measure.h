@@ -47,6 +47,7 @@ static __always_inline u64 bench_ticks(void)
 #endif
 
 /* Ticks for @n turns, or -ENOMEM.  A client looks at what it was given, too. */
+/* clang-format off */
 #define BENCH_LOOP(n, alloc, release)				\
 ({								\
 	u64 start = bench_ticks();				\
@@ -63,6 +64,7 @@ static __always_inline u64 bench_ticks(void)
 	} while (--left);					\
 	left ? -ENOMEM : (s64)(bench_ticks() - start);		\
 })
+/* clang-format on */
 
 /**
  * struct bench_worker - one thread of a case with two processors

@@ -232,6 +232,7 @@ static void every_way_of_malloc(struct kunit *test)
 	}
 }
 
+/* clang-format off */
 #define CONST_SIZE(size)							\
 do {										\
 	struct quarry_cache *class = qr_class_cache[qr_class_const(size)];	\
@@ -248,6 +249,7 @@ do {										\
 	qp_books_agree(test, &books, 0);					\
 	KUNIT_EXPECT_EQ(test, 3, qp_grown_by(test, &books));			\
 } while (0)
+/* clang-format on */
 
 static u64 qp_grown_by(struct kunit *test, const struct qp_books *b)
 {

@@ -21,6 +21,7 @@
  * Every form of allocation in a function of its own.  There is something left to do after
  * the call, so it is no tail call; a number keeps equal functions from becoming one.
  */
+/* clang-format off */
 #define SITE(name, expr)							\
 static noinline void name(struct quarry_cache *cache, size_t size, void **p)	\
 {										\
@@ -29,6 +30,8 @@ static noinline void name(struct quarry_cache *cache, size_t size, void **p)	\
 	OPTIMIZER_HIDE_VAR(line);						\
 	*p = expr;								\
 }
+
+/* clang-format on */
 
 static void *bulk_of_one(struct quarry_cache *cache);
 static void *malloc_bulk_of_one(size_t size);
@@ -201,6 +204,7 @@ static noinline void walk_on(struct walk *walk, unsigned int leg);
  * Two of each size of frame, so that stacks are equally deep that differ in one return
  * address or in nothing but the order of the same ones.
  */
+/* clang-format off */
 #define WAY(nr, bytes)								\
 static noinline void way_##nr(struct walk *walk, unsigned int leg)		\
 {										\
@@ -211,6 +215,8 @@ static noinline void way_##nr(struct walk *walk, unsigned int leg)		\
 	walk_on(walk, leg);							\
 	*p = (nr);								\
 }
+
+/* clang-format on */
 
 WAY(0, 16)
 WAY(1, 16)
