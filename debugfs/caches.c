@@ -15,18 +15,18 @@
 #include <linux/xarray.h>
 #include "private.h"
 
-#define ID_LEN	12	/* ":" and a number */
+#define ID_LEN 12 /* ":" and a number */
 
 /*
  * A profile/ is 18 inodes and dentries, 15 KiB: twice of what a small cache takes
  * by itself on two CPUs.  So many caches have one; a program that makes thousands
  * has the others' from /dev/quarry.
  */
-#define MAX_PROFILES	512
-#define HAS_PROFILE	XA_MARK_0
+#define MAX_PROFILES 512
+#define HAS_PROFILE  XA_MARK_0
 
 static struct dentry *caches_dir;
-static DEFINE_XARRAY(cache_dirs);	/* a cache's number to its directory */
+static DEFINE_XARRAY(cache_dirs); /* a cache's number to its directory */
 static unsigned int nr_profiles;
 
 /* A name is looked up, then taken: nobody may come between.  Readers stay out of it. */
@@ -50,9 +50,10 @@ static int cache_line(const struct quarry_cache_stats *st, void *arg)
 	struct seq_file *m = arg;
 
 	qr_clean_name(name, st->name);
-	seq_printf(m, "%-20s %5u %10u %6u %10u %9u %7llu %9llu %9llu %8llu %10llu %12llu %12llu %s\n",
-		   name, st->id, st->size, st->stride, st->slab_pages, st->slab_objects,
-		   st->slabs, st->inuse_bytes >> 10, st->live_objects, st->cached_objects,
+	seq_printf(m,
+		   "%-20s %5u %10u %6u %10u %9u %7llu %9llu %9llu %8llu %10llu %12llu %12llu %s\n",
+		   name, st->id, st->size, st->stride, st->slab_pages, st->slab_objects, st->slabs,
+		   st->inuse_bytes >> 10, st->live_objects, st->cached_objects,
 		   st->live_objects * st->size, st->mallocs, st->frees,
 		   st->zombie ? "zombie" : "active");
 	return seq_has_overflowed(m);
@@ -60,9 +61,9 @@ static int cache_line(const struct quarry_cache_stats *st, void *arg)
 
 static int table_show(struct seq_file *m, void *unused)
 {
-	seq_printf(m, "%-20s %5s %10s %6s %10s %9s %7s %9s %9s %8s %10s %12s %12s %s\n",
-		   "#name", "id", "size_bytes", "stride", "slab_pages", "slab_objs", "slabs",
-		   "inuse_kib", "live_objs", "cached", "live_bytes", "mallocs", "frees", "state");
+	seq_printf(m, "%-20s %5s %10s %6s %10s %9s %7s %9s %9s %8s %10s %12s %12s %s\n", "#name",
+		   "id", "size_bytes", "stride", "slab_pages", "slab_objs", "slabs", "inuse_kib",
+		   "live_objs", "cached", "live_bytes", "mallocs", "frees", "state");
 	qr_walk_caches(cache_line, m);
 	return 0;
 }
@@ -126,8 +127,8 @@ static int slabs_show(struct seq_file *m, void *unused)
 {
 	int err;
 
-	seq_printf(m, "%-16s %4s %5s %7s %7s %7s %5s %5s\n",
-		   "#addr", "node", "pages", "objects", "used", "free", "mixed", "gone");
+	seq_printf(m, "%-16s %4s %5s %7s %7s %7s %5s %5s\n", "#addr", "node", "pages", "objects",
+		   "used", "free", "mixed", "gone");
 	err = qr_walk_slabs(qr_file_number(m), slab_line, m);
 	return err < 0 ? err : 0;
 }
@@ -184,8 +185,8 @@ static void cache_destroyed(unsigned int id)
 }
 
 static const struct qr_observer cache_observer = {
-	.created	= cache_created,
-	.destroyed	= cache_destroyed,
+	.created = cache_created,
+	.destroyed = cache_destroyed,
 };
 
 void qr_debugfs_caches(struct dentry *root)

@@ -60,12 +60,12 @@ static ssize_t drain_write(struct file *file, const char __user *buf, size_t len
 }
 
 const struct file_operations qr_drain_fops = {
-	.owner		= THIS_MODULE,
-	.open		= drain_open,
-	.read		= seq_read,
-	.write		= drain_write,
-	.llseek		= seq_lseek,
-	.release	= single_release,
+	.owner = THIS_MODULE,
+	.open = drain_open,
+	.read = seq_read,
+	.write = drain_write,
+	.llseek = seq_lseek,
+	.release = single_release,
 };
 
 /* Books that do not agree are an answer here, and not an error. */

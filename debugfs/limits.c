@@ -58,7 +58,7 @@ static int write_size(struct file *file, const char *word, unsigned int cache, b
 	if (err) {
 		pr_info_ratelimited("%pD4: \"%*pE\" is %s\n", file, (int)strlen(word), word,
 				    err == -ERANGE ? "too much" :
-				    "no number of bytes and not \"max\"");
+						     "no number of bytes and not \"max\"");
 		return err;
 	}
 	return qr_limit_write(cache, is_hard, bytes);

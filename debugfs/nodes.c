@@ -33,8 +33,8 @@ static int chunk_line(const struct quarry_chunk_info *ci, void *arg)
 
 static int chunks_show(struct seq_file *m, void *unused)
 {
-	seq_printf(m, "%-12s %-8s %10s %11s %18s\n",
-		   "#pfn", "kind", "used_pages", "owned_pages", "longest_free_pages");
+	seq_printf(m, "%-12s %-8s %10s %11s %18s\n", "#pfn", "kind", "used_pages", "owned_pages",
+		   "longest_free_pages");
 	qr_walk_chunks(qr_file_number(m), chunk_line, m);
 	return 0;
 }

@@ -8,7 +8,8 @@ static int pool_line(const struct quarry_pool_stats *st, void *arg)
 	struct seq_file *m = arg;
 
 	qr_clean_name(name, st->name);
-	seq_printf(m, "%-20s %5u %10u %12llu %12llu %12llu %12llu %12llu %12llu %12llu %12llu %9llu\n",
+	seq_printf(m,
+		   "%-20s %5u %10u %12llu %12llu %12llu %12llu %12llu %12llu %12llu %12llu %9llu\n",
 		   name, st->id, st->size, st->gets, st->private_hits, st->shared_hits,
 		   st->stolen_hits, st->victim_hits, st->misses, st->puts, st->dropped, st->idle);
 	return seq_has_overflowed(m);
@@ -16,9 +17,9 @@ static int pool_line(const struct quarry_pool_stats *st, void *arg)
 
 static int pools_show(struct seq_file *m, void *unused)
 {
-	seq_printf(m, "%-20s %5s %10s %12s %12s %12s %12s %12s %12s %12s %12s %9s\n",
-		   "#name", "id", "size_bytes", "gets", "private_hits", "shared_hits",
-		   "stolen_hits", "victim_hits", "misses", "puts", "dropped", "idle");
+	seq_printf(m, "%-20s %5s %10s %12s %12s %12s %12s %12s %12s %12s %12s %9s\n", "#name", "id",
+		   "size_bytes", "gets", "private_hits", "shared_hits", "stolen_hits",
+		   "victim_hits", "misses", "puts", "dropped", "idle");
 	qr_walk_pools(pool_line, m);
 	return 0;
 }

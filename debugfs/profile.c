@@ -41,7 +41,7 @@ static void *profile_data(u32 cache, enum quarry_profile_kind kind,
  * @delta: "reset" was written once
  */
 struct reader {
-	struct mutex lock;	/* see above */
+	struct mutex lock; /* see above */
 	struct qr_session *session;
 	enum quarry_profile_kind kind;
 	enum quarry_profile_format format;
@@ -141,20 +141,20 @@ static ssize_t profile_write(struct file *file, const char __user *buf, size_t l
 
 /* The end is not known before it is reached: nobody can seek relative to it. */
 static const struct file_operations profile_fops = {
-	.owner		= THIS_MODULE,
-	.open		= profile_open,
-	.read		= profile_read,
-	.write		= profile_write,
-	.llseek		= no_seek_end_llseek,
-	.release	= profile_release,
+	.owner = THIS_MODULE,
+	.open = profile_open,
+	.read = profile_read,
+	.write = profile_write,
+	.llseek = no_seek_end_llseek,
+	.release = profile_release,
 };
 
 static const struct file_operations heapdump_fops = {
-	.owner		= THIS_MODULE,
-	.open		= profile_open,
-	.read		= heapdump_read,
-	.llseek		= no_seek_end_llseek,
-	.release	= profile_release,
+	.owner = THIS_MODULE,
+	.open = profile_open,
+	.read = heapdump_read,
+	.llseek = no_seek_end_llseek,
+	.release = profile_release,
 };
 
 /* --- Rates --- */
@@ -190,7 +190,7 @@ static ssize_t rate_write(struct file *file, const char __user *buf, size_t len,
 	if (err) {
 		pr_info_ratelimited("%pD4: \"%*pE\" is %s\n", file, (int)strlen(word), word,
 				    err == -ERANGE ? "4 GiB or more" :
-				    "no number of bytes, \"off\" or \"default\"");
+						     "no number of bytes, \"off\" or \"default\"");
 		return err;
 	}
 	if (cache == QUARRY_CACHE_ALL)
@@ -231,9 +231,9 @@ QR_DEFINE_CONTROL(reset);
 void qr_debugfs_profile_files(struct dentry *dir, u32 cache)
 {
 	static const char *const suffix[] = {
-		[QUARRY_FORMAT_PPROF]	= "",
-		[QUARRY_FORMAT_TEXT]	= ".txt",
-		[QUARRY_FORMAT_FOLDED]	= ".folded",
+		[QUARRY_FORMAT_PPROF] = "",
+		[QUARRY_FORMAT_TEXT] = ".txt",
+		[QUARRY_FORMAT_FOLDED] = ".folded",
 	};
 	unsigned int kind, format;
 	char name[32];

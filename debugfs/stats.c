@@ -7,7 +7,7 @@
 #include "private.h"
 
 #define STATS_NAME(name, ...) __stringify(name),
-static const char * const stats_names[] = { QUARRY_STATS(STATS_NAME) };
+static const char *const stats_names[] = { QUARRY_STATS(STATS_NAME) };
 
 static_assert(sizeof(struct quarry_stats) == ARRAY_SIZE(stats_names) * sizeof(u64));
 
@@ -46,8 +46,7 @@ static int class_line(const struct quarry_cache_stats *st, void *arg)
 
 	if (!st->class)
 		return 0;
-	seq_printf(m, "%6u %10u %10u %9u", st->class, st->size, st->slab_pages,
-		   st->slab_objects);
+	seq_printf(m, "%6u %10u %10u %9u", st->class, st->size, st->slab_pages, st->slab_objects);
 	show_percent(m, 8, slab_bytes - (unsigned long)st->slab_objects * st->stride, slab_bytes);
 	show_percent(m, 9, st->size - qr_class_const_size(st->class - 1) - 1, st->size);
 	seq_printf(m, " %8llu %9llu %11llu %9llu", st->slabs, st->inuse_bytes >> 10,
@@ -59,9 +58,9 @@ static int class_line(const struct quarry_cache_stats *st, void *arg)
 
 static int classes_show(struct seq_file *m, void *unused)
 {
-	seq_printf(m, "%-6s %10s %10s %9s %8s %9s %8s %9s %11s %9s %8s %8s\n",
-		   "#class", "size_bytes", "slab_pages", "slab_objs", "tail_pct", "round_pct",
-		   "slabs", "inuse_kib", "live_objs", "cached", "live_pct", "tail_kib");
+	seq_printf(m, "%-6s %10s %10s %9s %8s %9s %8s %9s %11s %9s %8s %8s\n", "#class",
+		   "size_bytes", "slab_pages", "slab_objs", "tail_pct", "round_pct", "slabs",
+		   "inuse_kib", "live_objs", "cached", "live_pct", "tail_kib");
 	qr_walk_caches(class_line, m);
 	return 0;
 }

@@ -7,8 +7,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#define BITS	8	/* 1 KB; an error that is lost in the noise of any sample */
-#define PLACES	31	/* the most that leaves room for log2(2) = 1 in 32 bits */
+#define BITS   8  /* 1 KB; an error that is lost in the noise of any sample */
+#define PLACES 31 /* the most that leaves room for log2(2) = 1 in 32 bits */
 
 enum { N = 1 << BITS, PER_LINE = 7 };
 
@@ -46,7 +46,8 @@ int main(void)
 	       " * log2(1 + i / %d), with %d places.  What is interpolated between two of them is\n"
 	       " * at most %.3g too small and %.2g too large.\n"
 	       " */\n"
-	       "#ifndef QR_LOG2_TABLE_H\n#define QR_LOG2_TABLE_H\n\n", N, PLACES, -least, most);
+	       "#ifndef QR_LOG2_TABLE_H\n#define QR_LOG2_TABLE_H\n\n",
+	       N, PLACES, -least, most);
 	printf("#define QR_LOG2_TABLE_BITS\t%d\n"
 	       "#define QR_LOG2_TABLE_SHIFT\t%d\n"
 	       "#define QR_LOG2_TABLE_ERROR\t%.0f\t/* the worst, with as many places, rounded up */\n\n",

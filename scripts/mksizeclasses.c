@@ -21,8 +21,8 @@
 
 static const unsigned int tiny[] = { 4, 6 };
 
-#define TINY_STEP 2u	/* bytes, that requests for these are rounded up to */
-#define NR_TINY (sizeof(tiny) / sizeof(*tiny))
+#define TINY_STEP 2u /* bytes, that requests for these are rounded up to */
+#define NR_TINY	  (sizeof(tiny) / sizeof(*tiny))
 
 static void header(void)
 {
@@ -31,7 +31,7 @@ static void header(void)
 	printf("/* Generated: see \"make generate\".  Do not edit. */\n");
 }
 
-static unsigned int cls[MAX_CLASSES], nr = 1;	/* class 0 is "none" */
+static unsigned int cls[MAX_CLASSES], nr = 1; /* class 0 is "none" */
 
 static void make(void)
 {
@@ -100,8 +100,8 @@ static void table(void)
 
 		for (s = low; s <= cls[k]; s += step, n++)
 			sum += 100.0 * (cls[k] - s) / cls[k];
-		printf(" * %5u %6u %5u %7u %14.1f%% %5.1f%% %6.1f%%\n",
-		       k, cls[k], g.pages, g.objects, worst, sum / n, tail);
+		printf(" * %5u %6u %5u %7u %14.1f%% %5.1f%% %6.1f%%\n", k, cls[k], g.pages,
+		       g.objects, worst, sum / n, tail);
 		if (worst > worst_internal && k > NR_TINY)
 			worst_internal = worst;
 		if (tail > worst_tail)

@@ -197,7 +197,9 @@ int open_device(int flags)
 void set_rate(__u32 rate)
 {
 	struct quarry_dev_rate r = {
-		.cache = QUARRY_DEV_CACHE_ALL, .flags = QUARRY_DEV_RATE_SET, .rate = rate,
+		.cache = QUARRY_DEV_CACHE_ALL,
+		.flags = QUARRY_DEV_RATE_SET,
+		.rate = rate,
 	};
 	int fd = open_device(O_RDWR);
 
@@ -221,7 +223,10 @@ int snapshot(int fd, __u32 kind, __u32 format, __u32 cache, __u32 flags,
 	     struct quarry_dev_snapshot *snap)
 {
 	*snap = (struct quarry_dev_snapshot){
-		.kind = kind, .format = format, .cache = cache, .flags = flags,
+		.kind = kind,
+		.format = format,
+		.cache = cache,
+		.flags = flags,
 	};
 	return ioctl(fd, QUARRY_IOC_SNAPSHOT, snap);
 }
@@ -267,27 +272,17 @@ char *read_all(int fd, size_t *len)
 }
 
 static const struct part parts[] = {
-	{ "access", part_access },
-	{ "info", part_info },
-	{ "rate", part_rate },
-	{ "profiles", part_profiles },
-	{ "delta", part_delta },
-	{ "reserved", part_reserved },
-	{ "pointers", part_pointers },
-	{ "numbers", part_numbers },
-	{ "random", part_random },
-	{ "read", part_read },
-	{ "seek", part_seek },
-	{ "threads", part_threads },
-	{ "close", part_close },
-	{ "kill", part_kill },
-	{ "map", part_map },
-	{ "events", part_events },
-	{ "overruns", part_overruns },
-	{ "tails", part_tails },
-	{ "poll", part_poll },
-	{ "fork", part_fork },
-	{ "faults", part_faults },	/* only when it is named */
+	{ "access", part_access },     { "info", part_info },
+	{ "rate", part_rate },	       { "profiles", part_profiles },
+	{ "delta", part_delta },       { "reserved", part_reserved },
+	{ "pointers", part_pointers }, { "numbers", part_numbers },
+	{ "random", part_random },     { "read", part_read },
+	{ "seek", part_seek },	       { "threads", part_threads },
+	{ "close", part_close },       { "kill", part_kill },
+	{ "map", part_map },	       { "events", part_events },
+	{ "overruns", part_overruns }, { "tails", part_tails },
+	{ "poll", part_poll },	       { "fork", part_fork },
+	{ "faults", part_faults }, /* only when it is named */
 };
 
 static void control(const char *file)

@@ -10,13 +10,13 @@
 #include "../include/uapi/quarry.h"
 
 /* For what should take no time: at its end poll() looks once more, so half of it is late. */
-#define TIMEOUT_MS	20000
-#define KERNEL_ADDRESS	((void *)0xffff888000001000UL)
+#define TIMEOUT_MS     20000
+#define KERNEL_ADDRESS ((void *)0xffff888000001000UL)
 
 /* Objects that the client's "hold mib=1" allocates. */
 extern unsigned long held_objects;
 extern unsigned long page_size;
-extern unsigned int seconds;		/* for each thing that goes on for a while */
+extern unsigned int seconds; /* for each thing that goes on for a while */
 
 /* --- Results: one line each, numbered by dev.sh --- */
 
@@ -47,7 +47,7 @@ void release_objects(void);
 
 /* --- The device --- */
 
-int open_device(int flags);		/* never fails */
+int open_device(int flags); /* never fails */
 void set_rate(__u32 rate);
 __u32 get_rate(void);
 int snapshot(int fd, __u32 kind, __u32 format, __u32 cache, __u32 flags,

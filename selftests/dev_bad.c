@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include "dev.h"
 
-#define MAX_SIZE	256
+#define MAX_SIZE 256
 
 /* Each ioctl, with an argument that is right, and its reserved members. */
 static const struct ioc {
@@ -25,30 +25,50 @@ static const struct ioc {
 		unsigned int begin, end;
 	} reserved[2];
 } iocs[] = {
-#define MEMBER(type, member) \
-	{ offsetof(struct type, member), \
-	  offsetof(struct type, member) + sizeof(((struct type *)0)->member) }
-	{ "INFO", QUARRY_IOC_INFO, {},
+#define MEMBER(type, member)                                                                       \
+	{                                                                                          \
+		offsetof(struct type, member),                                                     \
+			offsetof(struct type, member) + sizeof(((struct type *)0)->member)         \
+	}
+	{ "INFO",
+	  QUARRY_IOC_INFO,
+	  {},
 	  { MEMBER(quarry_dev_info, reserved), MEMBER(quarry_dev_info, flags) } },
-	{ "RATE", QUARRY_IOC_RATE, { .rate = { .cache = QUARRY_DEV_CACHE_ALL } },
+	{ "RATE",
+	  QUARRY_IOC_RATE,
+	  { .rate = { .cache = QUARRY_DEV_CACHE_ALL } },
 	  { MEMBER(quarry_dev_rate, reserved) } },
-	{ "SNAPSHOT", QUARRY_IOC_SNAPSHOT, { .snapshot = { .cache = QUARRY_DEV_CACHE_ALL } },
+	{ "SNAPSHOT",
+	  QUARRY_IOC_SNAPSHOT,
+	  { .snapshot = { .cache = QUARRY_DEV_CACHE_ALL } },
 	  { MEMBER(quarry_dev_snapshot, reserved) } },
-	{ "MARK", QUARRY_IOC_MARK, {},
+	{ "MARK",
+	  QUARRY_IOC_MARK,
+	  {},
 	  { MEMBER(quarry_dev_action, reserved), MEMBER(quarry_dev_action, reserved0) } },
-	{ "DELTA", QUARRY_IOC_DELTA, { .snapshot = { .cache = QUARRY_DEV_CACHE_ALL } },
+	{ "DELTA",
+	  QUARRY_IOC_DELTA,
+	  { .snapshot = { .cache = QUARRY_DEV_CACHE_ALL } },
 	  { MEMBER(quarry_dev_snapshot, reserved) } },
-	{ "DRAIN", QUARRY_IOC_DRAIN, {},
+	{ "DRAIN",
+	  QUARRY_IOC_DRAIN,
+	  {},
 	  { MEMBER(quarry_dev_action, reserved), MEMBER(quarry_dev_action, reserved0) } },
-	{ "RESET", QUARRY_IOC_RESET, {},
+	{ "RESET",
+	  QUARRY_IOC_RESET,
+	  {},
 	  { MEMBER(quarry_dev_action, reserved), MEMBER(quarry_dev_action, reserved0) } },
-	{ "HEAPDUMP", QUARRY_IOC_HEAPDUMP, {},
+	{ "HEAPDUMP",
+	  QUARRY_IOC_HEAPDUMP,
+	  {},
 	  { MEMBER(quarry_dev_action, reserved), MEMBER(quarry_dev_action, reserved0) } },
-	{ "RING", QUARRY_IOC_RING, { .ring = { .records = 64 } },
+	{ "RING",
+	  QUARRY_IOC_RING,
+	  { .ring = { .records = 64 } },
 	  { MEMBER(quarry_dev_ring, reserved), MEMBER(quarry_dev_ring, reserved0) } },
 };
 
-#define for_each_ioc(i)	for (i = iocs; i < iocs + ARRAY_SIZE(iocs); i++)
+#define for_each_ioc(i) for (i = iocs; i < iocs + ARRAY_SIZE(iocs); i++)
 
 static bool is_refused(int fd, unsigned long cmd, void *arg, int error)
 {
@@ -105,8 +125,8 @@ void part_reserved(void)
 
 void part_pointers(void)
 {
-	char *map = mmap(NULL, 3 * page_size, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *map = mmap(NULL, 3 * page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
 	char *constant = map + page_size, *hole = map + 2 * page_size;
 	int fd = open_device(O_RDWR);
 	const struct ioc *i;
@@ -171,8 +191,9 @@ void part_numbers(void)
 				ok = is_refused(fd, cmd, arg, ENOTTY) && ok;
 		}
 		for (n = 0; n < 3; n++)
-			ok = is_refused(fd, _IOC(n, 'Q', _IOC_NR(i->cmd), _IOC_SIZE(i->cmd)),
-					arg, ENOTTY) && ok;
+			ok = is_refused(fd, _IOC(n, 'Q', _IOC_NR(i->cmd), _IOC_SIZE(i->cmd)), arg,
+					ENOTTY) &&
+			     ok;
 		check(ok, "%s: with another size or direction it is unknown", i->name);
 	}
 	for (n = 0, tried = 0, wrong = 0; n < 100000; n++) {
@@ -248,7 +269,8 @@ void part_random(void)
 	/* A cache may have got a rate of its own. */
 	for (n = 0; n < 1000; n++) {
 		struct quarry_dev_rate r = {
-			.cache = n, .flags = QUARRY_DEV_RATE_SET | QUARRY_DEV_RATE_INHERIT,
+			.cache = n,
+			.flags = QUARRY_DEV_RATE_SET | QUARRY_DEV_RATE_INHERIT,
 		};
 
 		ioctl(fd, QUARRY_IOC_RATE, &r);

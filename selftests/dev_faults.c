@@ -14,8 +14,8 @@
 #include <unistd.h>
 #include "dev.h"
 
-static int counter;		/* /proc/self/fail-nth */
-static char last[65536];	/* start of the last result */
+static int counter;	 /* /proc/self/fail-nth */
+static char last[65536]; /* start of the last result */
 
 /* Which allocation from now on fails; 0: none. */
 static void inject(unsigned int nth)
@@ -51,14 +51,15 @@ static int do_snapshot(int fd)
 {
 	struct quarry_dev_snapshot snap;
 
-	return snapshot(fd, QUARRY_DEV_KIND_LIFETIME, QUARRY_DEV_FORMAT_PPROF,
-			QUARRY_DEV_CACHE_ALL, 0, &snap);
+	return snapshot(fd, QUARRY_DEV_KIND_LIFETIME, QUARRY_DEV_FORMAT_PPROF, QUARRY_DEV_CACHE_ALL,
+			0, &snap);
 }
 
 static int do_delta(int fd)
 {
 	struct quarry_dev_snapshot snap = {
-		.kind = QUARRY_DEV_KIND_LIFETIME, .format = QUARRY_DEV_FORMAT_TOP,
+		.kind = QUARRY_DEV_KIND_LIFETIME,
+		.format = QUARRY_DEV_FORMAT_TOP,
 	};
 
 	return ioctl(fd, QUARRY_IOC_DELTA, &snap);
@@ -93,12 +94,9 @@ static const struct {
 	const char *name;
 	int (*run)(int fd);
 } operations[] = {
-	{ "open", do_open },
-	{ "MARK", mark },
-	{ "SNAPSHOT", do_snapshot },
-	{ "DELTA", do_delta },
-	{ "HEAPDUMP", do_heapdump },
-	{ "RING", do_ring },
+	{ "open", do_open },	     { "MARK", mark },
+	{ "SNAPSHOT", do_snapshot }, { "DELTA", do_delta },
+	{ "HEAPDUMP", do_heapdump }, { "RING", do_ring },
 	{ "mmap", do_map },
 };
 

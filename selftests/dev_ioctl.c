@@ -14,8 +14,8 @@
 #include <unistd.h>
 #include "dev.h"
 
-#define NOBODY	65534
-#define NO_CAP	-1
+#define NOBODY 65534
+#define NO_CAP -1
 
 /* --- Access --- */
 
@@ -104,8 +104,10 @@ void part_info(void)
 	if (!check_error(ioctl(fd, QUARRY_IOC_INFO, &info), 0, "INFO"))
 		die("INFO");
 	check_equal(info.version, QUARRY_ABI_VERSION, "version");
-	check_equal(info.features, QUARRY_DEV_FEATURE_DELTA | QUARRY_DEV_FEATURE_HEAPDUMP |
-		    QUARRY_DEV_FEATURE_RING, "features");
+	check_equal(info.features,
+		    QUARRY_DEV_FEATURE_DELTA | QUARRY_DEV_FEATURE_HEAPDUMP |
+			    QUARRY_DEV_FEATURE_RING,
+		    "features");
 	check_equal(info.page_size, page_size, "page size");
 	check_equal(info.kinds, QUARRY_DEV_KINDS, "kinds of profiles");
 	check_equal(info.formats, QUARRY_DEV_FORMATS, "formats");
@@ -138,7 +140,9 @@ void part_rate(void)
 {
 	__u32 number = value_of("quarry/caches/malloc-64/stats", "id");
 	struct quarry_dev_rate r = {
-		.cache = QUARRY_DEV_CACHE_ALL, .flags = QUARRY_DEV_RATE_SET, .rate = 12345,
+		.cache = QUARRY_DEV_CACHE_ALL,
+		.flags = QUARRY_DEV_RATE_SET,
+		.rate = 12345,
 	};
 	int fd = open_device(O_RDWR);
 
@@ -199,8 +203,8 @@ static void check_profile(int fd, __u32 kind, __u32 format)
 			 "kind %u in format %u", kind, format))
 		return;
 	text = read_all(fd, &len);
-	check(len && len == snap.size && snap.time_ns >= before &&
-	      snap.time_ns <= wall_clock() && !snap.drained,
+	check(len && len == snap.size && snap.time_ns >= before && snap.time_ns <= wall_clock() &&
+		      !snap.drained,
 	      "has %llu bytes, as announced", snap.size);
 	free(text);
 }
@@ -268,8 +272,8 @@ static struct totals totals(int fd)
 	size_t len;
 	char *text = read_all(fd, &len);
 
-	if (sscanf(text, "heap profile: %llu: %llu [%llu: %llu]", &t.live_objects,
-		   &t.live_bytes, &t.objects, &t.bytes) != 4)
+	if (sscanf(text, "heap profile: %llu: %llu [%llu: %llu]", &t.live_objects, &t.live_bytes,
+		   &t.objects, &t.bytes) != 4)
 		check(false, "the sums of \"%.100s\"", text);
 	free(text);
 	return t;
@@ -278,7 +282,9 @@ static struct totals totals(int fd)
 static int delta(int fd, __u32 cache, struct totals *t)
 {
 	struct quarry_dev_snapshot snap = {
-		.kind = QUARRY_DEV_KIND_HEAP, .format = QUARRY_DEV_FORMAT_TEXT, .cache = cache,
+		.kind = QUARRY_DEV_KIND_HEAP,
+		.format = QUARRY_DEV_FORMAT_TEXT,
+		.cache = cache,
 	};
 
 	if (ioctl(fd, QUARRY_IOC_DELTA, &snap))

@@ -15,14 +15,14 @@
 #include <unistd.h>
 #include "dev.h"
 
-#define HUGE	0x7ffff000UL	/* the most that the kernel reads at once */
+#define HUGE 0x7ffff000UL /* the most that the kernel reads at once */
 
 static bool is_snapped(int fd)
 {
 	struct quarry_dev_snapshot snap;
 
-	return !snapshot(fd, QUARRY_DEV_KIND_HEAP, QUARRY_DEV_FORMAT_TEXT,
-			 QUARRY_DEV_CACHE_ALL, 0, &snap);
+	return !snapshot(fd, QUARRY_DEV_KIND_HEAP, QUARRY_DEV_FORMAT_TEXT, QUARRY_DEV_CACHE_ALL, 0,
+			 &snap);
 }
 
 /* One with some pages of text. */
@@ -55,8 +55,8 @@ static void read_in_pieces(int fd, const char *whole, size_t len, unsigned int m
 
 void part_read(void)
 {
-	char *map = mmap(NULL, 2 * page_size, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *map = mmap(NULL, 2 * page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
 	int fd = open_device(O_RDWR);
 	char byte[2] = "", *whole, *large;
 	size_t len;
@@ -77,7 +77,8 @@ void part_read(void)
 	large = mmap(NULL, HUGE, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	check(large != MAP_FAILED && pread(fd, large, HUGE, 0) == (ssize_t)len &&
-	      !memcmp(large, whole, len), "read of %#lx bytes", HUGE);
+		      !memcmp(large, whole, len),
+	      "read of %#lx bytes", HUGE);
 	munmap(large, HUGE);
 	check_equal(pread(fd, byte, 0, 0), 0, "read of nothing");
 	check(pread(fd, byte, 2, len - 1) == 1 && byte[0] == whole[len - 1] && !byte[1],
@@ -166,12 +167,12 @@ static void one_thing(int fd, char *buf, size_t size)
 		expect(!heapdump(fd, 0, &action), "HEAPDUMP");
 		break;
 	case 4:
-		expect(!ioctl(fd, QUARRY_IOC_INFO, &info) &&
-		       info.version == QUARRY_ABI_VERSION, "INFO");
+		expect(!ioctl(fd, QUARRY_IOC_INFO, &info) && info.version == QUARRY_ABI_VERSION,
+		       "INFO");
 		break;
 	case 5:
-		expect(!ioctl(fd, random_below(2) ? QUARRY_IOC_RESET : QUARRY_IOC_DRAIN,
-			      &action), "RESET or DRAIN");
+		expect(!ioctl(fd, random_below(2) ? QUARRY_IOC_RESET : QUARRY_IOC_DRAIN, &action),
+		       "RESET or DRAIN");
 		break;
 	case 6:
 		n = pread(fd, buf, size, random_below(10000));

@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include "dev.h"
 
-#define RECORDS	4096	/* more than a hold and its release make */
+#define RECORDS 4096 /* more than a hold and its release make */
 
 /**
  * struct ring - a ring with its mapping
@@ -137,12 +137,14 @@ void part_map(void)
 	ring_open(&r, 64, QUARRY_DEV_RING_FREES);
 	size = r.d.size;
 	check(r.d.record_size == sizeof(struct quarry_event_record) &&
-	      r.d.data_offset == page_size && size == page_size + 64 * r.d.record_size,
+		      r.d.data_offset == page_size && size == page_size + 64 * r.d.record_size,
 	      "RING tells of %zu bytes", size);
 	check(r.control->version == QUARRY_ABI_VERSION && r.control->records == 64 &&
-	      r.control->record_size == r.d.record_size && r.control->data_offset == page_size &&
-	      r.control->flags == QUARRY_DEV_RING_FREES && !r.control->head &&
-	      !r.control->tail && !r.control->overruns, "so does the control page");
+		      r.control->record_size == r.d.record_size &&
+		      r.control->data_offset == page_size &&
+		      r.control->flags == QUARRY_DEV_RING_FREES && !r.control->head &&
+		      !r.control->tail && !r.control->overruns,
+	      "so does the control page");
 	check_error(make_ring(r.fd, 64, 0, &r.d), EBUSY, "a second ring");
 	r.d.size = size;
 
@@ -157,8 +159,9 @@ void part_map(void)
 	check_map(r.fd, size, PROT_READ, MAP_PRIVATE, 0, EINVAL, "private, to read");
 	check_map(r.fd, size, rw | PROT_EXEC, MAP_SHARED, 0, EINVAL, "to execute");
 	check_error(mprotect(r.control, size, rw | PROT_EXEC), EACCES, "to execute, later");
-	check_error(mremap(r.control, size, size + page_size, MREMAP_MAYMOVE) == MAP_FAILED ?
-		    -1 : 0, EFAULT, "to grow, later");
+	check_error(mremap(r.control, size, size + page_size, MREMAP_MAYMOVE) == MAP_FAILED ? -1 :
+											      0,
+		    EFAULT, "to grow, later");
 	fd = open_device(O_RDONLY);
 	make_ring(fd, 64, 0, &r.d);
 	check_map(fd, size, rw, MAP_SHARED, 0, EACCES, "to write, of a reader");
@@ -170,7 +173,8 @@ void part_map(void)
 	set_rate(1);
 	hold_objects();
 	check(second != MAP_FAILED && second->head == 64 && r.control->head == 64 &&
-	      !memcmp(second, r.control, size), "two mappings of a closed file show the same");
+		      !memcmp(second, r.control, size),
+	      "two mappings of a closed file show the same");
 	munmap(second, size);
 	check_equal(munmap((void *)r.control + page_size, page_size), 0, "a part is unmapped");
 	release_objects();
@@ -188,9 +192,9 @@ static bool is_sound(const struct quarry_event_record *e, __u64 seq, __u64 after
 	for (i = 0; i < ARRAY_SIZE(e->reserved); i++)
 		if (e->reserved[i])
 			return false;
-	return e->seq == seq && e->time_ns >= after && e->ptr && e->size >= e->asked &&
-	       e->asked && e->weighted == e->size && e->pid == (__u32)getpid() &&
-	       !e->reserved0 && (e->cache || e->size > 32768);
+	return e->seq == seq && e->time_ns >= after && e->ptr && e->size >= e->asked && e->asked &&
+	       e->weighted == e->size && e->pid == (__u32)getpid() && !e->reserved0 &&
+	       (e->cache || e->size > 32768);
 }
 
 struct seen {
@@ -399,8 +403,7 @@ void part_tails(void)
 	release_objects();
 	check(overruns(&r) < ULLONG_MAX, "overruns are counted beside the page");
 	first = 6 * held_objects + happened;
-	check(overruns(&r) <= first, "%llu of %llu events were overruns",
-	      overruns(&r), first);
+	check(overruns(&r) <= first, "%llu of %llu events were overruns", overruns(&r), first);
 	ring_close(&r);
 	ring_close(&other);
 }

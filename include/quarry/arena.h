@@ -18,8 +18,8 @@
 #include <linux/string.h>
 #include <linux/types.h>
 
-#define QUARRY_ARENA_BLOCK	(256UL << 10)	/* bytes of the largest block, by default */
-#define QUARRY_ARENA_MAX_BLOCK	(2UL << 20)	/* bytes that it may be */
+#define QUARRY_ARENA_BLOCK     (256UL << 10) /* bytes of the largest block, by default */
+#define QUARRY_ARENA_MAX_BLOCK (2UL << 20)   /* bytes that it may be */
 
 /**
  * struct quarry_arena_args - what is out of the ordinary about an arena

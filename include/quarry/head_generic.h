@@ -9,7 +9,7 @@
 #ifndef QUARRY_HEAD_GENERIC_H
 #define QUARRY_HEAD_GENERIC_H
 
-#define QR_HEAD_REST	0
+#define QR_HEAD_REST 0
 
 static __always_inline bool qr_head_pop(struct qr_head __percpu *head, void **obj)
 {

@@ -24,13 +24,13 @@
 /* QUARRY_IMPORT_NS; the same string in several files of a module is no error. */
 asm(".pushsection .modinfo, \"a\"\n\t.asciz \"import_ns=QUARRY\"\n\t.popsection");
 
-#define QR_SHIM(symbol, instead)	asm(".set " #symbol ", " #instead)
+#define QR_SHIM(symbol, instead) asm(".set " #symbol ", " #instead)
 
 /* --- Caches --- */
 
-QR_SHIM(kmem_cache_create, qr_shim_cache_create);			/* to 6.11 */
-QR_SHIM(kmem_cache_create_usercopy, qr_shim_cache_create_usercopy);	/* to 6.11 */
-QR_SHIM(__kmem_cache_create_args, qr_shim_cache_create_args);		/* from 6.12 */
+QR_SHIM(kmem_cache_create, qr_shim_cache_create);		    /* to 6.11 */
+QR_SHIM(kmem_cache_create_usercopy, qr_shim_cache_create_usercopy); /* to 6.11 */
+QR_SHIM(__kmem_cache_create_args, qr_shim_cache_create_args);	    /* from 6.12 */
 QR_SHIM(kmem_cache_destroy, qr_shim_cache_destroy);
 QR_SHIM(kmem_cache_shrink, qr_shim_cache_shrink);
 QR_SHIM(kmem_cache_size, qr_shim_cache_size);
@@ -56,12 +56,12 @@ QR_SHIM(kfree, qr_shim_kfree);
 QR_SHIM(kfree_sensitive, qr_shim_kfree_sensitive);
 QR_SHIM(kvfree, qr_shim_kvfree);
 QR_SHIM(kvfree_sensitive, qr_shim_kvfree_sensitive);
-QR_SHIM(kfree_nolock, qr_shim_kfree_nolock);				/* 7.x */
-QR_SHIM(kvfree_atomic, qr_shim_kvfree_atomic);				/* 7.x */
+QR_SHIM(kfree_nolock, qr_shim_kfree_nolock);   /* 7.x */
+QR_SHIM(kvfree_atomic, qr_shim_kvfree_atomic); /* 7.x */
 QR_SHIM(kfree_const, qr_shim_kfree_const);
 QR_SHIM(kvfree_call_rcu, qr_shim_kvfree_call_rcu);
-QR_SHIM(kvfree_rcu_barrier, qr_shim_kvfree_rcu_barrier);		/* from 6.12 */
-QR_SHIM(kvfree_rcu_barrier_on_cache, qr_shim_kvfree_rcu_barrier_on_cache);	/* 7.x */
+QR_SHIM(kvfree_rcu_barrier, qr_shim_kvfree_rcu_barrier);		   /* from 6.12 */
+QR_SHIM(kvfree_rcu_barrier_on_cache, qr_shim_kvfree_rcu_barrier_on_cache); /* 7.x */
 QR_SHIM(kfree_link, qr_shim_kfree_link);
 QR_SHIM(seq_release_private, qr_shim_seq_release_private);
 QR_SHIM(ksize, qr_shim_ksize);
@@ -90,10 +90,10 @@ QR_SHIM(kvmalloc_node, qr_shim_kvmalloc_node);
 QR_SHIM(__kvmalloc_node_noprof, qr_shim_kvmalloc_node);
 QR_SHIM(krealloc, qr_shim_krealloc);
 QR_SHIM(krealloc_noprof, qr_shim_krealloc);
-QR_SHIM(krealloc_node_align_noprof, qr_shim_krealloc);			/* from 6.18 */
+QR_SHIM(krealloc_node_align_noprof, qr_shim_krealloc); /* from 6.18 */
 QR_SHIM(kvrealloc, qr_shim_kvrealloc);
 QR_SHIM(kvrealloc_noprof, qr_shim_kvrealloc);
-QR_SHIM(kvrealloc_node_align_noprof, qr_shim_kvrealloc);		/* from 6.18 */
+QR_SHIM(kvrealloc_node_align_noprof, qr_shim_kvrealloc); /* from 6.18 */
 QR_SHIM(kmalloc_size_roundup, qr_shim_size_roundup);
 QR_SHIM(kmemdup, qr_shim_kmemdup);
 QR_SHIM(kmemdup_noprof, qr_shim_kmemdup);

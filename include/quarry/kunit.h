@@ -31,8 +31,7 @@ do {											\
  *
  * Context: process; sleeps.
  */
-#define KUNIT_EXPECT_ALLOCS(test, n, ...)						\
-	QR_KUNIT_ALLOCS(KUNIT_EXPECT_EQ_MSG, test, n, __VA_ARGS__)
+#define KUNIT_EXPECT_ALLOCS(test, n, ...) QR_KUNIT_ALLOCS(KUNIT_EXPECT_EQ_MSG, test, n, __VA_ARGS__)
 
 /**
  * KUNIT_ASSERT_ALLOCS() - fail and end the test unless code makes so many allocations
@@ -42,7 +41,6 @@ do {											\
  *
  * Context: process; sleeps.
  */
-#define KUNIT_ASSERT_ALLOCS(test, n, ...)						\
-	QR_KUNIT_ALLOCS(KUNIT_ASSERT_EQ_MSG, test, n, __VA_ARGS__)
+#define KUNIT_ASSERT_ALLOCS(test, n, ...) QR_KUNIT_ALLOCS(KUNIT_ASSERT_EQ_MSG, test, n, __VA_ARGS__)
 
 #endif /* QUARRY_KUNIT_H */

@@ -11,7 +11,7 @@
 #include <linux/overflow.h>
 #include <linux/string.h>
 
-#define QUARRY_MAX_ALIGN	(2UL << 20)	/* bytes, for quarry_aligned_alloc() */
+#define QUARRY_MAX_ALIGN (2UL << 20) /* bytes, for quarry_aligned_alloc() */
 
 void *quarry_aligned_alloc(size_t align, size_t size, gfp_t gfp) __malloc;
 unsigned int quarry_malloc_bulk(size_t size, gfp_t gfp, unsigned int n, void **objs);
@@ -113,7 +113,7 @@ static inline void *quarry_calloc_node(size_t n, size_t size, gfp_t gfp, int nod
  * Return: as quarry_realloc() for the product of the two; NULL when that is no size_t, and
  * @p is as it was.
  */
-static inline void * __must_check quarry_realloc_array(void *p, size_t n, size_t size, gfp_t gfp)
+static inline void *__must_check quarry_realloc_array(void *p, size_t n, size_t size, gfp_t gfp)
 {
 	size_t bytes;
 

@@ -7,7 +7,7 @@
 #define QUARRY_POOL_H
 
 /* Pool flags */
-#define QUARRY_POOL_FLAGS	0U	/* none yet */
+#define QUARRY_POOL_FLAGS 0U /* none yet */
 
 /**
  * struct quarry_pool_args - what a pool is made of

@@ -18,11 +18,11 @@
 /* Wide enough for sums of squares.  Add, subtract, multiply, shift: nothing else. */
 typedef unsigned __int128 qr_u128;
 
-#define QR_OBJECTS_SHIFT	16		/* numbers of objects are binary fractions */
-#define QUARRY_RATE_DEFAULT	(512U << 10)	/* bytes between samples */
-#define QUARRY_CACHE_ALL	U32_MAX		/* no cache in particular */
-#define QUARRY_STACK_MAX	64		/* frames in a call stack */
-#define QR_AGES			10		/* age classes, see qr_age_name() */
+#define QR_OBJECTS_SHIFT    16		 /* numbers of objects are binary fractions */
+#define QUARRY_RATE_DEFAULT (512U << 10) /* bytes between samples */
+#define QUARRY_CACHE_ALL    U32_MAX	 /* no cache in particular */
+#define QUARRY_STACK_MAX    64		 /* frames in a call stack */
+#define QR_AGES		    10		 /* age classes, see qr_age_name() */
 
 /**
  * struct quarry_sum - what a number of samples stand for
@@ -136,9 +136,9 @@ void qr_profile_subtract(struct quarry_profile *p, const struct quarry_profile *
 /* A row's stack, leaf first: return addresses.  Returns how many. */
 unsigned int qr_site_stack(const struct quarry_site *site, unsigned long **entries);
 
-#define QUARRY_LABELS_MAX	8
-#define QUARRY_LABEL_KEY	32
-#define QUARRY_LABEL_VALUE	64
+#define QUARRY_LABELS_MAX  8
+#define QUARRY_LABEL_KEY   32
+#define QUARRY_LABEL_VALUE 64
 
 /**
  * struct quarry_labels - a set of labels
@@ -193,10 +193,10 @@ enum quarry_profile_kind {
 };
 
 enum quarry_profile_format {
-	QUARRY_FORMAT_PPROF,	/* profile.proto, not compressed */
-	QUARRY_FORMAT_TEXT,	/* legacy heap text, which pprof reads as well */
-	QUARRY_FORMAT_FOLDED,	/* one line per stack, for flame graphs */
-	QUARRY_FORMAT_TOP,	/* a table for people, largest first */
+	QUARRY_FORMAT_PPROF,  /* profile.proto, not compressed */
+	QUARRY_FORMAT_TEXT,   /* legacy heap text, which pprof reads as well */
+	QUARRY_FORMAT_FOLDED, /* one line per stack, for flame graphs */
+	QUARRY_FORMAT_TOP,    /* a table for people, largest first */
 	QUARRY_PROFILE_FORMATS,
 };
 

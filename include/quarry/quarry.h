@@ -34,22 +34,22 @@
 #include <quarry/sizeclass.h>
 
 /* Quarry's symbols live in a namespace of their own. */
-#define QUARRY_IMPORT_NS	MODULE_INFO(import_ns, "QUARRY")
+#define QUARRY_IMPORT_NS MODULE_INFO(import_ns, "QUARRY")
 
-#define QUARRY_NO_LIMIT		(~0UL)	/* for quarry_limit_set() */
-#define QUARRY_MAX_LARGE	(64UL << 20)	/* bytes; the largest object of pages in a row */
-#define QUARRY_MAX_MAPPED	(2UL << 30)	/* bytes; the largest of quarry_vmalloc() */
+#define QUARRY_NO_LIMIT	  (~0UL)       /* for quarry_limit_set() */
+#define QUARRY_MAX_LARGE  (64UL << 20) /* bytes; the largest object of pages in a row */
+#define QUARRY_MAX_MAPPED (2UL << 30)  /* bytes; the largest of quarry_vmalloc() */
 
 /* Cache flags */
-#define QUARRY_HWCACHE_ALIGN	BIT(0)	/* objects never share a cache line */
-#define QUARRY_NO_SAMPLE	BIT(1)	/* the profiler does not see this cache */
+#define QUARRY_HWCACHE_ALIGN   BIT(0) /* objects never share a cache line */
+#define QUARRY_NO_SAMPLE       BIT(1) /* the profiler does not see this cache */
 /*
  * Readers in an RCU read-side section may look at an object after it was freed: it may be
  * another one of the cache by then, but its memory stays the cache's until they have
  * left.  Such objects are zeroed by __GFP_ZERO only, and not by init_on_alloc and
  * init_on_free.
  */
-#define QUARRY_TYPESAFE_BY_RCU	BIT(2)
+#define QUARRY_TYPESAFE_BY_RCU BIT(2)
 /*
  * For finding errors.  Such objects go past the magazines: each allocation and each free takes
  * a lock, and looks at the object.  Writes to free objects are reported when these are
@@ -57,13 +57,13 @@
  * object when it is freed (misuse_red_zone).  Poisoned objects have no constructor and are not
  * QUARRY_TYPESAFE_BY_RCU; one with a red zone offers exactly the bytes that were asked for.
  */
-#define QUARRY_POISON		BIT(3)
-#define QUARRY_RED_ZONE		BIT(4)
+#define QUARRY_POISON	       BIT(3)
+#define QUARRY_RED_ZONE	       BIT(4)
 /* Its slabs' pages are in the kernel's books as unreclaimable slab pages of their node. */
-#define QUARRY_ACCOUNT_NODE	BIT(5)
-#define QUARRY_CACHE_FLAGS	(QUARRY_HWCACHE_ALIGN | QUARRY_NO_SAMPLE | \
-				 QUARRY_TYPESAFE_BY_RCU | QUARRY_POISON | \
-				 QUARRY_RED_ZONE | QUARRY_ACCOUNT_NODE)
+#define QUARRY_ACCOUNT_NODE    BIT(5)
+#define QUARRY_CACHE_FLAGS                                                                         \
+	(QUARRY_HWCACHE_ALIGN | QUARRY_NO_SAMPLE | QUARRY_TYPESAFE_BY_RCU | QUARRY_POISON |        \
+	 QUARRY_RED_ZONE | QUARRY_ACCOUNT_NODE)
 
 /**
  * enum quarry_policy - which node a cache's objects come from
@@ -82,8 +82,8 @@ enum quarry_policy {
  * In place of a node, in a call that names one: what the policy of the same name means,
  * for this call.
  */
-#define QUARRY_CALL_LOCAL	(-2)
-#define QUARRY_CALL_INTERLEAVE	(-3)
+#define QUARRY_CALL_LOCAL      (-2)
+#define QUARRY_CALL_INTERLEAVE (-3)
 
 /**
  * struct quarry_cache_args - what is out of the ordinary about a cache
@@ -167,12 +167,12 @@ void quarry_cache_destroy(struct quarry_cache *cache);
 unsigned int quarry_cache_shrink(struct quarry_cache *cache);
 int quarry_limit_set(struct quarry_cache *cache, size_t soft, size_t hard);
 void *quarry_cache_alloc_node(struct quarry_cache *cache, gfp_t gfp, int node) __malloc;
-unsigned int quarry_cache_alloc_bulk(struct quarry_cache *cache, gfp_t gfp,
-				     unsigned int n, void **objs);
+unsigned int quarry_cache_alloc_bulk(struct quarry_cache *cache, gfp_t gfp, unsigned int n,
+				     void **objs);
 void quarry_cache_free_bulk(struct quarry_cache *cache, unsigned int n, void **objs);
 void *quarry_malloc_node(size_t size, gfp_t gfp, int node) __malloc;
 void *quarry_vmalloc(size_t size, gfp_t gfp) __malloc;
-void * __must_check quarry_realloc(void *p, size_t size, gfp_t gfp);
+void *__must_check quarry_realloc(void *p, size_t size, gfp_t gfp);
 size_t quarry_usable_size(const void *p);
 
 /*

@@ -8,7 +8,7 @@
 
 struct qr_reserve_block;
 
-#define QUARRY_RESERVE_MAX	65536U	/* objects in a reserve */
+#define QUARRY_RESERVE_MAX 65536U /* objects in a reserve */
 
 /**
  * struct quarry_reserve - objects that were set aside

@@ -13,7 +13,7 @@
 #include <linux/types.h>
 #include <quarry/quarry.h>
 
-#define QUARRY_NAME_LEN 48	/* a cache's name with its terminating zero */
+#define QUARRY_NAME_LEN 48 /* a cache's name with its terminating zero */
 
 /*
  * One line per number: member, and what it means.  The same list makes the
@@ -306,7 +306,7 @@ unsigned int qr_retain_get(void);
 int qr_retain_set(unsigned int percent);
 
 /* The module's limits in bytes of pages, or a cache's; ULONG_MAX is none.  0 or -ENOENT. */
-#define QUARRY_LIMIT_ALL	0u
+#define QUARRY_LIMIT_ALL 0u
 int qr_limit_read(unsigned int cache, unsigned long *soft, unsigned long *hard);
 int qr_limit_write(unsigned int cache, bool is_hard, unsigned long bytes);
 /* A limit as people write it: "max", or bytes with a suffix; 0, -EINVAL or -ERANGE. */

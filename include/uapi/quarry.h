@@ -35,34 +35,34 @@
  * Where the answer cannot be written (EFAULT) the deed has been done.
  */
 
-#define QUARRY_ABI_VERSION		1
-#define QUARRY_DEVICE			"/dev/quarry"
+#define QUARRY_ABI_VERSION 1
+#define QUARRY_DEVICE	   "/dev/quarry"
 
 /* In place of a cache's number: all of them. */
-#define QUARRY_DEV_CACHE_ALL		0xffffffffU
+#define QUARRY_DEV_CACHE_ALL 0xffffffffU
 
 /* What is profiled. */
-#define QUARRY_DEV_KIND_HEAP		0	/* what was allocated and what is live */
-#define QUARRY_DEV_KIND_ALLOCS		1	/* the same, what was allocated first */
-#define QUARRY_DEV_KIND_PEAK		2	/* what was live when the heap was largest */
-#define QUARRY_DEV_KIND_LIFETIME	3	/* objects by age */
-#define QUARRY_DEV_KIND_FRAGMENTATION	4	/* bytes given but not asked for */
-#define QUARRY_DEV_KINDS		5
+#define QUARRY_DEV_KIND_HEAP	      0 /* what was allocated and what is live */
+#define QUARRY_DEV_KIND_ALLOCS	      1 /* the same, what was allocated first */
+#define QUARRY_DEV_KIND_PEAK	      2 /* what was live when the heap was largest */
+#define QUARRY_DEV_KIND_LIFETIME      3 /* objects by age */
+#define QUARRY_DEV_KIND_FRAGMENTATION 4 /* bytes given but not asked for */
+#define QUARRY_DEV_KINDS	      5
 
 /* How it is written down. */
-#define QUARRY_DEV_FORMAT_PPROF		0	/* profile.proto, not compressed */
-#define QUARRY_DEV_FORMAT_TEXT		1	/* legacy heap text */
-#define QUARRY_DEV_FORMAT_FOLDED	2	/* one line per stack, for flame graphs */
-#define QUARRY_DEV_FORMAT_TOP		3	/* a table, largest first */
-#define QUARRY_DEV_FORMATS		4
+#define QUARRY_DEV_FORMAT_PPROF	 0 /* profile.proto, not compressed */
+#define QUARRY_DEV_FORMAT_TEXT	 1 /* legacy heap text */
+#define QUARRY_DEV_FORMAT_FOLDED 2 /* one line per stack, for flame graphs */
+#define QUARRY_DEV_FORMAT_TOP	 3 /* a table, largest first */
+#define QUARRY_DEV_FORMATS	 4
 
 /* Members "flags" of what is asked. */
-#define QUARRY_DEV_DRAIN		(1U << 0)	/* empty magazines and depots first */
+#define QUARRY_DEV_DRAIN (1U << 0) /* empty magazines and depots first */
 
 /* Member "features" of struct quarry_dev_info. */
-#define QUARRY_DEV_FEATURE_DELTA	(1U << 0)	/* QUARRY_IOC_MARK and _DELTA */
-#define QUARRY_DEV_FEATURE_HEAPDUMP	(1U << 1)	/* QUARRY_IOC_HEAPDUMP */
-#define QUARRY_DEV_FEATURE_RING		(1U << 2)	/* QUARRY_IOC_RING and mmap() */
+#define QUARRY_DEV_FEATURE_DELTA    (1U << 0) /* QUARRY_IOC_MARK and _DELTA */
+#define QUARRY_DEV_FEATURE_HEAPDUMP (1U << 1) /* QUARRY_IOC_HEAPDUMP */
+#define QUARRY_DEV_FEATURE_RING	    (1U << 2) /* QUARRY_IOC_RING and mmap() */
 
 /**
  * struct quarry_dev_info - what QUARRY_IOC_INFO answers
@@ -126,8 +126,8 @@ struct quarry_dev_info {
 };
 
 /* Member "flags" of struct quarry_dev_rate. */
-#define QUARRY_DEV_RATE_SET		(1U << 0)	/* set it; otherwise only ask */
-#define QUARRY_DEV_RATE_INHERIT		(1U << 1)	/* with _SET: as all other caches */
+#define QUARRY_DEV_RATE_SET	(1U << 0) /* set it; otherwise only ask */
+#define QUARRY_DEV_RATE_INHERIT (1U << 1) /* with _SET: as all other caches */
 
 /**
  * struct quarry_dev_rate - for QUARRY_IOC_RATE: how often samples are taken
@@ -201,10 +201,10 @@ struct quarry_dev_action {
 	__aligned_u64 reserved[2];
 };
 
-#define QUARRY_DEV_RINGS_MAX		16	/* at one time, in the whole system */
+#define QUARRY_DEV_RINGS_MAX 16 /* at one time, in the whole system */
 
 /* Member "flags" of struct quarry_dev_ring. */
-#define QUARRY_DEV_RING_FREES		(1U << 0)	/* frees too, not only allocations */
+#define QUARRY_DEV_RING_FREES (1U << 0) /* frees too, not only allocations */
 
 /**
  * struct quarry_dev_ring - for QUARRY_IOC_RING: make this open file's ring of events
@@ -245,15 +245,15 @@ struct quarry_dev_ring {
  *		QUARRY_DEV_DRAIN while nobody allocates
  * RING		make the ring of events
  */
-#define QUARRY_IOC_INFO		_IOWR('Q', 0x00, struct quarry_dev_info)
-#define QUARRY_IOC_RATE		_IOWR('Q', 0x01, struct quarry_dev_rate)
-#define QUARRY_IOC_SNAPSHOT	_IOWR('Q', 0x02, struct quarry_dev_snapshot)
-#define QUARRY_IOC_MARK		_IOWR('Q', 0x03, struct quarry_dev_action)
-#define QUARRY_IOC_DELTA	_IOWR('Q', 0x04, struct quarry_dev_snapshot)
-#define QUARRY_IOC_DRAIN	_IOWR('Q', 0x05, struct quarry_dev_action)
-#define QUARRY_IOC_RESET	_IOWR('Q', 0x06, struct quarry_dev_action)
-#define QUARRY_IOC_HEAPDUMP	_IOWR('Q', 0x07, struct quarry_dev_action)
-#define QUARRY_IOC_RING		_IOWR('Q', 0x08, struct quarry_dev_ring)
+#define QUARRY_IOC_INFO	    _IOWR('Q', 0x00, struct quarry_dev_info)
+#define QUARRY_IOC_RATE	    _IOWR('Q', 0x01, struct quarry_dev_rate)
+#define QUARRY_IOC_SNAPSHOT _IOWR('Q', 0x02, struct quarry_dev_snapshot)
+#define QUARRY_IOC_MARK	    _IOWR('Q', 0x03, struct quarry_dev_action)
+#define QUARRY_IOC_DELTA    _IOWR('Q', 0x04, struct quarry_dev_snapshot)
+#define QUARRY_IOC_DRAIN    _IOWR('Q', 0x05, struct quarry_dev_action)
+#define QUARRY_IOC_RESET    _IOWR('Q', 0x06, struct quarry_dev_action)
+#define QUARRY_IOC_HEAPDUMP _IOWR('Q', 0x07, struct quarry_dev_action)
+#define QUARRY_IOC_RING	    _IOWR('Q', 0x08, struct quarry_dev_ring)
 
 /**
  * DOC: the ring
@@ -314,8 +314,8 @@ struct quarry_ring_control {
 };
 
 /* Member "type" of struct quarry_event_record. */
-#define QUARRY_DEV_EVENT_ALLOC		1
-#define QUARRY_DEV_EVENT_FREE		2
+#define QUARRY_DEV_EVENT_ALLOC 1
+#define QUARRY_DEV_EVENT_FREE  2
 
 /**
  * struct quarry_event_record - a sampled object was allocated or freed

@@ -22,7 +22,7 @@
 #include "compat.h"
 #include "core/task_count.h"
 
-static DEFINE_MUTEX(owner_lock);	/* changes of qr_counted */
+static DEFINE_MUTEX(owner_lock); /* changes of qr_counted */
 static DECLARE_WAIT_QUEUE_HEAD(owner_gone);
 
 /* Every magazine draws anew: nothing while somebody counts. */

@@ -28,14 +28,14 @@
 #include "profile/draw.h"
 
 /* The next sample is that far away when there is to be none. */
-#define NEVER		BIT_ULL(62)
+#define NEVER BIT_ULL(62)
 
 /* An object over that share of the largest block has pages of its own rather than a new block. */
-#define OWN_SHARE	4
+#define OWN_SHARE 4
 
-DEFINE_MUTEX(qr_arenas_lock);	/* the list, and that each on it exists */
+DEFINE_MUTEX(qr_arenas_lock); /* the list, and that each on it exists */
 LIST_HEAD(qr_arenas);
-static atomic_t turn;		/* of nodes, for QUARRY_NODE_INTERLEAVE */
+static atomic_t turn; /* of nodes, for QUARRY_NODE_INTERLEAVE */
 
 atomic64_t qr_arena_failed, qr_arena_fallbacks;
 
@@ -86,7 +86,8 @@ static struct qr_slab *block_get(struct qr_arena *a, size_t size, gfp_t gfp)
 		gfp |= __GFP_THISNODE;
 	else
 		node = qr_call_node(a->policy == QUARRY_NODE_INTERLEAVE ? QUARRY_CALL_INTERLEAVE :
-				    QUARRY_CALL_LOCAL, &turn);
+									  QUARRY_CALL_LOCAL,
+				    &turn);
 	if (own)
 		block = qr_slab_create_large(least, 1, node, gfp);
 	else
@@ -159,8 +160,9 @@ static void block_go_back(struct qr_arena *a, u64 offset)
 	}
 	a->start += behind;
 	/* A mark that should not have been found good must do no harm here. */
-	WRITE_ONCE(a->pub.next, a->base +
-		   (offset > a->start ? min_t(u64, offset - a->start, a->end - a->base) : 0));
+	WRITE_ONCE(a->pub.next,
+		   a->base + (offset > a->start ? min_t(u64, offset - a->start, a->end - a->base) :
+						  0));
 }
 
 /* Nothing of what is at @offset and behind shall be readable.  Blocks that go, whole. */
@@ -215,15 +217,17 @@ static void *refuse(const struct qr_arena *a, size_t size, gfp_t gfp)
 	atomic64_inc(&qr_arena_failed);
 	if (!(gfp & __GFP_NOWARN) || (gfp & __GFP_NOFAIL))
 		pr_warn_ratelimited("arena %s: %s for %zu bytes, gfp %pGg\n", a->name,
-				    size > QUARRY_MAX_LARGE ? "too much" :
+				    size > QUARRY_MAX_LARGE ?
+					    "too much" :
 				    qr_limit_is_full(&qr_limit_all, 1) ?
-				    "Quarry's hard limit leaves no memory" : "no memory",
+					    "Quarry's hard limit leaves no memory" :
+					    "no memory",
 				    size, &gfp);
 	return NULL;
 }
 
-static noinline void sample(struct qr_arena *a, const void *p, size_t given, size_t asked,
-			    u32 rate, u64 offset, gfp_t gfp, unsigned long ip)
+static noinline void sample(struct qr_arena *a, const void *p, size_t given, size_t asked, u32 rate,
+			    u64 offset, gfp_t gfp, unsigned long ip)
 {
 	const struct qr_sampled what = {
 		.ptr = p,
@@ -256,7 +260,7 @@ static void *alloc(struct qr_arena *a, size_t align, size_t size, gfp_t gfp, uns
 	p = ALIGN(a->pub.next, align);
 	if (p > a->end || given > a->end - p) {
 		block = a->spare && qr_slab_bytes(a->spare) >= given ? a->spare :
-			block_get(a, given, gfp);
+								       block_get(a, given, gfp);
 		if (!block)
 			return refuse(a, size, gfp);
 	}
@@ -278,7 +282,7 @@ static void *alloc(struct qr_arena *a, size_t align, size_t size, gfp_t gfp, uns
 	set_distance(a, bytes);
 	raw_spin_unlock_irqrestore(&a->lock, flags);
 
-	if (due && a->rate)	/* it may have been turned off */
+	if (due && a->rate) /* it may have been turned off */
 		sample(a, (void *)p, given, size, rate, offset, gfp, ip);
 	if (qr_want_zero(gfp))
 		memset((void *)p, 0, given);
@@ -329,7 +333,7 @@ struct quarry_arena_mark quarry_arena_mark(struct quarry_arena *arena)
 {
 	struct qr_arena *a = qr_arena_of(arena);
 
-	return (struct quarry_arena_mark) {
+	return (struct quarry_arena_mark){
 		.offset = qr_arena_offset(a),
 		.serial = qr_mark_new(&a->marks),
 		.arena = a->id,

@@ -29,8 +29,8 @@ void qr_mark_release(struct qr_marks *marks, u64 offset, u64 serial)
 {
 	struct qr_mark_cut *last = marks->cut + marks->nr;
 
-	while (last > marks->cut && (last[-1].offset > offset ||
-				     (last[-1].offset == offset && last[-1].from >= serial)))
+	while (last > marks->cut &&
+	       (last[-1].offset > offset || (last[-1].offset == offset && last[-1].from >= serial)))
 		last--;
 	marks->serial++;
 	/* The same place again, and no mark was made meanwhile but this one. */
@@ -43,7 +43,7 @@ void qr_mark_release(struct qr_marks *marks, u64 offset, u64 serial)
 		last--;
 		memmove(marks->cut, marks->cut + 1, (QR_MARK_CUTS - 1) * sizeof(*last));
 	}
-	*last = (struct qr_mark_cut) { .offset = offset, .from = serial, .to = marks->serial };
+	*last = (struct qr_mark_cut){ .offset = offset, .from = serial, .to = marks->serial };
 	marks->nr = last + 1 - marks->cut;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_mark_release);

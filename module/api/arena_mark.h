@@ -15,7 +15,7 @@
 
 #include <linux/types.h>
 
-#define QR_MARK_CUTS	32
+#define QR_MARK_CUTS 32
 
 /**
  * struct qr_mark_cut - the arena went back to a place

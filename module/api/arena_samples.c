@@ -49,7 +49,8 @@ static struct qr_arena_samples_part *part_new(gfp_t gfp)
 	return part;
 }
 
-void qr_arena_samples_add(struct qr_arena_samples *t, const struct qr_sampled *what, u64 offset, gfp_t gfp)
+void qr_arena_samples_add(struct qr_arena_samples *t, const struct qr_sampled *what, u64 offset,
+			  gfp_t gfp)
 {
 	struct qr_arena_samples_part *part = last_part(t);
 	unsigned long flags;
@@ -143,7 +144,7 @@ unsigned int qr_arena_samples_read(struct qr_arena_samples *t, struct qr_arena_s
 	if (part) {
 		nr = qr_samples_read(&part->samples, part->nr, sample);
 		for (i = 0; i < nr; i++)
-			out[i] = (struct qr_arena_sample) {
+			out[i] = (struct qr_arena_sample){
 				.ptr = part->ptr[i],
 				.size = part->size[i],
 				.sample = sample[i],

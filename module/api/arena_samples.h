@@ -43,13 +43,14 @@ void qr_arena_samples_init(struct qr_arena_samples *t);
  * An object was drawn, @offset bytes from the beginning of the arena.  Without memory it is
  * counted as dropped.  In the caller's context, no lock held.
  */
-void qr_arena_samples_add(struct qr_arena_samples *t, const struct qr_sampled *what, u64 offset, gfp_t gfp);
+void qr_arena_samples_add(struct qr_arena_samples *t, const struct qr_sampled *what, u64 offset,
+			  gfp_t gfp);
 /* The objects at @offset and behind it are gone.  The memory of a few samples is kept. */
 void qr_arena_samples_cut(struct qr_arena_samples *t, u64 offset);
 /* The memory, too; no sample is left. */
 void qr_arena_samples_exit(struct qr_arena_samples *t);
 
-#define QR_ARENA_SAMPLES_PART	16
+#define QR_ARENA_SAMPLES_PART 16
 
 /*
  * Read the trail, oldest objects first: what one call returned, up to QR_ARENA_SAMPLES_PART, may be

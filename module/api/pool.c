@@ -21,7 +21,7 @@
 #include "core/metadata.h"
 
 /* The most objects that a magazine holds, out of other CPUs' reach. */
-#define PRIVATE_MAX	16U
+#define PRIVATE_MAX 16U
 /* Lock order: pools_lock, a pool's lock, cpus_read_lock(). */
 static DEFINE_MUTEX(pools_lock);
 static LIST_HEAD(pools);
@@ -60,7 +60,7 @@ static void leave(struct qr_pool *pool)
 		enum qr_misuse what;
 		unsigned long flags;
 
-		preempt_disable();	/* it may be anybody's */
+		preempt_disable(); /* it may be anybody's */
 		what = qr_pool_look_at(c, p, &slab);
 		preempt_enable();
 		if (likely(!what) && pool->exit)
@@ -351,7 +351,7 @@ void quarry_pool_destroy(struct quarry_pool *pool)
 	list_del(&p->link);
 	mutex_unlock(&pools_lock);
 	drain(p);
-	quarry_cache_destroy(&p->cache->pub);	/* which takes the pool along */
+	quarry_cache_destroy(&p->cache->pub); /* which takes the pool along */
 }
 EXPORT_SYMBOL_QUARRY(quarry_pool_destroy);
 
@@ -396,7 +396,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_pools_pages);
 
 unsigned long qr_pools_age(int node)
 {
-	static struct cpumask cpus;	/* pools_lock */
+	static struct cpumask cpus; /* pools_lock */
 	unsigned long freed = 0;
 	struct qr_pool *pool;
 

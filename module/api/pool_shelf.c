@@ -68,7 +68,10 @@ void qr_pool_report(struct qr_cache *c, enum qr_misuse what, const void *p, unsi
 	rcu_read_lock();
 	slab = qr_slab_of(p);
 	owner = slab ? READ_ONCE(slab->cache) : NULL;
-	qr_report(what, p, owner ? owner->name : slab ? "(large)" : NULL,
+	qr_report(what, p,
+		  owner ? owner->name :
+		  slab	? "(large)" :
+			  NULL,
 		  owner != c ? c->name : NULL, ip);
 	rcu_read_unlock();
 }

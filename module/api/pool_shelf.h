@@ -10,7 +10,7 @@
 #include "magazine/magazine.h"
 
 /* Objects that are on their way out at a time. */
-#define QR_POOL_LEAVING		16U
+#define QR_POOL_LEAVING 16U
 
 /**
  * struct qr_shelf - what one CPU has put aside for all
@@ -61,7 +61,7 @@ struct qr_pool {
 	unsigned int shelf_bytes;
 	int (*init)(void *obj, void *arg, gfp_t gfp);
 	void (*exit)(void *obj, void *arg);
-	struct mutex lock;	/* @nr_leaving and @leaving */
+	struct mutex lock; /* @nr_leaving and @leaving */
 	unsigned int nr_leaving;
 	void *leaving[QR_POOL_LEAVING];
 	struct list_head link;

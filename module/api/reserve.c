@@ -28,9 +28,9 @@
 #include "slab/sizeclass.h"
 
 /* Objects that one block has places for: whole pages of the kernel's, few at a time. */
-#define BLOCK_MAX	2040U
+#define BLOCK_MAX 2040U
 /* Objects that are allocated at a time. */
-#define UNIT		16U
+#define UNIT	  16U
 
 /**
  * struct qr_reserve_block - a part of a reserve
@@ -57,7 +57,7 @@ static size_t block_bytes(unsigned int places)
 
 static struct qr_reserve_block *first_block(const struct quarry_reserve *r)
 {
-	return smp_load_acquire(&r->blocks);	/* with what is in it: see add_block() */
+	return smp_load_acquire(&r->blocks); /* with what is in it: see add_block() */
 }
 
 static bool add_block(struct quarry_reserve *r, struct qr_cache *c, unsigned int n, gfp_t gfp)
@@ -70,7 +70,7 @@ static bool add_block(struct quarry_reserve *r, struct qr_cache *c, unsigned int
 	b->next = r->blocks;
 	b->cache = c;
 	b->places = places;
-	smp_store_release(&r->blocks, b);	/* for first_block() */
+	smp_store_release(&r->blocks, b); /* for first_block() */
 	return true;
 }
 
@@ -84,7 +84,7 @@ static bool put(struct qr_reserve_block *b, void *p, unsigned int *place)
 
 	for (i = 0; i < b->places; i++) {
 		if (!cmpxchg(&b->obj[*place], NULL, p)) {
-			atomic_inc(&b->left);	/* after the object is there */
+			atomic_inc(&b->left); /* after the object is there */
 			return true;
 		}
 		*place = (*place + 1) % b->places;

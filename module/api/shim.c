@@ -21,16 +21,18 @@
 #include "cache/cache.h"
 #include "slab/mapped.h"
 
-#define MARK	BIT(BITS_PER_LONG - 1)
+#define MARK BIT(BITS_PER_LONG - 1)
 
 /* Of no effect here. */
-#define FLAGS_IGNORED	(SLAB_ACCOUNT | SLAB_RECLAIM_ACCOUNT | SLAB_MEM_SPREAD |		\
-			 SLAB_NOLEAKTRACE | SLAB_NO_MERGE | SLAB_NO_USER_FLAGS |		\
-			 SLAB_KASAN | SLAB_SKIP_KFENCE)
-#define FLAGS_DEBUG	(SLAB_CONSISTENCY_CHECKS | SLAB_STORE_USER | SLAB_TRACE |		\
-			 SLAB_DEBUG_OBJECTS | SLAB_FAILSLAB)
-#define FLAGS_KNOWN	(FLAGS_IGNORED | FLAGS_DEBUG | SLAB_HWCACHE_ALIGN |			\
-			 SLAB_PANIC | SLAB_TYPESAFE_BY_RCU | SLAB_RED_ZONE | SLAB_POISON)
+#define FLAGS_IGNORED                                                                              \
+	(SLAB_ACCOUNT | SLAB_RECLAIM_ACCOUNT | SLAB_MEM_SPREAD | SLAB_NOLEAKTRACE |                \
+	 SLAB_NO_MERGE | SLAB_NO_USER_FLAGS | SLAB_KASAN | SLAB_SKIP_KFENCE)
+#define FLAGS_DEBUG                                                                                \
+	(SLAB_CONSISTENCY_CHECKS | SLAB_STORE_USER | SLAB_TRACE | SLAB_DEBUG_OBJECTS |             \
+	 SLAB_FAILSLAB)
+#define FLAGS_KNOWN                                                                                \
+	(FLAGS_IGNORED | FLAGS_DEBUG | SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_TYPESAFE_BY_RCU |    \
+	 SLAB_RED_ZONE | SLAB_POISON)
 
 static __always_inline bool is_ours(const struct kmem_cache *s)
 {
@@ -60,7 +62,7 @@ static const char *unfit(unsigned int size, unsigned int align, slab_flags_t fla
 		return "its alignment is no power of two";
 	if (align > QUARRY_MAX_SMALL || size > QUARRY_MAX_SMALL ||
 	    round_up(size + (flags & SLAB_RED_ZONE ? QR_RED_ZONE : 0), align ?: 1) >
-	    QUARRY_MAX_SMALL)
+		    QUARRY_MAX_SMALL)
 		return "its objects are larger than 32 KiB";
 	return NULL;
 }

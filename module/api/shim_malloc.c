@@ -78,8 +78,8 @@ static void *malloc_node(size_t size, gfp_t gfp, int node, unsigned long ip)
 {
 	if (is_odd(size, gfp))
 		return malloc_odd(size, gfp, node, ip);
-	return qr_magazine_alloc_node(qr_cache_of(qr_class_cache[class_for(size)]), gfp, node,
-				      size, ip);
+	return qr_magazine_alloc_node(qr_cache_of(qr_class_cache[class_for(size)]), gfp, node, size,
+				      ip);
 }
 
 /* A profile names the caller of who calls this last. */
@@ -124,8 +124,7 @@ void *qr_shim_kmalloc_node(qr_compat_size_of(size, b), gfp_t gfp, int node)
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_kmalloc_node);
 
-void *qr_shim_kmalloc_track(qr_compat_size_of(size, b), gfp_t gfp, int node,
-			    unsigned long caller)
+void *qr_shim_kmalloc_track(qr_compat_size_of(size, b), gfp_t gfp, int node, unsigned long caller)
 {
 	if (PASS_BUCKET_PARAM(b))
 		return qr_compat_buckets_alloc(b, size, gfp);

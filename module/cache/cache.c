@@ -29,7 +29,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_caches_lock);
 LIST_HEAD(qr_caches);
 EXPORT_SYMBOL_QUARRY_TEST(qr_caches);
 
-static DEFINE_SPINLOCK(list_lock);	/* changes of qr_caches, with the mutex */
+static DEFINE_SPINLOCK(list_lock); /* changes of qr_caches, with the mutex */
 
 static DEFINE_XARRAY_ALLOC1(cache_ids);
 static u32 next_id;
@@ -82,13 +82,13 @@ static void set_layout(struct qr_cache *c, unsigned int size, unsigned int align
 	c->asked = size;
 	c->pub.size = c->class ? size : round_up(size, QR_MIN_OBJECT);
 	if (flags & QUARRY_RED_ZONE) {
-		c->pub.size = size;	/* it begins where the owner's bytes end */
+		c->pub.size = size; /* it begins where the owner's bytes end */
 		size += QR_RED_ZONE;
 	}
 	c->geo = qr_geometry(size, align);
 	c->capacity = qr_magazine_capacity(c->geo.stride);
 	if (flags & (QUARRY_RED_ZONE | QUARRY_POISON)) {
-		c->guard = (struct qr_guard) {
+		c->guard = (struct qr_guard){
 			.size = c->pub.size,
 			.stride = c->geo.stride,
 			.poison = flags & QUARRY_POISON,
@@ -217,13 +217,15 @@ struct quarry_cache *quarry_cache_create(const char *name, unsigned int size,
 		return refuse(name, "unknown flags");
 	if (round_up(size + (args->flags & QUARRY_RED_ZONE ? QR_RED_ZONE : 0),
 		     max(args->align, QR_MIN_OBJECT)) > QR_MAX_OBJECT)
-		return refuse(name, args->flags & QUARRY_RED_ZONE ?
-			      "with red zone and alignment objects are larger than 32 KiB" :
-			      "aligned objects are larger than 32 KiB");
+		return refuse(name,
+			      args->flags & QUARRY_RED_ZONE ?
+				      "with red zone and alignment objects are larger than 32 KiB" :
+				      "aligned objects are larger than 32 KiB");
 	if ((args->flags & QUARRY_POISON) && (args->ctor || args->flags & QUARRY_TYPESAFE_BY_RCU))
-		return refuse(name, args->ctor ?
-			      "constructed objects cannot be poisoned" :
-			      "objects that readers look at when they are free cannot be poisoned");
+		return refuse(name,
+			      args->ctor ?
+				      "constructed objects cannot be poisoned" :
+				      "objects that readers look at when they are free cannot be poisoned");
 	if (args->usersize > size || args->useroffset > size - args->usersize)
 		return refuse(name, "the part for user space is not within the object");
 	if (args->policy > QUARRY_NODE_INTERLEAVE)
@@ -391,7 +393,7 @@ int qr_cache_id_get(u32 *id)
 {
 	int err = xa_alloc_cyclic(&cache_ids, id, NULL, xa_limit_31b, &next_id, GFP_KERNEL);
 
-	return err < 0 ? err : 0;	/* 1 when all numbers have been used once */
+	return err < 0 ? err : 0; /* 1 when all numbers have been used once */
 }
 
 void qr_cache_id_put(u32 id)
@@ -484,8 +486,8 @@ static int cpu_dead(unsigned int cpu)
 
 int qr_caches_init(void)
 {
-	int err = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "quarry:magazines",
-					    cpu_prepare, cpu_dead);
+	int err = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "quarry:magazines", cpu_prepare,
+					    cpu_dead);
 
 	if (err < 0)
 		return err;

@@ -70,7 +70,7 @@ unsigned long qr_cache_trimmable(struct qr_cache *cache);
 unsigned long qr_cache_trim(struct qr_cache *cache, unsigned long want);
 
 /* The most that a cache is passed over after trimming it was not worth it. */
-#define QR_TRIM_BACKOFF	31
+#define QR_TRIM_BACKOFF 31
 
 /* It has been trimmed: it is passed over for a while if that was not worth it. */
 void qr_cache_trimmed(struct qr_cache *cache, bool worth_it);

@@ -37,7 +37,7 @@ unsigned long qr_cache_trim(struct qr_cache *c, unsigned long want)
 EXPORT_SYMBOL_QUARRY_TEST(qr_cache_trim);
 
 /* Batches and single objects that must have moved for it to be worth another look. */
-#define TRIM_MOVES	128
+#define TRIM_MOVES 128
 
 static unsigned int depot_moves(const struct qr_cache *c)
 {

@@ -31,7 +31,7 @@
 #include "compat.h"
 
 /* The largest gives to the poorest until it has no more than so many times as much. */
-#define SPREAD	4
+#define SPREAD 4
 
 /* CPUs to be visited; with qr_caches_lock. */
 static struct cpumask to_visit;
@@ -168,8 +168,8 @@ static bool depots_hold(const struct qr_cache *c)
 	unsigned int i;
 
 	for (i = 0; i < qr_nr_depots(); i++)
-		if (c->depot[i] && (READ_ONCE(c->depot[i]->nr_cached) ||
-				    READ_ONCE(c->depot[i]->nr_empty)))
+		if (c->depot[i] &&
+		    (READ_ONCE(c->depot[i]->nr_cached) || READ_ONCE(c->depot[i]->nr_empty)))
 			return true;
 	return false;
 }

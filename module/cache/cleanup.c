@@ -58,8 +58,7 @@ static const char *find(const void *p, struct qr_slab **slabp, int *row)
 }
 
 /* The last ones added come first. */
-static void attach(struct qr_slab *slab, int row, struct qr_cleanup *first,
-		   struct qr_cleanup *last)
+static void attach(struct qr_slab *slab, int row, struct qr_cleanup *first, struct qr_cleanup *last)
 {
 	if (!slab->cleanups[row]) {
 		if (!slab->nr_cleaned)
@@ -113,7 +112,7 @@ static int ensure_room(const void *p, gfp_t gfp, const char **why)
 	if (!*why && !slab->cleanups && nr == qr_slab_rows(slab))
 		swap(slab->cleanups, rows);
 	raw_spin_unlock_irqrestore(&qr_cleanups_lock, flags);
-	qr_meta_free(rows, nr * sizeof(*rows));	/* another CPU was faster */
+	qr_meta_free(rows, nr * sizeof(*rows)); /* another CPU was faster */
 	return *why ? -EINVAL : 0;
 }
 
@@ -221,7 +220,7 @@ static __always_inline bool try_lock(void)
 	} else {
 		raw_spin_lock(&qr_cleanups_lock);
 	}
-	__release(&qr_cleanups_lock);	/* for sparse, which the macro tells instead */
+	__release(&qr_cleanups_lock); /* for sparse, which the macro tells instead */
 	return true;
 }
 

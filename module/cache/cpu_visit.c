@@ -56,7 +56,7 @@ u64 qr_visit_cpus(const struct cpumask *only, qr_cpu_fn fn, void *arg)
 }
 
 struct to_do {
-	struct qr_cache *cache;	/* or all of them */
+	struct qr_cache *cache; /* or all of them */
 	qr_magazine_fn fn;
 };
 

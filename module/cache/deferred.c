@@ -18,7 +18,7 @@
 #include "compat.h"
 #include "magazine/magazine.h"
 
-#define QUEUED	0	/* a bit of qr_slab.late */
+#define QUEUED 0 /* a bit of qr_slab.late */
 
 static void begin_in_irq(struct irq_work *work);
 
@@ -66,7 +66,8 @@ static void begin_in_irq(struct irq_work *unused)
 
 static void enqueue(struct qr_slab *slab)
 {
-	if (!test_and_set_bit(QUEUED, &slab->deferred) && llist_add(&slab->deferred_link, &collected))
+	if (!test_and_set_bit(QUEUED, &slab->deferred) &&
+	    llist_add(&slab->deferred_link, &collected))
 		irq_work_queue(&begin_work);
 }
 

@@ -29,10 +29,10 @@
 #include "slab/mapped.h"
 
 /* Objects wait for so long at most before they wait for their grace period. */
-#define TICK	max(HZ / 20, 1)
+#define TICK max(HZ / 20, 1)
 
 /* Blocks that a CPU keeps. */
-#define SPARES	2
+#define SPARES 2
 
 /**
  * struct block - objects that wait for the same grace period
@@ -77,7 +77,7 @@ static struct kmem_cache *blocks;
 /* Of the list and of struct block, but for those whose grace period has ended. */
 static DEFINE_RAW_SPINLOCK(lock);
 static LIST_HEAD(waiting);
-static unsigned long nr_waiting;	/* objects */
+static unsigned long nr_waiting; /* objects */
 
 static DEFINE_MUTEX(hurry_lock);
 
@@ -303,7 +303,8 @@ static noinline void free_rcu(struct qr_cache *given, void *p, unsigned long ip)
 		goto misuse;
 	} else if (p != slab->base || READ_ONCE(slab->bin) != QR_LARGE_LIVE || given) {
 		what = p != slab->base ? QR_MISUSE_INTERIOR :
-		       given ? QR_MISUSE_WRONG_CACHE : QR_MISUSE_DOUBLE_FREE;
+		       given	       ? QR_MISUSE_WRONG_CACHE :
+					 QR_MISUSE_DOUBLE_FREE;
 		goto misuse;
 	}
 	push(p, ip);
@@ -311,8 +312,7 @@ static noinline void free_rcu(struct qr_cache *given, void *p, unsigned long ip)
 
 misuse:
 	preempt_enable();
-	qr_report(what, p, qr_owner_name(c, slab),
-		  given && given != c ? given->name : NULL, ip);
+	qr_report(what, p, qr_owner_name(c, slab), given && given != c ? given->name : NULL, ip);
 }
 
 /**
@@ -456,7 +456,7 @@ bool qr_rcu_cpus(struct cpumask *cpus)
 
 void qr_rcu_wait(void)
 {
-	qr_deferred_barrier();	/* which waits for all others as well */
+	qr_deferred_barrier(); /* which waits for all others as well */
 	/* But for what is just being freed in a hurry. */
 	mutex_lock(&hurry_lock);
 	mutex_unlock(&hurry_lock);

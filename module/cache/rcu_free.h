@@ -6,7 +6,7 @@
 #include <linux/cpumask.h>
 
 /* Objects that wait at a CPU, and in a block. */
-#define QR_RCU_BLOCK	120
+#define QR_RCU_BLOCK 120
 
 /* As if there were no memory, for tests. */
 extern bool qr_rcu_no_blocks;

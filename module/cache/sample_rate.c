@@ -18,7 +18,7 @@
 #include "core/parse_size.h"
 #include "slab/large.h"
 
-static u32 wanted = QUARRY_RATE_DEFAULT;	/* until the module is ready */
+static u32 wanted = QUARRY_RATE_DEFAULT; /* until the module is ready */
 static bool ready;
 
 u32 qr_rate_get(void)

@@ -30,7 +30,7 @@ struct qr_limit {
 	atomic64_t hard_hits;
 };
 
-#define QR_LIMIT_NONE ((struct qr_limit) { .soft = ULONG_MAX, .hard = ULONG_MAX })
+#define QR_LIMIT_NONE ((struct qr_limit){ .soft = ULONG_MAX, .hard = ULONG_MAX })
 
 /* The module's: pages of chunks, in use or idle, without metadata. */
 extern struct qr_limit qr_limit_all;

@@ -12,9 +12,9 @@
  * What an allocation of ours may pass on to the kernel.  The caller's zone,
  * zeroing and cgroup wishes are not about our bookkeeping or whole chunks.
  */
-#define QR_GFP_MASK	(__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | __GFP_MEMALLOC | \
-			 __GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_RETRY_MAYFAIL | \
-			 __GFP_NOFAIL | __GFP_NOWARN | __GFP_HARDWALL)
+#define QR_GFP_MASK                                                                                \
+	(__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | __GFP_MEMALLOC | __GFP_NOMEMALLOC |    \
+	 __GFP_NORETRY | __GFP_RETRY_MAYFAIL | __GFP_NOFAIL | __GFP_NOWARN | __GFP_HARDWALL)
 
 extern atomic64_t qr_taken_bytes, qr_returned_bytes, qr_metadata_bytes;
 

@@ -24,7 +24,7 @@ static unsigned long seen[1 << SEEN_BITS];
 static const struct {
 	const char *name;
 	const char *what;
-	const char *result;	/* unless the object is lost */
+	const char *result; /* unless the object is lost */
 } text[QR_NR_MISUSE] = {
 	[QR_MISUSE_FOREIGN] = { "foreign", "free of a pointer that is not Quarry's to free",
 				"ignored" },

@@ -11,9 +11,9 @@
  * One slow path in so many of a CPU is timed, and stands for the others.  A prime,
  * so that no loop of a client's has the same ones timed again and again.
  */
-#define QR_TIMED_ONE_IN	61
+#define QR_TIMED_ONE_IN 61
 
-DECLARE_PER_CPU(int, qr_untimed);	/* slow paths until one is timed */
+DECLARE_PER_CPU(int, qr_untimed); /* slow paths until one is timed */
 
 /* One begins; is it the one?  Preemption or interrupts off, or it does not matter much. */
 static __always_inline bool qr_timing_due(void)

@@ -66,7 +66,7 @@ union dev_arg {
 	struct quarry_dev_ring ring;
 };
 
-#define IS_ZERO(member)	(!memchr_inv(&(member), 0, sizeof(member)))
+#define IS_ZERO(member) (!memchr_inv(&(member), 0, sizeof(member)))
 
 static u64 drain_if(u32 flags)
 {
@@ -137,8 +137,7 @@ static int ioc_rate(struct file *file, union dev_arg *a)
 	    !IS_ZERO(rate->reserved))
 		return -EINVAL;
 	if (rate->flags & QUARRY_DEV_RATE_INHERIT &&
-	    (!(rate->flags & QUARRY_DEV_RATE_SET) || rate->rate ||
-	     rate->cache == QUARRY_CACHE_ALL))
+	    (!(rate->flags & QUARRY_DEV_RATE_SET) || rate->rate || rate->cache == QUARRY_CACHE_ALL))
 		return -EINVAL;
 	if (rate->flags & QUARRY_DEV_RATE_SET) {
 		if (!(file->f_mode & FMODE_WRITE))
@@ -161,7 +160,10 @@ static int ioc_rate(struct file *file, union dev_arg *a)
 static int profile(struct file *file, struct quarry_dev_snapshot *snap, bool delta)
 {
 	const struct qr_request req = {
-		.cache = snap->cache, .kind = snap->kind, .format = snap->format, .delta = delta,
+		.cache = snap->cache,
+		.kind = snap->kind,
+		.format = snap->format,
+		.delta = delta,
 	};
 	struct dev_file *f = file->private_data;
 	struct qr_answer answer;
@@ -201,7 +203,7 @@ static int act(struct file *file, struct quarry_dev_action *action,
 	       int (*what)(struct qr_session *s, struct qr_answer *answer))
 {
 	struct dev_file *f = file->private_data;
-	struct qr_answer answer = { };
+	struct qr_answer answer = {};
 	int err = check_action(action, QUARRY_DEV_DRAIN);
 
 	if (err)
@@ -279,14 +281,10 @@ static const struct {
 	unsigned int cmd;
 	int (*run)(struct file *file, union dev_arg *a);
 } ioctls[] = {
-	{ QUARRY_IOC_INFO, ioc_info },
-	{ QUARRY_IOC_RATE, ioc_rate },
-	{ QUARRY_IOC_SNAPSHOT, ioc_snapshot },
-	{ QUARRY_IOC_MARK, ioc_mark },
-	{ QUARRY_IOC_DELTA, ioc_delta },
-	{ QUARRY_IOC_DRAIN, ioc_drain },
-	{ QUARRY_IOC_RESET, ioc_reset },
-	{ QUARRY_IOC_HEAPDUMP, ioc_heapdump },
+	{ QUARRY_IOC_INFO, ioc_info },	       { QUARRY_IOC_RATE, ioc_rate },
+	{ QUARRY_IOC_SNAPSHOT, ioc_snapshot }, { QUARRY_IOC_MARK, ioc_mark },
+	{ QUARRY_IOC_DELTA, ioc_delta },       { QUARRY_IOC_DRAIN, ioc_drain },
+	{ QUARRY_IOC_RESET, ioc_reset },       { QUARRY_IOC_HEAPDUMP, ioc_heapdump },
 	{ QUARRY_IOC_RING, ioc_ring },
 };
 
@@ -370,22 +368,22 @@ static int dev_release(struct inode *inode, struct file *file)
 }
 
 static const struct file_operations dev_fops = {
-	.owner		= THIS_MODULE,
-	.open		= dev_open,
-	.release	= dev_release,
-	.read		= dev_read,
-	.llseek		= dev_llseek,
-	.poll		= dev_poll,
-	.mmap		= dev_mmap,
-	.unlocked_ioctl	= dev_ioctl,
-	.compat_ioctl	= compat_ptr_ioctl,
+	.owner = THIS_MODULE,
+	.open = dev_open,
+	.release = dev_release,
+	.read = dev_read,
+	.llseek = dev_llseek,
+	.poll = dev_poll,
+	.mmap = dev_mmap,
+	.unlocked_ioctl = dev_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 };
 
 static struct miscdevice dev = {
-	.minor	= MISC_DYNAMIC_MINOR,
-	.name	= "quarry",
-	.fops	= &dev_fops,
-	.mode	= 0600,
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "quarry",
+	.fops = &dev_fops,
+	.mode = 0600,
 };
 
 int qr_chardev_init(void)

@@ -45,7 +45,7 @@ static_assert(QUARRY_DEV_EVENT_FREE == (int)QR_EVENT_FREE);
 struct qr_ring {
 	wait_queue_head_t wait;
 	struct irq_work wake;
-	struct mutex start;	/* see above */
+	struct mutex start; /* see above */
 	struct qr_watcher watcher;
 	struct quarry_ring_control *control;
 	size_t size;

@@ -10,7 +10,7 @@ struct file;
 struct qr_ring;
 struct vm_area_struct;
 
-#define QR_RING_MAX	65536	/* records */
+#define QR_RING_MAX 65536 /* records */
 
 /* Something to poll, without memory for events; NULL without memory for itself. */
 struct qr_ring *qr_ring_new(void);

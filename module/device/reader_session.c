@@ -24,7 +24,7 @@
  * @text: what was rendered last, or NULL
  */
 struct qr_session {
-	struct mutex lock;	/* see above */
+	struct mutex lock; /* see above */
 	u32 cache;
 	bool marked;
 	struct quarry_profile *base;
@@ -136,8 +136,7 @@ static void set_text(struct qr_session *s, struct qr_text *text, u64 time_ns,
 	answer->time_ns = time_ns;
 }
 
-static int make_level(struct qr_session *s, const struct qr_request *req,
-		      struct qr_answer *answer)
+static int make_level(struct qr_session *s, const struct qr_request *req, struct qr_answer *answer)
 {
 	struct quarry_profile *p = take(req->cache, req->kind == QUARRY_PROFILE_LIFETIME);
 	struct qr_text *text;
@@ -152,8 +151,7 @@ static int make_level(struct qr_session *s, const struct qr_request *req,
 }
 
 /* The base moves only when the result is there, so that an error loses nothing. */
-static int make_delta(struct qr_session *s, const struct qr_request *req,
-		      struct qr_answer *answer)
+static int make_delta(struct qr_session *s, const struct qr_request *req, struct qr_answer *answer)
 {
 	struct quarry_profile *p;
 	u32 rate = qr_rate_get();
@@ -204,7 +202,10 @@ int qr_session_take(struct qr_session *s, enum quarry_profile_kind kind,
 		    enum quarry_profile_format format, bool delta)
 {
 	const struct qr_request req = {
-		.cache = s->cache, .kind = kind, .format = format, .delta = delta,
+		.cache = s->cache,
+		.kind = kind,
+		.format = format,
+		.delta = delta,
 	};
 	struct qr_answer answer;
 

@@ -14,8 +14,8 @@
 #include "core/task_count.h"
 
 /* Objects came from @d. */
-static __always_inline void count_refill(struct qr_cache *c, struct qr_head *h,
-					 struct qr_depot *d, unsigned int n)
+static __always_inline void count_refill(struct qr_cache *c, struct qr_head *h, struct qr_depot *d,
+					 unsigned int n)
 {
 	h->refilled += n;
 	if (trace_refill_enabled() && n)
@@ -42,8 +42,8 @@ static noinline void alloc_failed(struct qr_cache *c, gfp_t gfp)
  * Where the object is to be sampled, *@weight is set and none is taken; without
  * @weight it never is.  @far: @d is not the depot that was asked for.
  */
-static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d,
-				      struct qr_head *h, int n, u64 *weight, bool far)
+static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d, struct qr_head *h,
+				      int n, u64 *weight, bool far)
 {
 	void *p = NULL;
 
@@ -87,8 +87,7 @@ static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d,
  * An object of @d for somebody who asked for one of @asked.  With @direct, or if
  * the magazine is not for such objects, it goes past that.
  */
-static void *take_from(struct qr_cache *c, struct qr_depot *asked, struct qr_depot *d,
-		       bool direct)
+static void *take_from(struct qr_cache *c, struct qr_depot *asked, struct qr_depot *d, bool direct)
 {
 	struct qr_head *h;
 	unsigned long flags;
@@ -142,7 +141,7 @@ static noinline void *alloc_grow(struct qr_cache *c, struct qr_depot *d, gfp_t g
 
 	might_alloc(gfp);
 	for (;;) {
-		p = take_from(c, d, from, direct);	/* NULL after growth: others were faster */
+		p = take_from(c, d, from, direct); /* NULL after growth: others were faster */
 		if (p)
 			return p;
 		/*
@@ -394,7 +393,7 @@ unsigned int qr_magazine_bypass(struct qr_cache *c, void **objs, unsigned int n)
 	h = this_cpu_ptr(c->pub.head);
 	have = qr_head_claim(h);
 	if (unlikely(have < 0)) {
-		n = 0;		/* one by one, as each may be sampled */
+		n = 0; /* one by one, as each may be sampled */
 	} else {
 		/* A few batches at a time: interrupts are off. */
 		n = min3(n, 4 * c->batch, qr_head_quota(h));

@@ -61,8 +61,8 @@ undo:
 	return 0;
 }
 
-unsigned int qr_bulk_alloc(struct qr_cache *c, gfp_t gfp, size_t asked, unsigned int n,
-			   void **objs, unsigned long ip)
+unsigned int qr_bulk_alloc(struct qr_cache *c, gfp_t gfp, size_t asked, unsigned int n, void **objs,
+			   unsigned long ip)
 {
 	return bulk_alloc(c, gfp, asked, n, objs, ip);
 }
@@ -79,8 +79,8 @@ unsigned int qr_bulk_alloc(struct qr_cache *c, gfp_t gfp, size_t asked, unsigned
  * Context: process, softirq, hardirq; not NMI.
  * Return: @n, or 0 when not all of the memory could be had.
  */
-unsigned int quarry_cache_alloc_bulk(struct quarry_cache *cache, gfp_t gfp,
-				     unsigned int n, void **objs)
+unsigned int quarry_cache_alloc_bulk(struct quarry_cache *cache, gfp_t gfp, unsigned int n,
+				     void **objs)
 {
 	struct qr_cache *c = qr_cache_of(cache);
 

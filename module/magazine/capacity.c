@@ -19,13 +19,13 @@
 #include <linux/preempt.h>
 #include "compat.h"
 
-#define BUDGET_KIB	4096
+#define BUDGET_KIB 4096
 /*
  * Once less than an eighth of the soft limit is left, the magazines of all CPUs may hold a
  * 64th of it together: what lies there is memory that others go beyond the limit for.
  */
-#define NEAR_PART	8
-#define LIMIT_PART	64
+#define NEAR_PART  8
+#define LIMIT_PART 64
 
 unsigned long qr_percpu_budget = BUDGET_KIB * 1024UL;
 struct delayed_work qr_balance_work;
@@ -133,8 +133,8 @@ bool qr_head_grant_remote(struct qr_cache *c, struct qr_head *h)
 	return true;
 }
 
-void qr_head_ungrant(struct qr_cache *c, struct qr_head *h, unsigned int cpu,
-		     unsigned int capacity, unsigned int remote_room)
+void qr_head_ungrant(struct qr_cache *c, struct qr_head *h, unsigned int cpu, unsigned int capacity,
+		     unsigned int remote_room)
 {
 	unsigned long had = qr_head_granted(c, h);
 

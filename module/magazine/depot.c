@@ -40,7 +40,7 @@ static __always_inline bool try_lock(struct qr_depot *d)
 	} else {
 		raw_spin_lock(&d->lock);
 	}
-	__release(&d->lock);	/* for sparse, which the macro tells instead */
+	__release(&d->lock); /* for sparse, which the macro tells instead */
 	return true;
 }
 
@@ -100,7 +100,8 @@ static noinline void slab_emptied(struct qr_depot *d, struct qr_slab *slab,
 				  struct list_head *doomed)
 {
 	/* What is left of a slab is not worth keeping: the next one is to be whole. */
-	if ((d->nr_empty < empties_kept(d) && !slab->gone) || in_nmi() || qr_slab_is_deferred(slab)) {
+	if ((d->nr_empty < empties_kept(d) && !slab->gone) || in_nmi() ||
+	    qr_slab_is_deferred(slab)) {
 		slab->bin = UINT_MAX;
 		list_move(&slab->link, &d->empty);
 		d->nr_empty++;
@@ -118,8 +119,7 @@ static noinline void tell(void)
 }
 
 /* A slab has come to its mark. */
-static noinline void slab_filled(struct qr_depot *d, struct qr_slab *slab,
-				 struct list_head *doomed)
+static noinline void slab_filled(struct qr_depot *d, struct qr_slab *slab, struct list_head *doomed)
 {
 	if (unlikely(READ_ONCE(qr_depot_watcher)))
 		tell();
@@ -271,8 +271,7 @@ unsigned int qr_depot_give_slabs(struct qr_depot *d, void **in, unsigned int n,
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_depot_give_slabs);
 
-unsigned int qr_depot_give(struct qr_depot *d, void **in, unsigned int n,
-			   struct list_head *doomed)
+unsigned int qr_depot_give(struct qr_depot *d, void **in, unsigned int n, struct list_head *doomed)
 {
 	unsigned int refused = 0;
 	struct qr_batch *b;
@@ -373,8 +372,8 @@ void qr_depot_add(struct qr_depot *d, struct qr_slab *slab, gfp_t gfp)
 
 	have = READ_ONCE(d->nr_batches);
 	if (have < d->max_batches)
-		list = batches_new(min(want, d->max_batches - have), gfp,
-				   slab->run.chunk->node, &got);
+		list = batches_new(min(want, d->max_batches - have), gfp, slab->run.chunk->node,
+				   &got);
 
 	raw_spin_lock_irqsave(&d->lock, flags);
 	slab->cache = d->cache;
@@ -394,7 +393,7 @@ void qr_depot_add(struct qr_depot *d, struct qr_slab *slab, gfp_t gfp)
 		d->nr_batches++;
 	}
 	raw_spin_unlock_irqrestore(&d->lock, flags);
-	batches_free(list);	/* another CPU was faster */
+	batches_free(list); /* another CPU was faster */
 }
 
 unsigned int qr_depot_unstock(struct qr_depot *d, void **out)

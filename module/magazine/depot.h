@@ -125,8 +125,8 @@ static inline struct list_head *qr_depot_list(struct qr_depot *d, unsigned int i
 	return i < QR_SLAB_BINS ? &d->bins[i] : i == QR_SLAB_BINS ? &d->empty : &d->used_up;
 }
 
-#define qr_for_each_depot_slab(slab, next, d, i)				\
-	for (i = 0; i < QR_SLAB_BINS + 2; i++)				\
+#define qr_for_each_depot_slab(slab, next, d, i)                                                   \
+	for (i = 0; i < QR_SLAB_BINS + 2; i++)                                                     \
 		list_for_each_entry_safe(slab, next, qr_depot_list(d, i), link)
 
 /* --- For others --- */
@@ -153,8 +153,7 @@ void *qr_depot_take_one(struct qr_depot *d, struct qr_slab **slab, unsigned int 
  * front of @in; returns how many.  Slabs to be destroyed, once the
  * interrupts are on again, go to @doomed.
  */
-unsigned int qr_depot_give(struct qr_depot *d, void **in, unsigned int n,
-			   struct list_head *doomed);
+unsigned int qr_depot_give(struct qr_depot *d, void **in, unsigned int n, struct list_head *doomed);
 
 /* One object straight to its slab, whichever depot's it is; says what is wrong. */
 enum qr_misuse qr_depot_give_one(struct qr_slab *slab, struct qr_cache *cache, void *p,

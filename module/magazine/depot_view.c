@@ -59,7 +59,7 @@ int qr_depot_walk_slabs(struct qr_depot *d, qr_slab_fn fn, void *arg)
 	qr_for_each_depot_slab(slab, next, d, i) {
 		if (n == room)
 			break;
-		copy[n++] = (struct quarry_slab_info) {
+		copy[n++] = (struct quarry_slab_info){
 			.addr = slab->base,
 			.node = page_to_nid(slab->run.chunk->page + slab->run.first),
 			.pages = qr_slab_pages_left(slab),

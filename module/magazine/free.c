@@ -156,9 +156,8 @@ static struct qr_cleanup *free_any(struct qr_cache *given, void *p, unsigned lon
 	if (likely(slab->run.chunk->kind == QR_ORDINARY) && likely(!c->apart) &&
 	    likely(keep(c, h, p, remote, &doomed, ip)))
 		goto out;
-	if (unlikely(slab->samples.at) &&
-	    !qr_profile_freed(&slab->samples, i, p, c->pub.size))
-		what = QR_MISUSE_FOREIGN;	/* NMI */
+	if (unlikely(slab->samples.at) && !qr_profile_freed(&slab->samples, i, p, c->pub.size))
+		what = QR_MISUSE_FOREIGN; /* NMI */
 	else
 		what = qr_depot_give_one(slab, c, p, &doomed);
 	if (likely(!what)) {
@@ -174,8 +173,8 @@ out:
 	if (unlikely(what == QR_MISUSE_RED_ZONE))
 		qr_guard_report(&c->guard, what, p, false, ip, true);
 	else if (unlikely(what))
-		qr_report(what, p, qr_owner_name(c, slab),
-			  given && given != c ? given->name : NULL, ip);
+		qr_report(what, p, qr_owner_name(c, slab), given && given != c ? given->name : NULL,
+			  ip);
 	else if (unlikely(!c))
 		qr_large_release(slab);
 	if (unlikely(!list_empty(&doomed)))

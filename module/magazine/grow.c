@@ -49,7 +49,7 @@ static bool charge(struct qr_cache *c, unsigned int pages, bool sampled, gfp_t g
 	spare_empties(c);
 	if (qr_limit_take(&c->limit, pages, gfp))
 		return true;
-	if (!sampled)	/* or it is tried again as any other object */
+	if (!sampled) /* or it is tried again as any other object */
 		qr_limit_hit_hard(&c->limit, c->name);
 	return false;
 }

@@ -202,8 +202,8 @@ unsigned int qr_head_grant(struct qr_cache *c, struct qr_head *h);
 /* The same for the room of remote frees; all or nothing. */
 bool qr_head_grant_remote(struct qr_cache *c, struct qr_head *h);
 /* Take capacity away from @cpu's head, which is claimed and holds no more than is left. */
-void qr_head_ungrant(struct qr_cache *c, struct qr_head *h, unsigned int cpu,
-		     unsigned int capacity, unsigned int remote_room);
+void qr_head_ungrant(struct qr_cache *c, struct qr_head *h, unsigned int cpu, unsigned int capacity,
+		     unsigned int remote_room);
 
 /* How many objects to move at a miss: half of what fits.  Claimed, interrupts off. */
 static __always_inline unsigned int qr_head_unit(struct qr_cache *c, struct qr_head *h)
@@ -215,8 +215,7 @@ static __always_inline unsigned int qr_head_unit(struct qr_cache *c, struct qr_h
 
 static inline unsigned long qr_head_granted(const struct qr_cache *c, const struct qr_head *h)
 {
-	return (unsigned long)(READ_ONCE(h->capacity) + READ_ONCE(h->remote_room)) *
-	       c->geo.stride;
+	return (unsigned long)(READ_ONCE(h->capacity) + READ_ONCE(h->remote_room)) * c->geo.stride;
 }
 
 /* How many of the @n objects that the head of a CPU near @home holds are another node's. */
@@ -247,8 +246,8 @@ bool qr_remote_put(struct qr_cache *c, struct qr_head *h, void *p, struct list_h
 unsigned int qr_remote_send(struct qr_cache *c, struct qr_head *h, struct list_head *doomed,
 			    unsigned long ip);
 /* Objects that a depot would not take: another depot's, or misused. */
-void qr_settle_refused(struct qr_cache *given, void **in, unsigned int n,
-		       struct list_head *doomed, unsigned long ip);
+void qr_settle_refused(struct qr_cache *given, void **in, unsigned int n, struct list_head *doomed,
+		       unsigned long ip);
 
 /*
  * The first step of a free, see cache/cleanup.c: if the object at @p has cleanups they are in *@list

@@ -12,8 +12,8 @@
 #include <linux/preempt.h>
 #include <trace/events/quarry.h>
 
-void qr_settle_refused(struct qr_cache *given, void **in, unsigned int n,
-		       struct list_head *doomed, unsigned long ip)
+void qr_settle_refused(struct qr_cache *given, void **in, unsigned int n, struct list_head *doomed,
+		       unsigned long ip)
 {
 	unsigned int i;
 

@@ -96,8 +96,8 @@ struct qr_chunk *qr_chunk_create(int node, enum qr_kind kind, gfp_t gfp)
 	struct qr_chunk *chunk;
 	struct page *page;
 
-	gfp = (gfp & QR_GFP_MASK & ~(__GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) |
-	      __GFP_NOWARN | __GFP_NORETRY;
+	gfp = (gfp & QR_GFP_MASK & ~(__GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) | __GFP_NOWARN |
+	      __GFP_NORETRY;
 	if (!qr_limit_charge(QR_CHUNK_PAGES, gfp))
 		return NULL;
 	page = alloc_pages_node(node, gfp | __GFP_THISNODE, QR_CHUNK_ORDER);
@@ -209,8 +209,7 @@ void qr_chunk_fill(struct qr_chunk *chunk, unsigned int page, unsigned int nr, b
 	chunk->nr_holes -= nr;
 }
 
-void qr_chunk_own(struct qr_chunk *chunk, unsigned int page, unsigned int nr,
-		  struct qr_slab *owner)
+void qr_chunk_own(struct qr_chunk *chunk, unsigned int page, unsigned int nr, struct qr_slab *owner)
 {
 	unsigned int i;
 
@@ -232,8 +231,7 @@ void qr_chunk_disown(struct qr_chunk *chunk, unsigned int page, unsigned int nr)
 	chunk->nr_used -= nr;
 }
 
-struct qr_chunk *qr_mixed_get(struct page *page, unsigned int nr, struct qr_slab *owner,
-			      gfp_t gfp)
+struct qr_chunk *qr_mixed_get(struct page *page, unsigned int nr, struct qr_slab *owner, gfp_t gfp)
 {
 	unsigned long i = qr_chunk_index(page_address(page));
 	struct qr_chunk *chunk, *new = NULL;
@@ -345,7 +343,7 @@ void qr_chunks_exit(void)
 {
 	int node;
 
-	rcu_barrier();		/* chunk_free_rcu() is our code */
+	rcu_barrier(); /* chunk_free_rcu() is our code */
 	kmem_cache_destroy(descriptors);
 	for_each_node_mask(node, qr_nodes) {
 		qr_meta_vfree(fast_of[node], qr_nr_chunks);
@@ -364,8 +362,8 @@ bool qr_chunk_create_pair(struct qr_chunk *pair[2], int node, gfp_t gfp)
 
 	if (order > QR_COMPAT_MAX_ORDER)
 		return false;
-	gfp = (gfp & QR_GFP_MASK & ~(__GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) |
-	      __GFP_NOWARN | __GFP_NORETRY;
+	gfp = (gfp & QR_GFP_MASK & ~(__GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) | __GFP_NOWARN |
+	      __GFP_NORETRY;
 	if (!qr_limit_charge(2 * QR_CHUNK_PAGES, gfp))
 		return false;
 	page = alloc_pages_node(node, gfp | __GFP_THISNODE, order);

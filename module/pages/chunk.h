@@ -17,15 +17,15 @@
 #include <linux/types.h>
 #include <quarry/quarry.h>
 
-#define QR_CHUNK_SHIFT	21
-#define QR_CHUNK_ORDER	9
-#define QR_CHUNK_PAGES	512u
+#define QR_CHUNK_SHIFT 21
+#define QR_CHUNK_ORDER 9
+#define QR_CHUNK_PAGES 512u
 
 enum qr_kind {
-	QR_ORDINARY,	/* slabs: frees on the right node are fast */
-	QR_SAMPLED,	/* slabs of objects that the profiler knows: every free is slow */
-	QR_LARGE,	/* runs of pages: likewise */
-	QR_MIXED,	/* we own some of the pages: every free is slow */
+	QR_ORDINARY, /* slabs: frees on the right node are fast */
+	QR_SAMPLED,  /* slabs of objects that the profiler knows: every free is slow */
+	QR_LARGE,    /* runs of pages: likewise */
+	QR_MIXED,    /* we own some of the pages: every free is slow */
 	QR_NR_KINDS,
 };
 
@@ -139,8 +139,7 @@ void qr_chunk_fill(struct qr_chunk *chunk, unsigned int page, unsigned int nr, b
  * The mixed chunk around @page: found, or made.  Adds @nr pages that are
  * @owner's.  NULL if there is no memory.
  */
-struct qr_chunk *qr_mixed_get(struct page *page, unsigned int nr, struct qr_slab *owner,
-			      gfp_t gfp);
+struct qr_chunk *qr_mixed_get(struct page *page, unsigned int nr, struct qr_slab *owner, gfp_t gfp);
 /* @nr pages of it are no longer ours; the last ones take it along. */
 void qr_mixed_put(struct qr_chunk *chunk, unsigned int page, unsigned int nr);
 

@@ -10,7 +10,7 @@
 #include "core/metadata.h"
 
 /* Of those taken for one row, see row_get(). */
-#define ROW_CHUNKS	(2 * DIV_ROUND_UP(QUARRY_MAX_LARGE >> PAGE_SHIFT, QR_CHUNK_PAGES) + 1)
+#define ROW_CHUNKS (2 * DIV_ROUND_UP(QUARRY_MAX_LARGE >> PAGE_SHIFT, QR_CHUNK_PAGES) + 1)
 
 /* One or two chunks more; returns how many, and their indices. */
 static unsigned int row_grow(struct qr_heap *heap, int node, gfp_t gfp, u32 *taken)
@@ -63,8 +63,8 @@ static void row_drop(struct qr_heap *heap, unsigned long index)
  * to lie side by side, as they do while its lists are in order.  New ones go @beyond the
  * soft limit if so said.
  */
-static bool row_get(int node, unsigned int nr, gfp_t gfp, struct qr_slab *owner,
-		    struct qr_run *run, bool beyond)
+static bool row_get(int node, unsigned int nr, gfp_t gfp, struct qr_slab *owner, struct qr_run *run,
+		    bool beyond)
 {
 	unsigned int most = DIV_ROUND_UP(nr, QR_CHUNK_PAGES), n = 0, more;
 	struct qr_heap *heap = qr_heaps[node];
@@ -105,7 +105,7 @@ static bool row_get_any(int node, unsigned int nr, gfp_t gfp, struct qr_slab *ow
 }
 
 bool qr_heap_get_long(struct qr_run *run, struct qr_slab *owner, int node, unsigned int nr,
-		     gfp_t gfp)
+		      gfp_t gfp)
 {
 	unsigned int whole = round_up(nr, QR_CHUNK_PAGES);
 	bool near, full;

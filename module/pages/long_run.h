@@ -10,7 +10,7 @@
  * as qr_heap_get().  No promise: __GFP_NOFAIL means nothing here.
  */
 bool qr_heap_get_long(struct qr_run *run, struct qr_slab *owner, int node, unsigned int nr,
-		     gfp_t gfp);
+		      gfp_t gfp);
 
 /*
  * The @more pages behind a run of kind QR_LARGE become @owner's too, if they are free.

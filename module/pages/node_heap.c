@@ -13,7 +13,7 @@ struct qr_heap *qr_heaps[MAX_NUMNODES];
 EXPORT_SYMBOL_QUARRY_TEST(qr_heaps);
 
 /* Pages; the kernel's own counters of this kind are as coarse. */
-#define REPORT_STEP	64
+#define REPORT_STEP 64
 
 void qr_heap_summarize(struct qr_heap *heap, struct qr_chunk *chunk)
 {
@@ -61,7 +61,7 @@ void qr_heap_take_run(struct qr_heap *heap, struct qr_run *run, struct qr_chunk 
 {
 	unsigned int n;
 
-	*run = (struct qr_run) { .chunk = chunk, .first = first, .nr = nr, .zeroed = true };
+	*run = (struct qr_run){ .chunk = chunk, .first = first, .nr = nr, .zeroed = true };
 	heap->used += nr;
 	for (;;) {
 		n = min(nr, QR_CHUNK_PAGES - first);
@@ -166,8 +166,9 @@ int qr_walk_chunks(int node, qr_chunk_fn fn, void *arg)
 			ci.pfn = page_to_pfn(chunk->page);
 			ci.kind = kinds[chunk->kind];
 			ci.used = READ_ONCE(chunk->nr_used);
-			ci.owned = chunk->kind == QR_MIXED ? ci.used :
-				   QR_CHUNK_PAGES - READ_ONCE(chunk->nr_holes);
+			ci.owned = chunk->kind == QR_MIXED ?
+					   ci.used :
+					   QR_CHUNK_PAGES - READ_ONCE(chunk->nr_holes);
 			ci.longest = chunk->kind == QR_MIXED ? 0 : READ_ONCE(chunk->longest);
 		}
 		rcu_read_unlock();
@@ -200,8 +201,7 @@ static void validate_chunk(const struct qr_chunk *chunk, struct quarry_validatio
 		bool hole = test_bit(page, chunk->holes);
 
 		if (!!chunk->slab[page] != (test_bit(page, chunk->used) && !hole))
-			qr_invalid(v, "chunk %lu page %u: map and slab differ", chunk->index,
-				   page);
+			qr_invalid(v, "chunk %lu page %u: map and slab differ", chunk->index, page);
 		if (chunk->class[page] && !chunk->slab[page])
 			qr_invalid(v, "chunk %lu page %u: class without slab", chunk->index, page);
 		if (hole && !test_bit(page, chunk->used))
@@ -219,7 +219,7 @@ static void validate_sums(struct qr_heap *heap, unsigned long leaf, const struct
 	int kind;
 
 	for (kind = 0; kind < QR_MIXED; kind++) {
-		now = (struct qr_sum) { };
+		now = (struct qr_sum){};
 		if (chunk && chunk->kind == kind)
 			now = qr_sum_of(chunk->used, QR_CHUNK_PAGES);
 		if (memcmp(&heap->tree[kind].level[0][leaf], &now, sizeof(now)))
@@ -241,7 +241,7 @@ void qr_heap_validate(struct quarry_validation *v)
 	int node, kind;
 
 	for_each_node_mask(node, qr_nodes) {
-		unsigned long n[QR_NR_KINDS] = { }, used = 0, holes = 0, all = 0, i;
+		unsigned long n[QR_NR_KINDS] = {}, used = 0, holes = 0, all = 0, i;
 		struct qr_heap *heap = qr_heaps[node];
 
 		for (i = 0; i < heap->tree[0].nr[0]; i++) {

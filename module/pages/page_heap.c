@@ -32,7 +32,7 @@ static unsigned int place_in(const struct qr_chunk *chunk, unsigned int nr, unsi
 					  align - 1);
 }
 
-#define ALIGNED_TRIES	16
+#define ALIGNED_TRIES 16
 
 /*
  * Slabs lie within a chunk, whose class table and fate they share.  Where the first
@@ -81,8 +81,8 @@ static struct qr_chunk *find_across(struct qr_heap *heap, enum qr_kind kind, uns
 	return chunk;
 }
 
-bool qr_heap_first_fit(struct qr_heap *heap, enum qr_kind kind, unsigned int nr,
-		       unsigned int align, struct qr_slab *owner, struct qr_run *run)
+bool qr_heap_first_fit(struct qr_heap *heap, enum qr_kind kind, unsigned int nr, unsigned int align,
+		       struct qr_slab *owner, struct qr_run *run)
 {
 	unsigned int first, steps = 0;
 	struct qr_chunk *chunk;
@@ -209,8 +209,8 @@ static struct page *page_get(int node, unsigned int nr, unsigned int order, gfp_
  * are kept aside, so many times, until it has given others.  The last try is for the
  * beginning of a block as long as a chunk: what is free as a whole is nobody's hole.
  */
-#define HOLE_TRIES	128
-#define ASIDE_MAX	QR_CHUNK_PAGES
+#define HOLE_TRIES 128
+#define ASIDE_MAX  QR_CHUNK_PAGES
 
 /* Pages that may serve @kind, or NULL.  With HOLE_TAKEN in @what, @run has them already. */
 static struct page *page_get_for(int node, enum qr_kind kind, unsigned int nr, unsigned int order,
@@ -274,7 +274,7 @@ no_page:
 }
 
 /* What one request gives back at a time when others went beyond a limit before it, in pages. */
-#define ROOM_MAX	1024UL
+#define ROOM_MAX 1024UL
 
 void qr_heap_make_room(int node, unsigned int nr, gfp_t gfp)
 {
@@ -358,7 +358,7 @@ void qr_heap_put(const struct qr_run *run)
 	qr_heap_put_run(heap, run);
 	surplus = qr_heap_idle(heap) > heap->surplus;
 	if (unlikely(surplus))
-		heap->surplus = ULONG_MAX;	/* told once */
+		heap->surplus = ULONG_MAX; /* told once */
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 	if (unlikely(surplus))
 		qr_heap_watcher();

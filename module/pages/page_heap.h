@@ -32,8 +32,8 @@ bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, i
 void qr_heap_put(const struct qr_run *run);
 
 /* For pages/long_run.c: a run in chunks that are there, and a chunk for the heap, if it can be its own. */
-bool qr_heap_first_fit(struct qr_heap *heap, enum qr_kind kind, unsigned int nr,
-		       unsigned int align, struct qr_slab *owner, struct qr_run *run);
+bool qr_heap_first_fit(struct qr_heap *heap, enum qr_kind kind, unsigned int nr, unsigned int align,
+		       struct qr_slab *owner, struct qr_run *run);
 bool qr_heap_add(struct qr_heap *heap, struct qr_chunk *chunk);
 /*
  * Make room for @nr pages under the module's limits: idle pages go, and then what caches

@@ -14,7 +14,7 @@
 atomic64_t qr_released_pages;
 
 /* Pages that leave a chunk with the lock held once. */
-#define DIG_MAX	64u
+#define DIG_MAX 64u
 
 /* Off the books, not yet back with the kernel: a whole chunk, or a few pages. */
 struct parcel {
@@ -38,7 +38,7 @@ static unsigned long parcel_send(const struct parcel *p)
 static void pack_chunk(struct qr_heap *heap, struct qr_chunk *chunk, struct parcel *p)
 {
 	qr_heap_remove_chunk(heap, chunk);
-	*p = (struct parcel) { .chunk = chunk };
+	*p = (struct parcel){ .chunk = chunk };
 }
 
 static struct qr_chunk *chunk_at(const struct qr_heap *heap, long leaf)
@@ -73,7 +73,7 @@ static void pack_pages(struct qr_heap *heap, struct qr_chunk *chunk, unsigned in
 	heap->owned -= nr;
 	heap->holes += nr;
 	qr_heap_summarize(heap, chunk);
-	*p = (struct parcel) { .page = chunk->page + first, .nr = nr };
+	*p = (struct parcel){ .page = chunk->page + first, .nr = nr };
 }
 
 /* The last free pages before page @end of a chunk that has some there; at most @most. */
@@ -147,7 +147,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_heap_release);
 void qr_heap_drop(const struct qr_run *run)
 {
 	struct qr_heap *heap = qr_heaps[run->chunk->node];
-	struct parcel p = { };
+	struct parcel p = {};
 	unsigned long flags;
 
 	if (run->chunk->kind == QR_MIXED) {

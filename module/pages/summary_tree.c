@@ -74,7 +74,7 @@ static unsigned int longest_row(u64 bits, unsigned int least)
 struct qr_sum qr_sum_of(const unsigned long *used, unsigned int pages)
 {
 	unsigned int row = 0, longest = 0, word, words = DIV_ROUND_UP(pages, 64);
-	struct qr_sum sum = { };
+	struct qr_sum sum = {};
 	bool any_used = false;
 
 	BUILD_BUG_ON(BITS_PER_LONG != 64);
@@ -111,14 +111,13 @@ struct qr_sum qr_sum_of(const unsigned long *used, unsigned int pages)
 EXPORT_SYMBOL_QUARRY_TEST(qr_sum_of);
 
 /* What entry @i of @level has to say. */
-static struct qr_sum sum_of_block(const struct qr_tree *tree, unsigned int level,
-				  unsigned long i)
+static struct qr_sum sum_of_block(const struct qr_tree *tree, unsigned int level, unsigned long i)
 {
 	const struct qr_sum *child = &tree->level[level - 1][i << QR_TREE_SHIFT], *c;
-	unsigned int next = 0, k;	/* the child after the one before */
+	unsigned int next = 0, k; /* the child after the one before */
 	u32 row = 0, all = span(tree, level - 1);
-	struct qr_sum sum = { };
-	bool whole = true;		/* so far all is free */
+	struct qr_sum sum = {};
+	bool whole = true; /* so far all is free */
 	u64 word;
 
 	for (word = tree->any[level - 1][i]; word; word &= word - 1) {
@@ -202,8 +201,7 @@ static long find_entry(const struct qr_tree *tree, unsigned int level, unsigned 
 	return -1;
 }
 
-long qr_tree_find_leaf(const struct qr_tree *tree, unsigned long from, u32 nr,
-		       unsigned int *steps)
+long qr_tree_find_leaf(const struct qr_tree *tree, unsigned long from, u32 nr, unsigned int *steps)
 {
 	unsigned long i = from, block;
 	long found = -1;
@@ -217,8 +215,7 @@ long qr_tree_find_leaf(const struct qr_tree *tree, unsigned long from, u32 nr,
 			return -1;
 		block = i >> QR_TREE_SHIFT;
 		found = find_entry(tree, k, block,
-				   tree->any[k][block] & (~0ULL << i % QR_TREE_FANOUT), nr,
-				   steps);
+				   tree->any[k][block] & (~0ULL << i % QR_TREE_FANOUT), nr, steps);
 		if (found >= 0)
 			break;
 		i = block + 1;
@@ -256,7 +253,7 @@ long qr_tree_find(const struct qr_tree *tree, u32 nr, bool *inside, unsigned int
 	unsigned int k = tree->levels - 1;
 	u64 word = tree->any[k][0];
 	unsigned long block = 0, next = 0, begin = 0;
-	u32 row = 0;	/* free pages just before entry @next, from page @begin on */
+	u32 row = 0; /* free pages just before entry @next, from page @begin on */
 
 	*inside = false;
 	while (word) {

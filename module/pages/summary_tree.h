@@ -17,9 +17,9 @@
 
 #include <linux/types.h>
 
-#define QR_TREE_SHIFT	6	/* of QR_TREE_FANOUT */
-#define QR_TREE_FANOUT	64u
-#define QR_TREE_LEVELS	4	/* 32 TiB of 2 MiB leaves */
+#define QR_TREE_SHIFT  6 /* of QR_TREE_FANOUT */
+#define QR_TREE_FANOUT 64u
+#define QR_TREE_LEVELS 4 /* 32 TiB of 2 MiB leaves */
 
 /**
  * struct qr_sum - the free pages of some blocks in a row
@@ -68,8 +68,7 @@ bool qr_tree_is_consistent(const struct qr_tree *tree);
  * The first leaf from @from on that has @nr pages in a row, or -1.  Adds what was looked
  * at to *@steps: at most QR_TREE_FANOUT for each level, or twice that if @from is not 0.
  */
-long qr_tree_find_leaf(const struct qr_tree *tree, unsigned long from, u32 nr,
-		       unsigned int *steps);
+long qr_tree_find_leaf(const struct qr_tree *tree, unsigned long from, u32 nr, unsigned int *steps);
 
 /* The last leaf that has @nr pages in a row, or -1.  At most QR_TREE_FANOUT steps a level. */
 long qr_tree_find_last_leaf(const struct qr_tree *tree, u32 nr);

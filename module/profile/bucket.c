@@ -193,7 +193,7 @@ static void merge(struct qr_bucket *to, struct qr_bucket *from)
 		to->freed.space[i] += from->freed.space[i];
 	}
 	memset(&from->freed, 0, sizeof(from->freed));
-	from->site = (struct quarry_site) { .id = from->site.id, .heir = to->site.id };
+	from->site = (struct quarry_site){ .id = from->site.id, .heir = to->site.id };
 	from->unused = true;
 	hlist_del(&from->link);
 	hlist_add_head(&from->link, &qr_table.unused);

@@ -26,10 +26,10 @@
 #include <linux/spinlock.h>
 #include <quarry/profile.h>
 
-#define QR_RETIRED_BITS	8
+#define QR_RETIRED_BITS 8
 
 /* The cache of a row whose cache is gone. */
-#define QR_CACHE_GONE	(U32_MAX - 1)
+#define QR_CACHE_GONE (U32_MAX - 1)
 
 /**
  * struct qr_freed - what became of a bucket's objects, by the age they reached

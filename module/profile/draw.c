@@ -22,12 +22,12 @@
 #include "compat.h"
 #include "profile/log2_table.h"
 
-#define LN2		2977044472U	/* the natural logarithm of 2, with LN2_SHIFT places */
-#define LN2_SHIFT	32
+#define LN2	  2977044472U /* the natural logarithm of 2, with LN2_SHIFT places */
+#define LN2_SHIFT 32
 
 /* Places of intermediate results of qr_weight(). */
-#define SHIFT		30
-#define ONE		BIT_ULL(SHIFT)
+#define SHIFT 30
+#define ONE   BIT_ULL(SHIFT)
 
 static DEFINE_PER_CPU(u64, random_state);
 
@@ -43,8 +43,7 @@ static __always_inline u32 neg_log2(u32 x)
 	u64 low = mantissa & ((1U << low_bits) - 1);
 	u64 log;
 
-	log = ((u64)qr_log2_table[i] << low_bits) +
-	      (qr_log2_table[i + 1] - qr_log2_table[i]) * low;
+	log = ((u64)qr_log2_table[i] << low_bits) + (qr_log2_table[i + 1] - qr_log2_table[i]) * low;
 	log = ((u64)(32 - whole) << places) - log;
 	return (log + (1ULL << (places - QR_LOG2_SHIFT - 1))) >> (places - QR_LOG2_SHIFT);
 }

@@ -15,15 +15,15 @@
 #include <linux/types.h>
 
 /* Weights are binary fractions with so many places; QR_OBJECTS_SHIFT for observers. */
-#define QR_WEIGHT_SHIFT	16
+#define QR_WEIGHT_SHIFT 16
 #define QR_WEIGHT_ONE	BIT_ULL(QR_WEIGHT_SHIFT)
 
 /* Fractional places of qr_neg_log2(). */
-#define QR_LOG2_SHIFT	26
+#define QR_LOG2_SHIFT 26
 
 /* No draw is larger, so that sums stay in an int. */
-#define QR_DRAW_MAX	0x40000000U
-#define QR_DRAW_AGAIN	0x80000000U
+#define QR_DRAW_MAX   0x40000000U
+#define QR_DRAW_AGAIN 0x80000000U
 
 /* -log2((@x + 1) / 2^32), a binary fraction with QR_LOG2_SHIFT places; at most 32. */
 u32 qr_neg_log2(u32 x);

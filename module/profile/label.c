@@ -26,7 +26,7 @@
 #include "profile/profile_memory.h"
 
 enum { LABEL_NODE, LABEL_CONTEXT, LABEL_COMM, LABELS_OWN };
-#define LABELS_USER	(QUARRY_LABELS_MAX - LABELS_OWN)
+#define LABELS_USER (QUARRY_LABELS_MAX - LABELS_OWN)
 
 static const char *const own_keys[] = { "node", "context", "comm" };
 
@@ -34,7 +34,7 @@ enum context { IN_TASK, IN_SOFTIRQ, IN_HARDIRQ, IN_NMI };
 static const char *const context_names[] = { "task", "softirq", "hardirq", "nmi" };
 
 /* What a set is made of.  It is hashed and compared as words. */
-#define KEY_WORDS	4
+#define KEY_WORDS 4
 union set_key {
 	struct {
 		char comm[TASK_COMM_LEN];
@@ -42,7 +42,7 @@ union set_key {
 		u8 context;
 		u8 nr_user;
 		u32 unused;
-		u64 user;	/* hash of what the task's scopes say */
+		u64 user; /* hash of what the task's scopes say */
 	};
 	u64 word[KEY_WORDS];
 };
@@ -56,18 +56,18 @@ struct label_set {
 	struct quarry_labels labels;
 };
 
-#define HASH_BITS	8
-#define TASK_BITS	6
+#define HASH_BITS 8
+#define TASK_BITS 6
 
 static DEFINE_RAW_SPINLOCK(sets_lock);
 static struct hlist_head sets_by_key[1 << HASH_BITS];
-static struct label_set *sets[QR_LABEL_SETS];	/* number 1 is the first */
+static struct label_set *sets[QR_LABEL_SETS]; /* number 1 is the first */
 static unsigned int nr_sets;
 static const struct quarry_labels other = { .n = 1, .key[0] = "labels", .value[0] = "other" };
 
 static struct {
 	raw_spinlock_t lock;
-	struct hlist_head scopes;	/* innermost first */
+	struct hlist_head scopes; /* innermost first */
 } tasks[1 << TASK_BITS];
 static atomic_t nr_scopes;
 
@@ -121,7 +121,7 @@ int quarry_label_begin(struct quarry_label_scope *scope, const char *key, const 
 	unsigned int slot = task_slot();
 	unsigned long flags;
 
-	*scope = (struct quarry_label_scope) { .key = key, .value = value, .task = current };
+	*scope = (struct quarry_label_scope){ .key = key, .value = value, .task = current };
 	if (why) {
 		scope->task = NULL;
 		pr_warn_ratelimited("label %s of %pS refused: %s\n", key ?: "(none)",
@@ -227,8 +227,8 @@ static __always_inline struct hlist_head *hash_list(const union set_key *key)
 
 static __always_inline bool same_key(const union set_key *a, const union set_key *b)
 {
-	return !((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) |
-		 (a->word[2] ^ b->word[2]) | (a->word[3] ^ b->word[3]));
+	return !((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |
+		 (a->word[3] ^ b->word[3]));
 }
 
 /* The number of the set, or 0.  Sets do not go away, so no lock is needed to look. */

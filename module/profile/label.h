@@ -10,7 +10,7 @@
 #include <linux/gfp.h>
 #include <linux/types.h>
 
-#define QR_LABEL_SETS	1024	/* distinct ones; all others are number 0, "other" */
+#define QR_LABEL_SETS 1024 /* distinct ones; all others are number 0, "other" */
 
 /**
  * qr_labels_now() - the set of labels of an allocation that is under way

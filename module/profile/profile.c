@@ -24,8 +24,8 @@ static_assert(QR_WEIGHT_SHIFT == QR_OBJECTS_SHIFT);
 static LIST_HEAD(watchers);
 
 static const char *const age_names[QR_AGES] = {
-	"<10us", "10us-100us", "100us-1ms", "1ms-10ms", "10ms-100ms", "100ms-1s",
-	"1s-10s", "10s-100s", "100s-1000s", ">=1000s",
+	"<10us",    "10us-100us", "100us-1ms", "1ms-10ms",   "10ms-100ms",
+	"100ms-1s", "1s-10s",	  "10s-100s",  "100s-1000s", ">=1000s",
 };
 
 const char *qr_age_name(unsigned int age)
@@ -52,7 +52,7 @@ static __always_inline struct quarry_sum sum_of(u64 weight, u32 size)
 {
 	qr_u128 var = (qr_u128)weight * (weight - QR_WEIGHT_ONE);
 
-	return (struct quarry_sum) {
+	return (struct quarry_sum){
 		.samples = 1,
 		.objects = weight,
 		.space = qr_weighted(weight, size),
@@ -329,7 +329,7 @@ void qr_profile_counts(struct qr_profile_counts *c)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&qr_profile_lock, flags);
-	*c = (struct qr_profile_counts) {
+	*c = (struct qr_profile_counts){
 		.samples = qr_table.samples,
 		.live_samples = qr_table.live_samples,
 		.dropped_samples = qr_table.dropped_samples,

@@ -13,9 +13,9 @@
 #include "compat.h"
 #include "core/metadata.h"
 
-#define LEAST	(4UL << 20)
-#define MOST	(64UL << 20)
-#define SHARE	64	/* of the machine's memory */
+#define LEAST (4UL << 20)
+#define MOST  (64UL << 20)
+#define SHARE 64 /* of the machine's memory */
 
 static unsigned int profile_kib;
 module_param(profile_kib, uint, 0444);
@@ -110,5 +110,6 @@ void qr_profile_memory_init(void)
 	if (profile_kib)
 		qr_profile_memory_limit = clamp(profile_kib, 1024U, 4194304U) * 1024UL;
 	else
-		qr_profile_memory_limit = clamp((totalram_pages() << PAGE_SHIFT) / SHARE, LEAST, MOST);
+		qr_profile_memory_limit = clamp((totalram_pages() << PAGE_SHIFT) / SHARE, LEAST,
+						MOST);
 }

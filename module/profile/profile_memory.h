@@ -7,7 +7,7 @@
 #include <linux/gfp.h>
 #include <linux/types.h>
 
-extern unsigned long qr_profile_memory_limit;	/* bytes */
+extern unsigned long qr_profile_memory_limit; /* bytes */
 extern atomic_long_t qr_profile_memory_used;
 
 /* Zeroed; NULL beyond the bound or without memory.  Free with the same size. */

@@ -35,11 +35,11 @@
 #include "compat.h"
 #include "core/metadata.h"
 
-#define MEMO_BITS	3	/* sets, as a power of two */
-#define MEMO_WAYS	4	/* memos in each: a helper's callers share one */
-#define MEMO_WORDS	44
-#define MEMO_GROUP	4	/* words that are compared at a time */
-#define MEMO_OUTER	4
+#define MEMO_BITS  3 /* sets, as a power of two */
+#define MEMO_WAYS  4 /* memos in each: a helper's callers share one */
+#define MEMO_WORDS 44
+#define MEMO_GROUP 4 /* words that are compared at a time */
+#define MEMO_OUTER 4
 
 static_assert(MEMO_WORDS % MEMO_GROUP == 0);
 
@@ -94,8 +94,7 @@ static __always_inline struct memo *memo_set(unsigned long ip, unsigned long dep
 	return this_cpu_ptr(memos)->memo + MEMO_WAYS * hash_long(ip + depth / SZ_2K, MEMO_BITS);
 }
 
-static __always_inline bool same_words(const struct memo *m, unsigned long frame,
-				       unsigned long end)
+static __always_inline bool same_words(const struct memo *m, unsigned long frame, unsigned long end)
 {
 	const unsigned long *word = m->word;
 	const u16 *at = m->at, *last = at + m->nr;
@@ -278,7 +277,7 @@ noinline u32 qr_stack_save(unsigned long ip, gfp_t gfp, bool add)
 		stack = memo_find(ip, frame, end);
 	if (!stack)
 		stack = unwind(ip, gfp, add, frame, end, remember);
-	barrier();	/* no tail call: this function's frame stays */
+	barrier(); /* no tail call: this function's frame stays */
 	return stack;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_stack_save);

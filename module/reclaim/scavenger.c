@@ -33,16 +33,16 @@
 #include "pages/page_heap.h"
 #include "pages/release.h"
 
-#define TICK		(HZ / 4)
-#define TICK_TIGHT	max(HZ / 50, 1)	/* near a limit */
-#define DECAY		8		/* a tick's part of what is too much */
-#define TICKS_PER_TRIM	4
-#define SHARE		100		/* of a CPU's time */
-#define CREDIT_MAX	NSEC_PER_SEC
-#define RETAIN_MAX	100
+#define TICK	       (HZ / 4)
+#define TICK_TIGHT     max(HZ / 50, 1) /* near a limit */
+#define DECAY	       8	       /* a tick's part of what is too much */
+#define TICKS_PER_TRIM 4
+#define SHARE	       100 /* of a CPU's time */
+#define CREDIT_MAX     NSEC_PER_SEC
+#define RETAIN_MAX     100
 /* A node keeps so much whatever the share is: the next slab would take as much again. */
-#define KEEP		((unsigned long)QR_CHUNK_PAGES)
-#define SLACK		64UL		/* the same of a cache's slabs, in pages */
+#define KEEP	       ((unsigned long)QR_CHUNK_PAGES)
+#define SLACK	       64UL /* the same of a cache's slabs, in pages */
 
 atomic64_t qr_scavenged_pages, qr_scavenger_ns;
 u64 qr_loaded_ns;
@@ -202,7 +202,7 @@ static void tick(struct work_struct *unused)
 {
 	u64 start = ktime_get_mono_fast_ns();
 	unsigned long delay = is_tight() ? TICK_TIGHT : TICK;
-	static bool slack;	/* there was at the last look */
+	static bool slack; /* there was at the last look */
 	static unsigned int ticks;
 	bool more = false;
 	int node;

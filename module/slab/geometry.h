@@ -7,39 +7,39 @@
 #ifndef QR_GEOMETRY_H
 #define QR_GEOMETRY_H
 
-#define QR_MIN_OBJECT		8u	/* bytes; also the least alignment, but of tiny classes */
-#define QR_MAX_OBJECT		32768u	/* bytes; larger ones are whole pages */
-#define QR_MAX_ALIGN		32768u	/* bytes */
-#define QR_GEO_PAGE		4096u	/* bytes; asserted against PAGE_SIZE */
-#define QR_SLAB_MAP		512u	/* bits in a slab's map, and in that of a slab of */
-#define QR_SLAB_MAX_OBJECTS	1024u	/* tiny objects: those below QR_MIN_OBJECT */
-#define QR_SLAB_MAX_PAGES	32u
-#define QR_WASTE_SHIFT		3	/* waste allowed: 1/8 */
+#define QR_MIN_OBJECT	    8u	   /* bytes; also the least alignment, but of tiny classes */
+#define QR_MAX_OBJECT	    32768u /* bytes; larger ones are whole pages */
+#define QR_MAX_ALIGN	    32768u /* bytes */
+#define QR_GEO_PAGE	    4096u  /* bytes; asserted against PAGE_SIZE */
+#define QR_SLAB_MAP	    512u   /* bits in a slab's map, and in that of a slab of */
+#define QR_SLAB_MAX_OBJECTS 1024u  /* tiny objects: those below QR_MIN_OBJECT */
+#define QR_SLAB_MAX_PAGES   32u
+#define QR_WASTE_SHIFT	    3 /* waste allowed: 1/8 */
 
 /* A slab is worth its bookkeeping from this many objects or bytes on. */
-#define QR_SLAB_GOOD_OBJECTS	256u
-#define QR_SLAB_GOOD_BYTES	32768u
-#define QR_SLAB_MIN_OBJECTS	4u
+#define QR_SLAB_GOOD_OBJECTS 256u
+#define QR_SLAB_GOOD_BYTES   32768u
+#define QR_SLAB_MIN_OBJECTS  4u
 
 /* A magazine holds at most this much, within the bounds below. */
-#define QR_MAGAZINE_BYTES	65536u
-#define QR_MAGAZINE_MAX		128u	/* objects */
-#define QR_MAGAZINE_MIN		4u
+#define QR_MAGAZINE_BYTES 65536u
+#define QR_MAGAZINE_MAX	  128u /* objects */
+#define QR_MAGAZINE_MIN	  4u
 
 /* Frees of other nodes' objects that a CPU collects at most, per cache. */
-#define QR_REMOTE_MAX		16u
+#define QR_REMOTE_MAX 16u
 
 /* A depot holds at most this much in full batches, per cache and node. */
-#define QR_DEPOT_BYTES		1048576u
-#define QR_DEPOT_MAX		32u	/* batches */
-#define QR_DEPOT_MIN		4u
+#define QR_DEPOT_BYTES 1048576u
+#define QR_DEPOT_MAX   32u /* batches */
+#define QR_DEPOT_MIN   4u
 
 struct qr_geometry {
-	unsigned int stride;	/* bytes from one object to the next */
-	unsigned int pages;	/* of a slab */
-	unsigned int objects;	/* in a slab */
-	unsigned int align;	/* pages: the slab's start is a multiple of it */
-	unsigned int tail;	/* bytes at a slab's end that hold no object */
+	unsigned int stride;  /* bytes from one object to the next */
+	unsigned int pages;   /* of a slab */
+	unsigned int objects; /* in a slab */
+	unsigned int align;   /* pages: the slab's start is a multiple of it */
+	unsigned int tail;    /* bytes at a slab's end that hold no object */
 };
 
 static inline unsigned int qr_geo_clamp(unsigned int v, unsigned int lo, unsigned int hi)
@@ -87,7 +87,7 @@ static inline struct qr_geometry qr_geometry(unsigned int size, unsigned int ali
 
 		if (n < QR_SLAB_MIN_OBJECTS)
 			continue;
-		share = tail * 64 / pages;	/* comparable between sizes */
+		share = tail * 64 / pages; /* comparable between sizes */
 		if (share < least) {
 			least = share;
 			geo.pages = pages;

@@ -13,7 +13,7 @@
 #include "compat.h"
 
 /* Bytes around the first bad one that the log shows. */
-#define SHOWN	16u
+#define SHOWN 16u
 
 static u8 red(bool free)
 {
@@ -32,8 +32,8 @@ static void fill(const struct qr_guard *g, void *p, bool free)
 }
 
 /* The first byte that is not what it should be, or NULL.  The red zone goes first. */
-static const u8 *find_bad(const struct qr_guard *g, const void *p, bool free,
-			  enum qr_misuse *what, u8 *expected)
+static const u8 *find_bad(const struct qr_guard *g, const void *p, bool free, enum qr_misuse *what,
+			  u8 *expected)
 {
 	const u8 *last = p + g->size - 1, *bad;
 

@@ -11,7 +11,7 @@
 #include "core/misuse.h"
 
 /* Bytes behind an object that a red zone has at least. */
-#define QR_RED_ZONE	8u
+#define QR_RED_ZONE 8u
 
 /**
  * struct qr_guard - how a cache's objects are watched

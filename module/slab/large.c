@@ -149,8 +149,8 @@ void *qr_large_alloc_mapped(size_t size, gfp_t gfp, unsigned long ip)
 	if (likely(READ_ONCE(qr_mapped_longest) == QR_CHUNK_PAGES))
 		slab = get_row(size, 1, light, NUMA_NO_NODE);
 	if (!slab && size <= QUARRY_MAX_MAPPED)
-		slab = qr_mapped_create(DIV_ROUND_UP(size, PAGE_SIZE),
-					raw_cpu_read(qr_home_node), gfp);
+		slab = qr_mapped_create(DIV_ROUND_UP(size, PAGE_SIZE), raw_cpu_read(qr_home_node),
+					gfp);
 	/* In a row it may take longer, but then it can be promised. */
 	if (!slab && (gfp & __GFP_NOFAIL))
 		slab = get_row(size, 1, gfp, NUMA_NO_NODE);
@@ -189,7 +189,7 @@ bool qr_large_resize(struct qr_slab *slab, size_t size, gfp_t gfp, unsigned long
 {
 	size_t old = qr_slab_bytes(slab), from = size;
 	const struct qr_run was = slab->run;
-	struct qr_run added = { };
+	struct qr_run added = {};
 	unsigned long flags;
 	unsigned int nr;
 	u64 weight;
@@ -281,7 +281,7 @@ static void validate_pages(const struct qr_slab *slab, struct quarry_validation 
 
 void qr_large_validate(struct quarry_validation *v)
 {
-	u64 objects[2] = { }, pages[2] = { };	/* in a row, mapped */
+	u64 objects[2] = {}, pages[2] = {}; /* in a row, mapped */
 	const struct qr_large_count *count;
 	const struct qr_slab *slab;
 	struct qr_chunk *chunk;

@@ -47,8 +47,8 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_mapped_of);
  */
 static unsigned int gather(struct qr_slab *slab, unsigned int want, int node, gfp_t gfp)
 {
-	gfp_t light = (gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_RETRY_MAYFAIL)) |
-		      __GFP_NORETRY | __GFP_NOWARN;
+	gfp_t light = (gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_RETRY_MAYFAIL)) | __GFP_NORETRY |
+		      __GFP_NOWARN;
 	unsigned int n = min(READ_ONCE(qr_mapped_longest), QR_CHUNK_PAGES), have = 0, i;
 	struct qr_run run;
 	void *p;
@@ -152,7 +152,7 @@ struct qr_slab *qr_mapped_create(unsigned int nr, int node, gfp_t gfp)
 		return NULL;
 	}
 	first = page_address(slab->pages[0]);
-	slab->run = (struct qr_run) {
+	slab->run = (struct qr_run){
 		.chunk = qr_chunks[qr_chunk_index(first)],
 		.first = qr_page_in_chunk(first),
 		.nr = nr,

@@ -132,7 +132,7 @@ static struct qr_run split_off(const struct qr_run *run, u32 *pages)
 	unsigned int first = __ffs(*pages), nr = ffz((unsigned long)*pages >> first);
 
 	*pages &= ~GENMASK(first + nr - 1, first);
-	return (struct qr_run) { .chunk = run->chunk, .first = run->first + first, .nr = nr };
+	return (struct qr_run){ .chunk = run->chunk, .first = run->first + first, .nr = nr };
 }
 
 void qr_slab_put_pages(const struct qr_run *run, u32 pages)
@@ -167,8 +167,8 @@ struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_slab_create);
 
-struct qr_slab *qr_slab_create_sampled(const struct qr_geometry *geo, unsigned int pages,
-				       int node, gfp_t gfp)
+struct qr_slab *qr_slab_create_sampled(const struct qr_geometry *geo, unsigned int pages, int node,
+				       gfp_t gfp)
 {
 	struct qr_slab *slab = slab_cut(geo, QR_SAMPLED, pages, QR_SAMPLED_OBJECTS, node, gfp);
 
@@ -189,8 +189,8 @@ struct qr_slab *qr_slab_create_large(unsigned int pages, unsigned int align, int
 	if (!slab)
 		return NULL;
 	if (!(pages > QR_CHUNK_PAGES ?
-	      align == 1 && qr_heap_get_long(&slab->run, slab, node, pages, gfp) :
-	      qr_heap_get(&slab->run, slab, QR_LARGE, node, pages, pages, align, gfp))) {
+		      align == 1 && qr_heap_get_long(&slab->run, slab, node, pages, gfp) :
+		      qr_heap_get(&slab->run, slab, QR_LARGE, node, pages, pages, align, gfp))) {
 		descriptor_free(slab);
 		return NULL;
 	}

@@ -17,16 +17,16 @@
 #include "slab/guard.h"
 
 /* How finely a depot tells its slabs apart by the share of free objects. */
-#define QR_SLAB_BINS	8
+#define QR_SLAB_BINS 8
 
 /* The most objects in a slab of sampled ones, each of which has a &struct qr_sample. */
 #define QR_SAMPLED_OBJECTS 128
 
 /* In qr_slab.bin, for a large object: whoever changes the first to the second has freed it. */
-#define QR_LARGE_LIVE	(UINT_MAX - 1)
-#define QR_LARGE_FREED	(UINT_MAX - 2)
+#define QR_LARGE_LIVE  (UINT_MAX - 1)
+#define QR_LARGE_FREED (UINT_MAX - 2)
 /* For a block of an arena, which is nobody's to free. */
-#define QR_ARENA_BLOCK	(UINT_MAX - 3)
+#define QR_ARENA_BLOCK (UINT_MAX - 3)
 
 struct qr_cache;
 struct qr_depot;
@@ -44,7 +44,7 @@ struct qr_cleanup {
 };
 
 /* In place of an object's cleanups, while they run. */
-#define QR_CLEANUPS_RUN	((struct qr_cleanup *)1UL)
+#define QR_CLEANUPS_RUN ((struct qr_cleanup *)1UL)
 
 /* Guards all cleanups; below a depot's lock, above none.  Interrupts off. */
 extern raw_spinlock_t qr_cleanups_lock;
@@ -242,8 +242,8 @@ unsigned int qr_slab_take(struct qr_slab *slab, void **out, unsigned int want);
 struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class, int node,
 			       gfp_t gfp);
 /* One of @pages, in a chunk of kind QR_SAMPLED and with room for its objects' samples. */
-struct qr_slab *qr_slab_create_sampled(const struct qr_geometry *geo, unsigned int pages,
-				       int node, gfp_t gfp);
+struct qr_slab *qr_slab_create_sampled(const struct qr_geometry *geo, unsigned int pages, int node,
+				       gfp_t gfp);
 /* One uncut run of @pages in chunks of kind QR_LARGE. */
 struct qr_slab *qr_slab_create_large(unsigned int pages, unsigned int align, int node, gfp_t gfp);
 /* Another, of up to QR_CHUNK_PAGES; of @least pages if more are not to be had in a row. */

@@ -197,8 +197,8 @@ void qt_budget(struct kunit *test, u32 kib)
 
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, budget_again, was));
 	qr_percpu_kib_set(0);
-	qr_magazines_tick();	/* and who was refused */
-	qr_magazines_tick();	/* is forgotten */
+	qr_magazines_tick(); /* and who was refused */
+	qr_magazines_tick(); /* is forgotten */
 	qr_percpu_kib_set(kib);
 }
 
@@ -244,8 +244,7 @@ void qt_exit(struct kunit *test)
 	struct quarry_validation *v = kunit_kzalloc(test, sizeof(*v), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, v);
-	KUNIT_EXPECT_EQ_MSG(test, 0, qr_validate(v), "%llu errors, first: %s", v->errors,
-			    v->first);
+	KUNIT_EXPECT_EQ_MSG(test, 0, qr_validate(v), "%llu errors, first: %s", v->errors, v->first);
 }
 
 static struct {
@@ -258,7 +257,7 @@ static void remember(struct quarry_stats *st)
 {
 	qr_drain_all();
 	qr_heap_release_idle();
-	rcu_barrier();		/* chunks are forgotten after a grace period */
+	rcu_barrier(); /* chunks are forgotten after a grace period */
 	quarry_stats_read(st);
 }
 
@@ -291,8 +290,7 @@ void qt_books_balance(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before.zombies, st->zombie_caches);
 	KUNIT_EXPECT_EQ(test, 0, st->cached_objects);
 	KUNIT_EXPECT_EQ(test, st->live_objects, st->mallocs - st->frees);
-	KUNIT_EXPECT_EQ(test, st->sys_bytes,
-			st->inuse_bytes + st->idle_bytes + st->metadata_bytes);
+	KUNIT_EXPECT_EQ(test, st->sys_bytes, st->inuse_bytes + st->idle_bytes + st->metadata_bytes);
 	KUNIT_EXPECT_EQ(test, st->sys_bytes, st->taken_bytes - st->returned_bytes);
 }
 

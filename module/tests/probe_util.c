@@ -7,8 +7,7 @@
 #include <linux/string.h>
 
 /* Neither the symbol's size nor kallsyms_lookup() is for modules; its text is. */
-void qt_function_ends(struct kunit *test, unsigned long at, unsigned long *from,
-		      unsigned long *to)
+void qt_function_ends(struct kunit *test, unsigned long at, unsigned long *from, unsigned long *to)
 {
 	char text[KSYM_SYMBOL_LEN], *plus;
 	unsigned int offset, size;
@@ -28,8 +27,8 @@ static void after(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
 {
 }
 
-unsigned long qt_probe(struct qt_probes *p, unsigned long at, unsigned long to,
-		       unsigned int every, kprobe_pre_handler_t handler)
+unsigned long qt_probe(struct qt_probes *p, unsigned long at, unsigned long to, unsigned int every,
+		       kprobe_pre_handler_t handler)
 {
 	unsigned int step;
 

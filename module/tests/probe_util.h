@@ -25,15 +25,14 @@ struct qt_probes {
 };
 
 /* Where the function that has @at in it begins and ends. */
-void qt_function_ends(struct kunit *test, unsigned long at, unsigned long *from,
-		      unsigned long *to);
+void qt_function_ends(struct kunit *test, unsigned long at, unsigned long *from, unsigned long *to);
 
 /*
  * One out of @every instructions gets a probe, from @at to before @to, as many as there
  * is room for.  Returns where to go on.
  */
-unsigned long qt_probe(struct qt_probes *p, unsigned long at, unsigned long to,
-		       unsigned int every, kprobe_pre_handler_t handler);
+unsigned long qt_probe(struct qt_probes *p, unsigned long at, unsigned long to, unsigned int every,
+		       kprobe_pre_handler_t handler);
 /* Of a struct qt_probes; fit to be an action. */
 void qt_unprobe(void *probes);
 

@@ -180,8 +180,7 @@ void qp_books_agree(struct kunit *test, const struct qp_books *b, u64 asked)
 
 		KUNIT_EXPECT_EQ(test, mallocs, is->alloc.samples - was->alloc.samples);
 		KUNIT_EXPECT_EQ(test, qp_objects(mallocs), is->alloc.objects - was->alloc.objects);
-		KUNIT_EXPECT_EQ(test, mallocs * b->cache->size,
-				is->alloc.space - was->alloc.space);
+		KUNIT_EXPECT_EQ(test, mallocs * b->cache->size, is->alloc.space - was->alloc.space);
 	}
 	kunit_kfree(test, is);
 }

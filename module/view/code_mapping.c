@@ -20,8 +20,8 @@
 #include "compat.h"
 #include "core/metadata.h"
 
-#define NOTES_MAX	SZ_64K	/* more than any kernel has */
-#define NOTE_BUILD_ID	3	/* the linker's type of it, which not all headers name */
+#define NOTES_MAX     SZ_64K /* more than any kernel has */
+#define NOTE_BUILD_ID 3	     /* the linker's type of it, which not all headers name */
 
 /* --- Symbols --- */
 
@@ -30,7 +30,7 @@ bool qr_symbol_find(struct qr_symbol *sym, unsigned long addr)
 	unsigned long offset;
 	char *plus, *bracket;
 
-	sprint_symbol(sym->text, addr);		/* name+0xOFFSET/0xSIZE [module] */
+	sprint_symbol(sym->text, addr); /* name+0xOFFSET/0xSIZE [module] */
 	sym->module = NULL;
 	plus = strrchr(sym->text, '+');
 	if (!plus || sscanf(plus, "+%lx/%lx", &offset, &sym->size) != 2)
@@ -250,7 +250,7 @@ struct qr_mappings *qr_mappings_new(void)
 		if (nr <= room)
 			break;
 		qr_mappings_free(m);
-		room = nr + 8;		/* some may be on their way */
+		room = nr + 8; /* some may be on their way */
 	}
 	m->nr = nr;
 	sort(m->map + 1, nr - 1, sizeof(m->map[0]), by_start, NULL);

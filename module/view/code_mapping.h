@@ -11,9 +11,9 @@
 #include <linux/types.h>
 
 /* Which symbol the kernel's mapping begins with, in the manner of perf. */
-#define QR_KERNEL_FILE	"[kernel.kallsyms]_stext"
+#define QR_KERNEL_FILE "[kernel.kallsyms]_stext"
 
-#define QR_BUILD_ID	20	/* bytes; longer ones are cut */
+#define QR_BUILD_ID 20 /* bytes; longer ones are cut */
 
 /**
  * struct qr_mapping - one of them

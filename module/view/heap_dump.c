@@ -18,7 +18,7 @@
 
 struct dump {
 	struct qr_text *text;
-	unsigned long *seen;	/* sites */
+	unsigned long *seen; /* sites */
 	u32 nr_sites;
 	u64 now;
 	unsigned int lines;

@@ -31,13 +31,13 @@ enum { FUNCTION_ID = 1, FUNCTION_NAME, FUNCTION_SYSTEM_NAME };
 
 enum { WIRE_VARINT = 0, WIRE_BYTES = 2 };
 
-#define VARINT_MAX	10
+#define VARINT_MAX 10
 /* A sample is the largest: a stack, its values, its labels and two more of these. */
-#define MESSAGE_MAX	((QUARRY_STACK_MAX + QR_VALUES) * VARINT_MAX + \
-			 (QUARRY_LABELS_MAX + 2) * 32 + 64)
+#define MESSAGE_MAX                                                                                \
+	((QUARRY_STACK_MAX + QR_VALUES) * VARINT_MAX + (QUARRY_LABELS_MAX + 2) * 32 + 64)
 
 /* Where addresses lie that neither the kernel nor any module owns. */
-#define OTHER_MAPPING	"[other]"
+#define OTHER_MAPPING "[other]"
 
 struct message {
 	unsigned int len;
@@ -182,7 +182,7 @@ static struct known *slot(struct known *known, u32 room, const char *s)
 
 	for (c = s; *c; c++)
 		hash = (hash ^ (u8)*c) * 16777619U;
-	for (i = hash; ; i++) {
+	for (i = hash;; i++) {
 		struct known *k = &known[i & (room - 1)];
 
 		if (!k->s || !strcmp(k->s, s))

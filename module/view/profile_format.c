@@ -80,7 +80,7 @@ static void numbers_of(const struct qr_report *r, const struct qr_row *row, stru
 
 static void put_head(struct qr_text *t, struct qr_report *r)
 {
-	struct numbers all = { }, n;
+	struct numbers all = {}, n;
 	char comment[QR_COMMENT];
 	struct qr_row row;
 	unsigned int i;
@@ -93,8 +93,8 @@ static void put_head(struct qr_text *t, struct qr_report *r)
 		all.objects2 += n.objects2;
 		all.space2 += n.space2;
 	}
-	qr_text_printf(t, "heap profile: %llu: %llu [%llu: %llu] @ heapprofile\n",
-		       all.objects, all.space, all.objects2, all.space2);
+	qr_text_printf(t, "heap profile: %llu: %llu [%llu: %llu] @ heapprofile\n", all.objects,
+		       all.space, all.objects2, all.space2);
 	for (i = 0; qr_report_comment(r, i, comment, sizeof(comment)); i++)
 		qr_text_printf(t, "# %s\n", comment);
 	qr_text_printf(t, "# %s @ return addresses\n", meaning(r->kind));

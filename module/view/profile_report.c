@@ -67,7 +67,7 @@ static const struct {
 
 /* --- Numbers --- */
 
-#define FRACTION	(BIT(QR_OBJECTS_SHIFT) - 1)
+#define FRACTION (BIT(QR_OBJECTS_SHIFT) - 1)
 
 /*
  * Objects are counted in fractions, and readers want whole ones.  To round each row by itself
@@ -77,8 +77,7 @@ static const struct {
  */
 static s64 whole(u64 objects, u32 carry)
 {
-	return (objects >> QR_OBJECTS_SHIFT) +
-	       (((objects & FRACTION) + carry) >> QR_OBJECTS_SHIFT);
+	return (objects >> QR_OBJECTS_SHIFT) + (((objects & FRACTION) + carry) >> QR_OBJECTS_SHIFT);
 }
 
 static s64 whole_next(u64 objects, u32 *carry)

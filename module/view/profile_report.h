@@ -9,9 +9,9 @@
 #include <quarry/profile.h>
 #include "view/symbol.h"
 
-#define QR_VALUES	4	/* at most */
-#define QR_FEW		10	/* samples; what is estimated from fewer is marked */
-#define QR_COMMENT	192	/* bytes of a comment, at most */
+#define QR_VALUES  4   /* at most */
+#define QR_FEW	   10  /* samples; what is estimated from fewer is marked */
+#define QR_COMMENT 192 /* bytes of a comment, at most */
 
 /**
  * struct qr_value_type - what a value counts

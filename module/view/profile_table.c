@@ -12,7 +12,7 @@
 #include "compat.h"
 #include "core/metadata.h"
 
-#define TOP_FRAMES	4
+#define TOP_FRAMES 4
 
 /**
  * struct entry - rows of one stack, cache and age
@@ -61,8 +61,7 @@ static int by_place(const void *a, const void *b)
 	const struct entry *x = a, *y = b;
 
 	cond_resched();
-	return compare_places(x, y) ?:
-	       (x->site->id < y->site->id ? -1 : x->site->id > y->site->id);
+	return compare_places(x, y) ?: (x->site->id < y->site->id ? -1 : x->site->id > y->site->id);
 }
 
 static int by_value(const void *a, const void *b, const void *priv)

@@ -34,7 +34,7 @@ static void found(struct look *l, const struct qr_slab *slab, unsigned int i, u3
 {
 	static const struct qr_live_sample none = { .site = U32_MAX };
 
-	l->object[l->n++] = (struct qr_object) {
+	l->object[l->n++] = (struct qr_object){
 		.ptr = slab->base + (size_t)i * slab->stride,
 		.size = size,
 		.cache = cache,
@@ -306,7 +306,7 @@ void qr_profile_subtract(struct quarry_profile *p, const struct quarry_profile *
 
 	p->delta = true;
 	if (base->resets != p->resets)
-		return;		/* all that there is came after it */
+		return; /* all that there is came after it */
 	p->duration_ns = p->time_ns - base->time_ns;
 	p->dropped_samples -= base->dropped_samples;
 	p->dropped_space -= base->dropped_space;

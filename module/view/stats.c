@@ -138,8 +138,7 @@ void quarry_stats_read(struct quarry_stats *st)
 		st->idle_bytes += ns.idle_bytes;
 		st->mixed_bytes += ns.mixed_bytes;
 		st->hole_bytes += ns.hole_bytes;
-		st->chunks += ns.chunks[QR_ORDINARY] + ns.chunks[QR_SAMPLED] +
-			      ns.chunks[QR_LARGE];
+		st->chunks += ns.chunks[QR_ORDINARY] + ns.chunks[QR_SAMPLED] + ns.chunks[QR_LARGE];
 	}
 	st->metadata_bytes = atomic64_read(&qr_metadata_bytes);
 	st->taken_bytes = atomic64_read(&qr_taken_bytes);
@@ -153,8 +152,8 @@ void quarry_stats_read(struct quarry_stats *st)
 	st->scavenger_ns = atomic64_read(&qr_scavenger_ns);
 	st->uptime_ns = ktime_get_mono_fast_ns() - qr_loaded_ns;
 	if (st->inuse_bytes > st->live_bytes)
-		st->fragmentation_permille = 1000 - div64_u64(st->live_bytes * 1000,
-							      st->inuse_bytes);
+		st->fragmentation_permille = 1000 -
+					     div64_u64(st->live_bytes * 1000, st->inuse_bytes);
 	read_limits(st);
 
 	qr_profile_counts(&pc);

@@ -15,7 +15,7 @@
 #include <linux/string.h>
 #include "core/metadata.h"
 
-#define FIRST_ROOM	4096
+#define FIRST_ROOM 4096
 
 struct qr_names {
 	struct qr_names *next;
@@ -127,7 +127,7 @@ static bool is_lost(const struct qr_symbols *s, struct qr_lost *lost, unsigned l
 	lost->name = *names;
 	lost->len = strcspn(*names, "\n");
 	*names += lost->len + !!(*names)[lost->len];
-	if (*lost->name == '0')		/* an address: it had no name */
+	if (*lost->name == '0') /* an address: it had no name */
 		lost->len = 0;
 	return qr_mapping_find(s->maps, lost->addr) != 0;
 }
@@ -165,7 +165,7 @@ static const char *keep(struct qr_symbols *s, const char *text, size_t len)
 		s->names_left = sizeof(names->text);
 	}
 	kept = s->names->text + sizeof(s->names->text) - s->names_left;
-	memcpy(kept, text, len);	/* zeroes follow */
+	memcpy(kept, text, len); /* zeroes follow */
 	s->names_left -= len + 1;
 	return kept;
 }
@@ -205,7 +205,7 @@ static u32 function_lost(struct qr_symbols *s, const struct qr_lost *lost)
 	name = space ? space - lost->name : lost->len;
 	f->name = keep(s, lost->name, name);
 	module = name + 2;
-	if (module < lost->len)		/* name [module] */
+	if (module < lost->len) /* name [module] */
 		f->module = keep(s, lost->name + module, lost->len - 1 - module);
 	return s->nr_functions++;
 }

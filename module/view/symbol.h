@@ -10,13 +10,13 @@
 #include "view/code_mapping.h"
 
 /* What stands for a stack that is not known: no call is there. */
-#define QR_NO_ADDRESS	0UL
+#define QR_NO_ADDRESS 0UL
 
-#define QR_NO_FUNCTION	U32_MAX
+#define QR_NO_FUNCTION U32_MAX
 
 /* What people read instead of a function. */
-#define QR_NO_STACK	"[stack not recorded]"
-#define QR_NO_NAME	"[unknown]"
+#define QR_NO_STACK "[stack not recorded]"
+#define QR_NO_NAME  "[unknown]"
 
 /**
  * struct qr_place - an address

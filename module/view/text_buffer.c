@@ -17,8 +17,8 @@
 #include "compat.h"
 #include "core/metadata.h"
 
-#define LEAF_PAGES	(PAGE_SIZE / sizeof(void *) - 1)
-#define LINE_MAX	1024
+#define LEAF_PAGES (PAGE_SIZE / sizeof(void *) - 1)
+#define LINE_MAX   1024
 
 struct leaf {
 	struct leaf *next;
@@ -136,7 +136,7 @@ void qr_text_printf(struct qr_text *t, const char *fmt, ...)
 	va_start(args, fmt);
 	n = vsnprintf(to, room, fmt, args);
 	va_end(args);
-	if (n < room) {		/* its terminating zero as well */
+	if (n < room) { /* its terminating zero as well */
 		advance(t, n);
 		return;
 	}

@@ -26,8 +26,7 @@
 #include "slab/large.h"
 
 /* One cached object. */
-static void visit(struct qr_cache *c, const void *p, const char *where,
-		  struct quarry_validation *v)
+static void visit(struct qr_cache *c, const void *p, const char *where, struct quarry_validation *v)
 {
 	struct qr_slab *slab = qr_slab_of(p);
 	int k = slab && slab->cache == c ? qr_slab_index(slab, p) : -1;
@@ -39,8 +38,8 @@ static void visit(struct qr_cache *c, const void *p, const char *where,
 	}
 	cached = &qr_slab_cached(slab)[k / 64];
 	if (qr_slab_is_free(slab, k) || *cached & BIT_ULL(k % 64)) {
-		qr_invalid(v, "cache %s: %s holds %px, which is free or held twice", c->name,
-			   where, p);
+		qr_invalid(v, "cache %s: %s holds %px, which is free or held twice", c->name, where,
+			   p);
 		return;
 	}
 	if (likely(!atomic_read(&slab->nr_deferred)))
@@ -130,8 +129,7 @@ static void check_lost(const struct qr_slab *slab, const char *name, struct quar
 }
 
 /* Objects with cleanups are counted, and nobody's but a client's. */
-static void check_cleanups(struct qr_slab *slab, const char *name,
-			   struct quarry_validation *v)
+static void check_cleanups(struct qr_slab *slab, const char *name, struct quarry_validation *v)
 {
 	unsigned int i, nr = 0;
 
@@ -173,8 +171,8 @@ static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_va
 			   slab->base, deferred, nr_deferred);
 	free -= min(free, qr_slab_spare_bits(slab));
 	if (free != slab->nr_free)
-		qr_invalid(v, "cache %s: slab %px has %u free bits, counts %u", c->name,
-			   slab->base, free, slab->nr_free);
+		qr_invalid(v, "cache %s: slab %px has %u free bits, counts %u", c->name, slab->base,
+			   free, slab->nr_free);
 	if (slab->depot != d || slab->cache != c)
 		qr_invalid(v, "cache %s: slab %px is somebody else's", c->name, slab->base);
 	if (slab->base != qr_chunk_addr(run->chunk, run->first))

@@ -22,8 +22,8 @@
 #include <quarry/quarry.h>
 #include "index.h"
 
-#define TOP_MAX		1000
-#define PIECE		1024	/* bytes taken from a writer at a time */
+#define TOP_MAX 1000
+#define PIECE	1024 /* bytes taken from a writer at a time */
 
 static unsigned int top = 20;
 module_param(top, uint, 0644);
@@ -31,7 +31,8 @@ MODULE_PARM_DESC(top, "words shown, 1 to 1000 (default 20)");
 
 static unsigned int max_words = 1U << 20;
 module_param(max_words, uint, 0644);
-MODULE_PARM_DESC(max_words, "length of the text in words, after which the device is full (default 1048576)");
+MODULE_PARM_DESC(max_words,
+		 "length of the text in words, after which the device is full (default 1048576)");
 
 static struct word_index word_index;
 static DEFINE_MUTEX(word_index_lock);
@@ -149,7 +150,7 @@ static int wordindex_open(struct inode *inode, struct file *file)
 
 	if (!writer)
 		return -ENOMEM;
-	file->private_data = NULL;	/* the misc device; seq_file wants the place */
+	file->private_data = NULL; /* the misc device; seq_file wants the place */
 	err = single_open(file, wordindex_show, writer);
 	if (err) {
 		quarry_free(writer);
@@ -168,26 +169,26 @@ static int wordindex_release(struct inode *inode, struct file *file)
 	struct writer *writer = writer_of(file);
 
 	mutex_lock(&word_index_lock);
-	end_word(writer);	/* nobody is left who could be told of a failure */
+	end_word(writer); /* nobody is left who could be told of a failure */
 	mutex_unlock(&word_index_lock);
 	quarry_free(writer);
 	return single_release(inode, file);
 }
 
 static const struct file_operations wordindex_fops = {
-	.owner		= THIS_MODULE,
-	.open		= wordindex_open,
-	.read		= seq_read,
-	.write		= wordindex_write,
-	.llseek		= seq_lseek,
-	.release	= wordindex_release,
+	.owner = THIS_MODULE,
+	.open = wordindex_open,
+	.read = seq_read,
+	.write = wordindex_write,
+	.llseek = seq_lseek,
+	.release = wordindex_release,
 };
 
 static struct miscdevice wordindex_device = {
-	.minor	= MISC_DYNAMIC_MINOR,
-	.name	= "wordindex",
-	.fops	= &wordindex_fops,
-	.mode	= 0600,
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "wordindex",
+	.fops = &wordindex_fops,
+	.mode = 0600,
 };
 
 static int __init wordindex_init(void)

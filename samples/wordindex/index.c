@@ -21,7 +21,7 @@
 
 #define MIN_BUCKETS	512
 #define MAX_BUCKETS	(QUARRY_MAX_LARGE / sizeof(struct word *))
-#define BLOCK_POSITIONS	13
+#define BLOCK_POSITIONS 13
 
 /* One cache line.  Most words need no second one. */
 struct positions {
@@ -112,7 +112,7 @@ static noinline int add_new(struct word_index *index, u32 hash, const char *text
 	if (!word)
 		return -ENOMEM;
 	bucket = bucket_of(index, hash);
-	*word = (struct word) {
+	*word = (struct word){
 		.next = *bucket,
 		.first = block,
 		.last = block,
@@ -194,7 +194,7 @@ void word_index_clear(struct word_index *index)
 		cond_resched();
 	}
 	quarry_free(index->buckets);
-	*index = (struct word_index) {};
+	*index = (struct word_index){};
 }
 
 static bool comes_before(const struct word *a, const struct word *b)

@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define WORD_MAX	63	/* bytes of a word that are kept */
+#define WORD_MAX 63 /* bytes of a word that are kept */
 
 struct positions;
 

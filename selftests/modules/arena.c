@@ -5,7 +5,7 @@
 #include <linux/sched.h>
 #include "client.h"
 
-#define ARENAS	4
+#define ARENAS 4
 
 static struct quarry_arena *held[ARENAS];
 static struct quarry_arena_mark marks[ARENAS];
@@ -61,7 +61,9 @@ static int arena_run(const u64 *v)
 }
 
 const struct client_command client_arena = {
-	"arena", arena_run, { { .name = "mib", .value = 16, .max = 1 << 20 } },
+	"arena",
+	arena_run,
+	{ { .name = "mib", .value = 16, .max = 1 << 20 } },
 };
 
 enum { GIVE_UP_MARK, GIVE_UP_RESET, GIVE_UP_DESTROY };
@@ -89,5 +91,7 @@ static int unarena_run(const u64 *v)
 static const char *const ways[] = { "mark", "reset", "destroy", NULL };
 
 const struct client_command client_unarena = {
-	"unarena", unarena_run, { { .name = "by", .value = GIVE_UP_DESTROY, .words = ways } },
+	"unarena",
+	unarena_run,
+	{ { .name = "by", .value = GIVE_UP_DESTROY, .words = ways } },
 };

@@ -12,17 +12,16 @@
 #include "client.h"
 
 static const struct client_command *const commands[] = {
-	&client_stress, &client_hold, &client_release, &client_fragment, &client_defragment,
-	&client_misuse, &client_caches, &client_place, &client_occupy, &client_vacate,
-	&client_atomic, &client_failnth,
-	&client_stream, &client_unstream, &client_crowd, &client_uncrowd,
-	&client_leak, &client_unleak, &client_mixed, &client_churn, &client_limited,
-	&client_leak, &client_unleak, &client_sparse, &client_thin, &client_unsparse,
-	&client_arena, &client_unarena,
+	&client_stress,	  &client_hold,	   &client_release, &client_fragment, &client_defragment,
+	&client_misuse,	  &client_caches,  &client_place,   &client_occupy,   &client_vacate,
+	&client_atomic,	  &client_failnth, &client_stream,  &client_unstream, &client_crowd,
+	&client_uncrowd,  &client_leak,	   &client_unleak,  &client_mixed,    &client_churn,
+	&client_limited,  &client_leak,	   &client_unleak,  &client_sparse,   &client_thin,
+	&client_unsparse, &client_arena,   &client_unarena,
 };
 
-static DEFINE_MUTEX(run_lock);		/* one command at a time */
-static DEFINE_SPINLOCK(result_lock);	/* commands speak from any context */
+static DEFINE_MUTEX(run_lock);	     /* one command at a time */
+static DEFINE_SPINLOCK(result_lock); /* commands speak from any context */
 static char result[4096];
 static size_t result_len;
 
@@ -113,9 +112,9 @@ static ssize_t run_write(struct file *file, const char __user *buf, size_t len, 
 }
 
 static const struct file_operations run_fops = {
-	.owner	= THIS_MODULE,
-	.write	= run_write,
-	.llseek	= noop_llseek,
+	.owner = THIS_MODULE,
+	.write = run_write,
+	.llseek = noop_llseek,
 };
 
 static int result_show(struct seq_file *m, void *unused)

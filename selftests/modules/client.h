@@ -13,7 +13,7 @@
 #include <linux/types.h>
 #include <quarry/quarry.h>
 
-#define CLIENT_MAX_ARGS	7
+#define CLIENT_MAX_ARGS 7
 
 /**
  * struct client_arg - one argument that a command takes

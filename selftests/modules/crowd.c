@@ -14,8 +14,8 @@
 #include <linux/slab.h>
 #include "client.h"
 
-#define STEPS	7		/* 16,384 paths */
-#define LARGE	1000		/* one object of so many is a large one */
+#define STEPS 7	   /* 16,384 paths */
+#define LARGE 1000 /* one object of so many is a large one */
 
 struct object {
 	struct object *next;
@@ -49,7 +49,7 @@ struct crowd {
 	int err;
 };
 
-static struct object *kept;		/* of threads that are over */
+static struct object *kept; /* of threads that are over */
 
 enum { CROWD_REQUESTS, CROWD_VISITS, CROWD_OBJECTS, CROWD_STACKS, CROWD_KEEP, CROWD_THREADS };
 
@@ -198,13 +198,15 @@ static int crowd_run(const u64 *v)
 		sum.live_space += c->live_space;
 	}
 	kfree(crowd);
-	client_say("objects %llu\nspace %llu\nlive %llu\nlive_space %llu\n", sum.objects,
-		   sum.space, sum.live, sum.live_space);
+	client_say("objects %llu\nspace %llu\nlive %llu\nlive_space %llu\n", sum.objects, sum.space,
+		   sum.live, sum.live_space);
 	return err;
 }
 
 const struct client_command client_crowd = {
-	"crowd", crowd_run, {
+	"crowd",
+	crowd_run,
+	{
 		[CROWD_REQUESTS] = { .name = "requests", .value = 5000, .max = 1000000 },
 		[CROWD_VISITS] = { .name = "visits", .value = 20, .max = 1000000 },
 		[CROWD_OBJECTS] = { .name = "objects", .value = 10, .max = 1000000 },

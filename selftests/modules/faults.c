@@ -36,20 +36,27 @@ static bool disarm(unsigned int nth)
 }
 #endif
 
-#define QUIET	(GFP_KERNEL | __GFP_NOWARN)
-#define BULK	500
+#define QUIET (GFP_KERNEL | __GFP_NOWARN)
+#define BULK  500
 
-#define SMALL	100		/* bytes that grow */
+#define SMALL 100 /* bytes that grow */
 
 enum {
-	OP_CREATE, OP_FIRST, OP_LARGE, OP_BULK, OP_NOFAIL, OP_ROW, OP_MAPPED, OP_REALLOC,
-	OP_RESERVE, OP_POOL, OP_ARENA,
+	OP_CREATE,
+	OP_FIRST,
+	OP_LARGE,
+	OP_BULK,
+	OP_NOFAIL,
+	OP_ROW,
+	OP_MAPPED,
+	OP_REALLOC,
+	OP_RESERVE,
+	OP_POOL,
+	OP_ARENA,
 };
 
-static const char *const ops[] = {
-	"create", "first", "large", "bulk", "nofail", "row", "mapped", "realloc",
-	"reserve", "pool", "arena", NULL
-};
+static const char *const ops[] = { "create", "first",	"large",   "bulk", "nofail", "row",
+				   "mapped", "realloc", "reserve", "pool", "arena",  NULL };
 
 /* The new one, or NULL and the old one is as it was. */
 static void *grow(u8 *old)
@@ -121,7 +128,7 @@ static bool use_arena(void)
 
 static int failnth_run(const u64 *v)
 {
-	struct quarry_reserve reserve = { };
+	struct quarry_reserve reserve = {};
 	struct quarry_pool *pool = NULL;
 	struct quarry_cache *cache = NULL;
 	static void *objs[BULK];
@@ -136,8 +143,7 @@ static int failnth_run(const u64 *v)
 		if (!old)
 			return -ENOMEM;
 		memset(old, 0x5a, SMALL);
-	} else if (v[0] == OP_FIRST || v[0] == OP_BULK || v[0] == OP_NOFAIL ||
-		   v[0] == OP_RESERVE) {
+	} else if (v[0] == OP_FIRST || v[0] == OP_BULK || v[0] == OP_NOFAIL || v[0] == OP_RESERVE) {
 		cache = quarry_cache_create("client_faults", 700, NULL);
 		if (!cache)
 			return -ENOMEM;
@@ -198,7 +204,9 @@ static int failnth_run(const u64 *v)
 }
 
 const struct client_command client_failnth = {
-	"failnth", failnth_run, {
+	"failnth",
+	failnth_run,
+	{
 		{ .name = "op", .words = ops },
 		{ .name = "nth", .max = 1000000 },
 	},

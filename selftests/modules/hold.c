@@ -57,7 +57,9 @@ static int hold_run(const u64 *v)
 }
 
 const struct client_command client_hold = {
-	"hold", hold_run, { { .name = "mib", .value = 256, .max = 1 << 20 } },
+	"hold",
+	hold_run,
+	{ { .name = "mib", .value = 256, .max = 1 << 20 } },
 };
 
 static int release_run(const u64 *v)
@@ -98,7 +100,7 @@ static struct page *whole_block(int node, unsigned int order)
 	const gfp_t gfp = __GFP_NOWARN | __GFP_THISNODE;
 
 	return alloc_pages_node(node, GFP_KERNEL | __GFP_NORETRY | gfp, order) ?:
-	       alloc_pages_node(node, GFP_ATOMIC | gfp, order);
+		       alloc_pages_node(node, GFP_ATOMIC | gfp, order);
 }
 
 static unsigned long take_apart(int node)

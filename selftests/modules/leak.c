@@ -15,9 +15,9 @@
 #include <linux/sizes.h>
 #include "client.h"
 
-#define KINDS		6
-#define RING		32
-#define MAX_THREADS	16
+#define KINDS	    6
+#define RING	    32
+#define MAX_THREADS 16
 
 struct object {
 	struct object *next;
@@ -55,8 +55,8 @@ struct server {
 	int err;
 };
 
-static struct server *servers;		/* of MAX_THREADS; they keep what they hold */
-static unsigned int forgetful;		/* one session of so many is never freed */
+static struct server *servers; /* of MAX_THREADS; they keep what they hold */
+static unsigned int forgetful; /* one session of so many is never freed */
 
 /* Put @p into @ring of @size slots; returns what was there. */
 static struct object *turn(struct server *s, struct ring *ring, unsigned int size, void *p)
@@ -128,12 +128,9 @@ struct kind {
 };
 
 static const struct kind kinds[KINDS] = {
-	{ "leak_header", leak_header, 32 },
-	{ "leak_packet", leak_packet, 16 },
-	{ "leak_name", leak_name, 8 },
-	{ "leak_page", leak_page, 4 },
-	{ "leak_buffer", leak_buffer, 1 },
-	{ "leak_session", leak_session, 8 },
+	{ "leak_header", leak_header, 32 }, { "leak_packet", leak_packet, 16 },
+	{ "leak_name", leak_name, 8 },	    { "leak_page", leak_page, 4 },
+	{ "leak_buffer", leak_buffer, 1 },  { "leak_session", leak_session, 8 },
 };
 
 static int serve(void *arg)
@@ -208,7 +205,9 @@ static int leak_run(const u64 *v)
 }
 
 const struct client_command client_leak = {
-	"leak", leak_run, {
+	"leak",
+	leak_run,
+	{
 		[LEAK_SECONDS] = { .name = "seconds", .value = 60, .max = 86400 },
 		[LEAK_THREADS] = { .name = "threads", .max = MAX_THREADS },
 		[LEAK_FORGETFUL] = { .name = "forgetful", .value = 1000, .max = 1000000 },

@@ -20,8 +20,8 @@
 
 /* --- Objects that come and go --- */
 
-#define RING	BIT(20)		/* of the smallest there is room for 16 MiB */
-#define WINDOW	64		/* one of so many of the oldest goes */
+#define RING   BIT(20) /* of the smallest there is room for 16 MiB */
+#define WINDOW 64      /* one of so many of the oldest goes */
 
 struct churn {
 	void **ring;
@@ -113,7 +113,9 @@ static int churn_run(const u64 *v)
 }
 
 const struct client_command client_churn = {
-	"churn", churn_run, {
+	"churn",
+	churn_run,
+	{
 		{ .name = "mib", .value = 60, .max = 1 << 20 },
 		{ .name = "turns", .value = 6, .max = 1000000 },
 		{ .name = "seed", .value = 1, .max = U32_MAX },
@@ -124,7 +126,7 @@ const struct client_command client_churn = {
 
 /* --- A cache that may not have all it wants --- */
 
-#define LIMITED_SIZE	1000
+#define LIMITED_SIZE 1000
 
 struct limited_object {
 	struct limited_object *next;
@@ -215,7 +217,9 @@ static int limited_run(const u64 *v)
 }
 
 const struct client_command client_limited = {
-	"limited", limited_run, {
+	"limited",
+	limited_run,
+	{
 		[LIMITED_OP] = { .name = "op", .words = ops },
 		[LIMITED_N] = { .name = "n", .value = 1, .max = 1 << 30 },
 		[LIMITED_SOFT] = { .name = "soft", .value = U64_MAX, .max = U64_MAX },

@@ -7,7 +7,7 @@
 #include <linux/slab.h>
 #include "client.h"
 
-#define SIZE	96
+#define SIZE 96
 
 static int free_foreign(struct quarry_cache *a, struct quarry_cache *b)
 {
@@ -117,8 +117,9 @@ static int release_twice(struct quarry_cache *a, struct quarry_cache *b)
 
 static struct quarry_cache *watched(void)
 {
-	return quarry_cache_create("client_watched", SIZE, &(struct quarry_cache_args){
-			.flags = QUARRY_POISON | QUARRY_RED_ZONE });
+	return quarry_cache_create("client_watched", SIZE,
+				   &(struct quarry_cache_args){ .flags = QUARRY_POISON |
+									 QUARRY_RED_ZONE });
 }
 
 /* Not freed before it is in order again. */
@@ -243,16 +244,17 @@ static int settle_double_free(struct quarry_cache *a, struct quarry_cache *b)
 	return err;
 }
 
-static const char *const kinds[] = {
-	"foreign", "interior", "wrong_cache", "double_free", "busy_destroy", "large_interior",
-	"pend", "settle", "mapped_interior", "lost", "arena_object", "stale_mark",
-	"behind_end", "when_free", NULL
-};
+static const char *const kinds[] = { "foreign",	    "interior",	    "wrong_cache",
+				     "double_free", "busy_destroy", "large_interior",
+				     "pend",	    "settle",	    "mapped_interior",
+				     "lost",	    "arena_object", "stale_mark",
+				     "behind_end",  "when_free",    NULL };
 
 static int (*const misuses[])(struct quarry_cache *a, struct quarry_cache *b) = {
-	free_foreign, free_interior, free_wrong_cache, free_twice, destroy_busy,
-	free_large_interior, pend_double_free, settle_double_free, free_mapped_interior,
-	lose_large, free_arena_object, release_twice, write_behind_end, write_when_free,
+	free_foreign,	      free_interior,	   free_wrong_cache,  free_twice,
+	destroy_busy,	      free_large_interior, pend_double_free,  settle_double_free,
+	free_mapped_interior, lose_large,	   free_arena_object, release_twice,
+	write_behind_end,     write_when_free,
 };
 
 static int misuse_run(const u64 *v)
@@ -270,5 +272,7 @@ static int misuse_run(const u64 *v)
 }
 
 const struct client_command client_misuse = {
-	"misuse", misuse_run, { { .name = "kind", .words = kinds } },
+	"misuse",
+	misuse_run,
+	{ { .name = "kind", .words = kinds } },
 };

@@ -31,7 +31,7 @@ static struct rnd_state picks;
 static u64 side;
 
 /* Without memory the test is to fail, and not the machine. */
-#define NO_KILL	(GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
+#define NO_KILL (GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
 
 enum { SIDE_QUARRY, SIDE_SLUB };
 static const char *const sides[] = { "quarry", "slub", NULL };
@@ -169,7 +169,7 @@ static int cut(u32 percent)
 	return err;
 }
 
-#define STRETCH	200u
+#define STRETCH 200u
 
 static int comb(u32 percent)
 {
@@ -230,7 +230,9 @@ static int mixed_run(const u64 *v)
 }
 
 const struct client_command client_mixed = {
-	"mixed", mixed_run, {
+	"mixed",
+	mixed_run,
+	{
 		[MIXED_OP] = { .name = "op", .words = ops },
 		[MIXED_SIDE] = { .name = "side", .words = sides },
 		[MIXED_MIB] = { .name = "mib", .value = 64, .max = 1 << 20 },

@@ -9,7 +9,7 @@
 #include <linux/string.h>
 #include "client.h"
 
-#define GOLDEN	0x9e3779b97f4a7c15ULL
+#define GOLDEN 0x9e3779b97f4a7c15ULL
 
 static u64 first_word(const struct client_object *o)
 {
@@ -37,8 +37,8 @@ int client_check(const struct client_object *o)
 	if (!memcmp(q + i, &word, o->size % 8))
 		return 0;
 bad:
-	client_say("spoilt object %px size %u seq %u cpu %u offset %u has %llx wants %llx\n",
-		   o->p, o->size, o->seq, o->cpu, i * 8, i < o->size / 8 ? q[i] : 0, word);
+	client_say("spoilt object %px size %u seq %u cpu %u offset %u has %llx wants %llx\n", o->p,
+		   o->size, o->seq, o->cpu, i * 8, i < o->size / 8 ? q[i] : 0, word);
 	return -EIO;
 }
 

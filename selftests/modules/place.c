@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include "client.h"
 
-#define ALIVE	50	/* caches at a time */
+#define ALIVE 50 /* caches at a time */
 
 static int caches_run(const u64 *v)
 {
@@ -44,7 +44,9 @@ static int caches_run(const u64 *v)
 }
 
 const struct client_command client_caches = {
-	"caches", caches_run, { { .name = "n", .value = 10000, .max = 1000000 } },
+	"caches",
+	caches_run,
+	{ { .name = "n", .value = 10000, .max = 1000000 } },
 };
 
 static int move_to(unsigned int cpu)
@@ -60,7 +62,9 @@ static const char *const sources[] = { "malloc", "fixed", "interleave", "local",
 static struct quarry_cache *place_cache(const u64 *v, int node)
 {
 	static const enum quarry_policy policies[] = {
-		[1] = QUARRY_NODE_FIXED, [2] = QUARRY_NODE_INTERLEAVE, [3] = QUARRY_NODE_LOCAL,
+		[1] = QUARRY_NODE_FIXED,
+		[2] = QUARRY_NODE_INTERLEAVE,
+		[3] = QUARRY_NODE_LOCAL,
 	};
 	struct quarry_cache_args args = { .policy = policies[v[PLACE_FROM]], .node = node };
 
@@ -131,7 +135,9 @@ out:
 }
 
 const struct client_command client_place = {
-	"place", place_run, {
+	"place",
+	place_run,
+	{
 		[PLACE_N] = { .name = "n", .value = 100, .max = 1000000 },
 		[PLACE_SIZE] = { .name = "size", .value = 64, .max = QUARRY_MAX_LARGE },
 		[PLACE_CPU] = { .name = "cpu", .max = 4095 },
@@ -178,7 +184,9 @@ static int occupy_run(const u64 *v)
 }
 
 const struct client_command client_occupy = {
-	"occupy", occupy_run, { { .name = "node", .max = MAX_NUMNODES } },
+	"occupy",
+	occupy_run,
+	{ { .name = "node", .max = MAX_NUMNODES } },
 };
 
 static int vacate_run(const u64 *v)
@@ -192,7 +200,7 @@ const struct client_command client_vacate = { "vacate", vacate_run };
 static const char *const contexts[] = { "hardirq", "softirq", "irqsoff", NULL };
 
 /* Many more than a magazine or a depot holds: slabs and chunks are made here. */
-#define ATOMIC_OBJECTS	600
+#define ATOMIC_OBJECTS 600
 
 static struct atomic_job {
 	struct irq_work irq;
@@ -266,7 +274,9 @@ static int atomic_run(const u64 *v)
 }
 
 const struct client_command client_atomic = {
-	"atomic", atomic_run, {
+	"atomic",
+	atomic_run,
+	{
 		{ .name = "context", .words = contexts },
 		{ .name = "size", .value = 64, .max = QUARRY_MAX_LARGE },
 	},

@@ -108,8 +108,9 @@ static void check_cache(struct kmem_cache *s, const char *what, bool zero)
 	kfree_sensitive(t);
 	kvfree(objs[0]);
 	snprintf(text, sizeof(text), "%s: many at a time", what);
-	check(kmem_cache_alloc_bulk(s, GFP_KERNEL, ARRAY_SIZE(objs), objs) &&
-	      ours(objs[0]) && ours(objs[39]), text);
+	check(kmem_cache_alloc_bulk(s, GFP_KERNEL, ARRAY_SIZE(objs), objs) && ours(objs[0]) &&
+		      ours(objs[39]),
+	      text);
 	kmem_cache_free_bulk(s, 20, objs);
 	kfree_bulk(20, objs + 20);
 	kmem_cache_shrink(s);
@@ -125,11 +126,13 @@ static void caches(void)
 	check_cache(kmem_cache_create("shim_plain", sizeof(struct thing), 0, 0, NULL), "plain",
 		    true);
 	check_cache(KMEM_CACHE(thing, SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT | SLAB_RECLAIM_ACCOUNT |
-			       SLAB_POISON | SLAB_RED_ZONE | SLAB_STORE_USER | SLAB_PANIC),
+					      SLAB_POISON | SLAB_RED_ZONE | SLAB_STORE_USER |
+					      SLAB_PANIC),
 		    "flags", true);
 	check_cache(KMEM_CACHE_USERCOPY(thing, 0, name), "usercopy", true);
-	check_cache(kmem_cache_create_usercopy("shim_user", sizeof(struct thing), 64, 0,
-					       8, 16, NULL), "usercopy in full", true);
+	check_cache(kmem_cache_create_usercopy("shim_user", sizeof(struct thing), 64, 0, 8, 16,
+					       NULL),
+		    "usercopy in full", true);
 
 	s = kmem_cache_create("shim_watched", sizeof(struct thing), 0, SLAB_POISON | SLAB_RED_ZONE,
 			      NULL);
@@ -529,7 +532,7 @@ static void frees_by_rcu(void)
 	struct late *theirs = kzalloc(sizeof(*theirs), GFP_KERNEL | GFP_DMA);
 	struct kmem_cache *s = KMEM_CACHE(late, SLAB_TYPESAFE_BY_RCU);
 	struct late *typed = kmem_cache_alloc(s, GFP_KERNEL);
-	typeof(rcu_barrier) kvfree_rcu_barrier;	/* Quarry's also where a release has none */
+	typeof(rcu_barrier) kvfree_rcu_barrier; /* Quarry's also where a release has none */
 	void *p;
 
 	check(ours(mine) && theirs && !ours(theirs), "memory of both");

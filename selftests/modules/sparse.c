@@ -12,13 +12,13 @@
 #include <linux/sort.h>
 #include "client.h"
 
-#define MOST_CACHES	40
-#define MIX_FROM	16	/* bytes, */
-#define MIX_TO		8192
+#define MOST_CACHES 40
+#define MIX_FROM    16 /* bytes, */
+#define MIX_TO	    8192
 
 /* From 6.5 on: a cache of the kernel's that shares no slab with others. */
 #ifndef SLAB_NO_MERGE
-#define SLAB_NO_MERGE	0
+#define SLAB_NO_MERGE 0
 #endif
 
 struct pair {
@@ -73,7 +73,7 @@ static int unsparse_run(const u64 *v)
 
 		quarry_cache_destroy(pair->quarry);
 		kmem_cache_destroy(pair->slub);
-		*pair = (struct pair) { };
+		*pair = (struct pair){};
 	}
 	return 0;
 }
@@ -186,7 +186,9 @@ fail:
 }
 
 const struct client_command client_sparse = {
-	"sparse", sparse_run, {
+	"sparse",
+	sparse_run,
+	{
 		[SPARSE_SIZE] = { .name = "size", .max = QUARRY_MAX_SMALL },
 		[SPARSE_BYTES] = { .name = "bytes", .value = 8 << 20, .max = 1 << 30 },
 	},
@@ -210,5 +212,7 @@ static int thin_run(const u64 *v)
 }
 
 const struct client_command client_thin = {
-	"thin", thin_run, { { .name = "permille", .value = 100, .max = 1000 } },
+	"thin",
+	thin_run,
+	{ { .name = "permille", .value = 100, .max = 1000 } },
 };

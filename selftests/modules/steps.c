@@ -8,8 +8,8 @@
 #include <linux/vmalloc.h>
 #include "stress.h"
 
-#define BULK	48
-#define CTOR_MAGIC	0x5ca1ab1eU
+#define BULK	   48
+#define CTOR_MAGIC 0x5ca1ab1eU
 
 /* The constructed state of client_ctor's objects; freed objects have it again. */
 static void ctor(void *obj)
@@ -35,8 +35,8 @@ static const struct {
 };
 
 /* The object of the ctor cache keeps its first word. */
-#define KIND_CTOR	3
-#define CTOR_BYTES	8
+#define KIND_CTOR  3
+#define CTOR_BYTES 8
 
 int stress_create(void)
 {
@@ -151,12 +151,12 @@ static void make(struct stress_user *u, struct client_object *o, gfp_t gfp)
 		o->cache = stress_cache[r];
 		o->size = kinds[r].size;
 		o->p = node == NUMA_NO_NODE ? quarry_cache_alloc(o->cache, gfp) :
-			quarry_cache_alloc_node(o->cache, gfp, node);
+					      quarry_cache_alloc_node(o->cache, gfp, node);
 	} else {
 		o->cache = NULL;
 		o->size = random_size(u, !gfpflags_allow_blocking(gfp));
 		o->p = node == NUMA_NO_NODE ? quarry_malloc(o->size, gfp) :
-			quarry_malloc_node(o->size, gfp, node);
+					      quarry_malloc_node(o->size, gfp, node);
 	}
 	admit(u, o, gfp);
 }

@@ -15,9 +15,9 @@
 #include <linux/sizes.h>
 #include "client.h"
 
-#define SITES	8
-#define PIECES	8
-#define BULK	64
+#define SITES  8
+#define PIECES 8
+#define BULK   64
 
 /* In the smallest object there is just room for it. */
 struct object {
@@ -173,14 +173,10 @@ struct kind {
 };
 
 static const struct kind kinds[SITES] = {
-	{ stream_site_0, 262144 / PIECES },
-	{ stream_site_1, 65536 / PIECES },
-	{ stream_site_2, 12288 / PIECES },
-	{ stream_site_3, 16384 / PIECES, 200 },
-	{ stream_site_4, 3072 / PIECES, 1400 },
-	{ stream_site_5, 256 / PIECES },
-	{ stream_site_6, 48 / PIECES },
-	{ stream_site_7, 24 / PIECES },
+	{ stream_site_0, 262144 / PIECES },	{ stream_site_1, 65536 / PIECES },
+	{ stream_site_2, 12288 / PIECES },	{ stream_site_3, 16384 / PIECES, 200 },
+	{ stream_site_4, 3072 / PIECES, 1400 }, { stream_site_5, 256 / PIECES },
+	{ stream_site_6, 48 / PIECES },		{ stream_site_7, 24 / PIECES },
 };
 
 /* --- Pieces --- */
@@ -250,7 +246,9 @@ static int stream_run(const u64 *v)
 }
 
 const struct client_command client_stream = {
-	"stream", stream_run, {
+	"stream",
+	stream_run,
+	{
 		[STREAM_FROM] = { .name = "from", .max = PIECES },
 		[STREAM_TO] = { .name = "to", .value = PIECES, .max = PIECES },
 		[STREAM_SCALE] = { .name = "scale", .value = 1, .max = 1000 },

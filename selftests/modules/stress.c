@@ -25,13 +25,13 @@
 #include <linux/smp.h>
 #include "stress.h"
 
-#define STEPS_PER_TICK	16
-#define STEPS_PER_CALL	4
+#define STEPS_PER_TICK 16
+#define STEPS_PER_CALL 4
 
 struct cpu_users {
 	struct irq_work tick, work;
 	call_single_data_t call;
-	atomic_t called;	/* the call is on its way */
+	atomic_t called; /* the call is on its way */
 	struct tasklet_struct tasklet;
 	struct stress_user hard, soft;
 };
@@ -251,7 +251,9 @@ out:
 }
 
 const struct client_command client_stress = {
-	"stress", stress_run, {
+	"stress",
+	stress_run,
+	{
 		{ .name = "seconds", .value = 5, .max = 3600 },
 		{ .name = "threads", .value = 4, .max = 256 },
 		{ .name = "seed", .value = 1, .max = U32_MAX },

@@ -6,9 +6,9 @@
 #include <linux/spinlock.h>
 #include "client.h"
 
-#define STRESS_CACHES	7
-#define STRESS_SHARDS	64
-#define STRESS_SLOTS	32	/* in a shard */
+#define STRESS_CACHES 7
+#define STRESS_SHARDS 64
+#define STRESS_SLOTS  32 /* in a shard */
 
 /**
  * struct stress_shard - objects on their way from one user to another

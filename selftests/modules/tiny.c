@@ -8,8 +8,8 @@
 #include <linux/string.h>
 #include <quarry/quarry.h>
 
-#define NR_OBJECTS	100
-#define OBJECT_SIZE	200
+#define NR_OBJECTS  100
+#define OBJECT_SIZE 200
 
 static struct quarry_cache *cache;
 static void *objects[NR_OBJECTS];

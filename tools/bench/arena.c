@@ -21,7 +21,7 @@
 #include <quarry/quarry.h>
 #include "measure.h"
 
-#define OBJECTS	1000000u
+#define OBJECTS 1000000u
 #define ROUNDS	5u
 
 enum { SLUB, QUARRY, ARENA, SIDES };
@@ -117,8 +117,8 @@ static int run(unsigned int side, void **objs, size_t size, u64 *alloc, u64 *rel
 		failed += !objs[i];
 	*alloc = min(*alloc, bench_x100(ticks + made, OBJECTS, bench_overhead.fill));
 	ticks = drain(side, objs);
-	*release = min(*release, bench_x100(ticks, OBJECTS,
-					    side == ARENA ? 0 : bench_overhead.drain));
+	*release = min(*release,
+		       bench_x100(ticks, OBJECTS, side == ARENA ? 0 : bench_overhead.drain));
 	return failed ? -ENOMEM : 0;
 }
 

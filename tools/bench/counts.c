@@ -8,10 +8,10 @@
 #include <linux/sched.h>
 #include "measure.h"
 
-#define PAIRS		1000	/* per repeat, */
-#define PAIRS_BYTES	0x10000	/* but so many bytes only: most repeats shall meet no sample */
-#define BULKS		200
-#define BATCH_OBJECTS	4096	/* per repeat at least */
+#define PAIRS	      1000    /* per repeat, */
+#define PAIRS_BYTES   0x10000 /* but so many bytes only: most repeats shall meet no sample */
+#define BULKS	      200
+#define BATCH_OBJECTS 4096 /* per repeat at least */
 
 static const struct bench_side *const sides[] = { &bench_slub, &bench_inline, &bench_called };
 
@@ -142,17 +142,17 @@ static int repeat_batch(const struct bench_side *side, void *cache, unsigned int
 			alloc += a;
 			free += f;
 		}
-		if (r < 0)	/* the first makes the slabs */
+		if (r < 0) /* the first makes the slabs */
 			continue;
 		allocs[r] = bench_x100(alloc, ops, bench_overhead.fill);
 		frees[r] = bench_x100(free, ops, bench_overhead.drain);
 		both[r] = allocs[r] + frees[r];
 	}
 	bench_report(name, size, n, side->name, both, BENCH_REPEATS);
-	bench_report(shuffled ? "batch-shuffled-alloc" : "batch-ordered-alloc", size, n,
-		     side->name, allocs, BENCH_REPEATS);
-	bench_report(shuffled ? "batch-shuffled-free" : "batch-ordered-free", size, n,
-		     side->name, frees, BENCH_REPEATS);
+	bench_report(shuffled ? "batch-shuffled-alloc" : "batch-ordered-alloc", size, n, side->name,
+		     allocs, BENCH_REPEATS);
+	bench_report(shuffled ? "batch-shuffled-free" : "batch-ordered-free", size, n, side->name,
+		     frees, BENCH_REPEATS);
 	return 0;
 }
 
@@ -162,9 +162,9 @@ int bench_batch(void)
 		unsigned int size, n;
 		bool shuffled;
 	} cases[] = {
-		{ 64, 1024, false }, { 64, 1024, true }, { 64, BENCH_MAX_BATCH, true },
-		{ 1024, 1024, false }, { 1024, 1024, true },
-		{ 4096, 1024, false }, { 4096, 1024, true },
+		{ 64, 1024, false },   { 64, 1024, true },   { 64, BENCH_MAX_BATCH, true },
+		{ 1024, 1024, false }, { 1024, 1024, true }, { 4096, 1024, false },
+		{ 4096, 1024, true },
 	};
 	unsigned int i, s;
 	void *cache;

@@ -38,32 +38,32 @@
 
 static const struct bench_group {
 	const char *name;
-	bool counts;		/* part of "counts" */
+	bool counts; /* part of "counts" */
 	int (*run)(void);
 	int (*run_side)(const struct bench_side *side);
 } groups[] = {
-	{ "hot",	true,	bench_hot },
-	{ "malloc",	true,	bench_malloc },
-	{ "batch",	true,	bench_batch },
-	{ "bulk",	true,	bench_bulk },
-	{ "zeroed",	true,	bench_zeroed },
-	{ "rcu",	true,	bench_rcu },
-	{ "pool",	true,	bench_pool },
-	{ "native",	false,	bench_native },
-	{ "search",	false,	bench_search },
-	{ "arena",	false,	bench_arena },
-	{ "rate-hot",	false,	NULL, bench_rate_hot },
-	{ "churn",	false,	NULL, bench_rate_churn },
-	{ "bare",	false,	NULL, bench_rate_bare },
-	{ "stacks",	false,	NULL, bench_rate_stacks },
-	{ "hold",	false,	NULL, bench_hold },
-	{ "drop",	false,	NULL, bench_drop },
+	{ "hot", true, bench_hot },
+	{ "malloc", true, bench_malloc },
+	{ "batch", true, bench_batch },
+	{ "bulk", true, bench_bulk },
+	{ "zeroed", true, bench_zeroed },
+	{ "rcu", true, bench_rcu },
+	{ "pool", true, bench_pool },
+	{ "native", false, bench_native },
+	{ "search", false, bench_search },
+	{ "arena", false, bench_arena },
+	{ "rate-hot", false, NULL, bench_rate_hot },
+	{ "churn", false, NULL, bench_rate_churn },
+	{ "bare", false, NULL, bench_rate_bare },
+	{ "stacks", false, NULL, bench_rate_stacks },
+	{ "hold", false, NULL, bench_hold },
+	{ "drop", false, NULL, bench_drop },
 };
 
 static const struct bench_side *const sides[] = { &bench_slub, &bench_inline, &bench_called };
 
 static struct dentry *dir;
-static DEFINE_MUTEX(lock);	/* one run at a time; guards all below */
+static DEFINE_MUTEX(lock); /* one run at a time; guards all below */
 static char text[16384];
 static size_t text_len;
 

@@ -11,10 +11,10 @@
 #include "measure.h"
 
 /* In one of these many turns of a loop, one tick is a hundredth of a turn. */
-#define CALIBRATION_TURNS	1000
+#define CALIBRATION_TURNS 1000
 
 /* How far the clock may be off one tick per nanosecond and still be that. */
-#define CLOCK_TOLERANCE		10	/* of 1000 */
+#define CLOCK_TOLERANCE 10 /* of 1000 */
 
 struct bench_overhead bench_overhead;
 void **bench_objs, **bench_order;
@@ -163,8 +163,8 @@ u64 bench_x100(u64 ticks, u64 ops, u64 overhead)
 	return div64_u64(x100 * 1000, ticks_per_us);
 }
 
-int bench_batch_once(const struct bench_side *side, void *cache, unsigned int n,
-		     u64 *alloc, u64 *free)
+int bench_batch_once(const struct bench_side *side, void *cache, unsigned int n, u64 *alloc,
+		     u64 *free)
 {
 	unsigned int i, failed = 0;
 

@@ -19,12 +19,12 @@
 #include <linux/timekeeping.h>
 #include <linux/types.h>
 
-#define BENCH_REPEATS	15
-#define BENCH_MAX_BATCH	16384
-#define BENCH_CHURN_SIZE	256	/* bytes, in the cases on the profiler's rate */
+#define BENCH_REPEATS	 15
+#define BENCH_MAX_BATCH	 16384
+#define BENCH_CHURN_SIZE 256 /* bytes, in the cases on the profiler's rate */
 
 /* GCC takes what only a module's init or a table refers to for cold: it is not. */
-#define bench_timed	__attribute__((__hot__))
+#define bench_timed __attribute__((__hot__))
 
 #if defined(CONFIG_X86_64) && !defined(CONFIG_UML)
 #include <asm/msr.h>
@@ -93,10 +93,10 @@ struct bench_worker {
  * Slots between producer and consumer: enough for either to go on while the
  * other's processor, a thread of the host, is not running.
  */
-#define BENCH_RING	16384
-#define BENCH_PUBLISH	16		/* objects handed over at a time */
-#define BENCH_SLOTS	4096		/* shared slots of the handing-over case */
-#define BENCH_CHURN	256		/* objects that a churning worker holds */
+#define BENCH_RING    16384
+#define BENCH_PUBLISH 16   /* objects handed over at a time */
+#define BENCH_SLOTS   4096 /* shared slots of the handing-over case */
+#define BENCH_CHURN   256  /* objects that a churning worker holds */
 
 /**
  * struct bench_control - what the workers of a case share
@@ -192,8 +192,8 @@ void bench_line(const char *fmt, ...) __printf(1, 2);
 void bench_note(const char *fmt, ...) __printf(1, 2);
 
 /* Allocates @n objects and frees them permuted.  Returns 0 or -ENOMEM. */
-int bench_batch_once(const struct bench_side *side, void *cache, unsigned int n,
-		     u64 *alloc, u64 *free);
+int bench_batch_once(const struct bench_side *side, void *cache, unsigned int n, u64 *alloc,
+		     u64 *free);
 
 int bench_hot(void);
 int bench_batch(void);

@@ -18,13 +18,13 @@
 #include <linux/vmalloc.h>
 #include "measure.h"
 
-#define REPEATS		9
-#define PAIRS		500000	/* per repeat */
-#define ROUNDS		100	/* batches per repeat */
-#define BATCH		1024
-#define OBJECT		64	/* bytes */
-#define WARM_UP_MS	30
-#define MEASURED_MS	120
+#define REPEATS	    9
+#define PAIRS	    500000 /* per repeat */
+#define ROUNDS	    100	   /* batches per repeat */
+#define BATCH	    1024
+#define OBJECT	    64 /* bytes */
+#define WARM_UP_MS  30
+#define MEASURED_MS 120
 
 static const struct bench_side *const sides[] = { &bench_slub, &bench_inline, &bench_called };
 
@@ -117,7 +117,7 @@ static u64 pairs_done(const struct bench_worker *w)
 static int once_workers(const struct bench_side *side, void *cache,
 			void (*run)(struct bench_worker *w), u64 *x100)
 {
-	struct bench_worker w[2] = { };
+	struct bench_worker w[2] = {};
 	struct bench_control *ctl;
 	unsigned int i;
 	u64 pairs, ns;
@@ -170,12 +170,12 @@ static const struct native_case {
 	unsigned int batch, cpus;
 	int (*once)(const struct bench_side *side, void *cache, u64 *x100);
 } cases[] = {
-	{ "hot",		1,	1, once_hot },
-	{ "batch-ordered",	BATCH,	1, once_ordered },
-	{ "batch-shuffled",	BATCH,	1, once_shuffled },
-	{ "churn",		1,	2, once_churn },
-	{ "pipe",		1,	2, once_pipe },
-	{ "handover",		1,	2, once_handover },
+	{ "hot", 1, 1, once_hot },
+	{ "batch-ordered", BATCH, 1, once_ordered },
+	{ "batch-shuffled", BATCH, 1, once_shuffled },
+	{ "churn", 1, 2, once_churn },
+	{ "pipe", 1, 2, once_pipe },
+	{ "handover", 1, 2, once_handover },
 };
 
 static int run_case(const struct native_case *c, void **caches)
@@ -224,7 +224,7 @@ static void note_interrupts_off(void)
 
 int bench_native(void)
 {
-	void *caches[SIDES] = { };
+	void *caches[SIDES] = {};
 	unsigned int i;
 	int err = 0;
 

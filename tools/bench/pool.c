@@ -11,9 +11,9 @@
 #include <quarry/quarry.h>
 #include "measure.h"
 
-#define PAIRS	1000	/* per repeat */
-#define SIZE	256
-#define DEEP	12	/* objects held at a time, for the hit rate */
+#define PAIRS 1000 /* per repeat */
+#define SIZE  256
+#define DEEP  12 /* objects held at a time, for the hit rate */
 
 static unsigned int made;
 
@@ -93,11 +93,11 @@ int bench_pool(void)
 
 	if (!cache || !pool || !mempool)
 		goto out;
-	err = repeat("pool", "slub", loop_slub, cache) ?:
-	      repeat("pool", "inline", loop_pool, pool) ?:
-	      repeat("pool-mempool", "slub", loop_mempool, mempool) ?:
-	      repeat("pool-mempool", "inline", loop_pool, pool) ?:
-	      hit_rate(pool);
+	err = repeat("pool", "slub", loop_slub, cache)			    ?:
+		      repeat("pool", "inline", loop_pool, pool)		    ?:
+		      repeat("pool-mempool", "slub", loop_mempool, mempool) ?:
+		      repeat("pool-mempool", "inline", loop_pool, pool)	    ?:
+									      hit_rate(pool);
 out:
 	mempool_destroy(mempool);
 	quarry_pool_destroy(pool);

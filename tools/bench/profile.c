@@ -11,21 +11,21 @@
 #include <linux/sched.h>
 #include "measure.h"
 
-#define HOT_PAIRS	250	/* per repeat */
-#define HOT_REPEATS	60
-#define SLOTS		1024	/* objects that are live */
-#define STEPS		512	/* with interrupts off */
-#define WARM		(32 * STEPS)
-#define CHURN_STEPS	(2048 * STEPS)
-#define STACKS_STEPS	(512 * STEPS)
-#define STACKS_DEPTH	6	/* 2^6 stacks: more than the profiler remembers */
+#define HOT_PAIRS    250 /* per repeat */
+#define HOT_REPEATS  60
+#define SLOTS	     1024 /* objects that are live */
+#define STEPS	     512  /* with interrupts off */
+#define WARM	     (32 * STEPS)
+#define CHURN_STEPS  (2048 * STEPS)
+#define STACKS_STEPS (512 * STEPS)
+#define STACKS_DEPTH 6 /* 2^6 stacks: more than the profiler remembers */
 
 static int hot(const struct bench_side *side, void *cache)
 {
 	u64 values[HOT_REPEATS];
 	int r;
 
-	for (r = -1; r < HOT_REPEATS; r++) {	/* the first fills the magazine */
+	for (r = -1; r < HOT_REPEATS; r++) { /* the first fills the magazine */
 		s64 ticks;
 
 		cond_resched();
@@ -92,8 +92,8 @@ static s64 bare_steps(const struct bench_side *side, void *cache, u64 *seed)
  * One of 2^@depth call stacks that end at the same place.  The comments keep the
  * compiler from making one of the two calls.
  */
-static noinline __noclone s64 by_path(const struct bench_side *side, void *cache,
-				      unsigned int path, unsigned int depth)
+static noinline __noclone s64 by_path(const struct bench_side *side, void *cache, unsigned int path,
+				      unsigned int depth)
 {
 	s64 ticks;
 

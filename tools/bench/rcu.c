@@ -16,11 +16,11 @@
 #include <linux/tick.h>
 #include "measure.h"
 
-#define SIZE		64
-#define CALLS		1000	/* per repeat */
-#define ALL_OBJECTS	BENCH_MAX_BATCH
-#define ALL_REPEATS	8
-#define ALL_MS		7000	/* kfree_rcu() lets five seconds go by */
+#define SIZE	    64
+#define CALLS	    1000 /* per repeat */
+#define ALL_OBJECTS BENCH_MAX_BATCH
+#define ALL_REPEATS 8
+#define ALL_MS	    7000 /* kfree_rcu() lets five seconds go by */
 
 static const struct bench_side *const sides[] = { &bench_slub, &bench_inline, &bench_called };
 

@@ -41,8 +41,8 @@ void qr_meta_vfree(void *p, size_t size)
 	vfree(p);
 }
 
-#define LEAF_PAGES	512u		/* of 4 KiB: a leaf is 2 MiB */
-#define RUNS		1024u
+#define LEAF_PAGES 512u /* of 4 KiB: a leaf is 2 MiB */
+#define RUNS	   1024u
 
 static const unsigned int heaps_mib[] = { 64, 1024, 1024 * 1024 };
 static const unsigned int sizes[] = { 1, 8, 64, 512 };
@@ -112,8 +112,8 @@ static void search_all(const struct qr_tree *tree, enum find find, unsigned long
 }
 
 /* A search that goes elsewhere may well look at less: that is no result. */
-static int report(const char *state, enum find find, unsigned int mib,
-		  const struct qr_tree *tree, const struct tally *t)
+static int report(const char *state, enum find find, unsigned int mib, const struct qr_tree *tree,
+		  const struct tally *t)
 {
 	unsigned int bound = tree->levels * QR_TREE_FANOUT * (find == FIND_NEXT ? 2 : 1);
 
@@ -121,16 +121,15 @@ static int report(const char *state, enum find find, unsigned int mib,
 		   div_u64(t->steps * 100, t->searches), t->worst, bound);
 	if (!t->wrong)
 		return 0;
-	bench_note("search %s %s %u MiB: %u wrong places", state, find_names[find], mib,
-		   t->wrong);
+	bench_note("search %s %s %u MiB: %u wrong places", state, find_names[find], mib, t->wrong);
 	return -EIO;
 }
 
 static int run_heap(struct qr_tree *tree, unsigned int mib)
 {
 	unsigned long leaves = tree->nr[0], last = leaves - 1, i;
-	unsigned long map[BITS_TO_LONGS(LEAF_PAGES)] = { };
-	struct tally tallies[3][NR_FINDS] = { };
+	unsigned long map[BITS_TO_LONGS(LEAF_PAGES)] = {};
+	struct tally tallies[3][NR_FINDS] = {};
 	struct qr_sum all = qr_sum_of(map, LEAF_PAGES), half;
 	static const char *const states[] = { "empty", "fragmented", "moved" };
 	struct rnd_state rnd;

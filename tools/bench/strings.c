@@ -19,10 +19,10 @@
 #include <quarry/quarry.h>
 #include "measure.h"
 
-#define MAX_TEXT	SZ_4M
+#define MAX_TEXT SZ_4M
 
-static DEFINE_MUTEX(lock);	/* guards all below */
-static char *text;		/* a zero behind each word */
+static DEFINE_MUTEX(lock); /* guards all below */
+static char *text;	   /* a zero behind each word */
 static size_t text_len, nr_words;
 static char **held;
 static const struct bench_side *holder;

@@ -571,7 +571,7 @@ static void by_pool(void *arg)
 
 static void by_reserve(void *arg)
 {
-	struct quarry_reserve r = { };
+	struct quarry_reserve r = {};
 	struct work *w = arg;
 	unsigned int i;
 
@@ -629,32 +629,33 @@ static void expectations(struct kunit *test)
 	kunit_init_test(fake, "expected_to_fail", NULL);
 	KUNIT_EXPECT_ALLOCS(fake, 2, evaluated++, by_page(NULL));
 	KUNIT_EXPECT_EQ(test, KUNIT_SUCCESS, fake->status);
-	KUNIT_EXPECT_ALLOCS(fake, 1 + 0, { evaluated++; by_page(NULL); });
+	KUNIT_EXPECT_ALLOCS(fake, 1 + 0, {
+		evaluated++;
+		by_page(NULL);
+	});
 	KUNIT_EXPECT_EQ(test, KUNIT_FAILURE, fake->status);
 	KUNIT_EXPECT_EQ(test, 2, evaluated);
 	KUNIT_EXPECT_FALSE(test, qr_is_counting());
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE_SLOW(exact),
-	KUNIT_CASE(resized),
-	KUNIT_CASE(averages),
-	KUNIT_CASE(misused),
-	KUNIT_CASE(sleeps_and_migrates),
-	KUNIT_CASE(other_tasks),
-	KUNIT_CASE(interrupts),
-	KUNIT_CASE_SLOW(new_caches),
-	KUNIT_CASE_SLOW(all_sampled),
-	KUNIT_CASE(unbiased),
-	KUNIT_CASE(fast_again),
-	KUNIT_CASE(died),
-	KUNIT_CASE(held_meanwhile),
-	KUNIT_CASE(in_turn),
-	KUNIT_CASE(what_was_put_aside),
-	KUNIT_CASE(expectations),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE_SLOW(exact),
+				     KUNIT_CASE(resized),
+				     KUNIT_CASE(averages),
+				     KUNIT_CASE(misused),
+				     KUNIT_CASE(sleeps_and_migrates),
+				     KUNIT_CASE(other_tasks),
+				     KUNIT_CASE(interrupts),
+				     KUNIT_CASE_SLOW(new_caches),
+				     KUNIT_CASE_SLOW(all_sampled),
+				     KUNIT_CASE(unbiased),
+				     KUNIT_CASE(fast_again),
+				     KUNIT_CASE(died),
+				     KUNIT_CASE(held_meanwhile),
+				     KUNIT_CASE(in_turn),
+				     KUNIT_CASE(what_was_put_aside),
+				     KUNIT_CASE(expectations),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite count_suite = {
 	.name = "quarry_allocs_per_run",

@@ -230,7 +230,7 @@ static u64 stale_marks(struct kunit *test)
 static void marks(struct kunit *test)
 {
 	struct quarry_arena *arena = qt_arena(test, NULL), *other = qt_arena(test, NULL);
-	struct quarry_arena_mark outer, inner, again, foreign, none = { };
+	struct quarry_arena_mark outer, inner, again, foreign, none = {};
 	u64 before = stale_marks(test);
 	u8 *p, *q;
 
@@ -287,7 +287,7 @@ static void marks_of_a_twin(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qa_allocated(twin));
 }
 
-#define DEPTH	40
+#define DEPTH 40
 
 /* Contents below a mark stay; and what the arena says it has is what it gave. */
 static void random_operations(struct kunit *test)
@@ -311,7 +311,8 @@ static void random_operations(struct kunit *test)
 
 		if (what < 90) {
 			size_t size = get_random_u32_below(what == 89 ? 50000 :
-							   what > 80 ? 9000 : 300);
+							   what > 80  ? 9000 :
+									300);
 
 			o[n].p = qa_must(test, quarry_arena_alloc(arena, size, GFP_KERNEL));
 			o[n].size = size;
@@ -370,22 +371,20 @@ static void objects_are_not_freed(struct kunit *test)
 	qt_exit(test);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(sizes_and_alignment),
-	KUNIT_CASE(aligned),
-	KUNIT_CASE(zeroed),
-	KUNIT_CASE(copies),
-	KUNIT_CASE(init_on_alloc_is_honoured),
-	KUNIT_CASE(init_on_free_is_honoured),
-	KUNIT_CASE(large),
-	KUNIT_CASE(from_when_on_alone),
-	KUNIT_CASE(marks),
-	KUNIT_CASE(marks_of_a_twin),
-	KUNIT_CASE(random_operations),
-	KUNIT_CASE(objects_are_not_freed),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(sizes_and_alignment),
+				     KUNIT_CASE(aligned),
+				     KUNIT_CASE(zeroed),
+				     KUNIT_CASE(copies),
+				     KUNIT_CASE(init_on_alloc_is_honoured),
+				     KUNIT_CASE(init_on_free_is_honoured),
+				     KUNIT_CASE(large),
+				     KUNIT_CASE(from_when_on_alone),
+				     KUNIT_CASE(marks),
+				     KUNIT_CASE(marks_of_a_twin),
+				     KUNIT_CASE(random_operations),
+				     KUNIT_CASE(objects_are_not_freed),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite arena_suite = {
 	.name = "quarry_arena",

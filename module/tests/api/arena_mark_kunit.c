@@ -5,7 +5,7 @@
 #include <linux/random.h>
 #include "api/arena_mark.h"
 
-#define MARKS	400
+#define MARKS 400
 
 /**
  * struct model - what there was
@@ -178,7 +178,7 @@ static void what_is_forgotten(struct kunit *test)
 
 static void numbers_that_never_were(struct kunit *test)
 {
-	struct qr_marks m = { };
+	struct qr_marks m = {};
 
 	KUNIT_EXPECT_FALSE(test, qr_mark_is_live(&m, 0, 0));
 	KUNIT_EXPECT_FALSE(test, qr_mark_is_live(&m, 0, 1));
@@ -189,13 +189,11 @@ static void numbers_that_never_were(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, qr_mark_is_live(&m, 0, U64_MAX));
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(numbers_that_never_were),
-	KUNIT_CASE(loops_need_no_room),
-	KUNIT_CASE(what_is_forgotten),
-	KUNIT_CASE(random_operations_match_model),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(numbers_that_never_were),
+				     KUNIT_CASE(loops_need_no_room),
+				     KUNIT_CASE(what_is_forgotten),
+				     KUNIT_CASE(random_operations_match_model),
+				     {} };
 
 static struct kunit_suite mark_suite = {
 	.name = "quarry_arena_mark",

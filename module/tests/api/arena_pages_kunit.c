@@ -77,8 +77,7 @@ static void pages_are_accounted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->live_bytes + 1040000 + SZ_1M, st->live_bytes);
 	KUNIT_EXPECT_EQ(test, before->inuse_bytes + (st->arena_bytes - before->arena_bytes),
 			st->inuse_bytes);
-	KUNIT_EXPECT_EQ(test, st->sys_bytes,
-			st->inuse_bytes + st->idle_bytes + st->metadata_bytes);
+	KUNIT_EXPECT_EQ(test, st->sys_bytes, st->inuse_bytes + st->idle_bytes + st->metadata_bytes);
 	KUNIT_EXPECT_EQ(test, qa_stats(arena).bytes, st->arena_bytes - before->arena_bytes);
 	KUNIT_EXPECT_EQ(test, before->large_objects, st->large_objects);
 	KUNIT_EXPECT_EQ(test, before->mallocs, st->mallocs);
@@ -146,7 +145,7 @@ static void nodes(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, nodes_equal(seen, qr_nodes));
 }
 
-#define MUCH	10000
+#define MUCH 10000
 
 /* One that is full: others serve, which is counted, but not who wants none of them. */
 static void full_node(struct kunit *test)
@@ -240,7 +239,7 @@ static void in_mixed_chunks(struct kunit *test)
 
 static void bad_arguments(struct kunit *test)
 {
-	struct quarry_arena_args args = { };
+	struct quarry_arena_args args = {};
 	struct quarry_arena *arena;
 
 	KUNIT_EXPECT_NULL(test, quarry_arena_create(NULL, NULL));
@@ -260,7 +259,7 @@ static void bad_arguments(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, quarry_arena_create("bad", &args));
 	quarry_arena_destroy(NULL);
 
-	args = (struct quarry_arena_args) { .block = 1 };
+	args = (struct quarry_arena_args){ .block = 1 };
 	arena = qt_arena(test, &args);
 	qa_must(test, quarry_arena_alloc(arena, 8, GFP_KERNEL));
 	KUNIT_EXPECT_EQ(test, PAGE_SIZE, qa_stats(arena).bytes);
@@ -274,19 +273,17 @@ static void bad_arguments(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, SZ_2M, qa_stats(arena).bytes);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(reset_keeps_a_block),
-	KUNIT_CASE(release_keeps_a_block),
-	KUNIT_CASE(pages_are_accounted),
-	KUNIT_CASE(in_atomic_context),
-	KUNIT_CASE(nodes),
-	KUNIT_CASE(full_node),
-	KUNIT_CASE(limits),
-	KUNIT_CASE(in_mixed_chunks),
-	KUNIT_CASE(bad_arguments),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(reset_keeps_a_block),
+				     KUNIT_CASE(release_keeps_a_block),
+				     KUNIT_CASE(pages_are_accounted),
+				     KUNIT_CASE(in_atomic_context),
+				     KUNIT_CASE(nodes),
+				     KUNIT_CASE(full_node),
+				     KUNIT_CASE(limits),
+				     KUNIT_CASE(in_mixed_chunks),
+				     KUNIT_CASE(bad_arguments),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite arena_pages_suite = {
 	.name = "quarry_arena_pages",

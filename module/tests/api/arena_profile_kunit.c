@@ -301,7 +301,7 @@ static void estimate(struct kunit *test, size_t block, u32 rate, unsigned int n,
 	qt_arena_destroy(test, arena);
 }
 
-#define MANY	200000
+#define MANY 200000
 
 static void sums_are_right(struct kunit *test)
 {
@@ -442,22 +442,20 @@ static void off_and_on(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, samples + 2, sum.alloc.samples);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(everything),
-	KUNIT_CASE(ages),
-	KUNIT_CASE(after_the_end),
-	KUNIT_CASE(no_memory_for_samples),
-	KUNIT_CASE(given_up_during_a_walk),
-	KUNIT_CASE_SLOW(sums_are_right),
-	KUNIT_CASE_SLOW(blocks_do_not_bias),
-	KUNIT_CASE_SLOW(releases_do_not_bias),
-	KUNIT_CASE(what_is_live),
-	KUNIT_CASE(rates_change),
-	KUNIT_CASE(weighs_as_it_was_drawn),
-	KUNIT_CASE(off_and_on),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(everything),
+				     KUNIT_CASE(ages),
+				     KUNIT_CASE(after_the_end),
+				     KUNIT_CASE(no_memory_for_samples),
+				     KUNIT_CASE(given_up_during_a_walk),
+				     KUNIT_CASE_SLOW(sums_are_right),
+				     KUNIT_CASE_SLOW(blocks_do_not_bias),
+				     KUNIT_CASE_SLOW(releases_do_not_bias),
+				     KUNIT_CASE(what_is_live),
+				     KUNIT_CASE(rates_change),
+				     KUNIT_CASE(weighs_as_it_was_drawn),
+				     KUNIT_CASE(off_and_on),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite arena_profile_suite = {
 	.name = "quarry_arena_profile",

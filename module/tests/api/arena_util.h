@@ -6,7 +6,7 @@
 #include "api/arena.h"
 #include "tests/kunit_util.h"
 
-#define QUIET	(GFP_KERNEL | __GFP_NOWARN)
+#define QUIET (GFP_KERNEL | __GFP_NOWARN)
 
 struct qa_want {
 	u32 id;
@@ -25,7 +25,7 @@ static inline int qa_pick(const struct quarry_arena_stats *st, void *arg)
 
 static inline struct quarry_arena_stats qa_stats(struct quarry_arena *arena)
 {
-	struct quarry_arena_stats st = { };
+	struct quarry_arena_stats st = {};
 	struct qa_want want = { .id = qr_arena_of(arena)->id, .st = &st };
 
 	qr_walk_arenas(qa_pick, &want);

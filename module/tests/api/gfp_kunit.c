@@ -9,7 +9,7 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
-#define N 700	/* enough for slabs and chunks to be made in that context */
+#define N 700 /* enough for slabs and chunks to be made in that context */
 
 struct work {
 	struct kunit *test;
@@ -152,10 +152,18 @@ static void with_preemption_off(struct kunit *test)
 static void flags_are_accepted(struct kunit *test)
 {
 	static const gfp_t flags[] = {
-		GFP_KERNEL, GFP_NOWAIT, GFP_ATOMIC, GFP_NOIO, GFP_NOFS,
-		GFP_KERNEL | __GFP_NOFAIL, GFP_KERNEL_ACCOUNT, GFP_USER,
-		GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN, GFP_KERNEL | __GFP_RETRY_MAYFAIL,
-		GFP_KERNEL | __GFP_COMP, GFP_KERNEL | __GFP_HARDWALL | __GFP_THISNODE,
+		GFP_KERNEL,
+		GFP_NOWAIT,
+		GFP_ATOMIC,
+		GFP_NOIO,
+		GFP_NOFS,
+		GFP_KERNEL | __GFP_NOFAIL,
+		GFP_KERNEL_ACCOUNT,
+		GFP_USER,
+		GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN,
+		GFP_KERNEL | __GFP_RETRY_MAYFAIL,
+		GFP_KERNEL | __GFP_COMP,
+		GFP_KERNEL | __GFP_HARDWALL | __GFP_THISNODE,
 	};
 	static const size_t sizes[] = { 16, 5000, 32768, 200000 };
 	unsigned int i, k;
@@ -179,15 +187,13 @@ static void flags_are_accepted(struct kunit *test)
 	}
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(in_hard_interrupt),
-	KUNIT_CASE(in_soft_interrupt),
-	KUNIT_CASE(under_a_spinlock),
-	KUNIT_CASE(with_preemption_off),
-	KUNIT_CASE(flags_are_accepted),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(in_hard_interrupt),
+				     KUNIT_CASE(in_soft_interrupt),
+				     KUNIT_CASE(under_a_spinlock),
+				     KUNIT_CASE(with_preemption_off),
+				     KUNIT_CASE(flags_are_accepted),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite gfp_suite = {
 	.name = "quarry_gfp",

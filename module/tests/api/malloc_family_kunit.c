@@ -13,10 +13,8 @@
 static const struct {
 	size_t n, size, wraps;
 } overflows[] = {
-	{ SIZE_MAX, 2, SIZE_MAX - 1 },
-	{ SIZE_MAX / 2 + 1, 2, 0 },
-	{ 1UL << 32, 1UL << 32, 0 },
-	{ (1UL << 32) + 1, 1UL << 32, 1UL << 32 },
+	{ SIZE_MAX, 2, SIZE_MAX - 1 }, { SIZE_MAX / 2 + 1, 2, 0 },
+	{ 1UL << 32, 1UL << 32, 0 },   { (1UL << 32) + 1, 1UL << 32, 1UL << 32 },
 	{ 3, SIZE_MAX / 3 + 1, 2 },
 };
 
@@ -65,11 +63,11 @@ static void arrays_that_are_no_size(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, overflows[i].wraps, n * size);
 		KUNIT_EXPECT_NULL(test, quarry_malloc_array(n, size, GFP_KERNEL | __GFP_NOWARN));
 		KUNIT_EXPECT_NULL(test, quarry_calloc(n, size, GFP_KERNEL | __GFP_NOWARN));
-		KUNIT_EXPECT_NULL(test, quarry_malloc_array_node(n, size,
-								 GFP_KERNEL | __GFP_NOWARN, 0));
+		KUNIT_EXPECT_NULL(test,
+				  quarry_malloc_array_node(n, size, GFP_KERNEL | __GFP_NOWARN, 0));
 		KUNIT_EXPECT_NULL(test, quarry_calloc_node(n, size, GFP_KERNEL | __GFP_NOWARN, 0));
-		KUNIT_EXPECT_NULL(test, quarry_realloc_array(p, n, size,
-							     GFP_KERNEL | __GFP_NOWARN));
+		KUNIT_EXPECT_NULL(test,
+				  quarry_realloc_array(p, n, size, GFP_KERNEL | __GFP_NOWARN));
 	}
 	KUNIT_EXPECT_EQ(test, failed + 5 * ARRAY_SIZE(overflows), qt_stats(test)->failed_allocs);
 	/* Still ours. */
@@ -97,8 +95,7 @@ static void on_nodes(struct kunit *test)
 				continue;
 			KUNIT_EXPECT_EQ(test, node, qt_node_of(p[i]));
 			if (i != 1)
-				KUNIT_EXPECT_TRUE(test, qt_is_zero(p[i],
-								   quarry_usable_size(p[i])));
+				KUNIT_EXPECT_TRUE(test, qt_is_zero(p[i], quarry_usable_size(p[i])));
 			memset(p[i], 0x6b, 300);
 			quarry_free(p[i]);
 		}
@@ -152,8 +149,8 @@ static void copies(struct kunit *test)
 static void aligned(struct kunit *test)
 {
 	static const size_t sizes[] = {
-		0, 1, 4, 5, 8, 9, 24, 100, 129, 1000, 4095, 4096, 4097, 5000, 20000, 32768, 32769,
-		100000, SZ_1M + 1, SZ_2M,
+		0,    1,    4,	  5,	8,     9,     24,    100,    129,	1000,
+		4095, 4096, 4097, 5000, 20000, 32768, 32769, 100000, SZ_1M + 1, SZ_2M,
 	};
 	size_t align;
 	unsigned int i, k;
@@ -186,11 +183,15 @@ static void aligned_without_waste(struct kunit *test)
 	static const struct {
 		size_t align, size, usable;
 	} cases[] = {
-		{ 1, 0, 4 }, { 2, 5, 6 }, { 4, 3, 4 }, { 4, 5, 8 }, { 8, 3, 8 },
-		{ 8, 24, 24 }, { 16, 24, 32 }, { 16, 41, 48 }, { 64, 100, 128 },
-		{ 64, 129, 256 }, { 64, 5000, 5120 }, { 4096, 1, 4096 }, { 4096, 5000, 8192 },
-		{ 4096, 12289, 16384 }, { 8192, 1, 8192 }, { 8192, 9000, 16384 },
-		{ SZ_64K, 1, 4096 }, { SZ_64K, 40000, 40960 },
+		{ 1, 0, 4 },	      { 2, 5, 6 },
+		{ 4, 3, 4 },	      { 4, 5, 8 },
+		{ 8, 3, 8 },	      { 8, 24, 24 },
+		{ 16, 24, 32 },	      { 16, 41, 48 },
+		{ 64, 100, 128 },     { 64, 129, 256 },
+		{ 64, 5000, 5120 },   { 4096, 1, 4096 },
+		{ 4096, 5000, 8192 }, { 4096, 12289, 16384 },
+		{ 8192, 1, 8192 },    { 8192, 9000, 16384 },
+		{ SZ_64K, 1, 4096 },  { SZ_64K, 40000, 40960 },
 	};
 	unsigned int i;
 
@@ -219,7 +220,7 @@ static void alignments_that_are_none(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, quarry_aligned_alloc(8192, SZ_2M + 1, GFP_KERNEL | __GFP_NOWARN));
 	KUNIT_EXPECT_NULL(test, quarry_aligned_alloc(8, SIZE_MAX, GFP_KERNEL | __GFP_NOWARN));
 	p = quarry_aligned_alloc(PAGE_SIZE, SZ_2M + 1, GFP_KERNEL | __GFP_NOWARN);
-	if (p)	/* that takes luck */
+	if (p) /* that takes luck */
 		KUNIT_EXPECT_EQ(test, 0, (unsigned long)p % PAGE_SIZE);
 	quarry_free(p);
 }
@@ -257,8 +258,8 @@ static void many(struct kunit *test)
 		for (k = 0; k < n; k++)
 			KUNIT_EXPECT_TRUE(test, qt_is_filled(objs[k], sizes[i], k));
 		quarry_free_bulk(n, objs);
-		KUNIT_ASSERT_EQ(test, n, quarry_malloc_bulk(sizes[i], GFP_KERNEL | __GFP_ZERO, n,
-							    objs));
+		KUNIT_ASSERT_EQ(test, n,
+				quarry_malloc_bulk(sizes[i], GFP_KERNEL | __GFP_ZERO, n, objs));
 		for (k = 0; k < n; k++)
 			KUNIT_EXPECT_TRUE(test, qt_is_zero(objs[k], quarry_usable_size(objs[k])));
 		quarry_free_bulk(n, objs);
@@ -327,7 +328,7 @@ static void mixed(struct kunit *test)
 			case 4:
 				objs[i] = quarry_malloc(prandom_u32_state(&rnd) % 2000, GFP_KERNEL);
 				break;
-			default:	/* neighbours of one class */
+			default: /* neighbours of one class */
 				objs[i] = quarry_malloc(100, GFP_KERNEL);
 				break;
 			}
@@ -363,22 +364,20 @@ static void secrets(struct kunit *test)
 	quarry_free_sensitive(NULL);
 }
 
-static struct kunit_case family_cases[] = {
-	KUNIT_CASE(arrays),
-	KUNIT_CASE(arrays_that_are_no_size),
-	KUNIT_CASE(on_nodes),
-	KUNIT_CASE(copies),
-	KUNIT_CASE_SLOW(aligned),
-	KUNIT_CASE(aligned_without_waste),
-	KUNIT_CASE(alignments_that_are_none),
-	KUNIT_CASE(aligned_without_chunks),
-	KUNIT_CASE(many),
-	KUNIT_CASE(many_or_none),
-	KUNIT_CASE(mixed),
-	KUNIT_CASE(secrets),
-	KUNIT_CASE(qt_books_balance),
-	{ }
-};
+static struct kunit_case family_cases[] = { KUNIT_CASE(arrays),
+					    KUNIT_CASE(arrays_that_are_no_size),
+					    KUNIT_CASE(on_nodes),
+					    KUNIT_CASE(copies),
+					    KUNIT_CASE_SLOW(aligned),
+					    KUNIT_CASE(aligned_without_waste),
+					    KUNIT_CASE(alignments_that_are_none),
+					    KUNIT_CASE(aligned_without_chunks),
+					    KUNIT_CASE(many),
+					    KUNIT_CASE(many_or_none),
+					    KUNIT_CASE(mixed),
+					    KUNIT_CASE(secrets),
+					    KUNIT_CASE(qt_books_balance),
+					    {} };
 
 static struct kunit_suite family_suite = {
 	.name = "quarry_malloc_family",

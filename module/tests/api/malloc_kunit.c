@@ -99,8 +99,9 @@ static void powers_of_two_are_aligned(struct kunit *test)
 static void large_sizes(struct kunit *test)
 {
 	static const size_t sizes[] = {
-		32769, 40960, 40961, 65536, 100000, 1 << 20, (1 << 20) + 1,
-		(2 << 20) - 4096, (2 << 20) - 1, 2 << 20,
+		32769,	       40960,	40961,	       65536,
+		100000,	       1 << 20, (1 << 20) + 1, (2 << 20) - 4096,
+		(2 << 20) - 1, 2 << 20,
 	};
 	struct quarry_stats *before = qt_stats(test), *st;
 	void *p[ARRAY_SIZE(sizes)];
@@ -130,7 +131,10 @@ static void large_sizes(struct kunit *test)
 static void too_large_is_refused(struct kunit *test)
 {
 	static const size_t sizes[] = {
-		QUARRY_MAX_LARGE + 1, 2 * QUARRY_MAX_LARGE, SIZE_MAX - 4095, SIZE_MAX,
+		QUARRY_MAX_LARGE + 1,
+		2 * QUARRY_MAX_LARGE,
+		SIZE_MAX - 4095,
+		SIZE_MAX,
 	};
 	u64 failed = qt_stats(test)->failed_allocs;
 	unsigned int i;
@@ -189,8 +193,8 @@ static void class_objects_have_a_cache(struct kunit *test)
 static void zeroed_after_dirty_use(struct kunit *test)
 {
 	static const size_t sizes[] = {
-		1, 5, 8, 16, 24, 32, 64, 96, 100, 152, 256, 480, 512, 520, 576, 1000, 4096, 9000,
-		32768, 32769, 100000, 1 << 20, 2 << 20,
+		1,   5,	  8,   16,   24,   32,	 64,	96,    100,    152,	256,	 480,
+		512, 520, 576, 1000, 4096, 9000, 32768, 32769, 100000, 1 << 20, 2 << 20,
 	};
 	unsigned int i, k;
 
@@ -240,20 +244,18 @@ static void zeroing_ends_with_the_object(struct kunit *test)
 	}
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(every_small_size),
-	KUNIT_CASE(constant_sizes),
-	KUNIT_CASE(powers_of_two_are_aligned),
-	KUNIT_CASE(large_sizes),
-	KUNIT_CASE(too_large_is_refused),
-	KUNIT_CASE(nothing_is_freed_for_nothing),
-	KUNIT_CASE(cache_objects_need_no_cache),
-	KUNIT_CASE(class_objects_have_a_cache),
-	KUNIT_CASE(zeroed_after_dirty_use),
-	KUNIT_CASE(zeroing_ends_with_the_object),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(every_small_size),
+				     KUNIT_CASE(constant_sizes),
+				     KUNIT_CASE(powers_of_two_are_aligned),
+				     KUNIT_CASE(large_sizes),
+				     KUNIT_CASE(too_large_is_refused),
+				     KUNIT_CASE(nothing_is_freed_for_nothing),
+				     KUNIT_CASE(cache_objects_need_no_cache),
+				     KUNIT_CASE(class_objects_have_a_cache),
+				     KUNIT_CASE(zeroed_after_dirty_use),
+				     KUNIT_CASE(zeroing_ends_with_the_object),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite malloc_suite = {
 	.name = "quarry_malloc",

@@ -13,14 +13,10 @@
 #define N 200
 
 static const char *const names[QR_NR_MISUSE] = {
-	[QR_MISUSE_FOREIGN] = "foreign",
-	[QR_MISUSE_INTERIOR] = "interior",
-	[QR_MISUSE_WRONG_CACHE] = "wrong cache",
-	[QR_MISUSE_DOUBLE_FREE] = "double free",
-	[QR_MISUSE_BUSY_DESTROY] = "busy destroy",
-	[QR_MISUSE_STALE_MARK] = "stale mark",
-	[QR_MISUSE_RED_ZONE] = "red zone",
-	[QR_MISUSE_POISON] = "poison",
+	[QR_MISUSE_FOREIGN] = "foreign",	   [QR_MISUSE_INTERIOR] = "interior",
+	[QR_MISUSE_WRONG_CACHE] = "wrong cache",   [QR_MISUSE_DOUBLE_FREE] = "double free",
+	[QR_MISUSE_BUSY_DESTROY] = "busy destroy", [QR_MISUSE_STALE_MARK] = "stale mark",
+	[QR_MISUSE_RED_ZONE] = "red zone",	   [QR_MISUSE_POISON] = "poison",
 };
 
 static void counts(struct kunit *test, u64 *n)
@@ -305,7 +301,7 @@ static void large_objects(struct kunit *test)
 }
 
 /* Of 5,000 bytes: some that left begin on a page that stays. */
-#define STRADDLING	5000
+#define STRADDLING 5000
 
 enum left { WITH_PAGE, BEFORE_PAGE, NOT, NR_LEFT };
 
@@ -431,21 +427,19 @@ static void trimmed_mixed_slabs(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).inuse_bytes);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(foreign_pointers),
-	KUNIT_CASE(pointer_to_idle_page),
-	KUNIT_CASE(interior_pointers),
-	KUNIT_CASE(wrong_cache),
-	KUNIT_CASE(double_free),
-	KUNIT_CASE(walker_changes_nothing),
-	KUNIT_CASE(seen_at_once_without_magazine),
-	KUNIT_CASE(misuse_in_a_set),
-	KUNIT_CASE(large_objects),
-	KUNIT_CASE(trimmed_slabs),
-	KUNIT_CASE(trimmed_mixed_slabs),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(foreign_pointers),
+				     KUNIT_CASE(pointer_to_idle_page),
+				     KUNIT_CASE(interior_pointers),
+				     KUNIT_CASE(wrong_cache),
+				     KUNIT_CASE(double_free),
+				     KUNIT_CASE(walker_changes_nothing),
+				     KUNIT_CASE(seen_at_once_without_magazine),
+				     KUNIT_CASE(misuse_in_a_set),
+				     KUNIT_CASE(large_objects),
+				     KUNIT_CASE(trimmed_slabs),
+				     KUNIT_CASE(trimmed_mixed_slabs),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite misuse_suite = {
 	.name = "quarry_misuse",

@@ -87,8 +87,7 @@ static void malloc_works(struct kunit *test)
 	qt_exit(test);
 	st = qt_stats(test);
 	KUNIT_EXPECT_EQ(test, st->inuse_bytes, st->mixed_bytes);
-	KUNIT_EXPECT_EQ(test, st->sys_bytes,
-			st->inuse_bytes + st->idle_bytes + st->metadata_bytes);
+	KUNIT_EXPECT_EQ(test, st->sys_bytes, st->inuse_bytes + st->idle_bytes + st->metadata_bytes);
 	for (i = 0; i < N; i++)
 		quarry_free(objs[i]);
 	qr_drain_all();
@@ -172,15 +171,13 @@ static void both_kinds_in_one_cache(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(caches_work),
-	KUNIT_CASE(malloc_works),
-	KUNIT_CASE(pages_leave_at_once),
-	KUNIT_CASE(alignment_is_kept),
-	KUNIT_CASE(both_kinds_in_one_cache),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(caches_work),
+				     KUNIT_CASE(malloc_works),
+				     KUNIT_CASE(pages_leave_at_once),
+				     KUNIT_CASE(alignment_is_kept),
+				     KUNIT_CASE(both_kinds_in_one_cache),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite mixed_suite = {
 	.name = "quarry_mixed",

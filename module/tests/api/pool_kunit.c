@@ -5,8 +5,8 @@
 #include <linux/completion.h>
 #include <linux/irq_work.h>
 
-#define MAGIC	0x706f6f6cULL
-#define MOST	400
+#define MAGIC 0x706f6f6cULL
+#define MOST  400
 
 static int init(void *obj, void *arg, gfp_t gfp)
 {
@@ -499,8 +499,7 @@ static void exact_at_a_rate_of_one(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&p->wrong));
 }
 
-static void estimate(struct kunit *test, u32 rate, unsigned int n, unsigned int deep,
-		     bool cross)
+static void estimate(struct kunit *test, u32 rate, unsigned int n, unsigned int deep, bool cross)
 {
 	void **objs = qt_array(test, deep, sizeof(*objs));
 	struct qo_pool *p = qo_pool(test, 64);
@@ -554,26 +553,24 @@ static void unbiased_while_a_task_counts(struct kunit *test)
 	KUNIT_EXPECT_GT(test, quarry_alloc_count_end(), 0);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(the_same_again),
-	KUNIT_CASE(more_than_there_is_room_for),
-	KUNIT_CASE(from_another_cpu),
-	KUNIT_CASE(goes_home),
-	KUNIT_CASE(on_a_shelf_that_is_full),
-	KUNIT_CASE(without_magazines),
-	KUNIT_CASE(in_mixed_chunks),
-	KUNIT_CASE(set_up_fails),
-	KUNIT_CASE(no_memory),
-	KUNIT_CASE(in_atomic_contexts),
-	KUNIT_CASE(below_an_operation),
-	KUNIT_CASE(sampled_below_an_operation),
-	KUNIT_CASE(exact_at_a_rate_of_one),
-	KUNIT_CASE_SLOW(unbiased),
-	KUNIT_CASE_SLOW(unbiased_across_cpus),
-	KUNIT_CASE_SLOW(unbiased_while_a_task_counts),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(the_same_again),
+				     KUNIT_CASE(more_than_there_is_room_for),
+				     KUNIT_CASE(from_another_cpu),
+				     KUNIT_CASE(goes_home),
+				     KUNIT_CASE(on_a_shelf_that_is_full),
+				     KUNIT_CASE(without_magazines),
+				     KUNIT_CASE(in_mixed_chunks),
+				     KUNIT_CASE(set_up_fails),
+				     KUNIT_CASE(no_memory),
+				     KUNIT_CASE(in_atomic_contexts),
+				     KUNIT_CASE(below_an_operation),
+				     KUNIT_CASE(sampled_below_an_operation),
+				     KUNIT_CASE(exact_at_a_rate_of_one),
+				     KUNIT_CASE_SLOW(unbiased),
+				     KUNIT_CASE_SLOW(unbiased_across_cpus),
+				     KUNIT_CASE_SLOW(unbiased_while_a_task_counts),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite pool_suite = {
 	.name = "quarry_pool",

@@ -10,7 +10,7 @@
 #include "cache/capacity_balance.h"
 #include "reclaim/shrinker.h"
 
-#define MOST	400
+#define MOST 400
 
 static void two_rounds(struct kunit *test)
 {
@@ -166,7 +166,7 @@ static void dead_cpu(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, 0, qr_head_peek(qt_head(p->cache)));
 			qo_put_n(p, objs + n, more);
 			if (nodes_weight(qr_nodes) < 2)
-				more = 0;	/* but others have */
+				more = 0; /* but others have */
 		}
 		KUNIT_EXPECT_GT(test, qr_head_peek(qt_head(p->cache)), 0);
 		qt_pin(test, 0);
@@ -329,7 +329,7 @@ static void the_walker_sees_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qr_validate(v));
 	h = qt_head(p->cache);
 	was = h->obj[0];
-	h->obj[0] = objs[n - qo_private(p)];	/* of the half that went to the shelf first */
+	h->obj[0] = objs[n - qo_private(p)]; /* of the half that went to the shelf first */
 	KUNIT_EXPECT_EQ(test, -EUCLEAN, qr_validate(v));
 	h->obj[0] = was;
 	KUNIT_EXPECT_EQ(test, 0, qr_validate(v));
@@ -337,7 +337,7 @@ static void the_walker_sees_it(struct kunit *test)
 
 /* --- Several at a time --- */
 
-#define THREADS	4
+#define THREADS 4
 #define HELD	8
 #define TURNS	4000
 
@@ -356,7 +356,7 @@ static int get_and_put(void *arg)
 {
 	struct member *m = arg;
 	struct crowd *c = m->c;
-	struct qo_thing *held[HELD] = { };
+	struct qo_thing *held[HELD] = {};
 	unsigned int i;
 
 	for (i = 0; i < TURNS; i++) {
@@ -422,21 +422,19 @@ static void while_it_is_emptied(struct kunit *test)
 			atomic_read(&c->p->inits) + atomic_read(&c->p->resets));
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(two_rounds),
-	KUNIT_CASE(seen_while_it_leaves),
-	KUNIT_CASE(the_shrinker),
-	KUNIT_CASE(other_cpus_magazines),
-	KUNIT_CASE(dead_cpu),
-	KUNIT_CASE(nonsense),
-	KUNIT_CASE(misuse),
-	KUNIT_CASE(misuse_seen_at_the_shelf),
-	KUNIT_CASE(destroyed_with_objects_out),
-	KUNIT_CASE(the_walker_sees_it),
-	KUNIT_CASE_SLOW(while_it_is_emptied),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(two_rounds),
+				     KUNIT_CASE(seen_while_it_leaves),
+				     KUNIT_CASE(the_shrinker),
+				     KUNIT_CASE(other_cpus_magazines),
+				     KUNIT_CASE(dead_cpu),
+				     KUNIT_CASE(nonsense),
+				     KUNIT_CASE(misuse),
+				     KUNIT_CASE(misuse_seen_at_the_shelf),
+				     KUNIT_CASE(destroyed_with_objects_out),
+				     KUNIT_CASE(the_walker_sees_it),
+				     KUNIT_CASE_SLOW(while_it_is_emptied),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite pool_life_suite = {
 	.name = "quarry_pool_life",

@@ -9,8 +9,8 @@
 #include "slab/sizeclass.h"
 
 static const size_t sizes[] = {
-	1, 8, 100, 2000, 20000, 32768, 32769, 50000, 100000, SZ_1M, SZ_2M, SZ_2M + 1,
-	3 * SZ_1M, SZ_4M,
+	1,     8,      100,   2000,  20000,	32768,	   32769,
+	50000, 100000, SZ_1M, SZ_2M, SZ_2M + 1, 3 * SZ_1M, SZ_4M,
 };
 
 /* Where first fit begins is free; on one node, or what comes next lies elsewhere. */
@@ -48,8 +48,7 @@ static bool has_room(size_t usable, size_t size)
 		return false;
 	if (usable > QUARRY_MAX_SMALL)
 		return size > usable / 2;
-	return size > usable / 2 ||
-	       qr_class_bytes(qr_class_for(size)) == usable;
+	return size > usable / 2 || qr_class_bytes(qr_class_for(size)) == usable;
 }
 
 static void from_each_size_to_each(struct kunit *test, bool is_mapped)
@@ -63,7 +62,7 @@ static void from_each_size_to_each(struct kunit *test, bool is_mapped)
 			void *p, *q;
 
 			p = is_mapped ? quarry_vmalloc(from, GFP_KERNEL) :
-			    quarry_malloc(from, GFP_KERNEL);
+					quarry_malloc(from, GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, p);
 			usable = quarry_usable_size(p);
 			qt_fill(p, from, a);
@@ -137,20 +136,20 @@ static void large_stays_where_it_is(struct kunit *test)
 	p = expect_stays(test, p, 100000, GFP_KERNEL);
 	p = expect_stays(test, p, 200000, GFP_KERNEL);
 	p = expect_stays(test, p, SZ_2M, GFP_KERNEL);
-	p = expect_stays(test, p, 3 * SZ_1M, GFP_KERNEL);	/* over the border */
+	p = expect_stays(test, p, 3 * SZ_1M, GFP_KERNEL); /* over the border */
 	p = expect_stays(test, p, SZ_4M, GFP_KERNEL);
 	p = expect_stays(test, p, SZ_2M - PAGE_SIZE, GFP_KERNEL);
 	p = expect_stays(test, p, SZ_2M + PAGE_SIZE, GFP_ATOMIC);
-	p = expect_stays(test, p, SZ_2M + 1, GFP_ATOMIC);	/* no page more or less */
+	p = expect_stays(test, p, SZ_2M + 1, GFP_ATOMIC); /* no page more or less */
 	p = expect_stays(test, p, SZ_2M, GFP_KERNEL);
-	p = expect_stays(test, p, SZ_4M, GFP_KERNEL);		/* all of the second chunk */
+	p = expect_stays(test, p, SZ_4M, GFP_KERNEL); /* all of the second chunk */
 	KUNIT_EXPECT_TRUE(test, qt_is_filled(p, 100000 & ~7, 5));
 	/* The page behind it is another's; a page further it was free. */
 	p = expect_stays(test, p, 50000, GFP_KERNEL);
 	q = quarry_malloc(QUARRY_MAX_SMALL + 1, GFP_KERNEL);
 	KUNIT_ASSERT_PTR_EQ(test, p + PAGE_ALIGN(50000), q);
 	qt_fill(q, QUARRY_MAX_SMALL, 6);
-	p = expect_stays(test, p, 30000, GFP_KERNEL);		/* small, but not so small */
+	p = expect_stays(test, p, 30000, GFP_KERNEL); /* small, but not so small */
 	p = expect_stays(test, p, 52000, GFP_KERNEL);
 	p = quarry_realloc(p, 60000, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
@@ -239,7 +238,7 @@ static void zero_stays_zero(struct kunit *test)
 	memset(p, 0xa5, size);
 	for (i = 0; i < 300; i++) {
 		if (i == 100)
-			qt_longest_run(test, 16);	/* from here on, mapped ones stay so */
+			qt_longest_run(test, 16); /* from here on, mapped ones stay so */
 		was = p;
 		/* Any order of magnitude, up to 4 MiB. */
 		size = 1 + get_random_u32_below(1 << (3 + get_random_u32_below(20)));
@@ -279,8 +278,8 @@ static void what_cannot_be(struct kunit *test)
 		for (i = k == 2; i < ARRAY_SIZE(wrong); i++) {
 			struct quarry_stats *before = qt_stats(test), *st;
 
-			KUNIT_EXPECT_NULL(test, quarry_realloc(p, wrong[i],
-							       GFP_KERNEL | __GFP_NOWARN));
+			KUNIT_EXPECT_NULL(test,
+					  quarry_realloc(p, wrong[i], GFP_KERNEL | __GFP_NOWARN));
 			st = qt_stats(test);
 			KUNIT_EXPECT_EQ(test, before->failed_allocs + 1, st->failed_allocs);
 			KUNIT_EXPECT_EQ(test, before->live_bytes, st->live_bytes);
@@ -387,7 +386,7 @@ static void sampled(struct kunit *test)
 	expect_sampled(test, &was, p, 3 * SZ_1M, 2);
 	p = expect_stays(test, p, 90000, GFP_KERNEL);
 	expect_sampled(test, &was, p, 90000, 3);
-	p = expect_stays(test, p, 90001, GFP_KERNEL);	/* no other pages: nothing happened */
+	p = expect_stays(test, p, 90001, GFP_KERNEL); /* no other pages: nothing happened */
 	expect_sampled(test, &was, p, 90000, 3);
 	quarry_free(p);
 	expect_sampled(test, &was, NULL, 0, 3);
@@ -417,22 +416,20 @@ static void sampled(struct kunit *test)
 	quarry_free(p);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(empty),
-	KUNIT_CASE_SLOW(in_a_row),
-	KUNIT_CASE_SLOW(mapped),
-	KUNIT_CASE(large_stays_where_it_is),
-	KUNIT_CASE(up_to_the_next),
-	KUNIT_CASE(in_mixed_chunks),
-	KUNIT_CASE(no_growth_over_the_end),
-	KUNIT_CASE_SLOW(zero_stays_zero),
-	KUNIT_CASE(what_cannot_be),
-	KUNIT_CASE(misuse),
-	KUNIT_CASE(without_sleep),
-	KUNIT_CASE(sampled),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(empty),
+				     KUNIT_CASE_SLOW(in_a_row),
+				     KUNIT_CASE_SLOW(mapped),
+				     KUNIT_CASE(large_stays_where_it_is),
+				     KUNIT_CASE(up_to_the_next),
+				     KUNIT_CASE(in_mixed_chunks),
+				     KUNIT_CASE(no_growth_over_the_end),
+				     KUNIT_CASE_SLOW(zero_stays_zero),
+				     KUNIT_CASE(what_cannot_be),
+				     KUNIT_CASE(misuse),
+				     KUNIT_CASE(without_sleep),
+				     KUNIT_CASE(sampled),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite realloc_suite = {
 	.name = "quarry_realloc",

@@ -85,7 +85,7 @@ static void returned(struct kunit *test)
 	s64 more;
 	void *p;
 
-	rcu_barrier();		/* caches of cases before are forgotten after a grace period */
+	rcu_barrier(); /* caches of cases before are forgotten after a grace period */
 	was = qt_stats(test)->metadata_bytes;
 	KUNIT_ASSERT_EQ(test, 0, quarry_reserve_fill(r, cache, N, GFP_KERNEL));
 	p = quarry_reserve_alloc(r);
@@ -254,7 +254,7 @@ static void in_atomic_contexts(struct kunit *test)
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
 	struct quarry_reserve *r = reserve(test);
 	struct irq *i = qt_array(test, 1, sizeof(*i));
-	void *p[5] = { };
+	void *p[5] = {};
 	unsigned long flags;
 
 	qp_cache_rate(test, cache, 1);
@@ -329,9 +329,9 @@ static void in_nmi_too(struct kunit *test)
 
 /* --- Several at a time --- */
 
-#define TAKERS		4
-#define ROUNDS		300
-#define DEPTH		64
+#define TAKERS 4
+#define ROUNDS 300
+#define DEPTH  64
 
 struct crowd {
 	struct quarry_cache *cache;
@@ -355,7 +355,7 @@ static int take_and_free(void *arg)
 	void *p;
 
 	do {
-		last = smp_load_acquire(&c->filled);	/* see several_takers() */
+		last = smp_load_acquire(&c->filled); /* see several_takers() */
 		while ((p = qt_got(&c->shadow, quarry_reserve_alloc(c->r)))) {
 			atomic64_inc(&c->taken);
 			quarry_cache_free(c->cache, qt_put(&c->shadow, p));
@@ -393,7 +393,7 @@ static void several_takers(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, quarry_reserve_fill(c->r, c->cache, DEPTH, GFP_KERNEL));
 		cond_resched();
 	}
-	smp_store_release(&c->filled, true);	/* after the last object */
+	smp_store_release(&c->filled, true); /* after the last object */
 	for (i = 0; i < started; i++)
 		wait_for_completion(&c->done[i]);
 	KUNIT_EXPECT_EQ(test, 0, quarry_reserve_left(c->r));
@@ -417,7 +417,7 @@ static noinline void *taker(struct quarry_reserve *r)
 {
 	void *p = quarry_reserve_alloc(r);
 
-	OPTIMIZER_HIDE_VAR(p);	/* no tail call: we are to be seen */
+	OPTIMIZER_HIDE_VAR(p); /* no tail call: we are to be seen */
 	return p;
 }
 
@@ -531,25 +531,23 @@ static void neither_site_is_favoured(struct kunit *test)
 	qt_free_n(cache, objs, held);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(as_many_as_were_filled),
-	KUNIT_CASE(returned),
-	KUNIT_CASE(zeroed),
-	KUNIT_CASE(of_malloc),
-	KUNIT_CASE(nonsense),
-	KUNIT_CASE(all_that_there_may_be),
-	KUNIT_CASE(fill_fails),
-	KUNIT_CASE(in_atomic_contexts),
+static struct kunit_case cases[] = { KUNIT_CASE(as_many_as_were_filled),
+				     KUNIT_CASE(returned),
+				     KUNIT_CASE(zeroed),
+				     KUNIT_CASE(of_malloc),
+				     KUNIT_CASE(nonsense),
+				     KUNIT_CASE(all_that_there_may_be),
+				     KUNIT_CASE(fill_fails),
+				     KUNIT_CASE(in_atomic_contexts),
 #ifdef CONFIG_KPROBES
-	KUNIT_CASE(in_nmi_too),
+				     KUNIT_CASE(in_nmi_too),
 #endif
-	KUNIT_CASE(several_takers),
-	KUNIT_CASE(exact_at_a_rate_of_one),
-	KUNIT_CASE(of_malloc_as_asked),
-	KUNIT_CASE(neither_site_is_favoured),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+				     KUNIT_CASE(several_takers),
+				     KUNIT_CASE(exact_at_a_rate_of_one),
+				     KUNIT_CASE(of_malloc_as_asked),
+				     KUNIT_CASE(neither_site_is_favoured),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite reserve_suite = {
 	.name = "quarry_reserve",

@@ -256,8 +256,8 @@ static void many_at_a_time(struct kunit *test)
 	u64 live = qt_stats(test)->live_objects;
 
 	for (n = 0; n < N; n += 100)
-		KUNIT_ASSERT_EQ(test, 100, quarry_malloc_bulk(n / 100 % 12, GFP_KERNEL, 100,
-							      objs + n));
+		KUNIT_ASSERT_EQ(test, 100,
+				quarry_malloc_bulk(n / 100 % 12, GFP_KERNEL, 100, objs + n));
 	for (i = 0; i < N; i++)
 		qt_fill(objs[i], quarry_usable_size(objs[i]), i);
 	for (i = 0; i < N; i++)
@@ -297,7 +297,8 @@ static void freed_elsewhere(struct kunit *test)
 			unsigned int size = p.n % 7;
 
 			p.objs[p.n] = p.n % 3 ? malloc_variable(size, GFP_KERNEL) :
-				      quarry_malloc_node(size, GFP_KERNEL, QUARRY_CALL_INTERLEAVE);
+						quarry_malloc_node(size, GFP_KERNEL,
+								   QUARRY_CALL_INTERLEAVE);
 			KUNIT_ASSERT_NOT_NULL(test, p.objs[p.n]);
 			qt_fill(p.objs[p.n], size, p.n);
 		}
@@ -462,23 +463,21 @@ static void double_frees(struct kunit *test)
 	}
 }
 
-static struct kunit_case tiny_cases[] = {
-	KUNIT_CASE(constant_sizes),
-	KUNIT_CASE(any_size_any_way),
-	KUNIT_CASE(packed),
-	KUNIT_CASE(pages_go_back),
-	KUNIT_CASE(from_each_size_to_each),
-	KUNIT_CASE(copies),
-	KUNIT_CASE(many_at_a_time),
-	KUNIT_CASE(freed_elsewhere),
-	KUNIT_CASE(all_are_met),
-	KUNIT_CASE(sampled),
-	KUNIT_CASE(estimated),
-	KUNIT_CASE(interior_pointers),
-	KUNIT_CASE(double_frees),
-	KUNIT_CASE(qt_books_balance),
-	{ }
-};
+static struct kunit_case tiny_cases[] = { KUNIT_CASE(constant_sizes),
+					  KUNIT_CASE(any_size_any_way),
+					  KUNIT_CASE(packed),
+					  KUNIT_CASE(pages_go_back),
+					  KUNIT_CASE(from_each_size_to_each),
+					  KUNIT_CASE(copies),
+					  KUNIT_CASE(many_at_a_time),
+					  KUNIT_CASE(freed_elsewhere),
+					  KUNIT_CASE(all_are_met),
+					  KUNIT_CASE(sampled),
+					  KUNIT_CASE(estimated),
+					  KUNIT_CASE(interior_pointers),
+					  KUNIT_CASE(double_frees),
+					  KUNIT_CASE(qt_books_balance),
+					  {} };
 
 static struct kunit_suite tiny_suite = {
 	.name = "quarry_tiny",

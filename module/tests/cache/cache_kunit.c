@@ -295,19 +295,17 @@ static void thousand_cycles_leave_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, meta, qt_stats(test)->metadata_bytes);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(bad_arguments_are_refused),
-	KUNIT_CASE(names_are_copied_and_cut),
-	KUNIT_CASE(objects_are_aligned),
-	KUNIT_CASE(hwcache_objects_share_no_line),
-	KUNIT_CASE(constructed_once_and_kept),
-	KUNIT_CASE(shrink_gives_slabs_back),
-	KUNIT_CASE(busy_destroy_is_survived),
-	KUNIT_CASE(totals_outlive_the_cache),
-	KUNIT_CASE_SLOW(thousand_cycles_leave_nothing),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(bad_arguments_are_refused),
+				     KUNIT_CASE(names_are_copied_and_cut),
+				     KUNIT_CASE(objects_are_aligned),
+				     KUNIT_CASE(hwcache_objects_share_no_line),
+				     KUNIT_CASE(constructed_once_and_kept),
+				     KUNIT_CASE(shrink_gives_slabs_back),
+				     KUNIT_CASE(busy_destroy_is_survived),
+				     KUNIT_CASE(totals_outlive_the_cache),
+				     KUNIT_CASE_SLOW(thousand_cycles_leave_nothing),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite cache_suite = {
 	.name = "quarry_cache",

@@ -12,7 +12,7 @@
 static void args_init(struct qc_arg *args, unsigned int n, struct qc_log *log)
 {
 	while (n--)
-		args[n] = (struct qc_arg) { .log = log, .tag = n };
+		args[n] = (struct qc_arg){ .log = log, .tag = n };
 }
 
 /* --- Order --- */
@@ -138,8 +138,8 @@ static void once(struct kunit *test, void *p, size_t size, struct quarry_cache *
 
 static void kinds(struct kunit *test, size_t largest)
 {
-	static const size_t sizes[] = { 1, 8, 24, 100, 512, 1000, 4096, 5000, 32768, 32769, SZ_64K,
-					SZ_2M, 3 * SZ_1M };
+	static const size_t sizes[] = { 1,    8,     24,    100,    512,   1000,     4096,
+					5000, 32768, 32769, SZ_64K, SZ_2M, 3 * SZ_1M };
 	unsigned int i;
 	int node;
 
@@ -231,8 +231,8 @@ static void bulk(struct kunit *test)
 	for (k = 0; k < 4; k++) {
 		log->nr = 0;
 		if (k % 2) {
-			KUNIT_ASSERT_EQ(test, 600, quarry_malloc_bulk(80 + k, GFP_KERNEL, 600,
-								      objs));
+			KUNIT_ASSERT_EQ(test, 600,
+					quarry_malloc_bulk(80 + k, GFP_KERNEL, 600, objs));
 		} else {
 			qt_alloc_n(test, cache, objs, 600);
 		}
@@ -330,7 +330,7 @@ static void from_each_cpu(struct kunit *test)
 	args_init(args, 20, log);
 	for_each_online_cpu(cpu) {
 		for_each_node_mask(node, qr_nodes) {
-			void *objs[41] = { }, *rest[21] = { };
+			void *objs[41] = {}, *rest[21] = {};
 
 			for (i = 0; i < 40; i++)
 				objs[i] = quarry_malloc_node(100, GFP_KERNEL, node);
@@ -380,7 +380,7 @@ static struct tree *grow_tree(struct kunit *test, struct quarry_cache *cache, un
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	*t = (struct tree) { .cache = cache, .freed = freed, .late = depth % 2 };
+	*t = (struct tree){ .cache = cache, .freed = freed, .late = depth % 2 };
 	/* Those below an odd one have none yet. */
 	if (!late)
 		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(t, free_children, NULL));
@@ -415,13 +415,13 @@ static void add_to_next(void *p, void *arg)
 static void adds_to_the_next(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
-	void *objs[65] = { };
+	void *objs[65] = {};
 	unsigned int k, i;
 
 	for (k = 0; k < 4; k++) {
 		for (i = 0; i < 64; i++) {
 			objs[i] = k % 2 ? quarry_malloc(64, GFP_KERNEL) :
-				  quarry_cache_alloc(cache, GFP_KERNEL);
+					  quarry_cache_alloc(cache, GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 			*(u64 *)objs[i] = 0;
 		}
@@ -436,23 +436,21 @@ static void adds_to_the_next(struct kunit *test)
 	}
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(in_order),
-	KUNIT_CASE(several_objects),
-	KUNIT_CASE(removed),
-	KUNIT_CASE_SLOW(each_kind),
-	KUNIT_CASE(mapped),
-	KUNIT_CASE_SLOW(mixed),
-	KUNIT_CASE_SLOW(sampled),
-	KUNIT_CASE(sampled_until_then),
-	KUNIT_CASE(bulk),
-	KUNIT_CASE(as_the_free_was),
-	KUNIT_CASE(from_each_cpu),
-	KUNIT_CASE(frees_others),
-	KUNIT_CASE(adds_to_the_next),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(in_order),
+				     KUNIT_CASE(several_objects),
+				     KUNIT_CASE(removed),
+				     KUNIT_CASE_SLOW(each_kind),
+				     KUNIT_CASE(mapped),
+				     KUNIT_CASE_SLOW(mixed),
+				     KUNIT_CASE_SLOW(sampled),
+				     KUNIT_CASE(sampled_until_then),
+				     KUNIT_CASE(bulk),
+				     KUNIT_CASE(as_the_free_was),
+				     KUNIT_CASE(from_each_cpu),
+				     KUNIT_CASE(frees_others),
+				     KUNIT_CASE(adds_to_the_next),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite cleanup_suite = {
 	.name = "quarry_cleanup",

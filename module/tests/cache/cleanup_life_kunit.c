@@ -164,8 +164,8 @@ static void resize(struct kunit *test, size_t from, size_t to, bool is_mapped)
 	qt_exit(test);
 	/* The old one is as if there had been none. */
 	if (q != p && qr_slab_of(p) && !is_vmalloc_addr(p))
-		KUNIT_EXPECT_EQ(test, 0, qr_slab_of(p)->nr_cleaned -
-				(qr_slab_of(p) == qr_slab_of(q)));
+		KUNIT_EXPECT_EQ(test, 0,
+				qr_slab_of(p)->nr_cleaned - (qr_slab_of(p) == qr_slab_of(q)));
 	quarry_free(q);
 	KUNIT_ASSERT_EQ(test, 3, log->nr);
 	for (i = 0; i < 3; i++) {
@@ -262,7 +262,7 @@ static void freed_while_it_runs(struct kunit *test)
 			struct own own = { .ran = ATOMIC_INIT(0) };
 			struct quarry_stats *before;
 			void *p = i < ARRAY_SIZE(sizes) ? quarry_malloc(sizes[i], GFP_KERNEL) :
-				  quarry_cache_alloc(cache, GFP_KERNEL);
+							  quarry_cache_alloc(cache, GFP_KERNEL);
 
 			KUNIT_ASSERT_NOT_NULL(test, p);
 			KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, on_itself, &own));
@@ -446,22 +446,15 @@ static void destroyed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->zombie_caches, qt_stats(test)->zombie_caches);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(class_is_back),
-	KUNIT_CASE(chunk_is_back),
-	KUNIT_CASE(memory_is_back),
-	KUNIT_CASE_SLOW(moves_along),
-	KUNIT_CASE(no_object),
-	KUNIT_CASE(freed_while_it_runs),
-	KUNIT_CASE(wrong_frees),
+static struct kunit_case cases[] = { KUNIT_CASE(class_is_back),	   KUNIT_CASE(chunk_is_back),
+				     KUNIT_CASE(memory_is_back),   KUNIT_CASE_SLOW(moves_along),
+				     KUNIT_CASE(no_object),	   KUNIT_CASE(freed_while_it_runs),
+				     KUNIT_CASE(wrong_frees),
 #ifdef CONFIG_KPROBES
-	KUNIT_CASE(not_in_nmi),
+				     KUNIT_CASE(not_in_nmi),
 #endif
-	KUNIT_CASE(trimmed),
-	KUNIT_CASE(destroyed),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+				     KUNIT_CASE(trimmed),	   KUNIT_CASE(destroyed),
+				     KUNIT_CASE(qt_books_balance), {} };
 
 static struct kunit_suite cleanup_life_suite = {
 	.name = "quarry_cleanup_life",

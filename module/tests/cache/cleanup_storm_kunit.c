@@ -17,7 +17,7 @@ static void count(void *p, void *arg)
 
 #ifdef CONFIG_FAULT_INJECTION
 
-#define QUIET	(GFP_NOWAIT | __GFP_NOWARN)
+#define QUIET (GFP_NOWAIT | __GFP_NOWARN)
 
 /*
  * Each of the kernel's allocations fails in turn; returns how many there were.  It may do
@@ -115,8 +115,8 @@ static void no_memory(struct kunit *test)
 
 /* --- All at once --- */
 
-#define STORM_OBJECTS	64
-#define STORM_ROUNDS	4000
+#define STORM_OBJECTS 64
+#define STORM_ROUNDS  4000
 
 struct storm {
 	struct quarry_cache *cache;
@@ -130,8 +130,8 @@ struct storm {
 
 static void storm_free(struct storm *s, void *p)
 {
-	if (p && virt_addr_valid(p) && qr_slab_of(p) && qr_slab_of(p)->cache ==
-	    qr_cache_of(s->cache) && get_random_u32_below(2))
+	if (p && virt_addr_valid(p) && qr_slab_of(p) &&
+	    qr_slab_of(p)->cache == qr_cache_of(s->cache) && get_random_u32_below(2))
 		quarry_cache_free(s->cache, p);
 	else
 		quarry_free(p);

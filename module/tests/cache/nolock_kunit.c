@@ -11,19 +11,19 @@
 #include "cache/deferred.h"
 #include "cache/rcu_free.h"
 
-#define HELD	4
+#define HELD 4
 
 struct intruder {
 	struct qt_probes probes;
-	const void *at;		/* the probe that is on */
+	const void *at; /* the probe that is on */
 	struct task_struct *task;
 	struct quarry_cache *cache;
 	struct qt_shadow shadow;
 	bool armed;
 	unsigned int hits;
 	unsigned int got;
-	unsigned int set;	/* objects that the operation takes and gives */
-	void *held[HELD];	/* what the handler frees, and gets */
+	unsigned int set; /* objects that the operation takes and gives */
+	void *held[HELD]; /* what the handler frees, and gets */
 };
 
 static struct intruder *now;
@@ -35,7 +35,7 @@ static int intrude(struct kprobe *kp, struct pt_regs *regs)
 
 	if (kp->addr != n->at || current != n->task || !READ_ONCE(n->armed))
 		return 0;
-	WRITE_ONCE(n->armed, false);	/* once for each operation */
+	WRITE_ONCE(n->armed, false); /* once for each operation */
 	n->hits++;
 	for (i = 0; i < HELD; i++) {
 		quarry_cache_free_nolock(n->cache, qt_put(&n->shadow, n->held[i]));
@@ -290,19 +290,17 @@ static void misuse_is_reported(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->misuse_double_free, after->misuse_double_free);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(in_ordinary_contexts),
-	KUNIT_CASE(from_the_node_of_the_cache),
-	KUNIT_CASE(sampled_ones_are_deferred),
-	KUNIT_CASE(destroyed_right_behind),
-	KUNIT_CASE(inside_depot_take),
-	KUNIT_CASE(inside_depot_give_slabs),
-	KUNIT_CASE(inside_alloc_slow),
-	KUNIT_CASE(inside_free_full),
-	KUNIT_CASE(misuse_is_reported),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(in_ordinary_contexts),
+				     KUNIT_CASE(from_the_node_of_the_cache),
+				     KUNIT_CASE(sampled_ones_are_deferred),
+				     KUNIT_CASE(destroyed_right_behind),
+				     KUNIT_CASE(inside_depot_take),
+				     KUNIT_CASE(inside_depot_give_slabs),
+				     KUNIT_CASE(inside_alloc_slow),
+				     KUNIT_CASE(inside_free_full),
+				     KUNIT_CASE(misuse_is_reported),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite suite = {
 	.name = "quarry_nolock",

@@ -31,7 +31,7 @@ static void settle(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, qr_rcu_pending());
 }
 
-#define SEEN 500	/* objects that a reader sees: several blocks and a rest */
+#define SEEN 500 /* objects that a reader sees: several blocks and a rest */
 
 static int compare(const void *a, const void *b)
 {
@@ -41,8 +41,8 @@ static int compare(const void *a, const void *b)
 }
 
 /* None of @n new objects is one of the @nr in @old, which is sorted. */
-static void none_again(struct kunit *test, struct quarry_cache *cache, void **old,
-		       unsigned int nr, void **new, unsigned int n)
+static void none_again(struct kunit *test, struct quarry_cache *cache, void **old, unsigned int nr,
+		       void **new, unsigned int n)
 {
 	unsigned int i, again = 0;
 
@@ -149,7 +149,7 @@ static void waiters_wait_for_readers(struct kunit *test)
 	qt_pin(test, 0);
 	for (k = 0; k < ARRAY_SIZE(waiters); k++) {
 		settle(test);
-		r = (struct reader){ };
+		r = (struct reader){};
 		init_completion(&r.in);
 		qt_alloc_n(test, cache, objs, SEEN);
 		reading = kthread_create_on_cpu(read_on, &r, 1, "quarry_reader/%u");
@@ -393,11 +393,13 @@ static void cleanups_run(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
 	void *of_classes[] = {
-		quarry_malloc(64, GFP_KERNEL), quarry_malloc(3, GFP_KERNEL),
+		quarry_malloc(64, GFP_KERNEL),
+		quarry_malloc(3, GFP_KERNEL),
 		quarry_malloc(100000, GFP_KERNEL),
 	};
 	void *of_cache[] = {
-		quarry_cache_alloc(cache, GFP_KERNEL), quarry_cache_alloc(cache, GFP_KERNEL),
+		quarry_cache_alloc(cache, GFP_KERNEL),
+		quarry_cache_alloc(cache, GFP_KERNEL),
 	};
 
 	qt_pin(test, 0);
@@ -505,7 +507,7 @@ static void deferred_ones_wait_again(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
 	struct task_struct *reading;
-	struct reader r = { };
+	struct reader r = {};
 	void *objs[40];
 
 	if (num_online_cpus() < 2)
@@ -520,13 +522,13 @@ static void deferred_ones_wait_again(struct kunit *test)
 
 	rcu_read_lock();
 	put_deferred(test, objs, 20);
-	mdelay(50);		/* it begins, and has to wait for us */
+	mdelay(50); /* it begins, and has to wait for us */
 	wake_up_process(reading);
 	while (!try_wait_for_completion(&r.in))
 		cpu_relax();
 	put_deferred(test, objs + 20, 20);
 	rcu_read_unlock();
-	msleep(100);		/* it ends, unless it waits for both of us */
+	msleep(100); /* it ends, unless it waits for both of us */
 	KUNIT_EXPECT_EQ(test, 40, atomic_long_read(&qr_deferred_objects));
 	KUNIT_EXPECT_EQ(test, 40, qt_sum(cache).live_objects);
 	WRITE_ONCE(r.leave, true);
@@ -556,7 +558,7 @@ static void walker_keeps_deferred_ones(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qr_validate(&v));
 }
 
-#define TINY	(3 * QR_SLAB_MAX_OBJECTS)
+#define TINY (3 * QR_SLAB_MAX_OBJECTS)
 
 /* Slabs of tiny objects have more of them, and longer maps. */
 static void deferred_ones_are_tiny(struct kunit *test)
@@ -697,27 +699,25 @@ static void constructed_once(struct kunit *test)
 	quarry_cache_free_rcu(cache, p);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(readers_see_no_reuse),
-	KUNIT_CASE(waiters_wait_for_readers),
-	KUNIT_CASE(nobody_has_to_wait),
-	KUNIT_CASE(memory_of_any_kind),
-	KUNIT_CASE(mapped_memory),
-	KUNIT_CASE(destroy_waits),
-	KUNIT_CASE(profile_knows_of_them),
-	KUNIT_CASE(profile_is_unbiased),
-	KUNIT_CASE(cleanups_run),
-	KUNIT_CASE(nothing_is_nothing),
-	KUNIT_CASE(interrupts_may_free),
-	KUNIT_CASE(deferred_ones_wait_again),
-	KUNIT_CASE(walker_keeps_deferred_ones),
-	KUNIT_CASE(deferred_ones_are_tiny),
-	KUNIT_CASE(slabs_outlive_readers),
-	KUNIT_CASE(contents_stay),
-	KUNIT_CASE(constructed_once),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(readers_see_no_reuse),
+				     KUNIT_CASE(waiters_wait_for_readers),
+				     KUNIT_CASE(nobody_has_to_wait),
+				     KUNIT_CASE(memory_of_any_kind),
+				     KUNIT_CASE(mapped_memory),
+				     KUNIT_CASE(destroy_waits),
+				     KUNIT_CASE(profile_knows_of_them),
+				     KUNIT_CASE(profile_is_unbiased),
+				     KUNIT_CASE(cleanups_run),
+				     KUNIT_CASE(nothing_is_nothing),
+				     KUNIT_CASE(interrupts_may_free),
+				     KUNIT_CASE(deferred_ones_wait_again),
+				     KUNIT_CASE(walker_keeps_deferred_ones),
+				     KUNIT_CASE(deferred_ones_are_tiny),
+				     KUNIT_CASE(slabs_outlive_readers),
+				     KUNIT_CASE(contents_stay),
+				     KUNIT_CASE(constructed_once),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite suite = {
 	.name = "quarry_rcu_free",

@@ -190,7 +190,7 @@ static void soft_limit_of_all(struct kunit *test)
 	before = held(test);
 	hits = qt_stats(test)->soft_limit_hits;
 	KUNIT_EXPECT_EQ(test, 0, quarry_limit_set(NULL, before + (4 << 20), QUARRY_NO_LIMIT));
-	p = quarry_malloc(1 << 20, GFP_KERNEL);	/* half of a large chunk is idle */
+	p = quarry_malloc(1 << 20, GFP_KERNEL); /* half of a large chunk is idle */
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_ASSERT_EQ(test, 1024, fill(cache, objs, 1024));
 	KUNIT_EXPECT_LE(test, held(test), before + (5 << 20) + (64 << 10));
@@ -202,7 +202,7 @@ static void soft_limit_of_all(struct kunit *test)
 }
 
 #define CHUNKS	2
-#define SAMPLED	32
+#define SAMPLED 32
 
 /*
  * What the kernel gives out then are the pages that just left holes of ordinary chunks, where
@@ -291,14 +291,29 @@ static void text(struct kunit *test)
 		int err;
 		unsigned long bytes;
 	} texts[] = {
-		{ "0", 0, 0 }, { "4096", 0, 4096 }, { "64K", 0, 64 << 10 },
+		{ "0", 0, 0 },
+		{ "4096", 0, 4096 },
+		{ "64K", 0, 64 << 10 },
 		{ "64k\n", 0, 64 << 10 },
-		{ " 3M ", 0, 3 << 20 }, { "2g", 0, 2UL << 30 }, { "max", 0, ULONG_MAX },
-		{ "max\n", 0, ULONG_MAX }, { "", -EINVAL }, { "\n", -EINVAL }, { "abc", -EINVAL },
-		{ "K", -EINVAL }, { "12Q", -EINVAL }, { "64MM", -EINVAL }, { "-1", -EINVAL },
-		{ "0x10", -EINVAL }, { "1 2", -EINVAL }, { "1.5M", -EINVAL }, { "maxx", -EINVAL },
-		{ "18446744073709551617", -ERANGE }, { "9223372036854775808", -ERANGE },
-		{ "99999999999999999999999", -ERANGE }, { "18014398509481984K", -ERANGE },
+		{ " 3M ", 0, 3 << 20 },
+		{ "2g", 0, 2UL << 30 },
+		{ "max", 0, ULONG_MAX },
+		{ "max\n", 0, ULONG_MAX },
+		{ "", -EINVAL },
+		{ "\n", -EINVAL },
+		{ "abc", -EINVAL },
+		{ "K", -EINVAL },
+		{ "12Q", -EINVAL },
+		{ "64MM", -EINVAL },
+		{ "-1", -EINVAL },
+		{ "0x10", -EINVAL },
+		{ "1 2", -EINVAL },
+		{ "1.5M", -EINVAL },
+		{ "maxx", -EINVAL },
+		{ "18446744073709551617", -ERANGE },
+		{ "9223372036854775808", -ERANGE },
+		{ "99999999999999999999999", -ERANGE },
+		{ "18014398509481984K", -ERANGE },
 	};
 	unsigned long bytes, expected;
 	unsigned int i;
@@ -312,18 +327,16 @@ static void text(struct kunit *test)
 	}
 }
 
-static struct kunit_case limit_cases[] = {
-	KUNIT_CASE(hard_limit_of_a_cache),
-	KUNIT_CASE(soft_limit_of_a_cache),
-	KUNIT_CASE(hard_limit_of_all),
-	KUNIT_CASE(hard_limit_below_what_is_idle),
-	KUNIT_CASE(soft_limit_of_all),
-	KUNIT_CASE(soft_limit_and_a_row),
-	KUNIT_CASE(soft_limit_and_holes_of_the_wrong_kind),
-	KUNIT_CASE(soft_limit_and_magazines),
-	KUNIT_CASE(text),
-	{ }
-};
+static struct kunit_case limit_cases[] = { KUNIT_CASE(hard_limit_of_a_cache),
+					   KUNIT_CASE(soft_limit_of_a_cache),
+					   KUNIT_CASE(hard_limit_of_all),
+					   KUNIT_CASE(hard_limit_below_what_is_idle),
+					   KUNIT_CASE(soft_limit_of_all),
+					   KUNIT_CASE(soft_limit_and_a_row),
+					   KUNIT_CASE(soft_limit_and_holes_of_the_wrong_kind),
+					   KUNIT_CASE(soft_limit_and_magazines),
+					   KUNIT_CASE(text),
+					   {} };
 
 static struct kunit_suite limit_suite = {
 	.name = "quarry_limit",

@@ -17,8 +17,7 @@ static unsigned int alloc_bulk(struct qt_shadow *s, struct quarry_cache *cache, 
 	return got;
 }
 
-static void free_bulk(struct qt_shadow *s, struct quarry_cache *cache, unsigned int n,
-		      void **objs)
+static void free_bulk(struct qt_shadow *s, struct quarry_cache *cache, unsigned int n, void **objs)
 {
 	unsigned int i;
 
@@ -39,8 +38,19 @@ static void any_number_is_exact(struct kunit *test)
 		struct quarry_cache *cache = qt_cache(test, sizes[i], NULL);
 		unsigned int batch = qr_cache_of(cache)->batch;
 		unsigned int counts[] = {
-			0, 1, 16, 64, batch - 1, batch, batch + 1, 2 * batch, 2 * batch + 1,
-			4 * batch, 5 * batch + 1, qr_cache_of(cache)->geo.objects + 1, BULK_MAX,
+			0,
+			1,
+			16,
+			64,
+			batch - 1,
+			batch,
+			batch + 1,
+			2 * batch,
+			2 * batch + 1,
+			4 * batch,
+			5 * batch + 1,
+			qr_cache_of(cache)->geo.objects + 1,
+			BULK_MAX,
 		};
 
 		qt_shadow_init(&s);
@@ -144,8 +154,8 @@ static void sets_are_zeroed(struct kunit *test)
 		for (k = 0; k < 300; k++)
 			memset(objs[k], 0xee, cache->size);
 		quarry_cache_free_bulk(cache, 300, objs);
-		KUNIT_ASSERT_EQ(test, 300, quarry_cache_alloc_bulk(cache, GFP_KERNEL | __GFP_ZERO,
-								   300, objs));
+		KUNIT_ASSERT_EQ(test, 300,
+				quarry_cache_alloc_bulk(cache, GFP_KERNEL | __GFP_ZERO, 300, objs));
 		for (k = 0, dirty = 0; k < 300; k++)
 			dirty += !qt_is_zero(objs[k], cache->size);
 		KUNIT_EXPECT_EQ_MSG(test, 0, dirty, "objects of %u bytes", sizes[i]);
@@ -226,16 +236,13 @@ static void all_or_none(struct kunit *test)
 #endif
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(any_number_is_exact),
-	KUNIT_CASE(overlapping_sets_are_disjoint),
-	KUNIT_CASE(singles_and_sets_mix),
-	KUNIT_CASE(nulls_are_skipped),
+	KUNIT_CASE(any_number_is_exact),  KUNIT_CASE(overlapping_sets_are_disjoint),
+	KUNIT_CASE(singles_and_sets_mix), KUNIT_CASE(nulls_are_skipped),
 	KUNIT_CASE(sets_are_zeroed),
 #ifdef CONFIG_KPROBES
 	KUNIT_CASE(all_or_none),
 #endif
-	KUNIT_CASE(qt_books_balance),
-	{}
+	KUNIT_CASE(qt_books_balance),	  {}
 };
 
 static struct kunit_suite bulk_suite = {

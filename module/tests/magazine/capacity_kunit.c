@@ -15,8 +15,8 @@
 #include "cache/capacity_balance.h"
 #include "core/slow_path_time.h"
 
-#define SIZE	64
-#define TICKS	8	/* as many halvings leave nothing of the largest magazine */
+#define SIZE  64
+#define TICKS 8 /* as many halvings leave nothing of the largest magazine */
 
 static unsigned long granted_here(void)
 {
@@ -368,8 +368,8 @@ static void budget_is_lowered(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, qt_sum(cache[i]).live_objects);
 }
 
-#define MANY	40
-#define HELD	64
+#define MANY 40
+#define HELD 64
 
 struct traffic {
 	struct quarry_cache *cache[MANY];
@@ -430,11 +430,11 @@ static void random_traffic_keeps_within(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_stats(test)->cached_objects);
 }
 
-#define STORM_CACHES	4
-#define STORM_HELD	7
-#define STORM_STAY	900
-#define STORM_MS	3000
-#define STORM_LEAST	300	/* interrupts */
+#define STORM_CACHES 4
+#define STORM_HELD   7
+#define STORM_STAY   900
+#define STORM_MS     3000
+#define STORM_LEAST  300 /* interrupts */
 
 struct storm {
 	struct hrtimer timer;
@@ -494,7 +494,7 @@ static void interrupts_come_between(struct kunit *test)
 {
 	struct storm *st = qt_array(test, 1, sizeof(*st));
 	unsigned int i, k, rounds = 0;
-	void *mine[STORM_CACHES][8] = { };
+	void *mine[STORM_CACHES][8] = {};
 	ktime_t start;
 	s64 ms;
 
@@ -571,7 +571,7 @@ static void ticks_come_and_go(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).cached_objects);
 }
 
-#define ROUNDS	200
+#define ROUNDS 200
 
 static int compare(const void *a, const void *b)
 {
@@ -616,25 +616,23 @@ static void slow_paths_are_timed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before, qt_stats(test)->slow_path_ns);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(granted_at_the_first_miss),
-	KUNIT_CASE(parts_are_granted),
-	KUNIT_CASE(class_zero_gets_nothing),
-	KUNIT_CASE(nothing_at_all),
-	KUNIT_CASE(idle_ones_shrink_to_nothing),
-	KUNIT_CASE(depots_of_idle_caches_are_emptied),
-	KUNIT_CASE(moves_from_idle_to_missing),
-	KUNIT_CASE(moves_from_hitting_to_missing),
-	KUNIT_CASE(hitting_gives_before_missing),
-	KUNIT_CASE(moves_from_large_to_small),
-	KUNIT_CASE(budget_is_lowered),
-	KUNIT_CASE_SLOW(random_traffic_keeps_within),
-	KUNIT_CASE_SLOW(interrupts_come_between),
-	KUNIT_CASE_SLOW(ticks_come_and_go),
-	KUNIT_CASE(slow_paths_are_timed),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(granted_at_the_first_miss),
+				     KUNIT_CASE(parts_are_granted),
+				     KUNIT_CASE(class_zero_gets_nothing),
+				     KUNIT_CASE(nothing_at_all),
+				     KUNIT_CASE(idle_ones_shrink_to_nothing),
+				     KUNIT_CASE(depots_of_idle_caches_are_emptied),
+				     KUNIT_CASE(moves_from_idle_to_missing),
+				     KUNIT_CASE(moves_from_hitting_to_missing),
+				     KUNIT_CASE(hitting_gives_before_missing),
+				     KUNIT_CASE(moves_from_large_to_small),
+				     KUNIT_CASE(budget_is_lowered),
+				     KUNIT_CASE_SLOW(random_traffic_keeps_within),
+				     KUNIT_CASE_SLOW(interrupts_come_between),
+				     KUNIT_CASE_SLOW(ticks_come_and_go),
+				     KUNIT_CASE(slow_paths_are_timed),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite budget_suite = {
 	.name = "quarry_capacity",

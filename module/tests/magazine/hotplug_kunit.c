@@ -33,8 +33,8 @@ static struct qr_head *head_of(struct quarry_cache *cache, unsigned int cpu)
 	return per_cpu_ptr(cache->head, cpu);
 }
 
-static void fill_and_take_down(struct kunit *test, struct quarry_cache *cache,
-			       struct qt_shadow *s, unsigned int cpu, void **objs)
+static void fill_and_take_down(struct kunit *test, struct quarry_cache *cache, struct qt_shadow *s,
+			       unsigned int cpu, void **objs)
 {
 	unsigned int i;
 
@@ -144,13 +144,11 @@ static void size_classes_are_drained(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, add_cpu(cpu));
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE_SLOW(dead_cpu_keeps_nothing),
-	KUNIT_CASE_SLOW(caches_change_while_it_is_down),
-	KUNIT_CASE_SLOW(size_classes_are_drained),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE_SLOW(dead_cpu_keeps_nothing),
+				     KUNIT_CASE_SLOW(caches_change_while_it_is_down),
+				     KUNIT_CASE_SLOW(size_classes_are_drained),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite hotplug_suite = {
 	.name = "quarry_hotplug",

@@ -152,8 +152,8 @@ static void countdown_expires_and_counts_once(struct kunit *test)
 			for (i = 0; i < 8; i++)
 				quarry_cache_free(cache, qt_put(&s, objs[i]));
 			set_countdown(cache, left);
-			KUNIT_ASSERT_EQ(test, 16, quarry_cache_alloc_bulk(cache, GFP_KERNEL, 16,
-									  objs));
+			KUNIT_ASSERT_EQ(test, 16,
+					quarry_cache_alloc_bulk(cache, GFP_KERNEL, 16, objs));
 			for (i = 0; i < 16; i++)
 				qt_got(&s, objs[i]);
 			qt_shadow_check(test, &s, cache);
@@ -165,9 +165,9 @@ static void countdown_expires_and_counts_once(struct kunit *test)
 	}
 }
 
-#define NESTED_MAX 7
-#define STORM_MS 3000
-#define STORM_LEAST 300	/* interrupts */
+#define NESTED_MAX  7
+#define STORM_MS    3000
+#define STORM_LEAST 300 /* interrupts */
 
 struct storm {
 	struct hrtimer timer;
@@ -299,17 +299,15 @@ static void soft_interrupts_nest(struct kunit *test)
 	storm_run(test, HRTIMER_MODE_REL_PINNED_SOFT);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(last_in_first_out),
-	KUNIT_CASE(refills_by_batch),
-	KUNIT_CASE(flushes_by_batch),
-	KUNIT_CASE(counters_are_exact),
-	KUNIT_CASE(countdown_expires_and_counts_once),
-	KUNIT_CASE_SLOW(hard_interrupts_nest),
-	KUNIT_CASE_SLOW(soft_interrupts_nest),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(last_in_first_out),
+				     KUNIT_CASE(refills_by_batch),
+				     KUNIT_CASE(flushes_by_batch),
+				     KUNIT_CASE(counters_are_exact),
+				     KUNIT_CASE(countdown_expires_and_counts_once),
+				     KUNIT_CASE_SLOW(hard_interrupts_nest),
+				     KUNIT_CASE_SLOW(soft_interrupts_nest),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite magazine_suite = {
 	.name = "quarry_magazine",

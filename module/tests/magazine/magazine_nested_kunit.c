@@ -13,16 +13,16 @@
 
 #include <linux/ptrace.h>
 
-#define NEST_HELD	6	/* objects that the handler has to give */
-#define NEST_POOL	400
+#define NEST_HELD 6 /* objects that the handler has to give */
+#define NEST_POOL 400
 
 struct nest {
 	struct qt_probes probes;
-	const void *at;		/* the probe that is on */
+	const void *at; /* the probe that is on */
 	struct task_struct *task;
 	struct quarry_cache *cache;
 	struct qt_shadow shadow;
-	const char *ops;	/* what the handler does: allocate, free; NULL: nothing */
+	const char *ops; /* what the handler does: allocate, free; NULL: nothing */
 	unsigned int hits;
 	unsigned int missed;
 	void *held[2 * NEST_HELD];
@@ -133,7 +133,7 @@ static void do_free_call(struct nest *n)
 	qr_cache_free_call(n->cache, spend(n));
 }
 
-#define NEST_BULK 40	/* more than a batch */
+#define NEST_BULK 40 /* more than a batch */
 
 static void do_alloc_bulk(struct nest *n)
 {
@@ -262,7 +262,8 @@ static void nest_run(struct kunit *test, struct quarry_cache *cache, void *fn,
 		probed += n->probes.nr;
 	}
 	is = qt_sum(cache);
-	kunit_info(test, "%u instructions in %lu bytes, %u nestings, %llu allocations and %llu frees past the magazine\n",
+	kunit_info(test,
+		   "%u instructions in %lu bytes, %u nestings, %llu allocations and %llu frees past the magazine\n",
 		   probed, to - from, n->hits, is.direct_allocs - was.direct_allocs,
 		   is.direct_frees - was.direct_frees);
 	KUNIT_EXPECT_GT(test, probed, 5);
@@ -341,22 +342,20 @@ static void into_free_bulk(struct kunit *test)
 	nest_run(test, qt_cache(test, 64, NULL), quarry_cache_free_bulk, do_free_bulk);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE_SLOW(into_alloc),
-	KUNIT_CASE_SLOW(into_free),
-	KUNIT_CASE_SLOW(into_malloc),
-	KUNIT_CASE_SLOW(into_free_ptr),
-	KUNIT_CASE_SLOW(into_alloc_called),
-	KUNIT_CASE_SLOW(into_free_called),
-	KUNIT_CASE_SLOW(into_alloc_slow),
-	KUNIT_CASE_SLOW(into_free_full),
-	KUNIT_CASE_SLOW(into_alloc_slow_small),
-	KUNIT_CASE_SLOW(into_free_full_small),
-	KUNIT_CASE_SLOW(into_alloc_bulk),
-	KUNIT_CASE_SLOW(into_free_bulk),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE_SLOW(into_alloc),
+				     KUNIT_CASE_SLOW(into_free),
+				     KUNIT_CASE_SLOW(into_malloc),
+				     KUNIT_CASE_SLOW(into_free_ptr),
+				     KUNIT_CASE_SLOW(into_alloc_called),
+				     KUNIT_CASE_SLOW(into_free_called),
+				     KUNIT_CASE_SLOW(into_alloc_slow),
+				     KUNIT_CASE_SLOW(into_free_full),
+				     KUNIT_CASE_SLOW(into_alloc_slow_small),
+				     KUNIT_CASE_SLOW(into_free_full_small),
+				     KUNIT_CASE_SLOW(into_alloc_bulk),
+				     KUNIT_CASE_SLOW(into_free_bulk),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite nested_suite = {
 	.name = "quarry_magazine_nested",

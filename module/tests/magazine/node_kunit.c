@@ -241,7 +241,7 @@ static void malloc_calls_have_policies(struct kunit *test)
 	unsigned int i, k;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		unsigned int on[MAX_NUMNODES] = { };
+		unsigned int on[MAX_NUMNODES] = {};
 
 		for (k = 0; k < 12; k++) {
 			void *p = quarry_malloc_node(sizes[i], GFP_KERNEL | __GFP_THISNODE,
@@ -262,19 +262,17 @@ static void malloc_calls_have_policies(struct kunit *test)
 	}
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(local_is_local),
-	KUNIT_CASE(fixed_stays_on_its_node),
-	KUNIT_CASE(interleave_goes_round),
-	KUNIT_CASE(remote_frees_go_home),
-	KUNIT_CASE(alloc_node_is_obeyed),
-	KUNIT_CASE(this_node_whatever_is_cached),
-	KUNIT_CASE(malloc_node_is_obeyed),
-	KUNIT_CASE(calls_have_policies),
-	KUNIT_CASE(malloc_calls_have_policies),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(local_is_local),
+				     KUNIT_CASE(fixed_stays_on_its_node),
+				     KUNIT_CASE(interleave_goes_round),
+				     KUNIT_CASE(remote_frees_go_home),
+				     KUNIT_CASE(alloc_node_is_obeyed),
+				     KUNIT_CASE(this_node_whatever_is_cached),
+				     KUNIT_CASE(malloc_node_is_obeyed),
+				     KUNIT_CASE(calls_have_policies),
+				     KUNIT_CASE(malloc_calls_have_policies),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite node_suite = {
 	.name = "quarry_node",

@@ -257,8 +257,9 @@ static void large_ones_go_by_the_batch(struct kunit *test)
 	}
 	free_some(cache, a->objs, 20);
 	KUNIT_EXPECT_EQ(test, 20 / room, qt_sum(cache).remote_batches);
-	KUNIT_EXPECT_EQ(test, 20, qt_sum(cache).cached_objects + qt_sum(cache).capacity_objects -
-			used(cache));
+	KUNIT_EXPECT_EQ(test, 20,
+			qt_sum(cache).cached_objects + qt_sum(cache).capacity_objects -
+				used(cache));
 	qt_exit(test);
 	quarry_cache_shrink(cache);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).slabs);
@@ -281,8 +282,8 @@ static void expect_remote(struct kunit *test, struct quarry_cache *cache, u64 re
 	KUNIT_EXPECT_EQ(test, st.mallocs - remote, st.local_allocs);
 }
 
-#define MUCH	60000
-#define ENOUGH	3000
+#define MUCH   60000
+#define ENOUGH 3000
 
 /* Until so many come from another node; the page allocator has some more for who may sleep. */
 static unsigned int alloc_until_remote(struct kunit *test, struct quarry_cache *cache, void **objs)
@@ -412,18 +413,12 @@ static void remote_allocs_are_exact(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(go_home_in_batches),
-	KUNIT_CASE(drain_sends_them_home),
-	KUNIT_CASE(ticks_send_them_home),
-	KUNIT_CASE(no_room_no_batch),
-	KUNIT_CASE(claimed_head_is_passed_by),
-	KUNIT_CASE(destroy_finds_them),
-	KUNIT_CASE(double_free_is_found),
-	KUNIT_CASE(large_ones_go_by_the_batch),
-	KUNIT_CASE_SLOW(full_node_falls_back),
-	KUNIT_CASE_SLOW(remote_allocs_are_exact),
-	KUNIT_CASE(qt_books_balance),
-	{}
+	KUNIT_CASE(go_home_in_batches),	       KUNIT_CASE(drain_sends_them_home),
+	KUNIT_CASE(ticks_send_them_home),      KUNIT_CASE(no_room_no_batch),
+	KUNIT_CASE(claimed_head_is_passed_by), KUNIT_CASE(destroy_finds_them),
+	KUNIT_CASE(double_free_is_found),      KUNIT_CASE(large_ones_go_by_the_batch),
+	KUNIT_CASE_SLOW(full_node_falls_back), KUNIT_CASE_SLOW(remote_allocs_are_exact),
+	KUNIT_CASE(qt_books_balance),	       {}
 };
 
 static struct kunit_suite remote_suite = {

@@ -12,9 +12,9 @@
 #include <linux/string.h>
 #include "view/snapshot.h"
 
-#define ALL	ULONG_MAX
-#define BYTES	(2U << 20)	/* that a case's objects have at most */
-#define MOST	4000		/* objects at most */
+#define ALL   ULONG_MAX
+#define BYTES (2U << 20) /* that a case's objects have at most */
+#define MOST  4000	 /* objects at most */
 
 struct object {
 	u8 *p;
@@ -48,9 +48,9 @@ struct traffic {
 };
 
 /* What the constructor makes of the end of an object of 1,000 bytes. */
-#define CTOR_FROM	900
-#define CTOR_BYTES	100
-#define CTOR_MADE	0x5a
+#define CTOR_FROM  900
+#define CTOR_BYTES 100
+#define CTOR_MADE  0x5a
 
 static void ctor(void *obj)
 {
@@ -188,8 +188,7 @@ static void trim_is_exact(struct kunit *test, struct traffic *t)
 	KUNIT_EXPECT_EQ(test, slabs, st.slabs);
 	KUNIT_EXPECT_EQ(test, (u64)pages << PAGE_SHIFT,
 			after->trimmed_bytes - before->trimmed_bytes);
-	KUNIT_EXPECT_EQ(test, before->inuse_bytes - ((u64)pages << PAGE_SHIFT),
-			after->inuse_bytes);
+	KUNIT_EXPECT_EQ(test, before->inuse_bytes - ((u64)pages << PAGE_SHIFT), after->inuse_bytes);
 	KUNIT_EXPECT_EQ(test, after->sys_bytes,
 			after->inuse_bytes + after->idle_bytes + after->metadata_bytes);
 	KUNIT_EXPECT_EQ(test, 0, trim(t->cache, ALL));
@@ -241,9 +240,11 @@ static void life(struct kunit *test, unsigned int size, unsigned int align, bool
 }
 
 /* None has a page behind its last object, which would stay while all objects are held. */
-static const struct { unsigned int size, align; } layouts[] = {
-	{ 8, 0 }, { 24, 0 }, { 256, 0 }, { 1000, 0 }, { 4096, 0 }, { 5000, 0 }, { 32768, 0 },
-	{ 200, 1024 }, { 3000, 8192 },
+static const struct {
+	unsigned int size, align;
+} layouts[] = {
+	{ 8, 0 },    { 24, 0 },	   { 256, 0 },	  { 1000, 0 },	  { 4096, 0 },
+	{ 5000, 0 }, { 32768, 0 }, { 200, 1024 }, { 3000, 8192 },
 };
 
 static void pages_are_exact(struct kunit *test)
@@ -541,21 +542,19 @@ static void all_caches(struct kunit *test)
 	}
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE_SLOW(pages_are_exact),
-	KUNIT_CASE(constructed_objects),
-	KUNIT_CASE_SLOW(mixed_chunks),
-	KUNIT_CASE(sampled_objects),
-	KUNIT_CASE(walks_find_what_is_left),
-	KUNIT_CASE(slabs_tell_what_left),
-	KUNIT_CASE(no_more_than_wanted),
-	KUNIT_CASE(empty_slabs_first),
-	KUNIT_CASE(others_have_the_pages),
-	KUNIT_CASE(shrinking_trims),
-	KUNIT_CASE(all_caches),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE_SLOW(pages_are_exact),
+				     KUNIT_CASE(constructed_objects),
+				     KUNIT_CASE_SLOW(mixed_chunks),
+				     KUNIT_CASE(sampled_objects),
+				     KUNIT_CASE(walks_find_what_is_left),
+				     KUNIT_CASE(slabs_tell_what_left),
+				     KUNIT_CASE(no_more_than_wanted),
+				     KUNIT_CASE(empty_slabs_first),
+				     KUNIT_CASE(others_have_the_pages),
+				     KUNIT_CASE(shrinking_trims),
+				     KUNIT_CASE(all_caches),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite trim_suite = {
 	.name = "quarry_slab_trim",

@@ -172,11 +172,9 @@ static void slabs_match_model(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, inuse, qt_stats(test)->inuse_bytes);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE_SLOW(slabs_match_model),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE_SLOW(slabs_match_model),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite trim_slab_suite = {
 	.name = "quarry_slab_trim_pages",

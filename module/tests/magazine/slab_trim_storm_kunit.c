@@ -15,10 +15,10 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 
-#define STORM_MS	3000
-#define HELD		1200	/* by a thread, at most */
-#define PASSED		64	/* on their way to another thread */
-#define LEAST_PAGES	1000	/* that must have left */
+#define STORM_MS    3000
+#define HELD	    1200 /* by a thread, at most */
+#define PASSED	    64	 /* on their way to another thread */
+#define LEAST_PAGES 1000 /* that must have left */
 
 static const unsigned int sizes[] = { 64, 200, 1000, 4096, 5000 };
 
@@ -191,14 +191,12 @@ static void with_traffic_in_mixed_chunks(struct kunit *test)
 	storm(test, false);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE_SLOW(with_traffic),
-	KUNIT_CASE_SLOW(with_traffic_and_drains),
-	KUNIT_CASE_SLOW(with_traffic_that_is_sampled),
-	KUNIT_CASE_SLOW(with_traffic_in_mixed_chunks),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE_SLOW(with_traffic),
+				     KUNIT_CASE_SLOW(with_traffic_and_drains),
+				     KUNIT_CASE_SLOW(with_traffic_that_is_sampled),
+				     KUNIT_CASE_SLOW(with_traffic_in_mixed_chunks),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite trim_storm_suite = {
 	.name = "quarry_slab_trim_storm",

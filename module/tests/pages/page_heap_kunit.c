@@ -203,8 +203,7 @@ static void random_lengths_match_model(struct kunit *test)
 			check_run(test, r, i);
 		} else {
 			free = model_is_free_behind(run, nr);
-			KUNIT_ASSERT_EQ(test, free,
-					qr_heap_extend(run, nr, &r->owner[i], &added));
+			KUNIT_ASSERT_EQ(test, free, qr_heap_extend(run, nr, &r->owner[i], &added));
 			grown += free;
 			refused += !free;
 			if (!free)
@@ -214,8 +213,8 @@ static void random_lengths_match_model(struct kunit *test)
 			KUNIT_ASSERT_EQ(test, nr, added.nr);
 			over += run->first + run->nr + nr > QR_CHUNK_PAGES;
 			if (added.zeroed)
-				KUNIT_ASSERT_TRUE(test, qt_is_zero(run_addr(&added),
-								   nr * PAGE_SIZE));
+				KUNIT_ASSERT_TRUE(test,
+						  qt_is_zero(run_addr(&added), nr * PAGE_SIZE));
 			run->nr += nr;
 			run->zeroed = false;
 			check_run(test, r, i);
@@ -235,8 +234,8 @@ static void whole_chunk_and_no_more(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < 3; i++) {
-		KUNIT_ASSERT_TRUE(test, get(r, i, QR_ORDINARY, node, QR_CHUNK_PAGES,
-					    QR_CHUNK_PAGES, GFP_KERNEL));
+		KUNIT_ASSERT_TRUE(test, get(r, i, QR_ORDINARY, node, QR_CHUNK_PAGES, QR_CHUNK_PAGES,
+					    GFP_KERNEL));
 		KUNIT_EXPECT_EQ(test, 0, r->run[i].first);
 		KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, r->run[i].chunk->nr_used);
 		check_run(test, r, i);
@@ -339,7 +338,7 @@ static void check_views(struct kunit *test, const void *p, bool ordinary)
 		KUNIT_EXPECT_EQ(test, near, view->fast[i]);
 		KUNIT_EXPECT_EQ(test, near,
 				&class[qr_offset(p) >> PAGE_SHIFT] ==
-				&qr_chunks[i]->class[qr_page_in_chunk(p)]);
+					&qr_chunks[i]->class[qr_page_in_chunk(p)]);
 	}
 }
 
@@ -458,18 +457,12 @@ static void this_node_is_kept_to(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(random_runs_match_model),
-	KUNIT_CASE(random_lengths_match_model),
-	KUNIT_CASE(whole_chunk_and_no_more),
-	KUNIT_CASE(zeroed_only_while_fresh),
-	KUNIT_CASE(idle_pages_are_used_again),
-	KUNIT_CASE(release_idle_gives_back),
-	KUNIT_CASE(kinds_are_apart),
-	KUNIT_CASE(views_close_with_the_chunk),
-	KUNIT_CASE(large_runs_go_over_chunks),
-	KUNIT_CASE(this_node_is_kept_to),
-	KUNIT_CASE(qt_books_balance),
-	{}
+	KUNIT_CASE(random_runs_match_model),   KUNIT_CASE(random_lengths_match_model),
+	KUNIT_CASE(whole_chunk_and_no_more),   KUNIT_CASE(zeroed_only_while_fresh),
+	KUNIT_CASE(idle_pages_are_used_again), KUNIT_CASE(release_idle_gives_back),
+	KUNIT_CASE(kinds_are_apart),	       KUNIT_CASE(views_close_with_the_chunk),
+	KUNIT_CASE(large_runs_go_over_chunks), KUNIT_CASE(this_node_is_kept_to),
+	KUNIT_CASE(qt_books_balance),	       {}
 };
 
 static struct kunit_suite pageheap_suite = {

@@ -84,8 +84,7 @@ static void holes_from_the_top(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 77, qr_heap_release(node, 77));
 	KUNIT_EXPECT_EQ(test, 412 - 77, idle_pages(node));
 	KUNIT_EXPECT_EQ(test, 77, chunk->nr_holes);
-	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES - 77,
-			find_first_bit(chunk->holes, QR_CHUNK_PAGES));
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES - 77, find_first_bit(chunk->holes, QR_CHUNK_PAGES));
 	qt_exit(test);
 	/* The block is not the heap's any more in these places: a run of 412 is not there. */
 	get(test, r, 1, QR_ORDINARY, 412 - 77);
@@ -222,7 +221,7 @@ static void a_range_is_left(struct kunit *test)
 static void the_kernel_is_told(struct kunit *test)
 {
 	struct runs *r = new_runs(test);
-	long slack = 64 + 125 * (long)num_online_cpus();	/* see vmstat.c */
+	long slack = 64 + 125 * (long)num_online_cpus(); /* see vmstat.c */
 	long before = global_node_page_state(NR_KERNEL_MISC_RECLAIMABLE), now;
 	unsigned int i;
 
@@ -288,14 +287,10 @@ static void idle_pages_decay(struct kunit *test)
 }
 
 static struct kunit_case release_cases[] = {
-	KUNIT_CASE(holes_from_the_top),
-	KUNIT_CASE(whole_chunks_first),
-	KUNIT_CASE_SLOW(random_holes),
-	KUNIT_CASE(holes_are_filled),
-	KUNIT_CASE(a_range_is_left),
-	KUNIT_CASE(the_kernel_is_told),
-	KUNIT_CASE_SLOW(idle_pages_decay),
-	{ }
+	KUNIT_CASE(holes_from_the_top),	   KUNIT_CASE(whole_chunks_first),
+	KUNIT_CASE_SLOW(random_holes),	   KUNIT_CASE(holes_are_filled),
+	KUNIT_CASE(a_range_is_left),	   KUNIT_CASE(the_kernel_is_told),
+	KUNIT_CASE_SLOW(idle_pages_decay), {}
 };
 
 static struct kunit_suite release_suite = {

@@ -6,11 +6,11 @@
 #include <linux/random.h>
 #include "pages/summary_tree.h"
 
-#define LEAF		8	/* pages: small leaves make a deep tree of a small map */
-#define LEAVES		4500	/* three levels, the last entry of each with few under it */
-#define PAGES		(LEAVES * LEAF)
-#define MOST		700	/* pages in a row: over more than an entry of the second level */
-#define STEPS		100000
+#define LEAF   8    /* pages: small leaves make a deep tree of a small map */
+#define LEAVES 4500 /* three levels, the last entry of each with few under it */
+#define PAGES  (LEAVES * LEAF)
+#define MOST   700 /* pages in a row: over more than an entry of the second level */
+#define STEPS  100000
 
 /**
  * struct model - a tree, and what it should say
@@ -45,7 +45,7 @@ static struct model *model_new(struct kunit *test)
 /* Page by page. */
 static struct qr_sum naive_sum(const unsigned long *used, unsigned int pages)
 {
-	struct qr_sum sum = { };
+	struct qr_sum sum = {};
 	unsigned int i, row = 0;
 
 	for (i = 0; i < pages; i++) {
@@ -269,20 +269,19 @@ static void too_large_or_no_memory(struct kunit *test)
 {
 	struct qr_tree tree;
 
-	KUNIT_EXPECT_EQ(test, -E2BIG, qr_tree_init(&tree, BIT(QR_TREE_LEVELS * QR_TREE_SHIFT) + 1,
-						   QR_CHUNK_PAGES));
+	KUNIT_EXPECT_EQ(test, -E2BIG,
+			qr_tree_init(&tree, BIT(QR_TREE_LEVELS * QR_TREE_SHIFT) + 1,
+				     QR_CHUNK_PAGES));
 	KUNIT_EXPECT_EQ(test, 0, tree.levels);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(sums_of_maps),
-	KUNIT_CASE_SLOW(random_operations_match_model),
-	KUNIT_CASE(all_or_nothing),
-	KUNIT_CASE(a_terabyte_takes_few_steps),
-	KUNIT_CASE(too_large_or_no_memory),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(sums_of_maps),
+				     KUNIT_CASE_SLOW(random_operations_match_model),
+				     KUNIT_CASE(all_or_nothing),
+				     KUNIT_CASE(a_terabyte_takes_few_steps),
+				     KUNIT_CASE(too_large_or_no_memory),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite tree_suite = {
 	.name = "quarry_summary_tree",

@@ -11,9 +11,9 @@
 #include "profile/draw.h"
 #include "profile/log2_table.h"
 
-#define STRATA	65536U		/* equally likely numbers; sums of them have 16 places */
-#define TRIALS	200000
-#define SIGMAS	6		/* two in 10^9 are farther off */
+#define STRATA 65536U /* equally likely numbers; sums of them have 16 places */
+#define TRIALS 200000
+#define SIGMAS 6 /* two in 10^9 are farther off */
 
 static const u32 rates[] = { 1, 2, 8, 100, 4096, 65536, 512 << 10, 1 << 30, U32_MAX };
 static const u32 sizes[] = { 1, 4, 6, 8, 16, 64, 256, 4096, 32768, 1 << 20, 2 << 20 };
@@ -107,7 +107,7 @@ static void log2_is_monotonic(struct kunit *test)
 
 /* --- Weight --- */
 
-#define FULL	BIT_ULL(58)	/* one, with 58 places */
+#define FULL BIT_ULL(58) /* one, with 58 places */
 
 /* 1 - exp(-f) for f up to one, by the power series of the exponential. */
 static u64 series(u64 f)
@@ -323,18 +323,16 @@ static void chance_at_its_ends(struct kunit *test)
 	KUNIT_EXPECT_LT(test, rare, 2);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(log2_is_within_the_tables_error),
-	KUNIT_CASE(log2_is_monotonic),
-	KUNIT_CASE(weight_is_exact),
-	KUNIT_CASE(weight_of_known_arguments),
-	KUNIT_CASE(draws_have_the_right_distribution),
-	KUNIT_CASE(everything_is_drawn_at_rate_one),
-	KUNIT_CASE(draws_are_capped),
-	KUNIT_CASE(chance_is_fair),
-	KUNIT_CASE(chance_at_its_ends),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(log2_is_within_the_tables_error),
+				     KUNIT_CASE(log2_is_monotonic),
+				     KUNIT_CASE(weight_is_exact),
+				     KUNIT_CASE(weight_of_known_arguments),
+				     KUNIT_CASE(draws_have_the_right_distribution),
+				     KUNIT_CASE(everything_is_drawn_at_rate_one),
+				     KUNIT_CASE(draws_are_capped),
+				     KUNIT_CASE(chance_is_fair),
+				     KUNIT_CASE(chance_at_its_ends),
+				     {} };
 
 static struct kunit_suite draw_suite = {
 	.name = "quarry_draw",

@@ -150,7 +150,7 @@ static void ended_in_any_order(struct kunit *test)
 	quarry_label_end(&first);
 	labels = labels_now(test, &b);
 	expect_label(test, labels, "k", "second");
-	quarry_label_end(&first);	/* nothing is left of it */
+	quarry_label_end(&first); /* nothing is left of it */
 	quarry_label_end(&second);
 	KUNIT_EXPECT_EQ(test, none, labels_now(test, &b));
 }
@@ -190,9 +190,10 @@ static void refused_labels(struct kunit *test)
 	static const char long_value[] =
 		"1234567890123456789012345678901234567890123456789012345678901234";
 	static const char *const bad[][2] = {
-		{ "cache", "v" }, { "node", "v" }, { "context", "v" }, { "comm", "v" },
-		{ "age", "v" }, { "labels", "v" }, { "pprof::x", "v" }, { "pprof::", "v" },
-		{ "", "v" }, { NULL, "v" }, { "k", NULL }, { long_key, "v" }, { "k", long_value },
+		{ "cache", "v" },    { "node", "v" },	{ "context", "v" },  { "comm", "v" },
+		{ "age", "v" },	     { "labels", "v" }, { "pprof::x", "v" }, { "pprof::", "v" },
+		{ "", "v" },	     { NULL, "v" },	{ "k", NULL },	     { long_key, "v" },
+		{ "k", long_value },
 	};
 	struct quarry_label_scope scope, outer;
 	struct bench b = bench(test);
@@ -205,9 +206,8 @@ static void refused_labels(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, quarry_label_begin(&outer, "outer", "1"));
 	before = labels_now(test, &b);
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		KUNIT_EXPECT_EQ_MSG(test, -EINVAL,
-				    quarry_label_begin(&scope, bad[i][0], bad[i][1]), "%s",
-				    bad[i][0] ?: "(none)");
+		KUNIT_EXPECT_EQ_MSG(test, -EINVAL, quarry_label_begin(&scope, bad[i][0], bad[i][1]),
+				    "%s", bad[i][0] ?: "(none)");
 		KUNIT_EXPECT_EQ(test, before, labels_now(test, &b));
 		quarry_label_end(&scope);
 		KUNIT_EXPECT_EQ(test, before, labels_now(test, &b));
@@ -222,8 +222,8 @@ static void accepted_labels(struct kunit *test)
 	static const char value[] =
 		"123456789012345678901234567890123456789012345678901234567890123";
 	static const char *const good[][2] = {
-		{ key, value }, { "k", "" }, { "caches", "v" }, { "pprof", "v" }, { "node ", "v" },
-		{ "k", "other" },
+		{ key, value },	  { "k", "" },	    { "caches", "v" },
+		{ "pprof", "v" }, { "node ", "v" }, { "k", "other" },
 	};
 	struct quarry_label_scope scope;
 	struct bench b = bench(test);
@@ -401,21 +401,19 @@ static void soft_interrupt_has_none(struct kunit *test)
 	interrupt_has_none(test, HRTIMER_MODE_REL_PINNED_SOFT, "softirq");
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(those_that_come_by_themselves),
-	KUNIT_CASE(task_is_renamed),
-	KUNIT_CASE(scopes_nest),
-	KUNIT_CASE(ended_in_any_order),
-	KUNIT_CASE(order_makes_no_difference),
-	KUNIT_CASE(refused_labels),
-	KUNIT_CASE(accepted_labels),
-	KUNIT_CASE(more_than_five),
-	KUNIT_CASE_SLOW(each_task_its_own),
-	KUNIT_CASE(hard_interrupt_has_none),
-	KUNIT_CASE(soft_interrupt_has_none),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(those_that_come_by_themselves),
+				     KUNIT_CASE(task_is_renamed),
+				     KUNIT_CASE(scopes_nest),
+				     KUNIT_CASE(ended_in_any_order),
+				     KUNIT_CASE(order_makes_no_difference),
+				     KUNIT_CASE(refused_labels),
+				     KUNIT_CASE(accepted_labels),
+				     KUNIT_CASE(more_than_five),
+				     KUNIT_CASE_SLOW(each_task_its_own),
+				     KUNIT_CASE(hard_interrupt_has_none),
+				     KUNIT_CASE(soft_interrupt_has_none),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite label_suite = {
 	.name = "quarry_label",

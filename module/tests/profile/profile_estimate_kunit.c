@@ -69,8 +69,8 @@ static void churn_near(struct kunit *test, struct quarry_cache *cache, unsigned 
 	int node = raw_cpu_read(qr_home_node);
 
 	while (n--)
-		quarry_cache_free(cache, quarry_cache_alloc_node(cache, GFP_KERNEL |
-								 __GFP_THISNODE, node));
+		quarry_cache_free(cache, quarry_cache_alloc_node(cache, GFP_KERNEL | __GFP_THISNODE,
+								 node));
 }
 
 static void churn_sets(struct kunit *test, struct quarry_cache *cache, unsigned int n)
@@ -328,19 +328,17 @@ static void tiny_objects(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, live_was, live);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE_SLOW(one_by_one),
-	KUNIT_CASE_SLOW(by_sets),
-	KUNIT_CASE_SLOW(by_node),
-	KUNIT_CASE_SLOW(redraws_do_not_bias),
-	KUNIT_CASE(what_is_live),
-	KUNIT_CASE(two_rates_in_one_row),
-	KUNIT_CASE_SLOW(large_objects),
-	KUNIT_CASE_SLOW(all_sizes_together),
-	KUNIT_CASE_SLOW(tiny_objects),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE_SLOW(one_by_one),
+				     KUNIT_CASE_SLOW(by_sets),
+				     KUNIT_CASE_SLOW(by_node),
+				     KUNIT_CASE_SLOW(redraws_do_not_bias),
+				     KUNIT_CASE(what_is_live),
+				     KUNIT_CASE(two_rates_in_one_row),
+				     KUNIT_CASE_SLOW(large_objects),
+				     KUNIT_CASE_SLOW(all_sizes_together),
+				     KUNIT_CASE_SLOW(tiny_objects),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite estimate_suite = {
 	.name = "quarry_profile_estimate",

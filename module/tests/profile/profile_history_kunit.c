@@ -77,8 +77,7 @@ static u64 grown_by(const struct quarry_profile *p)
 	return samples;
 }
 
-static noinline void some_of_a_cache(struct kunit *test, struct quarry_cache *cache,
-				     unsigned int n)
+static noinline void some_of_a_cache(struct kunit *test, struct quarry_cache *cache, unsigned int n)
 {
 	void *objs[10];
 
@@ -336,16 +335,14 @@ static void ages(struct kunit *test)
 	qt_free_n(cache, objs + 7, 2);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(deltas),
-	KUNIT_CASE(deltas_and_caches_that_go),
-	KUNIT_CASE(deltas_and_modules_that_go),
-	KUNIT_CASE(resets),
-	KUNIT_CASE(names_of_ages),
-	KUNIT_CASE(ages),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(deltas),
+				     KUNIT_CASE(deltas_and_caches_that_go),
+				     KUNIT_CASE(deltas_and_modules_that_go),
+				     KUNIT_CASE(resets),
+				     KUNIT_CASE(names_of_ages),
+				     KUNIT_CASE(ages),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite history_suite = {
 	.name = "quarry_profile_history",

@@ -84,8 +84,8 @@ static void bulk_free(struct quarry_cache *cache, void *p)
 }
 
 static void *(*const alloc_fns[])(struct quarry_cache *cache, gfp_t gfp) = {
-	plain_alloc, called_alloc, zeroed_alloc, no_node_alloc, own_node_alloc, this_node_alloc,
-	far_node_alloc, far_node_only_alloc, one_bulk_alloc,
+	plain_alloc,	 called_alloc,	 zeroed_alloc,	      no_node_alloc,  own_node_alloc,
+	this_node_alloc, far_node_alloc, far_node_only_alloc, one_bulk_alloc,
 };
 
 static void (*const free_fns[])(struct quarry_cache *cache, void *p) = {
@@ -143,7 +143,7 @@ static void every_policy(struct kunit *test)
 	args.policy = QUARRY_NODE_FIXED;
 	args.node = qp_last_node();
 	through_all_ways(test, 200, &args);
-	args = (struct quarry_cache_args) { .flags = QUARRY_HWCACHE_ALIGN };
+	args = (struct quarry_cache_args){ .flags = QUARRY_HWCACHE_ALIGN };
 	through_all_ways(test, 40, &args);
 }
 
@@ -151,8 +151,8 @@ static void in_sets(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 72, NULL);
 	unsigned int batch = qr_cache_of(cache)->batch, most = 9 * batch, i;
-	unsigned int n[] = { 1, 2, batch - 1, batch, batch + 1, 2 * batch, 4 * batch, 5 * batch + 3,
-			     most };
+	unsigned int n[] = { 1,		2,	   batch - 1,	  batch, batch + 1,
+			     2 * batch, 4 * batch, 5 * batch + 3, most };
 	void **objs = qt_array(test, most, sizeof(*objs));
 	struct qp_books books;
 
@@ -164,8 +164,8 @@ static void in_sets(struct kunit *test)
 		/* The second time the magazine is full of what is not sampled. */
 		if (i == ARRAY_SIZE(n)) {
 			qr_rate_set(0);
-			KUNIT_ASSERT_EQ(test, most, quarry_cache_alloc_bulk(cache, GFP_KERNEL, most,
-									    objs));
+			KUNIT_ASSERT_EQ(test, most,
+					quarry_cache_alloc_bulk(cache, GFP_KERNEL, most, objs));
 			quarry_cache_free_bulk(cache, most, objs);
 			qp_books_open(test, &books, cache);
 			qr_rate_set(1);
@@ -189,16 +189,24 @@ static void *malloc_of(unsigned int how, size_t size)
 {
 	OPTIMIZER_HIDE_VAR(size);
 	switch (how) {
-	case 0: return quarry_malloc(size, GFP_KERNEL);
-	case 1: return quarry_zalloc(size, GFP_KERNEL);
-	case 2: return qr_malloc_call(size, GFP_KERNEL);
-	case 3: return quarry_malloc_node(size, GFP_KERNEL, NUMA_NO_NODE);
-	case 4: return quarry_malloc_node(size, GFP_KERNEL, raw_cpu_read(qr_home_node));
-	case 5: return quarry_malloc_node(size, GFP_KERNEL | __GFP_THISNODE,
-					  qp_last_node());
-	case 6: return quarry_aligned_alloc(2, size, GFP_KERNEL);
-	case 7: return malloc_one_of_bulk(size);
-	default: return quarry_malloc_node(size, GFP_KERNEL, qp_last_node());
+	case 0:
+		return quarry_malloc(size, GFP_KERNEL);
+	case 1:
+		return quarry_zalloc(size, GFP_KERNEL);
+	case 2:
+		return qr_malloc_call(size, GFP_KERNEL);
+	case 3:
+		return quarry_malloc_node(size, GFP_KERNEL, NUMA_NO_NODE);
+	case 4:
+		return quarry_malloc_node(size, GFP_KERNEL, raw_cpu_read(qr_home_node));
+	case 5:
+		return quarry_malloc_node(size, GFP_KERNEL | __GFP_THISNODE, qp_last_node());
+	case 6:
+		return quarry_aligned_alloc(2, size, GFP_KERNEL);
+	case 7:
+		return malloc_one_of_bulk(size);
+	default:
+		return quarry_malloc_node(size, GFP_KERNEL, qp_last_node());
 	}
 }
 
@@ -215,8 +223,7 @@ static void every_way_of_malloc(struct kunit *test)
 		bool large = sizes[i] > QUARRY_MAX_SMALL;
 		struct qp_books books;
 
-		qp_books_open(test, &books, large ? NULL :
-			      qr_class_cache[qr_class_for(sizes[i])]);
+		qp_books_open(test, &books, large ? NULL : qr_class_cache[qr_class_for(sizes[i])]);
 		for (how = 0; how < ARRAY_SIZE(objs); how++) {
 			objs[how] = malloc_of(how, sizes[i]);
 			KUNIT_ASSERT_NOT_NULL(test, objs[how]);
@@ -305,7 +312,7 @@ static void only_what_came_since(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, books.was.inuse.samples);
 	KUNIT_EXPECT_EQ(test, 0, books.was.inuse.space);
 	KUNIT_EXPECT_EQ(test, 40, books.was.alloc.samples);
-	large_books.live--;	/* it was freed, and never known */
+	large_books.live--; /* it was freed, and never known */
 	large_books.live_bytes -= round_up(100000, PAGE_SIZE);
 	qp_books_agree(test, &large_books, 0);
 }
@@ -400,17 +407,15 @@ static void everything_mixed(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, m->asked[k]);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE_SLOW(every_way_of_a_cache),
-	KUNIT_CASE_SLOW(every_policy),
-	KUNIT_CASE(in_sets),
-	KUNIT_CASE(every_way_of_malloc),
-	KUNIT_CASE(malloc_of_constants),
-	KUNIT_CASE(only_what_came_since),
-	KUNIT_CASE_SLOW(everything_mixed),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE_SLOW(every_way_of_a_cache),
+				     KUNIT_CASE_SLOW(every_policy),
+				     KUNIT_CASE(in_sets),
+				     KUNIT_CASE(every_way_of_malloc),
+				     KUNIT_CASE(malloc_of_constants),
+				     KUNIT_CASE(only_what_came_since),
+				     KUNIT_CASE_SLOW(everything_mixed),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite profile_suite = {
 	.name = "quarry_profile",

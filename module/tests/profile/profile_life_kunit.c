@@ -133,8 +133,7 @@ static void samples_give_their_memory_back(struct kunit *test)
 	qp_rate(test, 1);
 	for (i = 0; i < 2; i++) {
 		qt_alloc_n(test, cache, objs, N);
-		KUNIT_EXPECT_GE(test, qt_stats(test)->profile_bytes,
-				N * sizeof(struct qr_sample));
+		KUNIT_EXPECT_GE(test, qt_stats(test)->profile_bytes, N * sizeof(struct qr_sample));
 		qt_free_n(cache, objs, N);
 		quarry_free(quarry_malloc(100000, GFP_KERNEL));
 		quarry_cache_shrink(cache);
@@ -237,7 +236,7 @@ static noinline void *known_site(struct quarry_cache *cache)
 {
 	void *p = quarry_cache_alloc(cache, GFP_KERNEL);
 
-	OPTIMIZER_HIDE_VAR(p);	/* no tail call */
+	OPTIMIZER_HIDE_VAR(p); /* no tail call */
 	return p;
 }
 
@@ -404,19 +403,17 @@ static void watchers_see_weights(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, live);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(misuse_is_reported),
-	KUNIT_CASE(misuse_of_large_objects),
-	KUNIT_CASE(shrinking_keeps_what_is_live),
-	KUNIT_CASE(samples_give_their_memory_back),
-	KUNIT_CASE(caches_outlived),
-	KUNIT_CASE(no_memory_for_samples),
-	KUNIT_CASE(no_memory_for_rows),
-	KUNIT_CASE(watchers_see_everything),
-	KUNIT_CASE(watchers_see_weights),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(misuse_is_reported),
+				     KUNIT_CASE(misuse_of_large_objects),
+				     KUNIT_CASE(shrinking_keeps_what_is_live),
+				     KUNIT_CASE(samples_give_their_memory_back),
+				     KUNIT_CASE(caches_outlived),
+				     KUNIT_CASE(no_memory_for_samples),
+				     KUNIT_CASE(no_memory_for_rows),
+				     KUNIT_CASE(watchers_see_everything),
+				     KUNIT_CASE(watchers_see_weights),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite life_suite = {
 	.name = "quarry_profile_life",

@@ -13,26 +13,26 @@
 #include <linux/ptrace.h>
 #include <linux/stacktrace.h>
 
-#define HELD 8
-#define SIZE 64
-#define SET 8
-#define SHORT 1200	/* bytes */
+#define HELD  8
+#define SIZE  64
+#define SET   8
+#define SHORT 1200 /* bytes */
 
 struct nest {
 	struct qt_probes probes;
-	const void *at;		/* the one that is on */
+	const void *at; /* the one that is on */
 	struct irq_work work;
 	struct task_struct *task;
 	struct quarry_cache *cache;
 	struct qt_shadow shadow;
 	const char *ops;	/* what the interrupt does: allocate, free, large; NULL: nothing */
-	unsigned long from, to;	/* the function */
+	unsigned long from, to; /* the function */
 	unsigned int turn;
 	unsigned int asked;
 	unsigned int inside;
 	unsigned int missed;
 	u64 larges;
-	u64 samples;		/* what there were already */
+	u64 samples; /* what there were already */
 	void *held[HELD];
 	unsigned int nr_held;
 };
@@ -111,7 +111,7 @@ static noinline void *probed_alloc(struct quarry_cache *cache)
 {
 	void *p = quarry_cache_alloc(cache, GFP_ATOMIC);
 
-	OPTIMIZER_HIDE_VAR(p);	/* no tail call */
+	OPTIMIZER_HIDE_VAR(p); /* no tail call */
 	return p;
 }
 
@@ -325,19 +325,17 @@ static void into_large(struct kunit *test)
 	nest_run(test, find_function(test, "qr_large_alloc"), one_large, 1);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE_SLOW(into_alloc),
-	KUNIT_CASE_SLOW(into_alloc_now_and_then),
-	KUNIT_CASE_SLOW(into_free),
-	KUNIT_CASE_SLOW(into_free_now_and_then),
-	KUNIT_CASE_SLOW(into_sampling),
-	KUNIT_CASE_SLOW(into_recording),
-	KUNIT_CASE_SLOW(into_stack_save),
-	KUNIT_CASE_SLOW(into_alloc_bulk),
-	KUNIT_CASE_SLOW(into_large),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE_SLOW(into_alloc),
+				     KUNIT_CASE_SLOW(into_alloc_now_and_then),
+				     KUNIT_CASE_SLOW(into_free),
+				     KUNIT_CASE_SLOW(into_free_now_and_then),
+				     KUNIT_CASE_SLOW(into_sampling),
+				     KUNIT_CASE_SLOW(into_recording),
+				     KUNIT_CASE_SLOW(into_stack_save),
+				     KUNIT_CASE_SLOW(into_alloc_bulk),
+				     KUNIT_CASE_SLOW(into_large),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite nested_suite = {
 	.name = "quarry_profile_nested",

@@ -205,13 +205,27 @@ static void rates_as_people_write_them(struct kunit *test)
 		int err;
 		u32 rate;
 	} all[] = {
-		{ "0", 0, 0 }, { "1", 0, 1 }, { "off", 0, 0 }, { "off\n", 0, 0 },
-		{ "default", 0, QUARRY_RATE_DEFAULT }, { " 4096\n", 0, 4096 },
-		{ "512K", 0, 512 << 10 }, { "2M\n", 0, 2 << 20 }, { "3G", 0, 3U << 30 },
-		{ "4294967295", 0, U32_MAX }, { "4294967296", -ERANGE }, { "4G", -ERANGE },
-		{ "18446744073709551617", -ERANGE }, { "0x100", -EINVAL }, { "", -EINVAL },
-		{ "\n", -EINVAL }, { "-1", -EINVAL }, { "12 13", -EINVAL },
-		{ "512KB", -EINVAL }, { "K", -EINVAL }, { "offer", -EINVAL },
+		{ "0", 0, 0 },
+		{ "1", 0, 1 },
+		{ "off", 0, 0 },
+		{ "off\n", 0, 0 },
+		{ "default", 0, QUARRY_RATE_DEFAULT },
+		{ " 4096\n", 0, 4096 },
+		{ "512K", 0, 512 << 10 },
+		{ "2M\n", 0, 2 << 20 },
+		{ "3G", 0, 3U << 30 },
+		{ "4294967295", 0, U32_MAX },
+		{ "4294967296", -ERANGE },
+		{ "4G", -ERANGE },
+		{ "18446744073709551617", -ERANGE },
+		{ "0x100", -EINVAL },
+		{ "", -EINVAL },
+		{ "\n", -EINVAL },
+		{ "-1", -EINVAL },
+		{ "12 13", -EINVAL },
+		{ "512KB", -EINVAL },
+		{ "K", -EINVAL },
+		{ "offer", -EINVAL },
 	};
 	unsigned int i;
 
@@ -220,23 +234,20 @@ static void rates_as_people_write_them(struct kunit *test)
 
 		KUNIT_EXPECT_EQ_MSG(test, all[i].err, qr_rate_parse(all[i].text, &rate), "%s",
 				    all[i].text);
-		KUNIT_EXPECT_EQ_MSG(test, all[i].err ? 77 : all[i].rate, rate, "%s",
-				    all[i].text);
+		KUNIT_EXPECT_EQ_MSG(test, all[i].err ? 77 : all[i].rate, rate, "%s", all[i].text);
 	}
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(off_means_nothing),
-	KUNIT_CASE(one_cache_alone),
-	KUNIT_CASE(all_but_one),
-	KUNIT_CASE(never_sampled),
-	KUNIT_CASE(no_such_cache),
-	KUNIT_CASE(new_caches_begin_with_it),
-	KUNIT_CASE(at_once_and_everywhere),
-	KUNIT_CASE(rates_as_people_write_them),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(off_means_nothing),
+				     KUNIT_CASE(one_cache_alone),
+				     KUNIT_CASE(all_but_one),
+				     KUNIT_CASE(never_sampled),
+				     KUNIT_CASE(no_such_cache),
+				     KUNIT_CASE(new_caches_begin_with_it),
+				     KUNIT_CASE(at_once_and_everywhere),
+				     KUNIT_CASE(rates_as_people_write_them),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite rate_suite = {
 	.name = "quarry_profile_rate",

@@ -7,10 +7,10 @@
 #include <linux/prandom.h>
 #include <linux/random.h>
 
-#define SIZE 64
-#define STORM_HELD 7
-#define STORM_MS 1500
-#define STORM_LEAST 300	/* interrupts */
+#define SIZE	    64
+#define STORM_HELD  7
+#define STORM_MS    1500
+#define STORM_LEAST 300 /* interrupts */
 
 struct storm {
 	struct hrtimer timer;
@@ -112,8 +112,7 @@ static void storm(struct kunit *test, enum hrtimer_mode mode, u32 rate)
 	} else {
 		s64 off = sum.alloc.objects - qp_objects(qt_sum(st->cache).mallocs);
 
-		KUNIT_EXPECT_TRUE(test, (qr_u128)abs(off) * abs(off) <=
-				  36 * sum.alloc.var_objects);
+		KUNIT_EXPECT_TRUE(test, (qr_u128)abs(off) * abs(off) <= 36 * sum.alloc.var_objects);
 	}
 	qt_cache_destroy(test, st->cache);
 }
@@ -130,12 +129,10 @@ static void soft_interrupts(struct kunit *test)
 	storm(test, HRTIMER_MODE_REL_PINNED_SOFT, 10 * SIZE);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE_SLOW(hard_interrupts),
-	KUNIT_CASE_SLOW(soft_interrupts),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE_SLOW(hard_interrupts),
+				     KUNIT_CASE_SLOW(soft_interrupts),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite storm_suite = {
 	.name = "quarry_profile_storm",

@@ -82,17 +82,25 @@ struct site {
 	void (*fn)(struct quarry_cache *cache, size_t size, void **p);
 };
 
-#define SITE_OF(name) { #name, name }
+#define SITE_OF(name)                                                                              \
+	{                                                                                          \
+#name, name                                                                        \
+	}
 
 static const struct site sites[] = {
-	SITE_OF(site_alloc), SITE_OF(site_alloc_called), SITE_OF(site_zalloc), SITE_OF(site_near),
-	SITE_OF(site_node), SITE_OF(site_bulk), SITE_OF(site_const), SITE_OF(site_const_called),
-	SITE_OF(site_malloc), SITE_OF(site_malloc_called), SITE_OF(site_malloc_node),
-	SITE_OF(site_large), SITE_OF(site_large_variable), SITE_OF(site_large_called),
-	SITE_OF(site_large_node), SITE_OF(site_array), SITE_OF(site_calloc),
-	SITE_OF(site_array_node), SITE_OF(site_realloc_array), SITE_OF(site_strdup),
-	SITE_OF(site_strndup), SITE_OF(site_memdup), SITE_OF(site_aligned),
-	SITE_OF(site_aligned_large), SITE_OF(site_malloc_bulk), SITE_OF(site_malloc_bulk_large),
+	SITE_OF(site_alloc),	      SITE_OF(site_alloc_called),
+	SITE_OF(site_zalloc),	      SITE_OF(site_near),
+	SITE_OF(site_node),	      SITE_OF(site_bulk),
+	SITE_OF(site_const),	      SITE_OF(site_const_called),
+	SITE_OF(site_malloc),	      SITE_OF(site_malloc_called),
+	SITE_OF(site_malloc_node),    SITE_OF(site_large),
+	SITE_OF(site_large_variable), SITE_OF(site_large_called),
+	SITE_OF(site_large_node),     SITE_OF(site_array),
+	SITE_OF(site_calloc),	      SITE_OF(site_array_node),
+	SITE_OF(site_realloc_array),  SITE_OF(site_strdup),
+	SITE_OF(site_strndup),	      SITE_OF(site_memdup),
+	SITE_OF(site_aligned),	      SITE_OF(site_aligned_large),
+	SITE_OF(site_malloc_bulk),    SITE_OF(site_malloc_bulk_large),
 };
 
 static void caller_is_the_leaf(struct kunit *test)
@@ -166,15 +174,15 @@ static void one_row_per_stack(struct kunit *test)
 
 /* --- The memory of stacks --- */
 
-#define WAYS 6	/* to call on */
-#define LEGS 4	/* calls until the allocation */
+#define WAYS 6 /* to call on */
+#define LEGS 4 /* calls until the allocation */
 
 struct walk {
 	struct kunit *test;
 	struct quarry_cache *cache;
 	struct qp_watch *watch;
-	const u8 *way;		/* of each leg */
-	unsigned int pad;	/* bytes */
+	const u8 *way;	  /* of each leg */
+	unsigned int pad; /* bytes */
 	unsigned long trace[QUARRY_STACK_MAX];
 	unsigned int nr;
 	u64 wrong;
@@ -426,17 +434,15 @@ static void in_tasklet(struct kunit *test)
 	interrupt_has_a_stack_of_its_own(test, 0, "softirq");
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(caller_is_the_leaf),
-	KUNIT_CASE(one_row_per_stack),
-	KUNIT_CASE_SLOW(callers_are_told_apart),
-	KUNIT_CASE(frames_of_any_size),
-	KUNIT_CASE(in_hard_interrupt),
-	KUNIT_CASE(in_soft_interrupt),
-	KUNIT_CASE(in_tasklet),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(caller_is_the_leaf),
+				     KUNIT_CASE(one_row_per_stack),
+				     KUNIT_CASE_SLOW(callers_are_told_apart),
+				     KUNIT_CASE(frames_of_any_size),
+				     KUNIT_CASE(in_hard_interrupt),
+				     KUNIT_CASE(in_soft_interrupt),
+				     KUNIT_CASE(in_tasklet),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite stack_suite = {
 	.name = "quarry_stack",

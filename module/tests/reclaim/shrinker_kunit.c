@@ -17,9 +17,9 @@ static void make_idle(struct kunit *test, int node, unsigned int n)
 	qr_drain_all();
 	qr_scavenge_now();
 	for (i = 0; i < n; i++)
-		KUNIT_ASSERT_TRUE(test, qr_heap_get(&run[i], &owner[i], QR_ORDINARY, node,
-						    QR_CHUNK_PAGES, QR_CHUNK_PAGES, 1,
-						    GFP_KERNEL | __GFP_THISNODE));
+		KUNIT_ASSERT_TRUE(test,
+				  qr_heap_get(&run[i], &owner[i], QR_ORDINARY, node, QR_CHUNK_PAGES,
+					      QR_CHUNK_PAGES, 1, GFP_KERNEL | __GFP_THISNODE));
 	for (i = 0; i < n; i++)
 		qr_heap_put(&run[i]);
 }
@@ -113,13 +113,11 @@ static void locks_are_not_waited_for(struct kunit *test)
 	qt_exit(test);
 }
 
-static struct kunit_case shrinker_cases[] = {
-	KUNIT_CASE(as_many_as_asked_for),
-	KUNIT_CASE(other_nodes_keep_theirs),
-	KUNIT_CASE(idle_caches_are_emptied),
-	KUNIT_CASE(locks_are_not_waited_for),
-	{ }
-};
+static struct kunit_case shrinker_cases[] = { KUNIT_CASE(as_many_as_asked_for),
+					      KUNIT_CASE(other_nodes_keep_theirs),
+					      KUNIT_CASE(idle_caches_are_emptied),
+					      KUNIT_CASE(locks_are_not_waited_for),
+					      {} };
 
 static struct kunit_suite shrinker_suite = {
 	.name = "quarry_shrinker",

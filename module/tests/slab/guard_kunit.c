@@ -26,7 +26,7 @@ static struct seen seen(struct kunit *test)
 {
 	const struct quarry_stats *st = qt_stats(test);
 
-	return (struct seen) {
+	return (struct seen){
 		.red_zone = st->misuse_red_zone,
 		.poison = st->misuse_poison,
 		.leaked = st->leaked_objects,
@@ -74,12 +74,12 @@ static void nothing(void *obj)
 static void what_does_not_go_together(struct kunit *test)
 {
 	refused(test, 64, (struct quarry_cache_args){ .flags = QUARRY_POISON, .ctor = nothing });
-	refused(test, 64, (struct quarry_cache_args){
-			.flags = QUARRY_POISON | QUARRY_TYPESAFE_BY_RCU });
+	refused(test, 64,
+		(struct quarry_cache_args){ .flags = QUARRY_POISON | QUARRY_TYPESAFE_BY_RCU });
 	refused(test, QR_MAX_OBJECT, red_zone);
 	refused(test, QR_MAX_OBJECT - QR_RED_ZONE + 1, red_zone);
-	refused(test, 64, (struct quarry_cache_args){
-			.flags = QUARRY_RED_ZONE, .align = 2 * QR_MAX_ALIGN });
+	refused(test, 64,
+		(struct quarry_cache_args){ .flags = QUARRY_RED_ZONE, .align = 2 * QR_MAX_ALIGN });
 	refused(test, 64, (struct quarry_cache_args){ .usersize = 65 });
 	refused(test, 64, (struct quarry_cache_args){ .useroffset = 1, .usersize = 64 });
 	refused(test, 64, (struct quarry_cache_args){ .useroffset = ~0u, .usersize = 1 });
@@ -109,7 +109,8 @@ static void what_is_in_them(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, p);
 		KUNIT_EXPECT_EQ(test, sizes[i], quarry_usable_size(p));
 		KUNIT_EXPECT_TRUE(test, is_all(p, POISON_INUSE, sizes[i]) ||
-				  (static_key_enabled(&init_on_alloc) && is_all(p, 0, sizes[i])));
+						(static_key_enabled(&init_on_alloc) &&
+						 is_all(p, 0, sizes[i])));
 		KUNIT_EXPECT_TRUE(test, is_all(p + sizes[i], SLUB_RED_ACTIVE, QR_RED_ZONE));
 		memset(p, 0xff, sizes[i]);
 		quarry_cache_free(cache, p);
@@ -206,7 +207,7 @@ static void free_twice_is_nothing_else(struct kunit *test)
 	quarry_cache_free(cache, p);
 	KUNIT_EXPECT_EQ(test, doubles + 1, qt_stats(test)->misuse_double_free);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
-	expect_seen(test, before, 0, 0, 1);	/* the interior one */
+	expect_seen(test, before, 0, 0, 1); /* the interior one */
 }
 
 static bool has(void **objs, unsigned int n, const void *p)
@@ -267,7 +268,7 @@ static void written_to_before_its_slab_goes(struct kunit *test)
 	quarry_cache_free(cache, p);
 	before = seen(test);
 	p[5] = 0;
-	p[3 * qr_cache_of(cache)->geo.stride + 64] = 0;	/* of one that nobody ever had */
+	p[3 * qr_cache_of(cache)->geo.stride + 64] = 0; /* of one that nobody ever had */
 	quarry_cache_shrink(cache);
 	expect_seen(test, before, 1, 1, 0);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).inuse_bytes);
@@ -327,7 +328,7 @@ static void *by_nolock(struct quarry_cache *cache)
 
 static void *by_reserve(struct quarry_cache *cache)
 {
-	struct quarry_reserve r = { };
+	struct quarry_reserve r = {};
 	void *p;
 
 	if (quarry_reserve_fill(&r, cache, 1, GFP_ATOMIC))
@@ -385,8 +386,8 @@ static void free_sensitive(struct quarry_cache *cache, void *p)
 }
 
 static void (*const ways_out[])(struct quarry_cache *cache, void *p) = {
-	quarry_cache_free, free_any_way, free_called, free_bulk, free_mixed_bulk,
-	free_rcu_cache, free_rcu_any, free_nolock, free_sensitive,
+	quarry_cache_free, free_any_way, free_called, free_bulk,      free_mixed_bulk,
+	free_rcu_cache,	   free_rcu_any, free_nolock, free_sensitive,
 };
 
 static void every_way_out_looks(struct kunit *test, u32 rate)
@@ -550,25 +551,23 @@ static void flags_are_shown(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, !st.poison && !st.red_zone && st.account_node);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(what_does_not_go_together),
-	KUNIT_CASE(part_for_user_space),
-	KUNIT_CASE(what_is_in_them),
-	KUNIT_CASE(red_zone_alone),
-	KUNIT_CASE(written_behind_the_end),
-	KUNIT_CASE(free_twice_is_nothing_else),
-	KUNIT_CASE(written_to_when_free),
-	KUNIT_CASE(written_to_before_its_slab_goes),
-	KUNIT_CASE(pages_stay),
-	KUNIT_CASE(ways_out_look),
-	KUNIT_CASE(ways_out_of_samples_look),
-	KUNIT_CASE(ways_in_look),
-	KUNIT_CASE(counted_and_sampled),
-	KUNIT_CASE(accounted_for),
-	KUNIT_CASE(flags_are_shown),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(what_does_not_go_together),
+				     KUNIT_CASE(part_for_user_space),
+				     KUNIT_CASE(what_is_in_them),
+				     KUNIT_CASE(red_zone_alone),
+				     KUNIT_CASE(written_behind_the_end),
+				     KUNIT_CASE(free_twice_is_nothing_else),
+				     KUNIT_CASE(written_to_when_free),
+				     KUNIT_CASE(written_to_before_its_slab_goes),
+				     KUNIT_CASE(pages_stay),
+				     KUNIT_CASE(ways_out_look),
+				     KUNIT_CASE(ways_out_of_samples_look),
+				     KUNIT_CASE(ways_in_look),
+				     KUNIT_CASE(counted_and_sampled),
+				     KUNIT_CASE(accounted_for),
+				     KUNIT_CASE(flags_are_shown),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite guard_suite = {
 	.name = "quarry_guard",

@@ -54,8 +54,9 @@ static void check_row(struct kunit *test, void *p, size_t size)
 static void sizes_over_a_chunk(struct kunit *test)
 {
 	static const size_t sizes[] = {
-		SZ_2M - 1, SZ_2M, SZ_2M + 1, SZ_2M + PAGE_SIZE, SZ_4M - PAGE_SIZE, SZ_4M,
-		SZ_4M + 1, 5 * SZ_1M, SZ_8M - 1, SZ_8M, SZ_8M + 1, SZ_16M,
+		SZ_2M - 1,	   SZ_2M, SZ_2M + 1, SZ_2M + PAGE_SIZE,
+		SZ_4M - PAGE_SIZE, SZ_4M, SZ_4M + 1, 5 * SZ_1M,
+		SZ_8M - 1,	   SZ_8M, SZ_8M + 1, SZ_16M,
 	};
 	struct quarry_stats *before, *st;
 	void *p[ARRAY_SIZE(sizes)];
@@ -149,7 +150,7 @@ static void node_of_rows(struct kunit *test)
 
 /* --- When blocks do not lie side by side --- */
 
-#define BLOCK_ORDER	(QR_CHUNK_ORDER + 1)
+#define BLOCK_ORDER (QR_CHUNK_ORDER + 1)
 
 struct blocks {
 	struct list_head list;
@@ -229,15 +230,13 @@ static void in_vain(struct kunit *test)
 	put_blocks(b);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(sizes_over_a_chunk),
-	KUNIT_CASE(no_more_is_taken_than_needed),
-	KUNIT_CASE(zeroed_rows),
-	KUNIT_CASE(node_of_rows),
-	KUNIT_CASE(in_vain),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(sizes_over_a_chunk),
+				     KUNIT_CASE(no_more_is_taken_than_needed),
+				     KUNIT_CASE(zeroed_rows),
+				     KUNIT_CASE(node_of_rows),
+				     KUNIT_CASE(in_vain),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite large_suite = {
 	.name = "quarry_large",

@@ -176,7 +176,9 @@ static void zeroed(struct kunit *test)
 static void what_cannot_be(struct kunit *test)
 {
 	const size_t wrong[] = {
-		QUARRY_MAX_MAPPED + 1, SIZE_MAX, SIZE_MAX - PAGE_SIZE,
+		QUARRY_MAX_MAPPED + 1,
+		SIZE_MAX,
+		SIZE_MAX - PAGE_SIZE,
 		(totalram_pages() + 1) << PAGE_SHIFT,
 	};
 	struct quarry_stats *before = qt_stats(test), *st;
@@ -197,9 +199,14 @@ static void what_cannot_be(struct kunit *test)
 static void flags(struct kunit *test)
 {
 	static const gfp_t gfp[] = {
-		GFP_KERNEL, GFP_NOFS, GFP_NOIO, GFP_KERNEL | __GFP_NOFAIL,
-		GFP_KERNEL | __GFP_NORETRY, GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN,
-		GFP_KERNEL | __GFP_THISNODE, GFP_USER,
+		GFP_KERNEL,
+		GFP_NOFS,
+		GFP_NOIO,
+		GFP_KERNEL | __GFP_NOFAIL,
+		GFP_KERNEL | __GFP_NORETRY,
+		GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN,
+		GFP_KERNEL | __GFP_THISNODE,
+		GFP_USER,
 	};
 	unsigned int i, k;
 
@@ -300,8 +307,10 @@ static void freed_anywhere(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, before->inuse_bytes, st->inuse_bytes);
 		KUNIT_EXPECT_EQ(test, before->metadata_bytes, st->metadata_bytes);
 		/* The work item may have run on another CPU by then, but for those with a lock. */
-		KUNIT_EXPECT_EQ(test, before->misuse_double_free + before->misuse_foreign +
-				(i >= 5 ? i - 4 : 0), st->misuse_double_free + st->misuse_foreign);
+		KUNIT_EXPECT_EQ(test,
+				before->misuse_double_free + before->misuse_foreign +
+					(i >= 5 ? i - 4 : 0),
+				st->misuse_double_free + st->misuse_foreign);
 		KUNIT_EXPECT_EQ(test, 0, quarry_usable_size(w->p));
 	}
 	KUNIT_EXPECT_GT(test, st->misuse_double_free, before->misuse_double_free);
@@ -398,7 +407,7 @@ static void misuse(struct kunit *test)
 	/* Somebody else's mappings of our pages. */
 	quarry_free(again);
 	quarry_free(twice);
-	quarry_free(p + SZ_1M);		/* the page between this mapping and the next */
+	quarry_free(p + SZ_1M); /* the page between this mapping and the next */
 	quarry_free(misuse);
 	st = qt_stats(test);
 	KUNIT_EXPECT_EQ(test, before->misuse_foreign + 6, st->misuse_foreign);
@@ -490,23 +499,21 @@ static void not_in_nmi(struct kunit *test)
 }
 #endif
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE_SLOW(runs_of_any_length),
-	KUNIT_CASE_SLOW(in_mixed_chunks),
-	KUNIT_CASE(in_a_row_where_that_is_easy),
-	KUNIT_CASE(zeroed),
-	KUNIT_CASE(what_cannot_be),
-	KUNIT_CASE(flags),
-	KUNIT_CASE(freed_anywhere),
-	KUNIT_CASE(several_threads),
-	KUNIT_CASE(misuse),
-	KUNIT_CASE(the_walker_sees_it),
+static struct kunit_case cases[] = { KUNIT_CASE_SLOW(runs_of_any_length),
+				     KUNIT_CASE_SLOW(in_mixed_chunks),
+				     KUNIT_CASE(in_a_row_where_that_is_easy),
+				     KUNIT_CASE(zeroed),
+				     KUNIT_CASE(what_cannot_be),
+				     KUNIT_CASE(flags),
+				     KUNIT_CASE(freed_anywhere),
+				     KUNIT_CASE(several_threads),
+				     KUNIT_CASE(misuse),
+				     KUNIT_CASE(the_walker_sees_it),
 #ifdef CONFIG_KPROBES
-	KUNIT_CASE(not_in_nmi),
+				     KUNIT_CASE(not_in_nmi),
 #endif
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite mapped_suite = {
 	.name = "quarry_mapped",

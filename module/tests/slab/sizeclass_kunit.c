@@ -125,17 +125,15 @@ static void any_geometry_is_sound(struct kunit *test)
 
 			sound = geo.stride >= size && geo.stride % align == 0 &&
 				geo.stride - size < max(align, QR_MIN_OBJECT) &&
-				geo.objects >= QR_SLAB_MIN_OBJECTS &&
-				geo.objects <= QR_SLAB_MAP &&
+				geo.objects >= QR_SLAB_MIN_OBJECTS && geo.objects <= QR_SLAB_MAP &&
 				geo.pages >= 1 && geo.pages <= QR_SLAB_MAX_PAGES &&
 				/* All that fit: the slab's map has no bits beyond. */
 				geo.objects == geo.pages * PAGE_SIZE / geo.stride &&
 				geo.objects * geo.stride + geo.tail == geo.pages * PAGE_SIZE &&
-				is_power_of_2(geo.align) &&
-				geo.align * PAGE_SIZE >= align;
+				is_power_of_2(geo.align) && geo.align * PAGE_SIZE >= align;
 			KUNIT_ASSERT_TRUE_MSG(test, sound,
-					      "size %u align %u: stride %u, %u in %u pages",
-					      size, align, geo.stride, geo.objects, geo.pages);
+					      "size %u align %u: stride %u, %u in %u pages", size,
+					      align, geo.stride, geo.objects, geo.pages);
 		}
 	}
 }
@@ -157,16 +155,11 @@ static void magazines_and_depots_are_bounded(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(every_size_fits_smallest),
-	KUNIT_CASE(tiny_sizes),
-	KUNIT_CASE(constant_form_agrees),
-	KUNIT_CASE(internal_waste_is_bounded),
-	KUNIT_CASE(tail_waste_is_bounded),
-	KUNIT_CASE(classes_are_aligned_and_ordered),
-	KUNIT_CASE(any_geometry_is_sound),
-	KUNIT_CASE(magazines_and_depots_are_bounded),
-	KUNIT_CASE(qt_books_balance),
-	{}
+	KUNIT_CASE(every_size_fits_smallest), KUNIT_CASE(tiny_sizes),
+	KUNIT_CASE(constant_form_agrees),     KUNIT_CASE(internal_waste_is_bounded),
+	KUNIT_CASE(tail_waste_is_bounded),    KUNIT_CASE(classes_are_aligned_and_ordered),
+	KUNIT_CASE(any_geometry_is_sound),    KUNIT_CASE(magazines_and_depots_are_bounded),
+	KUNIT_CASE(qt_books_balance),	      {}
 };
 
 static struct kunit_suite sizeclass_suite = {

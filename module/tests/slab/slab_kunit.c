@@ -246,8 +246,8 @@ static void few_objects_on_a_page(struct kunit *test)
 
 		slab = qr_slab_create_sampled(&geo, 1, first_node(qr_nodes), GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, slab);
-		KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, slab_destroy_action,
-								   slab));
+		KUNIT_ASSERT_EQ(test, 0,
+				kunit_add_action_or_reset(test, slab_destroy_action, slab));
 		KUNIT_EXPECT_EQ(test, QR_SAMPLED_OBJECTS, slab->nr_objects);
 		for (i = slab->nr_objects; i < PAGE_SIZE / sizes[s]; i++) {
 			KUNIT_ASSERT_LT(test, i / 64, slab->words);
@@ -294,20 +294,18 @@ static void classes_are_told_to_the_chunk(struct kunit *test)
 		KUNIT_EXPECT_NULL(test, memchr_inv(run.chunk->class + run.first, 0, run.nr));
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(created_full_of_free_objects),
-	KUNIT_CASE(taken_lowest_address_first),
-	KUNIT_CASE(refuses_what_it_should),
-	KUNIT_CASE(index_is_exact_for_classes),
-	KUNIT_CASE(index_is_exact_for_random_strides),
-	KUNIT_CASE(index_is_exact_for_every_stride),
-	KUNIT_CASE(random_operations_match_model),
-	KUNIT_CASE(few_objects_on_a_page),
-	KUNIT_CASE(long_maps_are_for_tiny_objects),
-	KUNIT_CASE(classes_are_told_to_the_chunk),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(created_full_of_free_objects),
+				     KUNIT_CASE(taken_lowest_address_first),
+				     KUNIT_CASE(refuses_what_it_should),
+				     KUNIT_CASE(index_is_exact_for_classes),
+				     KUNIT_CASE(index_is_exact_for_random_strides),
+				     KUNIT_CASE(index_is_exact_for_every_stride),
+				     KUNIT_CASE(random_operations_match_model),
+				     KUNIT_CASE(few_objects_on_a_page),
+				     KUNIT_CASE(long_maps_are_for_tiny_objects),
+				     KUNIT_CASE(classes_are_told_to_the_chunk),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite slab_suite = {
 	.name = "quarry_slab",

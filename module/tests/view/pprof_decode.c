@@ -14,8 +14,8 @@ struct cursor {
 	const u8 *end;
 	unsigned int field;
 	bool nested;
-	u64 v;			/* its value, or its length */
-	const u8 *data;		/* its bytes, if it is nested */
+	u64 v;		/* its value, or its length */
+	const u8 *data; /* its bytes, if it is nested */
 };
 
 static u64 varint(struct cursor *c)

@@ -9,14 +9,14 @@
 #include <kunit/test.h>
 #include "view/text_buffer.h"
 
-#define PD_VALUES	4
-#define PD_MAPPINGS	16
+#define PD_VALUES   4
+#define PD_MAPPINGS 16
 
 struct pd_sample {
 	u64 value[PD_VALUES];
 	const char *cache;
 	const char *age;
-	bool other;		/* "labels" is "other" */
+	bool other; /* "labels" is "other" */
 };
 
 struct pd_mapping {

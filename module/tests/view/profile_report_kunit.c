@@ -17,7 +17,7 @@
 #include "view/profile_report.h"
 #include "view/text_buffer.h"
 
-#define ONE	BIT_ULL(QR_OBJECTS_SHIFT)
+#define ONE BIT_ULL(QR_OBJECTS_SHIFT)
 
 static char *rendered(struct kunit *test, const struct quarry_profile *p,
 		      enum quarry_profile_kind kind, enum quarry_profile_format format)
@@ -51,10 +51,10 @@ static struct quarry_profile *profile_new(struct kunit *test, u32 nr)
 static u32 stack_new(unsigned int i)
 {
 	unsigned long f[] = {
-		(unsigned long)qr_text_put, (unsigned long)qr_report_next,
+		(unsigned long)qr_text_put,	  (unsigned long)qr_report_next,
 		(unsigned long)qr_profile_render, (unsigned long)sprint_symbol,
-		(unsigned long)queue_work_on, (unsigned long)kfree,
-		(unsigned long)schedule, (unsigned long)msleep,
+		(unsigned long)queue_work_on,	  (unsigned long)kfree,
+		(unsigned long)schedule,	  (unsigned long)msleep,
 	};
 	unsigned long entries[QUARRY_STACK_MAX];
 	unsigned int n = 4 + i % 8, k;
@@ -126,9 +126,12 @@ static void errors_are_square_roots(struct kunit *test)
 
 static void objects_are_rounded(struct kunit *test)
 {
-	static const struct { u64 objects; s64 whole; } cases[] = {
-		{ ONE, 1 }, { ONE + ONE / 2 - 1, 1 }, { ONE + ONE / 2, 2 }, { 5 * ONE - 1, 5 },
-		{ (1ULL << 40) * ONE, 1LL << 40 }, { U64_MAX, 1LL << 48 },
+	static const struct {
+		u64 objects;
+		s64 whole;
+	} cases[] = {
+		{ ONE, 1 },	    { ONE + ONE / 2 - 1, 1 },	       { ONE + ONE / 2, 2 },
+		{ 5 * ONE - 1, 5 }, { (1ULL << 40) * ONE, 1LL << 40 }, { U64_MAX, 1LL << 48 },
 	};
 	struct quarry_profile *p = profile_new(test, ARRAY_SIZE(cases));
 	struct qr_report r;
@@ -165,8 +168,9 @@ static void fractions_are_not_lost(struct kunit *test)
 
 			site->alloc.objects = (i % 5 + 1) * (ONE + fraction[k]);
 			/* None of them, all of them, some. */
-			site->inuse.objects = i % 3 == 0 ? 0 : i % 3 == 1 ? site->alloc.objects :
-					      ONE + fraction[k];
+			site->inuse.objects = i % 3 == 0 ? 0 :
+					      i % 3 == 1 ? site->alloc.objects :
+							   ONE + fraction[k];
 			alloc += site->alloc.objects;
 			inuse += site->inuse.objects;
 		}
@@ -175,10 +179,14 @@ static void fractions_are_not_lost(struct kunit *test)
 			KUNIT_ASSERT_TRUE(test, qr_report_next(&r, &row));
 			allocs += row.value[0];
 			live += row.value[2];
-			KUNIT_EXPECT_LT(test, abs((row.value[0] << QR_OBJECTS_SHIFT) -
-						  (s64)row.site->alloc.objects), (s64)ONE);
-			KUNIT_EXPECT_LT(test, abs((row.value[2] << QR_OBJECTS_SHIFT) -
-						  (s64)row.site->inuse.objects), (s64)ONE);
+			KUNIT_EXPECT_LT(test,
+					abs((row.value[0] << QR_OBJECTS_SHIFT) -
+					    (s64)row.site->alloc.objects),
+					(s64)ONE);
+			KUNIT_EXPECT_LT(test,
+					abs((row.value[2] << QR_OBJECTS_SHIFT) -
+					    (s64)row.site->inuse.objects),
+					(s64)ONE);
 			KUNIT_EXPECT_LE(test, row.value[2], row.value[0]);
 			if (!row.site->inuse.objects)
 				KUNIT_EXPECT_EQ(test, 0, row.value[2]);
@@ -262,8 +270,7 @@ static void fragmentation_is_shared_out(struct kunit *test)
 	while (qr_report_next(&r, &row)) {
 		internal += row.value[0];
 		pinned += row.value[1];
-		KUNIT_EXPECT_TRUE(test, row.site->cache == qr_cache_of(cache)->id ||
-				  !row.value[1]);
+		KUNIT_EXPECT_TRUE(test, row.site->cache == qr_cache_of(cache)->id || !row.value[1]);
 	}
 	KUNIT_EXPECT_GT(test, pinned, 0);
 	KUNIT_EXPECT_EQ(test, st.inuse_bytes - st.live_objects * st.size, pinned);
@@ -278,8 +285,8 @@ static void fragmentation_is_shared_out(struct kunit *test)
 
 static void varints_have_edges(struct kunit *test)
 {
-	static const u64 values[] = { 0, 1, 127, 128, 16383, 16384, U32_MAX, 1ULL << 32,
-				      S64_MAX - 1, S64_MAX };
+	static const u64 values[] = { 0,     1,	      127,	  128,	       16383,
+				      16384, U32_MAX, 1ULL << 32, S64_MAX - 1, S64_MAX };
 	struct quarry_profile *p = profile_new(test, ARRAY_SIZE(values));
 	struct pd_profile *d;
 	unsigned int i;
@@ -295,10 +302,9 @@ static void varints_have_edges(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, values[i], d->sample[i].value[3]);
 }
 
-static void check_pprof(struct kunit *test, struct quarry_profile *p,
-			enum quarry_profile_kind kind)
+static void check_pprof(struct kunit *test, struct quarry_profile *p, enum quarry_profile_kind kind)
 {
-	u64 sum[QR_VALUES] = { }, got[QR_VALUES] = { };
+	u64 sum[QR_VALUES] = {}, got[QR_VALUES] = {};
 	struct pd_profile *d;
 	struct qr_report r;
 	struct qr_row row;
@@ -447,7 +453,7 @@ static void legacy_text_is_consistent(struct kunit *test)
 	struct quarry_profile *p = profile_filled(test, 100, 20);
 	char *text = rendered(test, p, QUARRY_PROFILE_HEAP, QUARRY_FORMAT_TEXT), *line;
 	static const char head_start[] = "heap profile: ";
-	u64 head[4], sum[4] = { }, n[4];
+	u64 head[4], sum[4] = {}, n[4];
 	unsigned int i, rows = 0;
 
 	line = strsep(&text, "\n");
@@ -518,26 +524,24 @@ static void rendering_gives_memory_back(struct kunit *test)
 	KUNIT_EXPECT_GT(test, after->taken_bytes, before->taken_bytes);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(errors_are_square_roots),
-	KUNIT_CASE(objects_are_rounded),
-	KUNIT_CASE(fractions_are_not_lost),
-	KUNIT_CASE(rows_of_nothing_are_left_out),
-	KUNIT_CASE(ages_are_rows),
-	KUNIT_CASE(fragmentation_is_shared_out),
-	KUNIT_CASE(varints_have_edges),
-	KUNIT_CASE(pprof_is_well_formed),
-	KUNIT_CASE(pprof_knows_functions),
-	KUNIT_CASE(names_outlive_modules),
-	KUNIT_CASE_SLOW(large_profiles_work),
-	KUNIT_CASE(rendering_gives_memory_back),
-	KUNIT_CASE(empty_profiles_work),
-	KUNIT_CASE(tables_are_sorted),
-	KUNIT_CASE(folded_stacks_add_up),
-	KUNIT_CASE(legacy_text_is_consistent),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(errors_are_square_roots),
+				     KUNIT_CASE(objects_are_rounded),
+				     KUNIT_CASE(fractions_are_not_lost),
+				     KUNIT_CASE(rows_of_nothing_are_left_out),
+				     KUNIT_CASE(ages_are_rows),
+				     KUNIT_CASE(fragmentation_is_shared_out),
+				     KUNIT_CASE(varints_have_edges),
+				     KUNIT_CASE(pprof_is_well_formed),
+				     KUNIT_CASE(pprof_knows_functions),
+				     KUNIT_CASE(names_outlive_modules),
+				     KUNIT_CASE_SLOW(large_profiles_work),
+				     KUNIT_CASE(rendering_gives_memory_back),
+				     KUNIT_CASE(empty_profiles_work),
+				     KUNIT_CASE(tables_are_sorted),
+				     KUNIT_CASE(folded_stacks_add_up),
+				     KUNIT_CASE(legacy_text_is_consistent),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite report_suite = {
 	.name = "quarry_profile_report",

@@ -13,7 +13,7 @@
 /* --- The peak --- */
 
 #define KINDS 6
-#define HELD 200
+#define HELD  200
 
 struct model {
 	struct quarry_cache *cache[KINDS];
@@ -21,7 +21,7 @@ struct model {
 	unsigned int live[KINDS];
 	unsigned int at_peak[KINDS];
 	u64 other, total, peak;
-	u64 peak_from, peak_until;	/* when that was */
+	u64 peak_from, peak_until; /* when that was */
 };
 
 static void model_init(struct kunit *test, struct model *m)
@@ -127,8 +127,8 @@ static void peak_is_of_one_moment(struct kunit *test)
 
 /* --- One moment --- */
 
-#define BITS 9
-#define ROWS 300	/* between two, so that copying takes several sections */
+#define BITS	  9
+#define ROWS	  300 /* between two, so that copying takes several sections */
 #define SNAPSHOTS 400
 
 /* Stacks that differ in who calls whom, all of them equally deep. */
@@ -143,7 +143,7 @@ static noinline void path_next(struct quarry_cache *cache, unsigned int path, un
 		path_one(cache, path >> 1, bits - 1);
 	else
 		path_zero(cache, path >> 1, bits - 1);
-	barrier();	/* no tail calls */
+	barrier(); /* no tail calls */
 }
 
 static noinline void path_zero(struct quarry_cache *cache, unsigned int path, unsigned int bits)
@@ -164,7 +164,7 @@ static noinline void path_one(struct quarry_cache *cache, unsigned int path, uns
 /* A thread that has an object of a whenever it has one of b. */
 struct pair {
 	struct quarry_cache *a, *b;
-	unsigned int what;	/* is to be done, as main says */
+	unsigned int what; /* is to be done, as main says */
 	unsigned int doing;
 	u64 rounds;
 	u64 failed;
@@ -296,13 +296,11 @@ static void inner_row_is_copied_first(struct kunit *test)
 	one_moment(test, DO_B);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(peak_is_of_one_moment),
-	KUNIT_CASE_SLOW(outer_row_is_copied_first),
-	KUNIT_CASE_SLOW(inner_row_is_copied_first),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(peak_is_of_one_moment),
+				     KUNIT_CASE_SLOW(outer_row_is_copied_first),
+				     KUNIT_CASE_SLOW(inner_row_is_copied_first),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite snapshot_suite = {
 	.name = "quarry_snapshot",

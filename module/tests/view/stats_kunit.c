@@ -135,14 +135,12 @@ static void all_of_them(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sum->cached_objects, st->cached_objects);
 	KUNIT_EXPECT_EQ(test, sum->live_objects + st->large_objects + st->mapped_objects,
 			st->live_objects);
-	KUNIT_EXPECT_EQ(test, sum->live_bytes + st->large_bytes + st->mapped_bytes,
-			st->live_bytes);
+	KUNIT_EXPECT_EQ(test, sum->live_bytes + st->large_bytes + st->mapped_bytes, st->live_bytes);
 	KUNIT_EXPECT_EQ(test, sum->inuse_bytes + st->large_bytes + st->mapped_bytes,
 			st->inuse_bytes);
 	KUNIT_EXPECT_EQ(test, st->live_objects, st->mallocs - st->frees);
 	KUNIT_EXPECT_EQ(test, st->mallocs, st->local_allocs + st->remote_allocs);
-	KUNIT_EXPECT_EQ(test, st->sys_bytes,
-			st->inuse_bytes + st->idle_bytes + st->metadata_bytes);
+	KUNIT_EXPECT_EQ(test, st->sys_bytes, st->inuse_bytes + st->idle_bytes + st->metadata_bytes);
 	KUNIT_EXPECT_EQ(test, st->sys_bytes, st->taken_bytes - st->returned_bytes);
 	KUNIT_EXPECT_EQ(test, st->held_bytes, st->inuse_bytes + st->idle_bytes);
 	quarry_free(p);
@@ -153,13 +151,11 @@ static void all_of_them(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->live_bytes, st->live_bytes);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(one_cache),
-	KUNIT_CASE(in_interrupts),
-	KUNIT_CASE(all_of_them),
-	KUNIT_CASE(qt_books_balance),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(one_cache),
+				     KUNIT_CASE(in_interrupts),
+				     KUNIT_CASE(all_of_them),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite stats_suite = {
 	.name = "quarry_stats",

@@ -82,7 +82,7 @@ static void text_lines_may_cross_pages(struct kunit *test)
 	unsigned int i;
 
 	memset(line, 'x', 1023);
-	for (i = 0; i < 600 * 4; i++)	/* more than one leaf of pages */
+	for (i = 0; i < 600 * 4; i++) /* more than one leaf of pages */
 		qr_text_printf(t, "%s\n", line + 1);
 	got = qt_text_bytes(test, t);
 	KUNIT_ASSERT_EQ(test, 600 * 4 * 1023, strlen(got));
@@ -96,11 +96,19 @@ static void text_lines_may_cross_pages(struct kunit *test)
 static void strings_become_clean(struct kunit *test)
 {
 	static const char *const clean[][2] = {
-		{ "plain-name_1", "plain-name_1" }, { "", "" }, { "a\nb\x7f\x1b", "a?b??" },
-		{ "m\xc3\xbcller", "m\xc3\xbcller" }, { "m\xc3", "m?" }, { "\xff\xfe", "??" },
-		{ "\xe2\x82\xac", "\xe2\x82\xac" }, { "\xe0\x80\xaf", "???" },
-		{ "\xed\xa0\x80", "???" }, { "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },
-		{ "\xf4\x90\x80\x80", "????" }, { "\xc2\x85", "??" }, { "a;b", "a?b" },
+		{ "plain-name_1", "plain-name_1" },
+		{ "", "" },
+		{ "a\nb\x7f\x1b", "a?b??" },
+		{ "m\xc3\xbcller", "m\xc3\xbcller" },
+		{ "m\xc3", "m?" },
+		{ "\xff\xfe", "??" },
+		{ "\xe2\x82\xac", "\xe2\x82\xac" },
+		{ "\xe0\x80\xaf", "???" },
+		{ "\xed\xa0\x80", "???" },
+		{ "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },
+		{ "\xf4\x90\x80\x80", "????" },
+		{ "\xc2\x85", "??" },
+		{ "a;b", "a?b" },
 	};
 	char buf[32];
 	unsigned int i;
@@ -116,12 +124,9 @@ static void strings_become_clean(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(text_is_read_in_any_pieces),
-	KUNIT_CASE(text_reads_stop_at_bad_memory),
-	KUNIT_CASE(text_lines_may_cross_pages),
-	KUNIT_CASE(strings_become_clean),
-	KUNIT_CASE(qt_books_balance),
-	{}
+	KUNIT_CASE(text_is_read_in_any_pieces), KUNIT_CASE(text_reads_stop_at_bad_memory),
+	KUNIT_CASE(text_lines_may_cross_pages), KUNIT_CASE(strings_become_clean),
+	KUNIT_CASE(qt_books_balance),		{}
 };
 
 static struct kunit_suite text_suite = {
