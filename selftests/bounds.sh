@@ -12,7 +12,7 @@ cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
 . ./lib.sh
 
-requests=${QUARRY_REQUESTS:-$(choose 5000 1600)}
+requests=${QUARRY_REQUESTS:-$(choose 5000 1600 2000)}
 visits=$(choose 20 6)
 stacks=$(choose 10000 8000)
 keep=$(choose 3 1)		# one object of so many
@@ -221,7 +221,7 @@ released()
 		"$(since_mark | grep -c 'not given back\|never freed')" 0
 }
 
-start profile_kib="$(choose 0 5120)"
+start profile_kib="$(choose 0 5120 5120)"
 note "$requests requests, $visits visits each, $stacks stacks"
 overflow "a million" "$requests"
 within "samples and those dropped" $(($(stat samples) + $(stat dropped_samples))) \

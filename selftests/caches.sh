@@ -10,8 +10,8 @@ cd "$(dirname "$0")" || exit 1
 . ./lib.sh
 load_anew quarry_client
 
-caches=$(choose 10000 300)
-rounds=${QUARRY_ROUNDS:-$(choose 1000 20)}
+caches=$(choose 10000 300 2500)
+rounds=${QUARRY_ROUNDS:-$(choose 1000 20 100)}
 bound=64	# pages: some 26 bytes for each of 10,000 caches
 slab_bound=256	# KiB
 
@@ -75,7 +75,7 @@ rate=$(cat "$QUARRY/profile/rate")
 echo 1 >"$QUARRY/profile/rate"
 client caches n=100 || fail "warm-up"
 echo "$rate" >"$QUARRY/profile/rate"
-client caches "n=$(choose 4000 300)" || fail "warm-up"
+client caches "n=$(choose 4000 300 2500)" || fail "warm-up"
 measure
 start=$(cut -d ' ' -f 1 /proc/uptime)
 all=

@@ -40,7 +40,7 @@ events()
 # put FILE TEXT: does Quarry take it?
 put()
 {
-	(echo "$2" >"$QUARRY/$1") 2>/dev/null
+	{ echo "$2" >"$QUARRY/$1"; } 2>/dev/null
 }
 
 soft()
@@ -119,7 +119,7 @@ load_of()
 	empty "$what"
 	samples=0 most=0 over=0
 	hits=$(stat soft_limit_hits)
-	taskset "$cpus" sh -c "echo $command turns=$(choose 30 3) $* >$CLIENT/run" &
+	taskset "$cpus" sh -c "echo $command turns=$(choose 30 3 8) $* >$CLIENT/run" &
 	pid=$!
 	while kill -0 "$pid" 2>/dev/null; do
 		now=$(held)

@@ -31,7 +31,7 @@ tree()
 		dir=$1/$((number_of % 12))/directory-with-a-name-of-some-length
 		name=$number_of.txt
 		[ $((number_of % 3)) = 0 ] || name="a longer name, number $number_of.text"
-		mkdir -p "$dir"
+		[ -d "$dir" ] || mkdir -p "$dir"
 		tail -c +$((number_of * 97 + 1)) "$TMP/text" |
 			head -c $((number_of * number_of * 13 % 90001)) >"$dir/$name"
 		number_of=$((number_of + 1))

@@ -52,9 +52,12 @@ pages_at_rest()
 round 7
 round 7
 losses=
+# Between two rounds nothing happens, so what is free after one is free before the next.
+round=0
+pages_at_rest before
+after=$best
 for round in $(seq "$rounds"); do
-	pages_at_rest before
-	before=$best
+	before=$after
 	round 7
 	pages_at_rest after
 	after=$best
