@@ -24,7 +24,9 @@ help:
 #:   make vm              the same VM with a shell: module loaded, debugfs mounted
 #:
 #: Check it
-#:   make check           everything; ends in "N passed, N failed"
+#:   make check           what a change of the core can break, in 20 minutes;
+#:                        ends in "N passed, N failed"
+#:   make check-all       the rest of the tests, in an hour
 #:   make check-fast      what needs no VM: lint, generated files, build warnings
 #:   make lint            sparse, checkpatch, kernel-doc, shellcheck, layers, ...
 #:   make bench           instructions per operation, beside SLUB's, in a table
@@ -63,6 +65,9 @@ vm:
 check:
 	@scripts/check
 
+check-all:
+	@scripts/check --rest
+
 check-fast:
 	@scripts/check-fast
 
@@ -81,4 +86,4 @@ generate:
 compile_commands.json: modules
 	@scripts/compile-commands >$@
 
-.PHONY: all help modules modules_install clean demo vm check check-fast lint bench bench-native generate
+.PHONY: all help modules modules_install clean demo vm check check-all check-fast lint bench bench-native generate
