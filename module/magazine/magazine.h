@@ -250,7 +250,7 @@ void qr_settle_refused(struct qr_cache *given, void **in, unsigned int n, struct
 		       unsigned long ip);
 
 /*
- * The first step of a free, see cache/cleanup.c: if the object at @p has cleanups they are in *@list
+ * The first step of a free, see magazine/cleanup.c: if the object at @p has cleanups they are in *@list
  * now, to be run before anything else.  Interrupts off.  Returns what is wrong: while they
  * run the object is freed again.
  */
