@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The slow paths of allocation; the way down is at the head of magazine/magazine.c. */
+/* The slow paths of allocation.  The overview at the head of magazine.c has the whole way. */
 #define pr_fmt(fmt) "quarry: " fmt
 
 #include "magazine/magazine.h"
@@ -13,7 +13,7 @@
 #include "core/slow_path_time.h"
 #include "core/task_count.h"
 
-/* Objects came from @d. */
+/* The head was refilled with @n objects of @d. */
 static __always_inline void count_refill(struct qr_cache *c, struct qr_head *h, struct qr_depot *d,
 					 unsigned int n)
 {
@@ -38,9 +38,11 @@ static noinline void alloc_failed(struct qr_cache *c, gfp_t gfp)
 }
 
 /*
- * Interrupts off, @n from qr_head_claim() or its like.  Releases the head.
- * Where the object is to be sampled, *@weight is set and none is taken; without
- * @weight it never is.  @far: @d is not the depot that was asked for.
+ * Take an object out of the magazine, which is refilled from @d if it is empty; if the head is
+ * claimed by code that this one interrupted, take it straight from @d.  Interrupts are off, and
+ * @n is what qr_head_claim() or qr_head_enter_alloc() returned.  Releases the head.  If the
+ * object is to be sampled, sets *@weight and returns NULL; with @weight NULL nothing is sampled.
+ * @far: @d is not the depot that was asked for.  NULL also if there is no object.
  */
 static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d, struct qr_head *h,
 				      int n, u64 *weight, bool far)
@@ -84,8 +86,8 @@ static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d, st
 }
 
 /*
- * An object of @d for somebody who asked for one of @asked.  With @direct, or if
- * the magazine is not for such objects, it goes past that.
+ * Take an object from @d for a caller who asked for one from @asked.  It bypasses the magazine
+ * with @direct, or if this CPU's magazine is not for objects of @asked or @d.
  */
 static void *take_from(struct qr_cache *c, struct qr_depot *asked, struct qr_depot *d, bool direct)
 {
@@ -95,7 +97,7 @@ static void *take_from(struct qr_cache *c, struct qr_depot *asked, struct qr_dep
 
 	local_irq_save(flags);
 	h = this_cpu_ptr(c->pub.head);
-	/* A local one may have moved to another node's CPU while it asked for pages. */
+	/* The task may have moved to a CPU of another node while it asked for pages. */
 	if (c->policy == QUARRY_NODE_LOCAL)
 		direct |= asked != qr_home_depot(c);
 	else
@@ -111,7 +113,7 @@ static void *take_from(struct qr_cache *c, struct qr_depot *asked, struct qr_dep
 	return p;
 }
 
-/* What other nodes hold already. */
+/* Take an object that the depot of any other node has. */
 static void *take_elsewhere(struct qr_cache *c, struct qr_depot *asked, bool direct)
 {
 	void *p = NULL;
@@ -120,19 +122,20 @@ static void *take_elsewhere(struct qr_cache *c, struct qr_depot *asked, bool dir
 	for (node = 0; !p && node < nr_node_ids; node++)
 		if (c->depot[node] && c->depot[node] != asked)
 			p = take_from(c, asked, c->depot[node], direct);
-	/* Roughly: a magazine's worth has been taken, or nothing. */
+	/* A guess: one object was taken, or about a batch, or nothing was left there. */
 	WRITE_ONCE(asked->borrow,
 		   p ? max(READ_ONCE(asked->borrow) - (direct ? 1 : (int)c->batch), 0) : 0);
 	return p;
 }
 
+/* Would another slab go beyond the soft limit of the cache or of the module? */
 static bool is_tight(struct qr_cache *c)
 {
 	return qr_limit_is_near(&c->limit, c->geo.pages) ||
 	       qr_limit_is_near(&qr_limit_all, c->geo.pages);
 }
 
-/* Nothing was to be had from @d, or no sample: grow, and take from what has grown. */
+/* The depot @d had no object, or none to sample: add slabs until one yields an object. */
 static noinline void *alloc_grow(struct qr_cache *c, struct qr_depot *d, gfp_t gfp, bool direct)
 {
 	bool stay = (gfp & __GFP_THISNODE) || c->policy == QUARRY_NODE_FIXED;
@@ -141,13 +144,14 @@ static noinline void *alloc_grow(struct qr_cache *c, struct qr_depot *d, gfp_t g
 
 	might_alloc(gfp);
 	for (;;) {
-		p = take_from(c, d, from, direct); /* NULL after growth: others were faster */
+		/* NULL after growth: other CPUs took the new objects first. */
+		p = take_from(c, d, from, direct);
 		if (p)
 			return p;
 		/*
-		 * A slab that had to come from another node is used up before the next
-		 * is asked for, or each batch would have a new one there.  And beyond a soft
-		 * limit what there is serves first, wherever it is.
+		 * If the last slab had to come from another node, use up its objects before
+		 * asking for the next slab; otherwise each batch would get a new slab there.
+		 * Near a soft limit, use any object that exists, on any node, before growing.
 		 */
 		if (!stay && (READ_ONCE(d->borrow) > 0 || is_tight(c))) {
 			p = take_elsewhere(c, d, direct);
@@ -166,9 +170,10 @@ static noinline void *alloc_grow(struct qr_cache *c, struct qr_depot *d, gfp_t g
 }
 
 /*
- * An object that has been drawn.  It comes from a slab of its own kind, so that
- * its free cannot miss the slow path.  NULL if that cannot be had: the object is
- * then allocated as any other, and the sample lost.
+ * Allocate an object that is to be sampled, and record the sample.  It comes from a slab in a
+ * chunk of kind QR_SAMPLED, so its free always takes the slow path, which ends the sample.  If
+ * there is no memory for such a slab the sample is lost: NULL is returned, and the caller
+ * allocates an ordinary object.
  */
 noinline void *qr_alloc_sampled(struct qr_cache *c, int node, u64 weight, size_t asked, gfp_t gfp,
 				unsigned long ip)
@@ -214,8 +219,8 @@ noinline void *qr_alloc_sampled(struct qr_cache *c, int node, u64 weight, size_t
 }
 
 /*
- * An object that was written to since it was last freed is nobody's any more, and another takes
- * its place.
+ * Look at a free object of a guarded cache that is about to be allocated.  If it was written to
+ * while it was free, it is reported and leaked, and another one is taken.
  */
 static noinline void *take_guarded(struct qr_cache *c, struct qr_depot *d, void *p, gfp_t gfp,
 				   unsigned long ip)
@@ -269,7 +274,7 @@ static noinline void *alloc_timed(struct qr_cache *c, gfp_t gfp, size_t asked, u
 	return p;
 }
 
-/* After a failed qr_head_pop(): preemption is off, the claim as that left it. */
+/* After a failed qr_head_pop(): preemption is off, the claim is as qr_head_pop() left it. */
 static __always_inline void *alloc_slow(struct qr_cache *c, gfp_t gfp, size_t asked,
 					unsigned long ip)
 {
@@ -309,7 +314,7 @@ void *qr_alloc_past(struct qr_cache *c, gfp_t gfp)
 	return alloc_finish(c, alloc_grow(c, qr_home_depot(c), gfp, true), gfp);
 }
 
-/* Past the magazine, straight from @d. */
+/* Allocate an object straight from @d, bypassing the magazine. */
 static void *alloc_direct(struct qr_cache *c, struct qr_depot *d, gfp_t gfp, size_t asked,
 			  unsigned long ip)
 {
@@ -333,20 +338,20 @@ static void *alloc_direct(struct qr_cache *c, struct qr_depot *d, gfp_t gfp, siz
 /**
  * quarry_cache_alloc_node() - allocate an object on a node
  * @cache: from quarry_cache_create()
- * @gfp: as for quarry_cache_alloc(); with __GFP_THISNODE no other node will do
- * @node: NUMA node; NUMA_NO_NODE for what the cache's policy says; or, whatever that is,
- *	QUARRY_CALL_LOCAL for this CPU's node or QUARRY_CALL_INTERLEAVE for each in turn
+ * @gfp: as for quarry_cache_alloc(); with __GFP_THISNODE from @node or not at all
+ * @node: NUMA node; NUMA_NO_NODE: the cache's policy decides; QUARRY_CALL_LOCAL: this CPU's
+ *	node; QUARRY_CALL_INTERLEAVE: each node in turn
  *
- * An object of this CPU's own node comes from the magazine, if the cache's policy is
- * QUARRY_NODE_LOCAL, unless __GFP_THISNODE demands certainty; others come from their
- * node's depot, under its lock.  Another node's object is taken where that one has no
- * memory, and counted in remote_allocs, but not with __GFP_THISNODE nor from a cache of
- * a fixed node.  A node that never had memory stands for the nearest one that has, but
- * not with __GFP_THISNODE.
+ * If @node is this CPU's node and the cache's policy is QUARRY_NODE_LOCAL, the object comes from
+ * the magazine, which may hold objects of other nodes when memory is short; __GFP_THISNODE
+ * bypasses it.  All other objects come from the depot of @node, under its lock.
+ *
+ * When @node has no memory left, the object comes from another node and is counted in
+ * remote_allocs; not so with __GFP_THISNODE, nor for a cache of a fixed node.  If @node has
+ * never had memory, the cache's policy decides, but with __GFP_THISNODE the allocation fails.
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the object, or NULL when the memory could not be had or there is no such
- * node; the latter is logged.
+ * Return: the object, or NULL when there is no memory, or no such node; the latter is logged.
  */
 void *quarry_cache_alloc_node(struct quarry_cache *cache, gfp_t gfp, int node)
 {
@@ -393,9 +398,9 @@ unsigned int qr_magazine_bypass(struct qr_cache *c, void **objs, unsigned int n)
 	h = this_cpu_ptr(c->pub.head);
 	have = qr_head_claim(h);
 	if (unlikely(have < 0)) {
-		n = 0; /* one by one, as each may be sampled */
+		n = 0; /* the caller allocates one by one, as each may be sampled */
 	} else {
-		/* A few batches at a time: interrupts are off. */
+		/* Interrupts are off: at most four batches at a time. */
 		n = min3(n, 4 * c->batch, qr_head_quota(h));
 		if (n) {
 			d = qr_depot_for(c);

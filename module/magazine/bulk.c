@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Many objects at a time: the magazine is claimed once for all of them, and
- * what it cannot serve moves to or from the depot by the batch.
+ * Many objects at a time: one claim of the magazine serves all that it can.  What is left comes
+ * from the depot, or goes there, in batches.
  */
 #include "magazine/magazine.h"
 
@@ -9,7 +9,7 @@
 #include <linux/string.h>
 #include "compat.h"
 
-/* What this CPU's magazine has, without a lock.  Returns how many. */
+/* Take up to @n objects from this CPU's magazine, without a lock.  Returns how many. */
 static __always_inline unsigned int take_cached(struct qr_cache *c, void **objs, unsigned int n)
 {
 	struct qr_head *h;
@@ -42,7 +42,7 @@ static __always_inline unsigned int bulk_alloc(struct qr_cache *c, gfp_t gfp, si
 		if (n - got >= c->batch)
 			more = qr_magazine_bypass(c, objs + got, n - got);
 		if (!more) {
-			/* Its refill leaves most of a batch for the next turn. */
+			/* This may refill the magazine; the rest of the batch is taken below. */
 			objs[got] = qr_magazine_alloc(c, gfp & ~__GFP_ZERO, asked, ip);
 			if (!objs[got])
 				goto undo;
@@ -74,10 +74,10 @@ unsigned int qr_bulk_alloc(struct qr_cache *c, gfp_t gfp, size_t asked, unsigned
  * @n: how many
  * @objs: where to put them
  *
- * All or none.  Where they come from is as for quarry_cache_alloc().
+ * Allocates all of them or none.  They come from the same nodes as with quarry_cache_alloc().
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: @n, or 0 when not all of the memory could be had.
+ * Return: @n, or 0 when there is not memory for all.
  */
 unsigned int quarry_cache_alloc_bulk(struct quarry_cache *cache, gfp_t gfp, unsigned int n,
 				     void **objs)
@@ -89,7 +89,10 @@ unsigned int quarry_cache_alloc_bulk(struct quarry_cache *cache, gfp_t gfp, unsi
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_alloc_bulk);
 
-/* As many of @n objects as this CPU's magazine takes, without a lock. */
+/*
+ * Put objects into this CPU's magazine, without a lock, up to the first that needs the slow path
+ * or has no room.  Returns how many.
+ */
 static __always_inline unsigned int give_cached(struct qr_cache *c, void **objs, unsigned int n)
 {
 	unsigned long nr_chunks = qr_nr_chunks, base = PAGE_OFFSET;
@@ -125,7 +128,7 @@ static __always_inline unsigned int give_cached(struct qr_cache *c, void **objs,
  * @n: how many
  * @objs: the objects; NULLs among them are skipped
  *
- * Each is treated as by quarry_cache_free().
+ * Frees each of them as quarry_cache_free() does.
  *
  * Context: process, softirq, hardirq; not NMI.
  */
@@ -138,7 +141,7 @@ void quarry_cache_free_bulk(struct quarry_cache *cache, unsigned int n, void **o
 			i += give_cached(qr_cache_of(cache), objs + i, n - i);
 		if (likely(i == n))
 			return;
-		/* Full, or this one is special: the long way makes room again. */
+		/* The magazine is full: this makes room.  Or the object needs the slow path. */
 		qr_free_slow(cache, objs[i++]);
 	}
 }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How large a magazine may be.
+ * Capacity: how many objects a magazine may hold.
  *
- * A CPU has a budget of bytes for what its magazines may hold, of all caches
- * together.  A head begins without capacity and is granted some when it misses:
- * all that it can use, or half, a quarter and so on if the budget has no more
- * room.  Who gets less is the reason that cache/capacity_balance.c takes from others later.
+ * Each CPU has a budget of bytes, which its magazines of all caches share.  A head starts with
+ * no capacity and is granted some when it misses: as much as it can use, or a half, a quarter
+ * and so on of that, whatever the rest of the budget allows.  If a head is granted less than it
+ * can use, cache/capacity_balance.c later takes capacity from other heads, and this head is
+ * granted it at its next miss.
  *
- * That magazines are resized as they run, by how hard they are on the depot, is
- * Bonwick and Adams' idea ("Magazines and Vmem", USENIX 2001); that all caches share
- * a budget per CPU, and who misses takes from the others, is tcmalloc's.
+ * Resizing magazines at run time by how often they need the depot is Bonwick and Adams' idea
+ * ("Magazines and Vmem", USENIX 2001).  A budget for each CPU that all caches share, from which
+ * heads that miss get what others give up, is tcmalloc's.
  */
 #include "magazine/magazine.h"
 
@@ -19,10 +20,11 @@
 #include <linux/preempt.h>
 #include "compat.h"
 
-#define BUDGET_KIB 4096
+#define BUDGET_KIB 4096 /* default, for each CPU */
 /*
- * Once less than an eighth of the soft limit is left, the magazines of all CPUs may hold a
- * 64th of it together: what lies there is memory that others go beyond the limit for.
+ * Once less than an eighth of the module's soft limit is left, the magazines of all CPUs together
+ * may hold a 64th of the limit.  Objects in magazines are memory that other allocations would
+ * have to exceed the limit for.
  */
 #define NEAR_PART  8
 #define LIMIT_PART 64
@@ -33,14 +35,14 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_balance_work);
 bool qr_balance_on;
 
 /**
- * struct share - a CPU's part
- * @granted: bytes of capacity that its heads have.  Added to by this CPU only, with
- *	interrupts off and not in NMI, so that a check before the addition holds; whoever
- *	closes a head of another CPU subtracts
- * @poorest: bytes of capacity that the poorest head has of those that were refused
- *	more since the last look; ULONG_MAX: none was
- * @ceiling: what that was at the last look.  Heads that have more do not grow, or
- *	what was taken from one for the poor would be its own again
+ * struct share - what a CPU uses of its budget
+ * @granted: bytes of capacity that its heads have.  Only this CPU adds to it, with interrupts off
+ *	and not in NMI, so that a check before the addition stays true; other CPUs may subtract
+ *	from it at any time, when they close a head of this one
+ * @poorest: of the heads that were refused capacity since the last look (qr_percpu_poorest()),
+ *	the bytes of capacity of the one with the least; ULONG_MAX: none was refused
+ * @ceiling: value of @poorest at the last look.  Heads with more capacity than that do not grow:
+ *	what a look took from a rich head is for the poor ones, not for that head again
  */
 struct share {
 	atomic_long_t granted;
@@ -85,6 +87,7 @@ unsigned long qr_percpu_most(void)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_percpu_most);
 
+/* Bytes of the budget that are left; may be negative. */
 static long room_left(const struct share *s)
 {
 	return qr_percpu_most() - atomic_long_read(&s->granted);
@@ -93,7 +96,7 @@ static long room_left(const struct share *s)
 static void take_from_budget(struct share *s, long bytes)
 {
 	atomic_long_add(bytes, &s->granted);
-	/* No tick while nobody has anything. */
+	/* The work stops when no head has capacity, so every grant starts it. */
 	if (READ_ONCE(qr_balance_on))
 		queue_delayed_work(system_power_efficient_wq, &qr_balance_work,
 				   round_jiffies_relative(HZ));
@@ -105,7 +108,7 @@ unsigned int qr_head_grant(struct qr_cache *c, struct qr_head *h)
 	unsigned int want = c->capacity, have = h->capacity;
 	long stride = c->geo.stride, room;
 
-	/* NMI may have interrupted this very function. */
+	/* An NMI may have interrupted this very function.  A zombie is to have no capacity. */
 	if (unlikely(in_nmi()) || unlikely(c->zombie))
 		goto out;
 	room = have * stride > READ_ONCE(s->ceiling) ? 0 : room_left(s);

@@ -2,17 +2,20 @@
 /*
  * Cleanups: functions that run when an object is freed.
  *
- * Nothing tells on the fast path that an object has some, so its free must not take that
- * path.  Which frees do, two tables say that it reads anyway (quarry.h), and the slab's
- * or the chunk's entry is changed for as long as an object there has cleanups.  Other objects
- * of the slab, or of the chunk, are then freed the slow way too.
+ * The fast path of a free does not look for cleanups, so the free of an object that has some must
+ * take the slow path.  The fast path reads two tables to decide which way a free goes (struct
+ * qr_view in quarry/quarry.h).  While an object has cleanups, the entry of its slab, or of its
+ * chunk, is set to "slow".  Frees of other objects of that slab, or chunk, are then slow, too.
  *
- * No CPU has to be told of the change.  What counts is that the entry is seen by whoever
- * frees this one object; if that is another CPU it was handed the pointer after the
- * cleanup was added, by whatever orders what was written to the object before, and so orders
- * this.  The CPUs of other nodes have views of their own, in which our entries are slow
- * at all times.  And frees by the bulk look at each object when its turn comes, after the
- * cleanups of those before it have run.
+ * The change of the entry needs no barrier and no message to other CPUs, because only the CPU
+ * that frees this one object has to see it.  If that is another CPU, it received the pointer
+ * after the cleanup was added, with an ordering that makes the object's contents visible, and so
+ * the entry.  CPUs of other nodes have tables of their own, in which the entry is always slow.
+ * quarry_cache_free_bulk() looks at the tables for each object in turn, after the cleanups of
+ * the objects before it have run.
+ *
+ * Context: adding and removing in any context but NMI.  qr_cleanups_lock guards all lists; no
+ * cleanup runs with it held.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -25,7 +28,7 @@
 #include "magazine/magazine.h"
 #include "slab/large.h"
 
-/* The row of the object that begins at @p, or -1. */
+/* The index in slab->cleanups of the object that begins at @p, or -1. */
 static int row_of(const struct qr_slab *slab, const void *p)
 {
 	if (!READ_ONCE(slab->cache))
@@ -34,8 +37,8 @@ static int row_of(const struct qr_slab *slab, const void *p)
 }
 
 /*
- * Where the cleanups of a live object are, if its slab has any; *@row is set to its row.
- * Returns why there cannot be any, or NULL.  With the lock.
+ * Find the slab of a live object, and the index of its cleanups there.  Returns NULL, or why the
+ * object cannot have cleanups, to be read after "which is".  With the lock.
  */
 static const char *find(const void *p, struct qr_slab **slabp, int *row)
 {
@@ -57,7 +60,7 @@ static const char *find(const void *p, struct qr_slab **slabp, int *row)
 	return NULL;
 }
 
-/* The last ones added come first. */
+/* Put the list from @first to @last in front of the cleanups that the object has. */
 static void attach(struct qr_slab *slab, int row, struct qr_cleanup *first, struct qr_cleanup *last)
 {
 	if (!slab->cleanups[row]) {
@@ -84,8 +87,8 @@ static bool has_list(const struct qr_slab *slab, int row)
 }
 
 /*
- * Room for cleanups in the slab of the object at @p; it stays while the slab does.  0, or
- * -ENOMEM, or -EINVAL and *@why is set.
+ * Allocate the array of cleanups for the slab of the object at @p, unless the slab has one.  It
+ * stays until the slab is destroyed.  Returns 0, -ENOMEM, or -EINVAL and sets *@why.
  */
 static int ensure_room(const void *p, gfp_t gfp, const char **why)
 {
@@ -112,7 +115,7 @@ static int ensure_room(const void *p, gfp_t gfp, const char **why)
 	if (!*why && !slab->cleanups && nr == qr_slab_rows(slab))
 		swap(slab->cleanups, rows);
 	raw_spin_unlock_irqrestore(&qr_cleanups_lock, flags);
-	qr_meta_free(rows, nr * sizeof(*rows)); /* another CPU was faster */
+	qr_meta_free(rows, nr * sizeof(*rows)); /* NULL, unless another CPU was faster */
 	return *why ? -EINVAL : 0;
 }
 
@@ -129,9 +132,9 @@ static int refuse(const void *p, const char *why, unsigned long ip)
  * @arg: its second argument; the first is @p
  * @gfp: as for quarry_cache_alloc()
  *
- * What quarry_cleanup_add() does, for those who may not sleep.
+ * The same as quarry_cleanup_add(), for callers that may not sleep.
  *
- * Context: process, softirq, hardirq; not NMI, where such objects must not be freed either.
+ * Context: process, softirq, hardirq; not NMI.  In an NMI @p must not be freed either.
  * Return: 0, -ENOMEM, or -EINVAL when @p is not the start of a live object, which is logged.
  */
 int quarry_cleanup_add_gfp(void *p, quarry_cleanup_fn fn, void *arg, gfp_t gfp)
@@ -171,15 +174,15 @@ int quarry_cleanup_add_gfp(void *p, quarry_cleanup_fn fn, void *arg, gfp_t gfp)
 EXPORT_SYMBOL_QUARRY(quarry_cleanup_add_gfp);
 
 /**
- * quarry_cleanup_remove() - have a function not called after all
+ * quarry_cleanup_remove() - take a cleanup off an object without calling it
  * @p: as for quarry_cleanup_add()
- * @fn: likewise
- * @arg: likewise
+ * @fn: as for quarry_cleanup_add()
+ * @arg: as for quarry_cleanup_add()
  *
- * Of several equal ones, the first that was added is removed.
+ * If @fn was added to @p several times with the same @arg, the one added first is removed.
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: whether there was one.  There is none as soon as @p is being freed.
+ * Return: true if there was such a cleanup.  Once the free of @p has begun there is none.
  */
 bool quarry_cleanup_remove(void *p, quarry_cleanup_fn fn, void *arg)
 {
@@ -211,7 +214,7 @@ EXPORT_SYMBOL_QUARRY(quarry_cleanup_remove);
 
 /* --- For frees --- */
 
-/* In an NMI the lock may be the interrupted code's. */
+/* Take the lock; in an NMI, which may have interrupted its holder, only try it. */
 static __always_inline bool try_lock(void)
 {
 	if (unlikely(in_nmi())) {
@@ -220,7 +223,7 @@ static __always_inline bool try_lock(void)
 	} else {
 		raw_spin_lock(&qr_cleanups_lock);
 	}
-	__release(&qr_cleanups_lock); /* for sparse, which the macro tells instead */
+	__release(&qr_cleanups_lock); /* for sparse; cleanups_lock() tells it the truth */
 	return true;
 }
 
@@ -248,6 +251,7 @@ enum qr_misuse qr_cleanups_take(struct qr_slab *slab, const void *p, struct qr_c
 	return what;
 }
 
+/* The list begins with the cleanup that was added last, so it is reversed first. */
 void qr_cleanups_run(struct qr_cleanup *list, void *p)
 {
 	struct qr_cleanup *first = NULL, *next;

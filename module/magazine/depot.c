@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The depot layer.  Batches as the unit between CPUs are Bonwick and Adams'
- * ("Magazines and Vmem", USENIX 2001), but objects are copied rather than
- * magazines swapped: the fast path's array stays where it is.
+ * Depots: objects come and go, in batches and one by one.
  *
- * A batch in the depot has not been looked at.  Objects are checked, and
- * misuse found, when they reach their slab.
+ * That CPUs exchange objects in batches is Bonwick and Adams' idea ("Magazines and Vmem", USENIX
+ * 2001).  They swap whole magazines; here objects are copied, so that the array of the fast path
+ * stays where it is.
+ *
+ * Nothing looks at the objects of a batch while it is in the depot.  Objects are checked, and
+ * misuse is found, when they reach their slab.
  */
 #include "magazine/depot.h"
 
@@ -20,7 +22,7 @@ static struct kmem_cache *batches;
 
 qr_depot_fn qr_depot_watcher;
 
-/* Empty slabs to keep: a burst that comes again should not cut them anew. */
+/* Empty slabs to keep, so that the next burst of allocations need not cut new ones. */
 static unsigned long empties_kept(const struct qr_depot *d)
 {
 	if (qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES))
@@ -29,8 +31,8 @@ static unsigned long empties_kept(const struct qr_depot *d)
 }
 
 /*
- * From NMI the lock may be the interrupted code's.  Callers take a refusal as
- * "nothing here".
+ * Take the lock; in an NMI, which may have interrupted its holder, only try it.  Callers treat a
+ * refusal as "the depot has nothing" or "the depot takes nothing".
  */
 static __always_inline bool try_lock(struct qr_depot *d)
 {
@@ -40,7 +42,7 @@ static __always_inline bool try_lock(struct qr_depot *d)
 	} else {
 		raw_spin_lock(&d->lock);
 	}
-	__release(&d->lock); /* for sparse, which the macro tells instead */
+	__release(&d->lock); /* for sparse; depot_lock() tells it the truth */
 	return true;
 }
 
@@ -64,10 +66,11 @@ void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, struct qr_limit *
 	INIT_LIST_HEAD(&d->used_up);
 }
 
+/* Move a slab to the bin, counted from 1; 0: used up. */
 static void slab_move(struct qr_depot *d, struct qr_slab *slab, unsigned int bin)
 {
 	slab->bin = bin;
-	/* Where the next bin begins, or the slab is empty. */
+	/* The number of free objects at which the next bin begins or the slab is empty. */
 	slab->mark = min(bin * slab->nr_objects / QR_SLAB_BINS + 1, slab->nr_objects);
 	if (bin)
 		d->used_bins |= BIT(bin - 1);
@@ -99,7 +102,10 @@ void qr_depot_forget(struct qr_depot *d, struct qr_slab *slab, struct list_head 
 static noinline void slab_emptied(struct qr_depot *d, struct qr_slab *slab,
 				  struct list_head *doomed)
 {
-	/* What is left of a slab is not worth keeping: the next one is to be whole. */
+	/*
+	 * A slab that lost pages is not kept, as a new one is whole.  A slab with deferred objects
+	 * must stay, and an NMI destroys nothing.
+	 */
 	if ((d->nr_empty < empties_kept(d) && !slab->gone) || in_nmi() ||
 	    qr_slab_is_deferred(slab)) {
 		slab->bin = UINT_MAX;
@@ -110,6 +116,7 @@ static noinline void slab_emptied(struct qr_depot *d, struct qr_slab *slab,
 	qr_depot_forget(d, slab, doomed);
 }
 
+/* Call the watcher, once. */
 static noinline void tell(void)
 {
 	qr_depot_fn watcher = xchg(&qr_depot_watcher, NULL);
@@ -118,7 +125,7 @@ static noinline void tell(void)
 		watcher();
 }
 
-/* A slab has come to its mark. */
+/* The number of free objects has reached the mark: the slab changes lists. */
 static noinline void slab_filled(struct qr_depot *d, struct qr_slab *slab, struct list_head *doomed)
 {
 	if (unlikely(READ_ONCE(qr_depot_watcher)))
@@ -129,6 +136,7 @@ static noinline void slab_filled(struct qr_depot *d, struct qr_slab *slab, struc
 		slab_move(d, slab, qr_depot_bin(slab));
 }
 
+/* The slab to allocate from: the fullest that has an object free; NULL if there is none. */
 static struct qr_slab *fullest(struct qr_depot *d)
 {
 	struct qr_slab *slab;
@@ -242,7 +250,7 @@ static unsigned int give_slabs_locked(struct qr_depot *d, void **in, unsigned in
 		struct qr_chunk *chunk = READ_ONCE(chunks[qr_chunk_index(p)]);
 		struct qr_slab *slab;
 
-		/* In range, or it would have got into no magazine. */
+		/* The index is in range: the fast path has checked that before. */
 		if (unlikely(!chunk))
 			goto refuse;
 		slab = READ_ONCE(chunk->slab[qr_page_in_chunk(p)]);
@@ -284,7 +292,7 @@ unsigned int qr_depot_give(struct qr_depot *d, void **in, unsigned int n, struct
 		d->spare = b->next;
 		qr_copy(b->obj, in, n);
 		b->nr = n;
-		/* A partial batch stays on top. */
+		/* Only the topmost batch may be partly full. */
 		if (d->stocked && d->stocked->nr < d->batch) {
 			b->next = d->stocked->next;
 			d->stocked->next = b;
@@ -300,7 +308,10 @@ unsigned int qr_depot_give(struct qr_depot *d, void **in, unsigned int n, struct
 	return refused;
 }
 
-/* What is not a live object is left to those who can tell. */
+/*
+ * Check the red zone of a live object.  A pointer that is not a live object's passes here, and
+ * qr_slab_give() refuses it.
+ */
 static noinline enum qr_misuse look_at_guard(const struct qr_slab *slab, void *p)
 {
 	int i = qr_slab_index(slab, p);
@@ -317,7 +328,7 @@ enum qr_misuse qr_depot_give_one(struct qr_slab *slab, struct qr_cache *cache, v
 	if (!d || !depot_lock(d))
 		return QR_MISUSE_FOREIGN;
 	d->moves++;
-	/* A dangling pointer's slab may be another by now. */
+	/* If @p is dangling, its slab may have been destroyed and be another depot's by now. */
 	if (slab->depot != d || qr_slab_of(p) != slab) {
 		what = QR_MISUSE_FOREIGN;
 	} else if (cache && slab->cache != cache) {
@@ -341,7 +352,7 @@ static struct qr_batch *batches_new(unsigned int n, gfp_t gfp, int node, unsigne
 {
 	struct qr_batch *list = NULL;
 
-	/* Batches are a convenience: no reserves, no complaint. */
+	/* A depot works without batches: use no reserves of memory, and do not complain. */
 	gfp = (gfp & ~(__GFP_NOFAIL | __GFP_MEMALLOC | __GFP_HIGH)) | __GFP_NOWARN;
 	for (*got = 0; *got < n; ++*got) {
 		struct qr_batch *b = qr_meta_cache_alloc(batches, gfp, node);
@@ -393,7 +404,7 @@ void qr_depot_add(struct qr_depot *d, struct qr_slab *slab, gfp_t gfp)
 		d->nr_batches++;
 	}
 	raw_spin_unlock_irqrestore(&d->lock, flags);
-	batches_free(list); /* another CPU was faster */
+	batches_free(list); /* another CPU has added some meanwhile */
 }
 
 unsigned int qr_depot_unstock(struct qr_depot *d, void **out)
@@ -415,7 +426,7 @@ unsigned int qr_depot_unstock(struct qr_depot *d, void **out)
 	return n;
 }
 
-/* Spare batches that the slabs have no objects for. */
+/* Take out the spare batches that the slabs have no objects for. */
 static struct qr_batch *batches_beyond(struct qr_depot *d)
 {
 	unsigned int keep = min_t(unsigned long, d->max_batches,
@@ -479,7 +490,7 @@ static void slab_destroy_rcu(struct rcu_head *rcu)
 	qr_slab_destroy(container_of(rcu, struct qr_slab, rcu));
 }
 
-/* What was written to free objects shows when somebody gets them, or now. */
+/* The slab goes: report writes to its free objects, which would show when they are allocated. */
 static noinline void last_look(const struct qr_slab *slab, unsigned long ip)
 {
 	unsigned int i;

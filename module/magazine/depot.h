@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The depot of a cache on one node: full batches on their way between CPUs,
- * and below them the node's slabs by fullness.
+ * The depot of a cache on one node: batches of free objects on their way between CPUs, and below
+ * them the cache's slabs on that node, sorted by fullness.
  *
- * Contexts: interrupts off, except qr_depot_add() and qr_depot_reclaim().
- * Bounded work under the lock.
+ * Contexts: called with interrupts off unless a function says otherwise.  In an NMI the lock is
+ * tried; a refused lock looks to the caller like an empty depot.  Work under the lock is bounded.
  */
 #ifndef QR_DEPOT_H
 #define QR_DEPOT_H
@@ -17,7 +17,7 @@
 #include "slab/slab.h"
 
 /**
- * struct qr_batch - up to half a magazine of objects
+ * struct qr_batch - free objects, up to half of what a magazine may hold
  * @next: in one of the depot's stacks
  * @nr: objects in it
  * @obj: the objects
@@ -28,7 +28,7 @@ struct qr_batch {
 	void *obj[QR_MAGAZINE_MAX / 2];
 };
 
-/* A short copy; a call to memcpy would cost more. */
+/* Copy a few pointers; a call of memcpy() would cost more. */
 static __always_inline void qr_copy(void **to, void *const *from, unsigned int n)
 {
 	for (; n >= 4; n -= 4, to += 4, from += 4) {
@@ -43,32 +43,32 @@ static __always_inline void qr_copy(void **to, void *const *from, unsigned int n
 
 /**
  * struct qr_depot - one cache's objects on one node
- * @lock: everything below; taken with interrupts off, before a heap's lock and
+ * @lock: guards all members that change; taken with interrupts off, before a heap's lock and
  *	never together with another depot's
- * @cache: whose
- * @limit: the cache's, to which its slabs' pages are charged
- * @node: where
- * @account: its pages are in the kernel's books as slabs', see QUARRY_ACCOUNT_NODE
- * @batch: objects in a batch
- * @max_batches: batches that it may have
- * @nr_batches: batches that it has
- * @nr_cached: objects in them
- * @borrow: objects that may be taken from other nodes' depots before this one asks for
- *	pages again, since the last time they came from there.  A guess; no lock
- * @stocked: stack of batches with objects, so that the warmest leaves first;
- *	all but the first are full
- * @spare: stack of the others
- * @bins: slabs with some objects free, fullest in bin 0; in the last one those that
- *	are to be trimmed next
+ * @cache: the cache
+ * @limit: the cache's limit, to which the pages of its slabs are charged
+ * @node: the node
+ * @account: the kernel counts the slabs' pages as slab pages, see QUARRY_ACCOUNT_NODE
+ * @batch: objects in a full batch
+ * @max_batches: batches that the depot may have
+ * @nr_batches: batches that the depot has
+ * @nr_cached: objects in batches
+ * @borrow: the last slab came from another node's memory, so that about this many objects are to
+ *	be taken from other nodes' depots before pages are asked for again.  A guess; no lock
+ * @stocked: stack of batches with objects, so that objects freed last leave first; all but the
+ *	topmost are full
+ * @spare: stack of batches without objects
+ * @bins: slabs with some objects free, the fullest in bin 0; the last bin has slabs that wait to
+ *	be trimmed, see slab_trim.c
  * @used_bins: a bit for each of @bins that may hold a slab
  * @empty: slabs with all objects free
- * @used_up: slabs with none
- * @moves: batches and single objects that came or went
- * @moves_seen: the same when the shrinker last looked
+ * @used_up: slabs with no object free
+ * @moves: batches and single objects that came or went; wraps around
+ * @moves_seen: value of @moves when the shrinker last looked
  * @nr_empty: slabs in @empty
- * @nr_slabs: slabs in all
- * @nr_pages: their pages
- * @nr_objects: objects cut from them
+ * @nr_slabs: slabs in all lists
+ * @nr_pages: pages of all slabs
+ * @nr_objects: objects that all slabs were cut into, without those on trimmed pages
  */
 struct qr_depot {
 	raw_spinlock_t lock;
@@ -97,19 +97,19 @@ struct qr_depot {
 
 /* --- For the files of this layer --- */
 
-/* The bin that a slab belongs in, from 1; 0 means used up. */
+/* The bin that a slab belongs in, counted from 1; 0: the list of slabs that are used up. */
 static inline unsigned int qr_depot_bin(const struct qr_slab *slab)
 {
 	return DIV_ROUND_UP(slab->nr_free * QR_SLAB_BINS, slab->nr_objects);
 }
 
 /*
- * A slab that gives objects one by one may stay where it is until it has lost a bin's
- * worth, or others in turn with a give would move it each time.
+ * Must a slab that gives objects one by one move to another bin?  Not until it has fallen a whole
+ * bin behind: otherwise each turn of one take and one give at a bin's edge would move it.
  */
 static inline bool qr_depot_lags(const struct qr_slab *slab)
 {
-	/* Not of a bin: it was empty. */
+	/* It is in no bin: all of its objects were free. */
 	if (slab->bin > QR_SLAB_BINS || !slab->nr_free)
 		return true;
 	return slab->nr_free * QR_SLAB_BINS + slab->nr_objects <=
@@ -117,8 +117,8 @@ static inline bool qr_depot_lags(const struct qr_slab *slab)
 }
 
 /*
- * Every list that a slab of @d may be in, one after the other.  With the lock, and none is
- * being trimmed.
+ * The lists that a slab of @d may be in, by number: bins, empty, used up.  The bin of slabs that
+ * wait to be trimmed is left out, so no trim may be under way.  With the lock.
  */
 static inline struct list_head *qr_depot_list(struct qr_depot *d, unsigned int i)
 {
@@ -129,82 +129,94 @@ static inline struct list_head *qr_depot_list(struct qr_depot *d, unsigned int i
 	for (i = 0; i < QR_SLAB_BINS + 2; i++)                                                     \
 		list_for_each_entry_safe(slab, next, qr_depot_list(d, i), link)
 
-/* --- For others --- */
+/* --- For other files --- */
 
-/* @batches false: objects go straight to their slabs. */
+/* Without @batches, objects that are given always go straight to their slabs. */
 void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, struct qr_limit *limit, int node,
 		   unsigned int stride, bool batches, bool account);
 
-/* Up to @want objects, from batches by preference; returns how many. */
+/* Take up to @want objects, from batches first, then from slabs; returns how many. */
 unsigned int qr_depot_take(struct qr_depot *d, void **out, unsigned int want);
-/* The same for whoever may hold the lock already, or any other: 0 if somebody does. */
+/* The same for code that may have interrupted a holder of the lock: tries it; 0 if it is held. */
 unsigned int qr_depot_take_nolock(struct qr_depot *d, void **out, unsigned int want);
 
 /*
- * One object straight from a slab; NULL if there is none.  Says which slab's, and its
- * number there.
+ * Take one object straight from a slab; NULL if there is none.  Sets *@slab to its slab and
+ * *@index to its number there.
  */
 void *qr_depot_take_one(struct qr_depot *d, struct qr_slab **slab, unsigned int *index);
 
 /*
- * Give @n objects: as a batch if they are one and there is room, else to their
- * slabs.  Objects that this depot cannot take, because they are
- * another depot's or because something is wrong with them, are moved to the
- * front of @in; returns how many.  Slabs to be destroyed, once the
- * interrupts are on again, go to @doomed.
+ * Give @n objects: as a batch, if they are a full one and the depot has a spare batch, otherwise to
+ * their slabs.  A batch is not looked at.  Of objects that go to slabs, those of another depot and
+ * those that are misused are refused: they are moved to the front of @in, and their number is
+ * returned.  Slabs that became empty and are not kept go to @doomed, for qr_slabs_destroy() after
+ * the caller has restored interrupts.
  */
 unsigned int qr_depot_give(struct qr_depot *d, void **in, unsigned int n, struct list_head *doomed);
 
-/* One object straight to its slab, whichever depot's it is; says what is wrong. */
+/*
+ * Give one object straight to its slab, in whichever depot that is.  Returns what is wrong with
+ * the free; @cache, if not NULL, is the cache that was named.
+ */
 enum qr_misuse qr_depot_give_one(struct qr_slab *slab, struct qr_cache *cache, void *p,
 				 struct list_head *doomed);
 
-/* A new slab, its pages charged, and empty batches in proportion.  Any context. */
+/*
+ * Add a new slab, whose pages are charged, and spare batches in proportion to its objects.  Any
+ * context but NMI, interrupts on or off.
+ */
 void qr_depot_add(struct qr_depot *d, struct qr_slab *slab, gfp_t gfp);
 
 /*
- * Take one batch's objects out, for them to be given to their slabs with
- * qr_depot_give_slabs(); returns how many.
+ * Take the objects of one batch out; returns how many.  The caller gives them to their slabs with
+ * qr_depot_give_slabs(), which refuses objects as qr_depot_give() does.
  */
 unsigned int qr_depot_unstock(struct qr_depot *d, void **out);
 unsigned int qr_depot_give_slabs(struct qr_depot *d, void **in, unsigned int n,
 				 struct list_head *doomed);
 
-/* Take every empty slab away, and batches without one. Returns slabs moved to @doomed. */
+/*
+ * Move every empty slab to @doomed, and free spare batches that the other slabs have no objects
+ * for.  Returns slabs moved.  Interrupts on or off; not NMI.
+ */
 unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed);
 
 /*
- * For magazine/slab_trim.c, with the lock.  A slab's place among the bins, by what it has now; a slab
- * or some of its pages and objects are not the depot's any more; so many pages came, or went.
+ * For slab_trim.c and this layer's other files, with the lock: put a slab into the bin for the
+ * objects that it has now; move a slab out of the depot to @doomed and off its books; count
+ * pages that came (positive) or went (negative).
  */
 void qr_depot_place(struct qr_depot *d, struct qr_slab *slab);
 void qr_depot_forget(struct qr_depot *d, struct qr_slab *slab, struct list_head *doomed);
 void qr_depot_count_pages(struct qr_depot *d, long pages);
 
-/* The cache is going: give up every slab, in use or not.  Returns live objects. */
+/* The module is unloaded: move every slab to @doomed, in use or not.  Returns live objects. */
 unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed);
 
-/* No cleanup of its objects will run. */
+/* Free the cleanups of all objects without running them. */
 void qr_depot_strip(struct qr_depot *d);
 
+/* Destroy slabs that left their depots.  No lock held; any context but NMI. */
 void qr_slabs_destroy(struct list_head *doomed);
 
-/* Objects that its slabs miss; *first is set to one of them. */
+/* The number of objects that are not in their slabs; sets *@first to one of them. */
 unsigned long qr_depot_live(struct qr_depot *d, const void **first);
 
+/* Call @fn for a copy of what is known of each slab, until it returns other than 0.  Sleeps. */
 int qr_depot_walk_slabs(struct qr_depot *d, qr_slab_fn fn, void *arg);
 
 /*
- * With the machine stopped: are lists, bins and counters right?  Looks at each
- * slab with @fn, and adds up what that says is live.
+ * For the walker (view/validate.c), with the machine stopped: check lists, bins and counters.
+ * Calls @fn for each slab; returns the sum of the live objects that @fn reports.
  */
 typedef u64 (*qr_slab_check_fn)(struct qr_depot *d, struct qr_slab *slab,
 				struct quarry_validation *v);
 u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_validation *v);
 
 /*
- * Told once, with a depot's lock held, that objects have come back to slabs; NULL from
- * then on until the watcher sets it anew.
+ * Called once, with a depot's lock held, when objects have come back to slabs.  It is set to NULL
+ * before the call; the watcher sets it again when it wants another one.
  */
 typedef void (*qr_depot_fn)(void);
 extern qr_depot_fn qr_depot_watcher;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What there is to know of a depot, by walking all of its slabs. */
+/* Walks over all slabs of a depot: for statistics, the walker, and caches that are destroyed. */
 #include "magazine/depot.h"
 
 #include <linux/mm.h>
@@ -43,7 +43,7 @@ unsigned long qr_depot_live(struct qr_depot *d, const void **first)
 	return live;
 }
 
-/* @fn may sleep, so it is shown a copy. */
+/* @fn may sleep, so the slabs are copied under the lock first. */
 int qr_depot_walk_slabs(struct qr_depot *d, qr_slab_fn fn, void *arg)
 {
 	unsigned long flags, room = READ_ONCE(d->nr_slabs) + 64, n = 0, k;

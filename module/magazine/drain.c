@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What empties magazines and depots into slabs, and what else is done to a
- * magazine from outside: a new countdown, another size.
+ * Emptying magazines and depots into slabs, and other changes to a magazine from outside: a new
+ * countdown, less capacity.
  *
- * A CPU's magazine is worked on by that CPU, with interrupts off, or by anybody
- * while nobody uses it.
+ * A CPU's magazine is changed by that CPU, with interrupts off, or by any CPU while that one is
+ * offline or no CPU uses the cache.  cache/cpu_visit.c runs functions on every CPU for this.
  */
 #include "magazine/magazine.h"
 
@@ -30,7 +30,7 @@ unsigned int qr_magazine_redraw(struct qr_cache *c, unsigned int cpu)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_magazine_redraw);
 
-/* All but @left of a claimed head's @n objects go to slabs; interrupts off. */
+/* Move all but @left of a claimed head's @n objects to slabs.  Interrupts off. */
 static void lower(struct qr_cache *c, struct qr_head *h, unsigned int cpu, unsigned int n,
 		  unsigned int left, struct list_head *doomed)
 {
@@ -50,8 +50,8 @@ static void lower(struct qr_cache *c, struct qr_head *h, unsigned int cpu, unsig
 }
 
 /*
- * The same where somebody keeps the objects.  Returns how many are left: those that there
- * is no room for, unless they @must go.
+ * The same for a cache with a keeper, which takes the objects.  Returns how many objects are left
+ * in the head: with @must only @left, otherwise also those that the keeper has no room for.
  */
 static unsigned int hand_over(struct qr_cache *c, struct qr_head *h, unsigned int cpu,
 			      unsigned int n, unsigned int left, bool must,
@@ -64,7 +64,10 @@ static unsigned int hand_over(struct qr_cache *c, struct qr_head *h, unsigned in
 	return n - k;
 }
 
-/* Down to so many objects; and to so much capacity and room, but never to more. */
+/*
+ * Reduce the head of @cpu to @left objects, @capacity and @remote_room; what is less already stays
+ * as it is.  With @send its remote frees go home.  Returns objects moved; 0 if the head is claimed.
+ */
 static unsigned int lower_to(struct qr_cache *c, unsigned int cpu, unsigned int left,
 			     unsigned int capacity, unsigned int remote_room, bool send)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The slow paths of a free; the way up is at the head of magazine/magazine.c. */
+/* The slow paths of a free.  The overview at the head of magazine.c has the whole way. */
 #define pr_fmt(fmt) "quarry: " fmt
 
 #include "magazine/magazine.h"
@@ -11,15 +11,15 @@
 #include "slab/large.h"
 
 /*
- * The lower half of a full magazine stays; interrupts off, head claimed.  Returns what
- * it holds then.
+ * Give the upper half of a full magazine of @n objects to the depot.  Returns how many objects
+ * are left; all @n of them if the head was granted more capacity instead, or has none.
+ * Interrupts off, the head claimed.
  */
 static __always_inline int flush(struct qr_cache *c, struct qr_head *h, int n,
 				 struct list_head *doomed, unsigned long ip)
 {
 	unsigned int refused, unit = qr_head_unit(c, h);
 
-	/* It had no capacity, or has more now. */
 	if (unlikely(n < unit) || unlikely(n < h->capacity))
 		return n;
 	n -= unit;
@@ -33,8 +33,9 @@ static __always_inline int flush(struct qr_cache *c, struct qr_head *h, int n,
 }
 
 /*
- * A good object of an ordinary slab goes into the magazine, or with others home to
- * its node; false if it must go to its slab at once.  Interrupts off.
+ * Put a good object of an ordinary slab into the magazine or, if it is another node's (@remote),
+ * with others that wait to go home.  False if neither has room or the head is claimed: then the
+ * object must go to its slab at once.  Interrupts off.
  */
 static __always_inline bool keep(struct qr_cache *c, struct qr_head *h, void *p, bool remote,
 				 struct list_head *doomed, unsigned long ip)
@@ -59,12 +60,12 @@ static __always_inline bool keep(struct qr_cache *c, struct qr_head *h, void *p,
 }
 
 /*
- * Everything that a free may meet.  @given is the cache it named, if any.
- * Entered with interrupts off, left with them as @flags says; a free that
- * comes from the fast path has preemption off, which ends here as well.
+ * Free any object, good or not.  @given is the cache that the caller named, or NULL.  Entered
+ * with interrupts off; restores them to @flags, and enables preemption if the free came from the
+ * fast path, which had disabled it.
  *
- * Where the object has cleanups nothing has been done yet but to take them: they are
- * returned, to be run before it is freed once more, @cleaned.
+ * If the object has cleanups, the first call only takes them off the object and returns them.
+ * The caller runs them and calls again with @cleaned.
  */
 static struct qr_cleanup *free_any(struct qr_cache *given, void *p, unsigned long ip,
 				   unsigned long flags, bool from_fast_path, bool cleaned);
@@ -80,7 +81,10 @@ static noinline struct qr_cleanup *free_timed(struct qr_cache *given, void *p, u
 	return list;
 }
 
-/* Some object of the slab has cleanups. */
+/*
+ * Some object of the slab has cleanups.  Take those of @p, or, with @cleaned, note that they have
+ * run.
+ */
 static noinline enum qr_misuse look_for_cleanups(struct qr_slab *slab, void *p, bool cleaned,
 						 struct qr_cleanup **list)
 {
@@ -192,7 +196,7 @@ static noinline void free_cleaned(struct qr_cache *given, void *p, unsigned long
 	free_any(given, p, ip, flags, false, true);
 }
 
-/* After a failed qr_head_push(): preemption is off, the claim as that left it. */
+/* After a failed qr_head_push(): preemption is off, the claim is as qr_head_push() left it. */
 void qr_free_full(void *p, struct qr_head __percpu *head, struct quarry_cache *cache)
 {
 	struct qr_cache *given = cache ? qr_cache_of(cache) : NULL;
@@ -212,7 +216,7 @@ void qr_free_full(void *p, struct qr_head __percpu *head, struct quarry_cache *c
 }
 EXPORT_SYMBOL_QUARRY(qr_free_full);
 
-/* For everything that the fast path will not look at. */
+/* For objects that the fast path does not handle, such as large ones and those of other nodes. */
 void qr_free_slow(struct quarry_cache *cache, void *p)
 {
 	struct qr_cache *given = cache ? qr_cache_of(cache) : NULL;

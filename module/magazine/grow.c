@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A cache gets another slab: within its limit, from the node that is asked for if that
- * has memory, and with objects that are as free ones are.
+ * A cache gets another slab: its pages are charged to the cache's limit, they come from the
+ * wanted node if that has memory, and its objects are constructed, poisoned and so on like any
+ * free object of the cache.  No lock is held here; the functions sleep if the gfp flags allow it.
  */
 #include "magazine/magazine.h"
 
@@ -10,8 +11,8 @@
 #include <trace/events/quarry.h>
 
 /*
- * The first slabs of sampled objects are short: most caches never have more
- * than a few.
+ * Pages of a slab for sampled objects.  A depot's first four slabs have as few pages as one object
+ * needs: most caches never have more than a few samples.
  */
 static unsigned int sampled_pages(struct qr_cache *c, int node)
 {
@@ -24,7 +25,7 @@ static unsigned int sampled_pages(struct qr_cache *c, int node)
 		     c->geo.pages);
 }
 
-/* What lies empty on any node makes room. */
+/* Destroy the empty slabs of all nodes, to make room under a limit. */
 static void spare_empties(struct qr_cache *c)
 {
 	LIST_HEAD(doomed);
@@ -36,7 +37,10 @@ static void spare_empties(struct qr_cache *c)
 	qr_slabs_destroy(&doomed);
 }
 
-/* May the cache have @pages more?  Beyond its soft limit yes, but it has to tidy up first. */
+/*
+ * Charge @pages to the cache.  Near its soft limit, empty slabs are destroyed first, but the
+ * pages are granted.  False if they would exceed the hard limit.
+ */
 static bool charge(struct qr_cache *c, unsigned int pages, bool sampled, gfp_t gfp)
 {
 	if (qr_limit_is_near(&c->limit, pages)) {
@@ -49,12 +53,12 @@ static bool charge(struct qr_cache *c, unsigned int pages, bool sampled, gfp_t g
 	spare_empties(c);
 	if (qr_limit_take(&c->limit, pages, gfp))
 		return true;
-	if (!sampled) /* or it is tried again as any other object */
+	if (!sampled) /* a sampled object is tried again as an ordinary one */
 		qr_limit_hit_hard(&c->limit, c->name);
 	return false;
 }
 
-/* Its objects are as free ones are. */
+/* Bring the objects of a new slab into the state of free ones. */
 static void prepare(struct qr_cache *c, struct qr_slab *slab)
 {
 	unsigned int i;
@@ -94,7 +98,7 @@ noinline struct qr_depot *qr_cache_grow(struct qr_cache *c, int node, bool sampl
 	trace_slab_get(c->name, slab->base, slab->run.nr, slab->run.chunk->node);
 	got = page_to_nid(slab->run.chunk->page + slab->run.first);
 	if (unlikely(!c->depot[got])) {
-		/* Memory of a node that came up after the cache was made.  Nobody had it. */
+		/* The node had no memory when the cache was created: it has no depot. */
 		qr_slab_destroy(slab);
 		goto no_slab;
 	}

@@ -1,18 +1,64 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Magazines, and what the slow paths of allocation (magazine/alloc.c) and free (magazine/free.c) have in common.
+ * Overview: the way of an allocation down the layers, and of a free back up.  Read this first.
  *
- * An allocation climbs down: (1) this CPU's magazine, inline; (2) the depot of
- * the node, for a batch; (3) the depot's slabs, fullest first; (4) a new slab,
- * from the node's page heap; (5) a new chunk, from the kernel; (6) other nodes.
- * A free climbs up: (1) this CPU's magazine, if the object is of this node;
- * (2) a full magazine gives a batch to the depot; (3) a depot without room
- * gives it to the slabs; (4) a slab that is empty goes back to the page heap.
- * A magazine without capacity (see magazine/capacity.c) is passed by, and another node's
- * object waits for some more before it goes home (magazine/remote_free.c).
+ * A client calls quarry_cache_alloc() for an object of its cache, or quarry_malloc(), which
+ * looks the size up in a table of size classes; each class is a cache of its own.  Sizes over
+ * 32 KiB leave the road here: they get whole pages (slab/large.c).  All others go down until a
+ * step has an object:
  *
- * Steps 2 and 3 run with interrupts off and the head claimed; steps 4 to 6
- * with neither, so that they may sleep.
+ *  1. Magazine: include/quarry/head.h, inlined into the client.  For each cache, each CPU has a
+ *     head with an array of free objects, the magazine.  Take the last one: no lock, interrupts
+ *     stay on.  The same instructions count down to the next sample.
+ *  2. Slow path: alloc.c.  The magazine is empty, the countdown has run out, or this code
+ *     interrupted another operation on the same head.  Interrupts go off and the head is
+ *     claimed.  If it is claimed already, the magazine is passed by: step 3 gives one object.
+ *     If a sample is due, see below.
+ *  3. Depot: depot.c, one for each cache and node, under its raw spinlock.  A batch of objects,
+ *     half of what the magazine may hold, is copied into the magazine.
+ *  4. Slabs: the same depot.  It has no batch, so objects are taken from its slabs, the fullest
+ *     slab first, the lowest address first.
+ *  5. New slab: grow.c.  The depot has no free object at all.  Interrupts are on again and the
+ *     head is released, since from here on the caller may sleep.  The slab's pages are charged
+ *     to the cache's limit; the page heap of the node hands out a run of pages
+ *     (pages/page_heap.c), and the run is cut into objects (slab/slab.c).  Back to step 3.
+ *  6. New chunk: pages/chunk.c.  The page heap has no run that is long enough, so it asks the
+ *     kernel for a block of 2 MiB, or for a smaller one when memory is fragmented.  When the
+ *     kernel has none on this node, it may give one of another node.
+ *  7. Other nodes: alloc.c again.  Take an object from another node's depot.  If no depot has
+ *     one either, the allocation returns NULL and says so in the log.  Near a soft limit this
+ *     step comes before step 5.
+ *
+ * A free comes up the same way until a step keeps the object:
+ *
+ *  1. Magazine: inlined.  A table says whether the object's chunk holds ordinary slabs of this
+ *     CPU's node.  If so, the object is put on top of the magazine: no lock, no look at its
+ *     slab.  A double free of such an object is noticed in step 4.
+ *  2. Slow path: free.c.  The magazine is full or claimed, or the object is not an ordinary one
+ *     of this node.  Look up the object's slab and check that the pointer is the start of an
+ *     object of the right cache.  Run the object's cleanups, if it has some (cleanup.c).  Then
+ *     - a full magazine gives its upper half to the depot, and has room again: step 3;
+ *     - an object of another node waits, with others, for its way home (remote_free.c);
+ *     - an object that is sampled, guarded or in a mixed chunk goes to its slab: step 4;
+ *     - a large object's pages go to the page heap: step 6.
+ *  3. Depot: depot.c.  Keep the batch as it is, for the next CPU that has run dry.  If there
+ *     is no room for it, its objects go to their slabs.
+ *  4. Slab: slab/slab.h.  Set the object's bit in the map of free objects.  If the bit is set
+ *     already, this is a double free: it is reported (core/misuse.c), and nothing changes.
+ *  5. Empty slab: depot.c.  The depot keeps some (4, or an eighth of its slabs) for the next
+ *     burst.  The others are destroyed after interrupts are on again.
+ *  6. Page heap: pages/page_heap.c.  The pages are idle: the next slab may have them.  The
+ *     scavenger (reclaim/scavenger.c) returns idle pages to the kernel, little by little.
+ *
+ * A sample: qr_alloc_sampled() takes the object from a depot of its own, whose slabs lie in
+ * chunks that step 1 of a free does not accept.  So the free of a sampled object cannot miss
+ * the slow path, which ends the sample (profile/profile.c).
+ *
+ * How much a magazine may hold is decided in capacity.c; a magazine starts with nothing.  What
+ * empties magazines and depots from outside, such as memory pressure, is in drain.c.
+ *
+ * This file has what the slow paths have in common: the countdown, objects of another node in
+ * a magazine, and which depot a call means.  The layer's rules are at the head of magazine.h.
  */
 #include "magazine/magazine.h"
 
@@ -28,7 +74,10 @@ void qr_head_init(struct qr_head *h)
 	h->drawn = QR_DRAW;
 }
 
-/* Interrupts off, the head claimed, its countdown at zero. */
+/*
+ * Draw the next countdown, and the weight of the sample at its end.  Interrupts are off, the
+ * head is claimed, and its countdown is zero.
+ */
 static __always_inline void head_draw(struct qr_cache *c, struct qr_head *h)
 {
 	u32 rate = READ_ONCE(c->rate);
@@ -50,8 +99,8 @@ static __always_inline void head_draw(struct qr_cache *c, struct qr_head *h)
 void qr_head_redraw(struct qr_cache *c, struct qr_head *h)
 {
 	/*
-	 * What is left of a countdown says nothing about the next sample: the
-	 * exponential has no memory.
+	 * The rest of the old countdown may be dropped without bias: the distances between
+	 * samples are exponential, so what has passed says nothing about what is to come.
 	 */
 	h->drawn -= h->countdown;
 	h->countdown = 0;
@@ -61,6 +110,7 @@ void qr_head_redraw(struct qr_cache *c, struct qr_head *h)
 		head_draw(c, h);
 }
 
+/* How many of the @n objects at @obj come before the first one of node @home. */
 static unsigned int count_far(void *const *obj, unsigned int n, int home)
 {
 	unsigned int i;
@@ -72,8 +122,8 @@ static unsigned int count_far(void *const *obj, unsigned int n, int home)
 }
 
 /*
- * Objects of another node come into a magazine when it is empty, and none is
- * ever put there by a free: they are the first ones, as many as still are.
+ * Objects of another node enter a magazine only by a refill, which needs it empty; frees never
+ * put one there.  So they are at the beginning of the array, and at most h->far of them are left.
  */
 unsigned int qr_head_far(const struct qr_head *h, unsigned int n, int home)
 {
@@ -131,7 +181,10 @@ noinline u64 qr_head_expired(struct qr_cache *c, struct qr_head *h, bool may_sam
 	if (weight && !may_sample)
 		return 0;
 	if (unlikely(qr_is_counting())) {
-		/* It stays at zero, for the next one to come here as well: see api/allocs_per_run.c. */
+		/*
+		 * A task's allocations are counted (api/allocs_per_run.c).  The countdown stays
+		 * at zero, so that the next allocation comes here, too.
+		 */
 		h->weight = 0;
 		return weight || !may_sample ? weight : qr_is_drawn(c);
 	}

@@ -1,9 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Magazines: the slow half of what quarry.h does inline, and a cache as this
- * layer knows it.  The layer's files: magazines (magazine/magazine.c), another slab (magazine/grow.c),
- * the paths of objects (magazine/alloc.c, magazine/free.c, magazine/bulk.c), how large a magazine may be (magazine/capacity.c),
- * frees of another node's objects (magazine/remote_free.c), and what empties magazines (magazine/drain.c).
+ * The magazine layer: per-CPU magazines, a depot for each cache and node below them, and the
+ * slow paths of allocation and free.  The fast paths are inline, in include/quarry/quarry.h.
+ * magazine.c begins with an overview of the ways that objects take; read that first.
+ *
+ * Offers: objects of a cache (struct qr_cache) that exists already; the folder cache/ makes and
+ * destroys caches.  Uses core/, pages/, profile/ and slab/.
+ *
+ * Files: magazine.c (overview, countdown), alloc.c, free.c and bulk.c (the slow paths), grow.c
+ * (another slab), depot.c and depot_view.c (depots), slab_trim.c (pages leave slabs), capacity.c
+ * (how much a magazine may hold), remote_free.c (frees of another node's objects), drain.c
+ * (emptying magazines and depots), cleanup.c (functions that run when an object is freed).
+ *
+ * Locks: a head is claimed, which is no lock: nothing waits for a head.  A depot has a raw
+ * spinlock, taken with interrupts off, never two depots' at a time.  All cleanups share
+ * qr_cleanups_lock.  No page is asked for with a lock held or a head claimed.
+ *
+ * Contexts: allocation and free may be called in process, softirq and hardirq context.  In an
+ * NMI locks are only tried, and an allocation may return NULL for that; cache/nolock.c has the
+ * calls for NMIs.  Functions that say "process context" may sleep.
  */
 #ifndef QR_MAGAZINE_H
 #define QR_MAGAZINE_H
@@ -17,15 +32,17 @@
 #include "magazine/depot.h"
 
 /**
- * struct qr_keeper - a layer above that keeps free objects of a cache as they are
- * @take: up to @n objects, those at the end of @objs, leave the head of @cpu; returns how many
- *	it took.  All, if they @must; what it frees instead leaves slabs in @doomed.  Interrupts off
- * @count: how many it has
- * @walk: call @fn for each, while nothing runs
- * @gone: nobody will find the cache any more; in softirq
+ * struct qr_keeper - a layer above that keeps free objects of a cache with their contents
+ * @take: take up to @n objects, those at the end of @objs, out of the head of @cpu; return how
+ *	many.  With @must all have to leave the head: the keeper frees those that it has no room
+ *	for, and puts the slabs that thereby become empty in @doomed.  Interrupts are off
+ * @count: how many objects the keeper has
+ * @walk: call @fn for each object that the keeper has, while the machine is stopped
+ * @gone: the cache can no longer be found; softirq context
  *
- * They count as cached.  Only it fills and empties the cache's magazines, and whoever asks a
- * magazine to give objects up has it take them; frees to the cache itself go past those.
+ * Pools (api/pool.c) are keepers.  A keeper's objects count as cached.  The keeper alone fills and
+ * empties the magazines of its cache.  Code that has to make a magazine smaller calls @take
+ * instead of giving the objects to slabs.  quarry_cache_free() bypasses such magazines.
  */
 struct qr_keeper {
 	unsigned int (*take)(struct qr_keeper *keeper, unsigned int cpu, void **objs,
@@ -39,44 +56,47 @@ struct qr_keeper {
  * struct qr_cache - a cache
  * @pub: what clients see, and the magazines
  * @geo: how its slabs are cut
- * @capacity: objects in a magazine of full size; 0 if it has none
- * @batch: half of that, but not 0: objects that move between it and a depot at a time
- * @remote_room: objects of other nodes that a CPU may collect; 0 on machines with one
- * @class: the size class that it serves, or 0
+ * @capacity: objects that a magazine may hold when the budget allows it; 0: no magazines
+ * @batch: objects that move between a magazine and a depot at a time: half of @capacity, at
+ *	least 1
+ * @remote_room: objects of other nodes that a CPU may collect before it sends them home; 0 on
+ *	machines with one node
+ * @class: the size class that the cache serves, or 0
  * @id: unique since the module was loaded
- * @asked: bytes per object that were asked for
- * @rate: bytes between samples; 0 is off
- * @own_rate: @rate is this cache's own, not that of all
+ * @asked: bytes per object that its creator asked for
+ * @rate: bytes between samples, on average; 0 is off
+ * @own_rate: @rate was set for this cache; otherwise it follows qr_default_rate
  * @no_sample: QUARRY_NO_SAMPLE
  * @typesafe: QUARRY_TYPESAFE_BY_RCU
- * @guarded: its objects are watched, and so go past the magazines, both ways
+ * @guarded: objects have a red zone or poison, so allocations and frees bypass the magazines
  * @account_node: QUARRY_ACCOUNT_NODE
- * @rcu_frees: objects of it were, and may be, on their way to be freed by RCU
+ * @rcu_frees: some object was given to RCU or deferred, so destroying the cache waits for those
  * @ctor: see &struct quarry_cache_args
- * @policy: where objects come from
+ * @policy: which node objects come from
  * @node: for QUARRY_NODE_FIXED
  * @turn: for QUARRY_NODE_INTERLEAVE
  * @failed: allocations that returned NULL
  * @refused: frees that went into a magazine and turned out to be misuse
- * @handed_on: objects that went from a reserve to a client: freed by one, allocated by the other
+ * @handed_on: objects that a reserve handed to a client.  No magazine counts them, though each
+ *	is a free by the reserve and an allocation by the client
  * @limit: of its slabs' pages
- * @guard: how its objects are watched
+ * @guard: red zone and poison of its objects
  * @useroffset: see &struct quarry_cache_args
- * @usersize: likewise
- * @trim_wait: times that the scavenger passes it over, after trimming brought little
- * @trim_backoff: how many these were the last time
- * @trim_moves: what its depots had moved by then
- * @fallbacks: slabs that came from a node not asked for
+ * @usersize: see &struct quarry_cache_args
+ * @trim_wait: how many more times the scavenger skips the cache, after a trim brought little
+ * @trim_backoff: what @trim_wait was set to after the last trim
+ * @trim_moves: sum of the depots' moves at the last trim
+ * @fallbacks: slabs that came from another node than was asked for
  * @head_bytes: size of one CPU's head
- * @used: a CPU has allocated or freed since the last look, see cache/capacity_balance.c
+ * @used: a CPU allocated or freed since the last look, see cache/capacity_balance.c
  * @zombie: destroyed while objects were live
- * @apart: what is freed goes past the magazines, for it is a zombie, is guarded or has a keeper
- * @keeper: who keeps its objects, or NULL
+ * @apart: frees bypass the magazines, because the cache is a zombie, is guarded or has a keeper
+ * @keeper: the layer that keeps its objects, or NULL
  * @link: in the list of caches
- * @rcu: freed after readers that came from a dangling object
+ * @rcu: delays freeing the struct until readers that found it by a dangling object are done
  * @name: for people
- * @depot: by node, and from nr_node_ids on again by node those of sampled objects;
- *	NULL for nodes that had no memory
+ * @depot: [node] for ordinary objects, [nr_node_ids + node] for sampled ones; NULL for nodes
+ *	that had no memory when the cache was created
  */
 struct qr_cache {
 	struct quarry_cache pub;
@@ -126,11 +146,12 @@ static inline struct qr_cache *qr_cache_of(struct quarry_cache *pub)
 }
 
 /*
- * What goes into a countdown while nothing is sampled.  Large enough that the
- * slow path costs nothing, small enough that the sum cannot overflow the countdown.
+ * The value of a countdown while sampling is off, in allocations.  Large enough that the slow
+ * path, taken once in so many, costs nothing; small enough that the countdown cannot overflow.
  */
 #define QR_DRAW 65536
 
+/* The length of qr_cache.depot. */
 static inline unsigned int qr_nr_depots(void)
 {
 	return 2 * nr_node_ids;
@@ -145,8 +166,8 @@ static inline struct qr_depot *qr_sampled_depot(struct qr_cache *c, int node)
 void qr_head_init(struct qr_head *h);
 
 /*
- * How many allocations in a row a claimed head may serve: the one after them is
- * the slow path's.  They are counted by qr_head_count().
+ * How many allocations in a row a claimed head may serve; the next one must take the slow path.
+ * The caller counts those that it serves with qr_head_count().
  */
 static __always_inline unsigned int qr_head_quota(const struct qr_head *h)
 {
@@ -158,7 +179,10 @@ static __always_inline void qr_head_count(struct qr_head *h, unsigned int n)
 	h->countdown -= n;
 }
 
-/* One allocation.  With no countdown it is counted all the same, and not down: see api/allocs_per_run.c. */
+/*
+ * Count one allocation.  With the countdown at zero, as while a task's allocations are counted
+ * (api/allocs_per_run.c), it is added to @drawn instead, and the countdown stays.
+ */
 static __always_inline void qr_head_count_one(struct qr_head *h)
 {
 	if (likely(h->countdown > 0)) {
@@ -170,38 +194,45 @@ static __always_inline void qr_head_count_one(struct qr_head *h)
 }
 
 /*
- * Bytes of object capacity that a CPU's heads may have together.  Changed by
- * qr_percpu_kib_set() only.
+ * A CPU's budget: bytes of object capacity that its heads, of all caches, may have together.
+ * Only qr_percpu_kib_set() changes it.
  */
 extern unsigned long qr_percpu_budget;
-/* That, or less where the soft limit asks for it. */
+/* The budget, or less when the module is close to its soft limit.  Bytes. */
 unsigned long qr_percpu_most(void);
-/* What a CPU has of it. */
+/* Bytes of capacity that the heads of @cpu have. */
 unsigned long qr_percpu_granted(unsigned int cpu);
-/* It has nothing, and wanted nothing. */
+/* The heads of @cpu have no capacity, and none was refused any since the look before the last. */
 bool qr_percpu_at_rest(unsigned int cpu);
 /*
- * Since the last call: the bytes of capacity of the poorest head that was refused more,
- * or ULONG_MAX.  Until the next call those that have more are refused.
+ * Of the heads that were refused capacity since the last call, the bytes of capacity of the one
+ * with the least; ULONG_MAX: none was refused.  Until the next call, heads with more than that
+ * do not grow.
  */
 unsigned long qr_percpu_poorest(unsigned int cpu);
 
-/* A new countdown; interrupts off, the head claimed. */
+/* Draw a new countdown.  Interrupts off, the head claimed. */
 void qr_head_redraw(struct qr_cache *c, struct qr_head *h);
 
-/* What comes later to take capacity away again; queued by every grant while that is on. */
+/*
+ * The work of cache/capacity_balance.c, which takes capacity from idle heads.  Every grant
+ * queues it while qr_balance_on is set.
+ */
 extern struct delayed_work qr_balance_work;
 extern bool qr_balance_on;
 
 /*
- * A miss of a head that has less than its full capacity: grant it what the
- * budget has.  Returns how many objects the head should move now.  Interrupts
- * off, on the head's own CPU, and the head claimed.
+ * A head with less than its full capacity missed: grant it what the budget has.  Returns how
+ * many objects to move between the head and the depot now.  Interrupts off, on the head's own
+ * CPU, the head claimed.
  */
 unsigned int qr_head_grant(struct qr_cache *c, struct qr_head *h);
-/* The same for the room of remote frees; all or nothing. */
+/* The same for the room of remote frees; false if the budget does not have all of it. */
 bool qr_head_grant_remote(struct qr_cache *c, struct qr_head *h);
-/* Take capacity away from @cpu's head, which is claimed and holds no more than is left. */
+/*
+ * Reduce a head of @cpu to @capacity and @remote_room.  The head is claimed, and holds no more
+ * than that.
+ */
 void qr_head_ungrant(struct qr_cache *c, struct qr_head *h, unsigned int cpu, unsigned int capacity,
 		     unsigned int remote_room);
 
@@ -213,16 +244,21 @@ static __always_inline unsigned int qr_head_unit(struct qr_cache *c, struct qr_h
 	return c->batch;
 }
 
+/* Bytes of the CPU's budget that the head has. */
 static inline unsigned long qr_head_granted(const struct qr_cache *c, const struct qr_head *h)
 {
 	return (unsigned long)(READ_ONCE(h->capacity) + READ_ONCE(h->remote_room)) * c->geo.stride;
 }
 
-/* How many of the @n objects that the head of a CPU near @home holds are another node's. */
+/* Of a head's @n objects, how many belong to another node than @home, the node of its CPU. */
 unsigned int qr_head_far(const struct qr_head *h, unsigned int n, int home);
-/* All but @left of its @n objects leave without having been allocated. */
+/*
+ * All but @left of the head's @n objects leave it without having been allocated, so those of
+ * another node no longer count as remote allocations.
+ */
 void qr_head_far_leave(struct qr_head *h, unsigned int n, unsigned int left, int home);
 
+/* The same; quick for heads without objects of another node. */
 static __always_inline void qr_head_cut(struct qr_head *h, unsigned int n, unsigned int left,
 					int home)
 {
@@ -230,41 +266,48 @@ static __always_inline void qr_head_cut(struct qr_head *h, unsigned int n, unsig
 		qr_head_far_leave(h, n, left, home);
 }
 
-/* Objects of other nodes on their way home. */
+/* The array of freed objects that belong to other nodes, behind the magazine's last place. */
 static inline void **qr_head_remote(const struct qr_cache *c, struct qr_head *h)
 {
 	return h->obj + c->capacity;
 }
 
 /*
- * Keep an object of another node until there are more; false if that cannot
- * be.  Interrupts off, the head claimed.
+ * Collect the object @p of another node, and send all home when the room is full.  False if the
+ * head has no room for such objects.  Interrupts off, the head claimed.
  */
 bool qr_remote_put(struct qr_cache *c, struct qr_head *h, void *p, struct list_head *doomed,
 		   unsigned long ip);
-/* Send home what is kept, a lock for each node; returns how many.  As above. */
+/*
+ * Send the collected objects home, with one lock for each node; returns how many.  Interrupts
+ * off, the head claimed.
+ */
 unsigned int qr_remote_send(struct qr_cache *c, struct qr_head *h, struct list_head *doomed,
 			    unsigned long ip);
-/* Objects that a depot would not take: another depot's, or misused. */
+/*
+ * Deal with the @n objects that qr_depot_give() refused: those of another depot go to their
+ * slab, and misuse is reported.  @given is the cache that they were freed to.
+ */
 void qr_settle_refused(struct qr_cache *given, void **in, unsigned int n, struct list_head *doomed,
 		       unsigned long ip);
 
 /*
- * The first step of a free, see magazine/cleanup.c: if the object at @p has cleanups they are in *@list
- * now, to be run before anything else.  Interrupts off.  Returns what is wrong: while they
- * run the object is freed again.
+ * Cleanups in a free, see cleanup.c.  First, qr_cleanups_take() moves the cleanups of the object
+ * at @p to *@list; the caller runs them before it does anything else.  Interrupts off.  Returns
+ * QR_MISUSE_DOUBLE_FREE if the object's cleanups are running already, and QR_MISUSE_FOREIGN if
+ * this is an NMI, which cannot run them.
  */
 enum qr_misuse qr_cleanups_take(struct qr_slab *slab, const void *p, struct qr_cleanup **list);
-/* With interrupts and all as the one who frees has them.  The list is gone. */
+/* Run the cleanups of @p and free @list.  No lock held, interrupts as the caller has them. */
 void qr_cleanups_run(struct qr_cleanup *list, void *p);
-/* They have run: it is an object without any.  Interrupts off. */
+/* The cleanups of @p have run: from now on the object has none.  Interrupts off. */
 void qr_cleanups_done(struct qr_slab *slab, const void *p);
-/* Cleanups of @p, an object of @slab, become @to's.  False: no memory, and none did. */
+/* For realloc: move the cleanups of @p, an object of @slab, to @to.  False: no memory. */
 bool qr_cleanups_move(struct qr_slab *slab, const void *p, const void *to, gfp_t gfp);
 
 /*
- * The node that a call's argument stands for: itself, or what QUARRY_CALL_LOCAL and
- * QUARRY_CALL_INTERLEAVE mean now; -EINVAL for what is none.  @turn: of the latter.
+ * The node that a call names with @node: a number, QUARRY_CALL_LOCAL (this CPU's node) or
+ * QUARRY_CALL_INTERLEAVE (the next one in @turn).  -EINVAL if there is no such node.
  */
 int qr_call_node(int node, atomic_t *turn);
 
@@ -273,68 +316,83 @@ static __always_inline struct qr_depot *qr_home_depot(struct qr_cache *c)
 	return c->depot[raw_cpu_read(qr_home_node)];
 }
 
+/* The depot of a cache whose policy is not QUARRY_NODE_LOCAL. */
 struct qr_depot *qr_depot_by_policy(struct qr_cache *c);
 
-/* Where the cache's policy wants objects from. */
+/* The depot that the cache's policy takes objects from. */
 static __always_inline struct qr_depot *qr_depot_for(struct qr_cache *c)
 {
 	return likely(c->policy == QUARRY_NODE_LOCAL) ? qr_home_depot(c) : qr_depot_by_policy(c);
 }
 
-/* A new slab for @node; returns the depot that has it now, or NULL. */
+/*
+ * Add a slab to the depot of @node, or of another node if the pages come from there.  @sampled:
+ * the depot of sampled objects.  No lock held; sleeps if @gfp allows it.  Returns the depot that
+ * has the slab, or NULL.
+ */
 struct qr_depot *qr_cache_grow(struct qr_cache *c, int node, bool sampled, gfp_t gfp);
 
-/* For reports of misuse: whose @slab is; either may be NULL. */
+/* For reports of misuse: the name of the cache, or what else owns @slab; either may be NULL. */
 const char *qr_owner_name(const struct qr_cache *cache, const struct qr_slab *slab);
 
-/* What qr_malloc_slow() and its like are made of. */
+/*
+ * Allocate an object, fast path included.  @asked: bytes that the client asked for, and @ip: its
+ * address, both for the profile.
+ */
 void *qr_magazine_alloc(struct qr_cache *cache, gfp_t gfp, size_t asked, unsigned long ip);
+/* The same from a node, see quarry_cache_alloc_node(). */
 void *qr_magazine_alloc_node(struct qr_cache *cache, gfp_t gfp, int node, size_t asked,
 			     unsigned long ip);
 
 /*
- * For keepers.  Is an allocation that no countdown counts to be sampled?  If so, its weight,
+ * Draw for an allocation that no countdown counts: returns its weight if it is to be sampled,
  * or else 0.  Interrupts off.
  */
 u64 qr_is_drawn(struct qr_cache *cache);
 /*
- * The countdown of a claimed head has run out.  Returns the weight of this allocation if it
- * is to be sampled, or else 0.  If it may not be sampled, the sample stays due.
+ * The countdown of a claimed head has run out.  Returns the weight of this allocation if it is
+ * to be sampled, or else 0.  Without @may_sample a due sample is left for the next allocation.
  */
 u64 qr_head_expired(struct qr_cache *cache, struct qr_head *h, bool may_sample);
-/* An object that was drawn, or NULL: then the sample is lost. */
+/* Allocate an object and record its sample.  NULL: no such object, and the sample is lost. */
 void *qr_alloc_sampled(struct qr_cache *cache, int node, u64 weight, size_t asked, gfp_t gfp,
 		       unsigned long ip);
-/* One from a slab, past the magazine, that is not sampled. */
+/* For keepers: an object from a slab, bypassing the magazine, and not sampled. */
 void *qr_alloc_past(struct qr_cache *cache, gfp_t gfp);
 
-/* Of quarry_cache_alloc_bulk() and its like: all or none. */
+/* Allocate @n objects or none, as quarry_cache_alloc_bulk().  Returns @n or 0. */
 unsigned int qr_bulk_alloc(struct qr_cache *cache, gfp_t gfp, size_t asked, unsigned int n,
 			   void **objs, unsigned long ip);
 
-/* The cache's rate has changed: @cpu draws anew.  @cpu is as for qr_magazine_drain(). */
+/* The cache's rate has changed: draw a new countdown for @cpu.  @cpu: see qr_magazine_drain(). */
 unsigned int qr_magazine_redraw(struct qr_cache *cache, unsigned int cpu);
 
 /*
- * Up to @n objects from the depot that this CPU would refill from, past the
- * magazine but counted there; returns how many.  0 may mean that the next one is
- * to be sampled or looked at, or that this is nested: go the usual way.
+ * Take up to @n objects from the depot that this CPU would refill from; they bypass the magazine
+ * but are counted there.  Returns how many.  0 means: allocate the next one the usual way,
+ * because it is to be sampled, the cache is guarded, the head is claimed or the depot is empty.
  */
 unsigned int qr_magazine_bypass(struct qr_cache *cache, void **objs, unsigned int n);
 
 /*
- * Empty @cpu's magazine into slabs.  @cpu is this one, with preemption off,
- * or one that runs nothing of this cache.  Returns objects moved.
+ * Move the objects of @cpu's magazine to slabs.  @cpu is the calling CPU, with preemption off,
+ * or a CPU that does not use this cache meanwhile.  Returns objects moved.
  */
 unsigned int qr_magazine_drain(struct qr_cache *cache, unsigned int cpu);
-/* Make it smaller; what it has above @capacity goes to slabs.  @cpu as above. */
+/* Reduce the capacity of @cpu's magazine; objects above @capacity go to slabs.  @cpu: as above. */
 void qr_magazine_shrink(struct qr_cache *cache, unsigned int cpu, unsigned int capacity);
-/* Send remote frees home; with @close no more are collected until that is granted anew. */
+/*
+ * Send the remote frees that @cpu collected home.  With @close it collects no more until room
+ * for them is granted again.  @cpu: as above.
+ */
 void qr_magazine_send(struct qr_cache *cache, unsigned int cpu, bool close);
-/* Empty it and take its capacity away; it may be any CPU's.  Returns objects moved. */
+/* Empty @cpu's magazine and take its capacity away.  @cpu: as above.  Returns objects moved. */
 unsigned int qr_magazine_close(struct qr_cache *cache, unsigned int cpu);
 
-/* Empty the depots into slabs and destroy what is empty.  Process context. */
+/*
+ * Move the objects of the cache's depots to slabs, and destroy empty slabs.  Returns objects
+ * moved.  Process context.
+ */
 unsigned int qr_cache_settle(struct qr_cache *cache);
 
 #endif /* QR_MAGAZINE_H */

@@ -2,9 +2,11 @@
 /*
  * Frees of another node's objects.
  *
- * They do not go into the magazine, which is for objects of this CPU's node, but
- * wait behind it until there are some, and then go home to their depots, under one
- * lock for all that are of the same node.
+ * The magazine is for objects of this CPU's node.  Freed objects of other nodes are collected in
+ * an array behind it.  When that is full they go home, to the depots of their nodes: one lock
+ * for all objects of the same node.
+ *
+ * Called with interrupts off and the head claimed.
  */
 #include "magazine/magazine.h"
 
@@ -34,7 +36,7 @@ void qr_settle_refused(struct qr_cache *given, void **in, unsigned int n, struct
 	}
 }
 
-/* Where an object goes home to; NULL if it was freed twice and its slab has gone. */
+/* The depot of the object's node; NULL if it was freed twice and its slab is gone or another's. */
 static struct qr_depot *depot_of(struct qr_cache *c, const void *p)
 {
 	struct qr_slab *slab = qr_slab_of(p);
@@ -53,7 +55,7 @@ unsigned int qr_remote_send(struct qr_cache *c, struct qr_head *h, struct list_h
 		struct qr_depot *d = depot_of(c, obj[n - 1]);
 		unsigned int first = n - 1, i, refused;
 
-		/* Those of the same node come to stand at the end. */
+		/* Move the objects of the same node to the end of the array. */
 		for (i = first; i--;) {
 			if (depot_of(c, obj[i]) == d) {
 				first--;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * No object can be moved, so a slab of which one object is held stays; but the other
- * pages of it need not.  A slab that lost pages is an ordinary one with fewer
- * objects until all of them are free.
+ * Trimming: pages on which no object is live leave slabs that still have live objects.
  *
- * The depot's lock is held for a few slabs at a time.  What has not been
- * looked at yet waits in a bin of its own meanwhile, the last in which
- * allocations look, so none is looked at twice and none is out of reach.
+ * Objects cannot be moved, so a slab with one live object has to stay; its other pages need not.
+ * A slab that lost pages works as any other, with fewer objects, until all of them are free.
+ *
+ * The depot's lock is held for at most TRIM_SLABS slabs at a time.  Meanwhile, slabs that are still
+ * to be trimmed wait in a bin of their own, the last one in which allocations look.  So no slab is
+ * looked at twice, and allocations can still use all of them.
  */
 #include "magazine/slab_trim.h"
 
@@ -14,11 +15,12 @@
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 
-/* Slabs that are looked at before others get the lock, and interrupts. */
+/* Slabs that are looked at before the lock is dropped and interrupts are allowed. */
 #define TRIM_SLABS 8
 
 atomic64_t qr_trimmed_pages;
 
+/* Destroy empty slabs until @want pages have left; returns pages. */
 static unsigned long give_up_empty(struct qr_depot *d, unsigned long want)
 {
 	unsigned long pages = 0, flags;
@@ -47,7 +49,7 @@ static unsigned long give_up_empty(struct qr_depot *d, unsigned long want)
 	return pages;
 }
 
-/* A few of those that wait; returns pages that left.  @more: there are others. */
+/* Trim up to TRIM_SLABS of the waiting slabs; returns pages that left.  *@more: others wait. */
 static unsigned long trim_some(struct qr_depot *d, bool *more)
 {
 	struct list_head *waiting = &d->bins[QR_SLAB_BINS];
@@ -66,7 +68,7 @@ static unsigned long trim_some(struct qr_depot *d, bool *more)
 		left[n].run = slab->run;
 		left[n].pages = qr_slab_trim(slab);
 		if (!left[n].pages) {
-			/* In the order in which they came, behind what was freed to since. */
+			/* To the end: they keep their order, behind slabs that came since. */
 			d->used_bins |= BIT(slab->bin - 1);
 			list_move_tail(&slab->link, &d->bins[slab->bin - 1]);
 			continue;
@@ -79,7 +81,7 @@ static unsigned long trim_some(struct qr_depot *d, bool *more)
 	*more = !list_empty(waiting);
 	raw_spin_unlock_irqrestore(&d->lock, flags);
 
-	/* The slabs may be gone by now; these pages are ours. */
+	/* Without the lock the slabs may be destroyed by now, but these pages are ours. */
 	for (i = 0; i < n; i++) {
 		sum += hweight32(left[i].pages);
 		qr_limit_give(d->limit, hweight32(left[i].pages));
@@ -90,6 +92,7 @@ static unsigned long trim_some(struct qr_depot *d, bool *more)
 	return sum;
 }
 
+/* Trim the slabs of one bin until @want pages have left; returns pages. */
 static unsigned long trim_bin(struct qr_depot *d, unsigned int bin, unsigned long want)
 {
 	struct list_head *waiting = &d->bins[QR_SLAB_BINS];
@@ -107,7 +110,7 @@ static unsigned long trim_bin(struct qr_depot *d, unsigned int bin, unsigned lon
 	if (!more)
 		return pages;
 	raw_spin_lock_irqsave(&d->lock, flags);
-	/* Before those that had nothing to lose: the next call begins where this one ended. */
+	/* In front of the slabs that had no page to lose: the next call goes on here. */
 	list_splice_init(waiting, &d->bins[bin]);
 	d->used_bins |= BIT(bin);
 	raw_spin_unlock_irqrestore(&d->lock, flags);
