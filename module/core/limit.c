@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is charged is what the kernel gave, or a cache its slabs; what is done about
- * limits is the business of the layers above.
+ * Charges pages against a limit, and parses and prints limits.  The page heap charges the
+ * module's limit when it gets pages from the kernel; a cache charges its own limit when it
+ * gets a slab.  The layers above decide what to do when a limit is near or reached.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -26,7 +27,7 @@ bool qr_limit_take(struct qr_limit *limit, unsigned long pages, gfp_t gfp)
 {
 	long held = atomic_long_read(&limit->held);
 
-	/* Whoever reads it meanwhile never sees more than the limit. */
+	/* Compare first, then add: a reader of limit->held never sees more than the limit. */
 	do {
 		if (unlikely(held + pages > READ_ONCE(limit->hard)) && !(gfp & __GFP_NOFAIL))
 			return false;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Limits on pages, the module's and each cache's.  Beyond the soft one memory is still
- * given, but whoever asks helps to give idle pages back first; beyond the hard one
- * a request fails.
+ * Limits on pages: one for the module, and one for each cache.  Beyond a soft limit an
+ * allocation still succeeds, but it first helps to give idle pages back to the kernel.
+ * Beyond a hard limit an allocation fails.
  */
 #ifndef QR_LIMIT_H
 #define QR_LIMIT_H
@@ -15,12 +15,12 @@
 #include <linux/types.h>
 
 /**
- * struct qr_limit - what may be held, and what is
- * @soft: pages; ULONG_MAX is none
- * @hard: the same
- * @held: pages
- * @soft_hits: times that the soft limit was in the way
- * @hard_hits: requests that failed for the hard one
+ * struct qr_limit - how many pages may be held, and how many are held
+ * @soft: soft limit in pages; ULONG_MAX means no limit
+ * @hard: hard limit in pages; ULONG_MAX means no limit
+ * @held: pages that are charged now
+ * @soft_hits: allocations that found the soft limit reached
+ * @hard_hits: allocations that failed because of the hard limit
  */
 struct qr_limit {
 	unsigned long soft;
@@ -32,14 +32,17 @@ struct qr_limit {
 
 #define QR_LIMIT_NONE ((struct qr_limit){ .soft = ULONG_MAX, .hard = ULONG_MAX })
 
-/* The module's: pages of chunks, in use or idle, without metadata. */
+/* The limit of the module.  It counts pages of chunks, in use or idle, but not metadata. */
 extern struct qr_limit qr_limit_all;
 
-/* Told, in any context but NMI, that a limit was hit or changed.  One watcher. */
+/*
+ * The one function that is called when a limit was hit or changed (the scavenger's).  It is
+ * called in any context but NMI.
+ */
 typedef void (*qr_limit_fn)(void);
 extern qr_limit_fn qr_limit_watcher;
 
-/* False beyond the hard limit, which __GFP_NOFAIL may pass. */
+/* Charge @pages.  False if that exceeds the hard limit, unless @gfp has __GFP_NOFAIL. */
 bool qr_limit_take(struct qr_limit *limit, unsigned long pages, gfp_t gfp);
 
 static inline void qr_limit_give(struct qr_limit *limit, unsigned long pages)
@@ -57,7 +60,7 @@ static inline void qr_limit_uncharge(unsigned long pages)
 	qr_limit_give(&qr_limit_all, pages);
 }
 
-/* Would @pages more be beyond the soft limit? */
+/* Would @pages more exceed the soft limit? */
 static inline bool qr_limit_is_near(const struct qr_limit *limit, unsigned long pages)
 {
 	unsigned long soft = READ_ONCE(limit->soft);
@@ -65,7 +68,7 @@ static inline bool qr_limit_is_near(const struct qr_limit *limit, unsigned long 
 	return unlikely(soft != ULONG_MAX) && atomic_long_read(&limit->held) + pages > soft;
 }
 
-/* By how much?  Of the soft limit, or of the hard one; 0 if there is none. */
+/* By how many pages would @pages more exceed the lower of the two limits?  0 if they fit. */
 static inline unsigned long qr_limit_excess(const struct qr_limit *limit, unsigned long pages)
 {
 	unsigned long most = min(READ_ONCE(limit->soft), READ_ONCE(limit->hard));
@@ -74,7 +77,7 @@ static inline unsigned long qr_limit_excess(const struct qr_limit *limit, unsign
 	return held > most ? held - most : 0;
 }
 
-/* Or beyond the hard one? */
+/* Would @pages more exceed the hard limit? */
 static inline bool qr_limit_is_full(const struct qr_limit *limit, unsigned long pages)
 {
 	unsigned long hard = READ_ONCE(limit->hard);
@@ -82,15 +85,18 @@ static inline bool qr_limit_is_full(const struct qr_limit *limit, unsigned long 
 	return unlikely(hard != ULONG_MAX) && atomic_long_read(&limit->held) + pages > hard;
 }
 
-/* Count, trace and tell.  @name: the cache's, or "all". */
+/* Count the hit, trace it and call the watcher.  @name: the cache's name, or "all". */
 void qr_limit_hit_soft(struct qr_limit *limit, const char *name);
 void qr_limit_hit_hard(struct qr_limit *limit, const char *name);
 
-/* Bytes, ULONG_MAX for none; rounded down to pages. */
+/* Set a limit.  @bytes is rounded down to pages; ULONG_MAX means no limit. */
 void qr_limit_change(struct qr_limit *limit, bool is_hard, unsigned long bytes);
-/* "max", which is ULONG_MAX, or as for qr_size_parse(); -EINVAL, -ERANGE. */
+/*
+ * Read a limit: "max" gives ULONG_MAX (no limit), anything else is as for qr_size_parse().
+ * Returns 0, -EINVAL or -ERANGE.
+ */
 int qr_limit_parse(const char *text, unsigned long *bytes);
-/* In bytes, ULONG_MAX for none. */
+/* A limit of @pages in bytes; ULONG_MAX stays ULONG_MAX (no limit). */
 unsigned long qr_limit_bytes(unsigned long pages);
 
 #endif /* QR_LIMIT_H */

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Bookkeeping memory comes from the kernel's own allocators; this file only
- * keeps the account, so that `stats` can say what Quarry itself costs and a
- * test can say that all of it went back.
+ * Metadata comes from the kernel's own allocators.  This file only counts its bytes: `stats`
+ * shows from them what Quarry itself costs, and tests check that all of it was returned.
  */
 #include "core/metadata.h"
 
@@ -83,7 +82,7 @@ void qr_meta_vfree(void *p, size_t size)
 	vfree(p);
 }
 
-/* One copy for every CPU that may ever come up. */
+/* @size bytes for each possible CPU, also for those that are not online. */
 void __percpu *qr_meta_percpu(size_t size, size_t align)
 {
 	void __percpu *p = __alloc_percpu(size, align);
@@ -102,9 +101,9 @@ void qr_meta_percpu_free(void __percpu *p, size_t size)
 }
 
 /*
- * The flag keeps an object an object of its kind for a grace period, which
- * those who found one by a dangling address rely on.  It keeps the kernel from
- * merging the cache with others as well.
+ * SLAB_TYPESAFE_BY_RCU: after its free an object stays an object of the same type for a grace
+ * period.  A reader that found the object by a dangling address relies on that.  The flag also
+ * keeps the kernel from merging this cache with others.
  */
 struct kmem_cache *qr_meta_cache_create(const char *name, size_t size)
 {

@@ -1,5 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Bookkeeping memory, and the account of all that the kernel gave. */
+/*
+ * Memory for metadata, and the account of all memory that Quarry takes from the kernel.
+ *
+ * This file is of the layer core/, the lowest one.  core/ offers what every other layer needs:
+ *
+ *	metadata.h		memory for Quarry's own structs, and the account of it
+ *	limit.h			soft and hard limits on pages
+ *	misuse.h		reports of double frees and the like
+ *	parse_size.h		reads "64K"
+ *	slow_path_time.h	estimates the time spent in slow paths
+ *	task_count.h		counts the allocations of one task, for tests
+ *	trace.c			the tracepoints
+ *	walker_report.c		qr_invalid(): errors that the walker found
+ *
+ * core/ uses the kernel, compat.h and the headers under include/, and no other folder of module/.
+ * It has no locks: counters are atomic or per CPU.  Any function may be called in any context
+ * but NMI, unless its comment says otherwise; the allocations below sleep if @gfp allows it.
+ */
 #ifndef QR_METADATA_H
 #define QR_METADATA_H
 
@@ -9,8 +26,9 @@
 #include <linux/types.h>
 
 /*
- * What an allocation of ours may pass on to the kernel.  The caller's zone,
- * zeroing and cgroup wishes are not about our bookkeeping or whole chunks.
+ * The bits of a client's gfp flags that are passed on to the kernel when Quarry allocates
+ * metadata or pages.  Zone, zeroing and cgroup bits are left out: they are about the client's
+ * object, not about metadata or whole chunks.
  */
 #define QR_GFP_MASK                                                                                \
 	(__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | __GFP_MEMALLOC | __GFP_NOMEMALLOC |    \
@@ -18,27 +36,32 @@
 
 extern atomic64_t qr_taken_bytes, qr_returned_bytes, qr_metadata_bytes;
 
-/* Zeroed; NULL on failure.  Free with the size that was asked for. */
+/*
+ * All of these return zeroed memory, or NULL when there is none.  The free takes the size that
+ * was asked for.  Memory of vmalloc() and per-CPU memory is allocated and freed by callers that
+ * may sleep.
+ */
 void *qr_meta_alloc(size_t size, gfp_t gfp, int node);
 void qr_meta_free(void *p, size_t size);
 void *qr_meta_valloc(size_t size);
-/* Of any size, while @gfp says that it may sleep; the free may sleep too. */
+/* Memory of any size, provided that @gfp allows sleep; the free may sleep too. */
 void *qr_meta_kvalloc(size_t size, gfp_t gfp);
 void qr_meta_kvfree(void *p, size_t size);
-/* For remap_vmalloc_range(); @size is whole pages. */
+/* Memory that remap_vmalloc_range() can map to user space; @size is a multiple of a page. */
 void *qr_meta_valloc_user(size_t size);
 void qr_meta_vfree(void *p, size_t size);
 void __percpu *qr_meta_percpu(size_t size, size_t align);
 void qr_meta_percpu_free(void __percpu *p, size_t size);
 
 /*
- * Bookkeeping of one size has a cache of its own in the kernel, so that its
- * pages leave with us instead of staying in a kmalloc cache's reserve.
+ * A kmem_cache for structs of one type.  Its pages go back to the kernel when the module
+ * leaves; with kmalloc() some would stay in the partial lists of a kmalloc cache.
  */
 struct kmem_cache *qr_meta_cache_create(const char *name, size_t size);
 void *qr_meta_cache_alloc(struct kmem_cache *cache, gfp_t gfp, int node);
 void qr_meta_cache_free(struct kmem_cache *cache, void *p);
 
+/* Account for @pages taken from the kernel, or, if negative, returned to the kernel. */
 static inline void qr_account_pages(long pages)
 {
 	if (pages >= 0)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Misuse is reported and survived: the object is leaked rather than reused,
- * and the allocator's own state is never in it.  A caller that misbehaves in a
- * loop fills a counter, not the log.
+ * Misuse is reported and survived.  The object is leaked and not reused, and Quarry keeps none
+ * of its own state in objects.  A caller that repeats the same misuse is logged once and then
+ * only counted, so that a loop does not flood the log.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -18,13 +18,13 @@
 atomic64_t qr_misuse_count[QR_NR_MISUSE];
 atomic64_t qr_leaked_objects;
 
-/* Callers that were logged.  A collision logs one of them again: no harm. */
+/* Caller plus misuse, of those that were logged.  Two that share a slot may be logged again. */
 static unsigned long seen[1 << SEEN_BITS];
 
 static const struct {
 	const char *name;
 	const char *what;
-	const char *result; /* unless the object is lost */
+	const char *result; /* what the log says happened, if the object is not leaked */
 } text[QR_NR_MISUSE] = {
 	[QR_MISUSE_FOREIGN] = { "foreign", "free of a pointer that is not Quarry's to free",
 				"ignored" },
@@ -62,7 +62,7 @@ bool qr_report_loss(enum qr_misuse what, const void *p, const char *cache, const
 bool qr_report(enum qr_misuse what, const void *p, const char *cache, const char *given,
 	       unsigned long ip)
 {
-	/* It was live, and nobody can free it any more as they should. */
+	/* The object was live.  Its owner will not free it properly any more, so it is leaked. */
 	return qr_report_loss(what, p, cache, given, ip,
 			      what == QR_MISUSE_INTERIOR || what == QR_MISUSE_WRONG_CACHE);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Reports of misuse. */
+/* Reports of misuse: what clients did wrong with objects, caches and arenas. */
 #ifndef QR_MISUSE_H
 #define QR_MISUSE_H
 
@@ -23,20 +23,22 @@ extern atomic64_t qr_misuse_count[QR_NR_MISUSE];
 extern atomic64_t qr_leaked_objects;
 
 /**
- * qr_report() - count misuse, and log it the first time it comes from a caller
+ * qr_report() - count and trace misuse, and log it the first time a caller does it
  * @what: what was done
- * @p: the object
- * @cache: name of the cache the object belongs to, or NULL if none is known
- * @given: name of the cache it was given to, where that is another one
- * @ip: the caller
+ * @p: address of the object
+ * @cache: name of the cache that the object belongs to, or NULL if none is known
+ * @given: name of the cache that the caller named, if it is another one; else NULL
+ * @ip: the caller's address
  *
- * Any context.
+ * The object counts as leaked for %QR_MISUSE_INTERIOR and %QR_MISUSE_WRONG_CACHE.
  *
- * Return: whether it was logged.
+ * Context: Any.
+ *
+ * Return: true if it was logged, false if it was only counted.
  */
 bool qr_report(enum qr_misuse what, const void *p, const char *cache, const char *given,
 	       unsigned long ip);
-/* The same where the caller knows whether the object is lost. */
+/* The same for a caller that knows whether the object is leaked (@lost). */
 bool qr_report_loss(enum qr_misuse what, const void *p, const char *cache, const char *given,
 		    unsigned long ip, bool lost);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* memparse() would take "18446744073709551617" for 1, and "12Q" for 12 and a rest. */
+/* Stricter than memparse(), which reads "18446744073709551617" as 1 and "12Q" as 12. */
 #include "core/parse_size.h"
 
 #include <linux/ctype.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Numbers of bytes, as people write them. */
+/* Reads numbers of bytes as people write them: "4096", "64K". */
 #ifndef QR_PARSE_SIZE_H
 #define QR_PARSE_SIZE_H
 
 #include <linux/types.h>
 
 /*
- * Digits, then K, M or G in either case, or nothing; blanks around it.  0, -EINVAL for
- * any other text, or -ERANGE beyond @max.
+ * @text is decimal digits and then K, M, G (in either case) or nothing; blanks may surround it.
+ * Returns 0, -EINVAL for any other text, or -ERANGE if the number exceeds @max.
  */
 int qr_size_parse(const char *text, u64 max, u64 *bytes);
 

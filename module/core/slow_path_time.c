@@ -7,7 +7,10 @@
 DEFINE_PER_CPU(int, qr_untimed);
 static DEFINE_PER_CPU(u64, slow_ns);
 
-/* It may have moved to another CPU meanwhile, whose clock is only nearly the same. */
+/*
+ * The task may have moved to another CPU since @begin was read.  CPUs' clocks differ a little,
+ * so the difference can be negative; it is then ignored.
+ */
 void qr_timing_done(u64 begin)
 {
 	s64 took = local_clock() - begin;

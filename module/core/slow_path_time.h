@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* How long slow paths take: an estimate, for little of their time. */
+/* Estimates the time spent in slow paths, by timing only some of them. */
 #ifndef QR_SLOW_PATH_TIME_H
 #define QR_SLOW_PATH_TIME_H
 
@@ -8,21 +8,24 @@
 #include <linux/types.h>
 
 /*
- * One slow path in so many of a CPU is timed, and stands for the others.  A prime,
- * so that no loop of a client's has the same ones timed again and again.
+ * A CPU times one slow path in 61 and counts its time 61 times.  61 is a prime, so that a
+ * client's loop with a fixed pattern of slow paths does not get the same one timed every time.
  */
 #define QR_TIMED_ONE_IN 61
 
-DECLARE_PER_CPU(int, qr_untimed); /* slow paths until one is timed */
+DECLARE_PER_CPU(int, qr_untimed); /* slow paths left until the next one is timed */
 
-/* One begins; is it the one?  Preemption or interrupts off, or it does not matter much. */
+/*
+ * A slow path begins: is it one to time?  A caller that may be preempted here can make another
+ * CPU's count off by one, which does not matter.
+ */
 static __always_inline bool qr_timing_due(void)
 {
 	raw_cpu_dec(qr_untimed);
 	return unlikely(raw_cpu_read(qr_untimed) < 0);
 }
 
-/* So many more until the next one. */
+/* Start to time a slow path; @until is the number of slow paths until the next timed one. */
 static inline u64 qr_timing_begin(int until)
 {
 	raw_cpu_write(qr_untimed, until);
@@ -31,7 +34,7 @@ static inline u64 qr_timing_begin(int until)
 
 void qr_timing_done(u64 begin);
 
-/* The sum over all CPUs of an estimate of the time spent in slow paths. */
+/* Estimated time spent in slow paths since the module was loaded, in ns, on all CPUs. */
 u64 qr_slow_path_ns(void);
 
 #endif /* QR_SLOW_PATH_TIME_H */

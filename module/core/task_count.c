@@ -9,7 +9,7 @@
 struct task_struct *qr_counted __read_mostly;
 EXPORT_SYMBOL_QUARRY_TEST(qr_counted);
 
-/* Written by that task alone, and not by what interrupts it. */
+/* Allocations that the counted task made.  Only the task writes it; its interrupts do not. */
 static unsigned long made;
 
 void qr_count_made(void)

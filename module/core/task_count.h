@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One task's allocations, counted one by one for a test.  The fast path knows nothing of
- * it: while somebody counts all countdowns are at zero, with which every allocation
- * comes to the slow path (magazine/alloc.c), and that one asks.
+ * Counts the allocations of one task exactly, for a test.  The fast path has no code for this:
+ * while a task is counted, the countdowns of all heads are at zero, so that every allocation
+ * takes the slow path (magazine/alloc.c), and the slow path counts it.
  */
 #ifndef QR_TASK_COUNT_H
 #define QR_TASK_COUNT_H
@@ -11,16 +11,16 @@
 
 struct task_struct;
 
-/* Whose allocations are counted, or NULL; a reference is held.  See api/allocs_per_run.c. */
+/* The counted task, with a reference held, or NULL if none is.  See api/allocs_per_run.c. */
 extern struct task_struct *qr_counted;
 
-/* Read it once and act on that: it changes at any time. */
+/* The answer may change at any time: call this once and act on the result. */
 static __always_inline bool qr_is_counting(void)
 {
 	return READ_ONCE(qr_counted);
 }
 
-/* An allocation was made, and may be the counted task's. */
+/* Count an allocation if the current task is the counted one and no interrupt made it. */
 void qr_count_made(void);
 
 static __always_inline void qr_count_alloc(void)
@@ -29,7 +29,7 @@ static __always_inline void qr_count_alloc(void)
 		qr_count_made();
 }
 
-/* What it has made since it began; both for the counted task itself. */
+/* The allocations since the last reset.  Both are called by the counted task itself. */
 void qr_count_reset(void);
 unsigned long qr_count_read(void);
 

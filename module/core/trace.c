@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The code of the tracepoints; their calls are where things happen. */
+/* Defines the tracepoints.  The layers call them where the events happen. */
 #define CREATE_TRACE_POINTS
 #include <trace/events/quarry.h>

@@ -3,8 +3,8 @@
  * How a layer reports an error to the walker.
  *
  * The walker (view/validate.c) checks that the books of all layers agree.  Each layer checks its
- * own part and reports what is wrong through qr_invalid(), so this function lies below all
- * of them.  Only the first error is kept as text: later ones often follow from it.
+ * own part and reports each error through qr_invalid(); so this function is below all layers.
+ * Only the first error is kept as text, because later ones often follow from it.
  */
 #include <linux/kernel.h>
 #include <linux/stdarg.h>
