@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The chunk layer.  See pages/chunk.h for the states, quarry.h for the arrays that
- * the fast path reads.
+ * Chunks.  See chunk.h for their kinds, and include/quarry/quarry.h for the arrays that the
+ * fast path reads (struct qr_view).
  */
 #include "pages/chunk.h"
 
@@ -28,19 +28,19 @@ DEFINE_PER_CPU(struct qr_view, qr_view);
 DEFINE_PER_CPU(int, qr_home_node);
 EXPORT_SYMBOL_QUARRY_TEST(qr_home_node);
 
-/* Per node: what its CPUs see.  NULL for nodes without memory. */
+/* By node, what its CPUs see in struct qr_view.  NULL for nodes without memory. */
 static u8 *fast_of[MAX_NUMNODES];
 static const u8 **class_of[MAX_NUMNODES];
 
-/* What the pages of everybody else's chunks are: no size class. */
+/* The class table of a block that is no ordinary chunk of the node: no page has a class. */
 static const u8 no_class[QR_CHUNK_PAGES];
 
 atomic_long_t qr_mixed_pages[MAX_NUMNODES];
 
-/* Mixed chunks come and go with the runs inside them. */
+/* Guards all mixed chunks.  Each exists while it has a page in use. */
 static DEFINE_RAW_SPINLOCK(mixed_lock);
 
-/* A table for one chunk, moved so that it takes a page number of the whole map. */
+/* A chunk's class table, biased so that the page's number in the direct map is the index. */
 static const u8 *biased(const u8 *table, unsigned long index)
 {
 	return (const u8 *)((unsigned long)table - index * QR_CHUNK_PAGES);
@@ -58,7 +58,7 @@ static void view_close(struct qr_chunk *chunk)
 	WRITE_ONCE(class_of[chunk->node][chunk->index], biased(no_class, chunk->index));
 }
 
-/* The other nodes' CPUs never see an entry that is fast. */
+/* Only the chunk's own node has the entry set: for the CPUs of other nodes it is always 0. */
 void qr_chunk_set_slow(struct qr_chunk *chunk, bool slow)
 {
 	if (slow ? !chunk->nr_slow++ : !--chunk->nr_slow)
@@ -103,13 +103,13 @@ struct qr_chunk *qr_chunk_create(int node, enum qr_kind kind, gfp_t gfp)
 	page = alloc_pages_node(node, gfp | __GFP_THISNODE, QR_CHUNK_ORDER);
 	if (!page)
 		goto no_page;
-	/* Memory that was plugged in since we were loaded, beyond our arrays. */
+	/* Memory that was hot-added after the module was loaded lies beyond the arrays. */
 	if (qr_chunk_index(page_address(page)) >= qr_nr_chunks)
 		goto no_chunk;
 	chunk = chunk_new(page, node, kind, gfp);
 	if (!chunk)
 		goto no_chunk;
-	/* Clients may take references on single pages of what they hold. */
+	/* Clients may take references on single pages of an object. */
 	split_page(page, QR_CHUNK_ORDER);
 	if (want_init_on_alloc(gfp))
 		bitmap_fill(chunk->fresh, QR_CHUNK_PAGES);
@@ -123,7 +123,7 @@ no_page:
 	return NULL;
 }
 
-/* Make the @nr pages one block again; false if somebody else holds one of them. */
+/* Make the @nr pages one block again; false if one of them has another reference. */
 static bool unsplit_page(struct page *page, unsigned int nr)
 {
 	unsigned int i;
@@ -151,8 +151,8 @@ static void release_block(struct page *page, unsigned int order)
 }
 
 /*
- * In blocks as large as they can be, instead of by way of the per-CPU page lists,
- * where 512 single pages would stay out of sight of the free counter.
+ * Pages are freed in blocks as large as possible.  Single pages would stay in the kernel's
+ * per-CPU page lists, where MemFree does not count them.
  */
 void qr_chunk_release_pages(struct page *page, unsigned int nr)
 {
@@ -281,7 +281,7 @@ void qr_mixed_put(struct qr_chunk *chunk, unsigned int page, unsigned int nr)
 		call_rcu(&chunk->rcu, chunk_free_rcu);
 }
 
-/* The nearest node that has memory; a CPU's own may have none. */
+/* The nearest node that has memory.  The CPU's own node may have none. */
 static int home_of(unsigned int cpu)
 {
 	int node = cpu_to_mem(cpu), best = first_node(qr_nodes), other;
@@ -294,7 +294,7 @@ static int home_of(unsigned int cpu)
 	return best;
 }
 
-/* Before @cpu runs anything: which node it is near may change while it is down. */
+/* Called before @cpu runs anything, because its nearest node may change while it is offline. */
 void qr_view_set_cpu(unsigned int cpu)
 {
 	struct qr_view *view = per_cpu_ptr(&qr_view, cpu);
@@ -343,7 +343,7 @@ void qr_chunks_exit(void)
 {
 	int node;
 
-	rcu_barrier(); /* chunk_free_rcu() is our code */
+	rcu_barrier(); /* chunk_free_rcu() is code of this module */
 	kmem_cache_destroy(descriptors);
 	for_each_node_mask(node, qr_nodes) {
 		qr_meta_vfree(fast_of[node], qr_nr_chunks);
@@ -393,5 +393,5 @@ no_page:
 	return false;
 }
 
-/* Down here because sparse forgets what a per-CPU structure is once exported. */
+/* At the end of the file: sparse forgets that a variable is per CPU after its export. */
 EXPORT_SYMBOL_QUARRY(qr_view);

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Chunks: naturally aligned 2 MiB blocks of the direct map, and the arrays
- * that tell from an address which chunk it lies in and of what kind.
+ * Chunks: naturally aligned 2 MiB blocks of the direct map, and the arrays that lead
+ * from an address to its chunk and to the chunk's kind.
  *
- *	none -> ordinary | sampled | large	a whole block, from the buddy allocator
- *	none -> mixed			single runs of pages; the rest is not ours
+ *	ordinary, sampled, large	a whole block from the kernel's page allocator; some of
+ *					its pages may have gone back since and left holes
+ *	mixed				some runs of pages in the block are Quarry's, the rest
+ *					is not
+ *
+ * A chunk is changed under the lock that guards it: its node heap's, or for a mixed chunk
+ * mixed_lock (chunk.c).
  */
 #ifndef QR_CHUNK_H
 #define QR_CHUNK_H
@@ -22,37 +27,38 @@
 #define QR_CHUNK_PAGES 512u
 
 enum qr_kind {
-	QR_ORDINARY, /* slabs: frees on the right node are fast */
-	QR_SAMPLED,  /* slabs of objects that the profiler knows: every free is slow */
-	QR_LARGE,    /* runs of pages: likewise */
-	QR_MIXED,    /* we own some of the pages: every free is slow */
+	QR_ORDINARY, /* slabs: frees on the chunk's own node are fast */
+	QR_SAMPLED,  /* slabs of sampled objects: every free is slow */
+	QR_LARGE,    /* large objects and arenas' blocks: every free is slow */
+	QR_MIXED,    /* only some of the pages are Quarry's: every free is slow */
 	QR_NR_KINDS,
 };
 
 struct qr_slab;
 
 /**
- * struct qr_chunk - a 2 MiB block that is, at least in part, ours
+ * struct qr_chunk - a 2 MiB block of which all or some pages are Quarry's
  * @page: the block's first page
- * @index: 2 MiB blocks from the start of the direct map
+ * @index: number of the block, counted from the start of the direct map
  * @node: NUMA node of the pages
- * @kind: which of them
- * @nr_used: pages handed out; heap lock
+ * @kind: what the chunk is used for
+ * @nr_used: pages in use; heap lock
  * @nr_holes: pages that went back to the kernel while the rest stayed; heap lock
- * @longest: the longest run of free pages; heap lock
- * @link: in the heap's list of hollow chunks, or in none; heap lock
- * @used: pages that are not free: handed out, or holes; heap lock
- * @holes: those of @used that are not ours; heap lock
- * @fresh: pages that the kernel zeroed and nobody had since; heap lock
- * @nr_slow: slabs for the sake of which frees here are not fast; qr_cleanups_lock
- * @rcu: freed after readers that found it by address
- * @class: per page the size class of its objects, 0 if none
- * @slab: per page the slab that it belongs to
+ * @longest: pages in the longest run of idle pages; heap lock
+ * @link: in the heap's list of hollow chunks, or empty; heap lock
+ * @used: bit set for each page that is not idle: in use, or a hole; heap lock
+ * @holes: bit set for each hole, which has its bit in @used as well; heap lock
+ * @fresh: bit set for each idle page that was never used since the kernel zeroed it; heap lock
+ * @nr_slow: slabs here that have objects with cleanups, while which no free in the chunk is
+ *	fast; qr_cleanups_lock
+ * @rcu: the descriptor is freed after a grace period, for readers that found it by address
+ * @class: for each page the size class of its objects, or 0
+ * @slab: for each page the slab that it belongs to, or NULL
  *
- * @slab changes together with @used, but for pages that are on their way back, see
- * qr_chunk_hide().  @class is written by the pages' owner
- * before the first object is handed out, and cleared when the run goes back; in
- * between it is 0 while an object has cleanups, see qr_slab_set_fast().
+ * @slab changes together with @used, except for pages that are being given back, see
+ * qr_chunk_hide().  The owner of the pages writes @class before it hands out the first
+ * object; the entry is cleared when the run goes back.  In between, the entry is 0 while an
+ * object of the slab has cleanups, see qr_slab_set_fast().
  */
 struct qr_chunk {
 	struct page *page;
@@ -73,11 +79,11 @@ struct qr_chunk {
 };
 
 extern struct qr_chunk **qr_chunks;
-/* The nodes that had memory when we were loaded: those have heaps and depots. */
+/* The nodes that had memory when the module was loaded.  Only these have heaps and depots. */
 extern nodemask_t qr_nodes;
-/* Pages of mixed chunks, by node. */
+/* Pages in use in mixed chunks, by node. */
 extern atomic_long_t qr_mixed_pages[MAX_NUMNODES];
-/* The node whose pages are this CPU's own; always one with memory. */
+/* The node that this CPU takes pages from: the nearest one that has memory. */
 DECLARE_PER_CPU(int, qr_home_node);
 
 static inline unsigned long qr_chunk_index(const void *p)
@@ -96,8 +102,8 @@ static inline void *qr_chunk_addr(const struct qr_chunk *chunk, unsigned int pag
 }
 
 /*
- * The slab that @p points into, or NULL.  Any address will do.  The caller is
- * in an RCU read-side section, or owns an object of the slab.
+ * The slab that @p points into, or NULL.  @p may be any address.  The caller is in an RCU
+ * read-side section, or owns an object of the slab.
  */
 static inline struct qr_slab *qr_slab_of(const void *p)
 {
@@ -111,46 +117,47 @@ static inline struct qr_slab *qr_slab_of(const void *p)
 }
 
 /*
- * Take a whole block from the kernel on exactly @node.  May sleep if @gfp
- * says so; no locks held.  NULL if there is none, or no memory to describe it.
+ * Take a whole block from the kernel, on @node only, and charge it to the module's limit.
+ * Call with no lock held; sleeps if @gfp allows it.  NULL if there is no block, no memory for
+ * the descriptor, or no room under the hard limit.
  */
 struct qr_chunk *qr_chunk_create(int node, enum qr_kind kind, gfp_t gfp);
-/* Two side by side, of kind QR_LARGE, in the same way; false if there are none. */
+/* The same for two chunks side by side, of kind QR_LARGE.  False if they cannot be had. */
 bool qr_chunk_create_pair(struct qr_chunk *pair[2], int node, gfp_t gfp);
-/* It is found by address from now on.  Under the lock that guards it. */
+/* From now on the chunk can be found by address.  Under the lock that guards it. */
 void qr_chunk_attach(struct qr_chunk *chunk);
 /*
- * It goes: nobody finds it by address any more, and its block may be another chunk as
- * soon as the kernel has its pages.  Under the lock that guards it.
+ * From now on the chunk cannot be found by address.  After its pages are back with the kernel,
+ * a new chunk may cover the same block.  Under the lock that guards it.
  */
 void qr_chunk_detach(struct qr_chunk *chunk);
 /*
- * Give what is left of a chunk back that is not attached; no page of it is in use.
- * Returns pages.
+ * Give the pages of a chunk back to the kernel, except its holes.  The chunk is detached and
+ * no page of it is in use.  Returns the number of pages.
  */
 unsigned int qr_chunk_destroy(struct qr_chunk *chunk);
 
-/* Free pages of it become holes; the caller gives them back, with no lock held. */
+/* Idle pages become holes.  The caller then gives them back, with no lock held. */
 void qr_chunk_dig(struct qr_chunk *chunk, unsigned int page, unsigned int nr);
-/* Holes are free pages again. */
+/* Holes become idle pages again. */
 void qr_chunk_fill(struct qr_chunk *chunk, unsigned int page, unsigned int nr, bool fresh);
 
 /*
- * The mixed chunk around @page: found, or made.  Adds @nr pages that are
- * @owner's.  NULL if there is no memory.
+ * Give @owner the @nr pages from @page on, in the mixed chunk around them, which is created if
+ * there is none.  NULL if there is no memory for it.
  */
 struct qr_chunk *qr_mixed_get(struct page *page, unsigned int nr, struct qr_slab *owner, gfp_t gfp);
-/* @nr pages of it are no longer ours; the last ones take it along. */
+/* Give @nr pages of a mixed chunk back to the kernel.  The chunk goes with its last pages. */
 void qr_mixed_put(struct qr_chunk *chunk, unsigned int page, unsigned int nr);
 
-/* Pages change hands; under the lock that guards the chunk. */
+/* Idle pages become @owner's, and idle again.  Under the lock that guards the chunk. */
 void qr_chunk_own(struct qr_chunk *chunk, unsigned int page, unsigned int nr,
 		  struct qr_slab *owner);
 void qr_chunk_disown(struct qr_chunk *chunk, unsigned int page, unsigned int nr);
 
 /*
- * Nobody is to find their slab any more.  By their owner, who gives them back in
- * what follows: qr_validate() must not come in between.
+ * Make the slab of these pages impossible to find by their addresses.  The owner of the pages
+ * calls this before it gives them back, and keeps qr_validate() out until it has.
  */
 static inline void qr_chunk_hide(struct qr_chunk *chunk, unsigned int page, unsigned int nr)
 {
@@ -159,15 +166,16 @@ static inline void qr_chunk_hide(struct qr_chunk *chunk, unsigned int page, unsi
 }
 
 /*
- * Frees to an ordinary chunk's caches take the slow path from now on, or one reason less
- * for that is left.  Under qr_cleanups_lock, with a page of it in use.
+ * Add (@slow) or remove a reason for frees in an ordinary chunk to take the slow path.  They
+ * are fast while there is none.  Under qr_cleanups_lock, with a page of the chunk in use.
  */
 void qr_chunk_set_slow(struct qr_chunk *chunk, bool slow);
-/* Are they fast? */
+/* Do frees to caches take the fast path in this chunk? */
 bool qr_chunk_is_fast(const struct qr_chunk *chunk);
 
-/* Pages, split ones and in a row, go back to the kernel and off the account. */
+/* Give @nr split pages in a row back to the kernel, and uncharge them. */
 void qr_chunk_release_pages(struct page *page, unsigned int nr);
+/* Set what @cpu sees of the chunks: its node's view. */
 void qr_view_set_cpu(unsigned int cpu);
 int qr_chunks_init(void);
 void qr_chunks_exit(void);

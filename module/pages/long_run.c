@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Runs over several chunks, and runs that change their length. */
+/*
+ * Long runs, and runs that change their length.  A row is a number of chunks side by side, as
+ * a long run needs them.
+ */
 #include "pages/long_run.h"
 
 #include <linux/bitmap.h>
@@ -9,10 +12,10 @@
 #include "core/limit.h"
 #include "core/metadata.h"
 
-/* Of those taken for one row, see row_get(). */
+/* The most new chunks that row_get() takes for one row. */
 #define ROW_CHUNKS (2 * DIV_ROUND_UP(QUARRY_MAX_LARGE >> PAGE_SHIFT, QR_CHUNK_PAGES) + 1)
 
-/* One or two chunks more; returns how many, and their indices. */
+/* Add one or two new chunks to the heap.  Returns how many; @taken gets their indices. */
 static unsigned int row_grow(struct qr_heap *heap, int node, gfp_t gfp, u32 *taken)
 {
 	unsigned int nr = 2, got = 0, i;
@@ -30,7 +33,7 @@ static unsigned int row_grow(struct qr_heap *heap, int node, gfp_t gfp, u32 *tak
 		}
 	}
 	for (i = 0; i < nr; i++) {
-		/* Once it is there anybody may take and release it. */
+		/* Read it now: in the heap, others may use and release the chunk at any time. */
 		taken[got] = chunk[i]->index;
 		if (qr_heap_add(heap, chunk[i]))
 			got++;
@@ -40,7 +43,7 @@ static unsigned int row_grow(struct qr_heap *heap, int node, gfp_t gfp, u32 *tak
 	return got;
 }
 
-/* The chunk of that index goes back if nobody has a page of it, or is gone already. */
+/* Give the chunk at @index back, unless a page of it is in use or it is gone already. */
 static void row_drop(struct qr_heap *heap, unsigned long index)
 {
 	const struct qr_tree *tree = &heap->tree[QR_LARGE];
@@ -58,10 +61,10 @@ static void row_drop(struct qr_heap *heap, unsigned long index)
 }
 
 /*
- * The kernel's largest block is two chunks.  Where more are wanted it is asked for as
- * many, or, if it may be troubled, for twice as many, in the hope that some turn out
- * to lie side by side, as they do while its lists are in order.  New ones go @beyond the
- * soft limit if so said.
+ * The kernel's largest block has two chunks.  For a longer run, take as many new chunks as it
+ * needs, or twice as many if @gfp allows sleep.  Some of them often lie side by side, as long as
+ * the kernel's free lists are in order.  The surplus chunks go back at the end.  With @beyond,
+ * new chunks may exceed the soft limit.
  */
 static bool row_get(int node, unsigned int nr, gfp_t gfp, struct qr_slab *owner, struct qr_run *run,
 		    bool beyond)
@@ -118,7 +121,7 @@ bool qr_heap_get_long(struct qr_run *run, struct qr_slab *owner, int node, unsig
 	full = qr_limit_is_full(&qr_limit_all, whole);
 	if (!near && !full)
 		return false;
-	/* What is idle elsewhere pays; then the soft limit is no reason to fail. */
+	/* Idle pages, of any node, make room.  Then exceed the soft limit rather than fail. */
 	qr_heap_make_room(node, whole, gfp);
 	if (near)
 		qr_limit_hit_soft(&qr_limit_all, "all");
@@ -133,8 +136,9 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_heap_get_long);
 /* --- Runs that change their length --- */
 
 /*
- * Are the @nr pages from @page of the heap's first on free, and the heap's?  The first of
- * them may be inside of a chunk only if the one before it is in use.  Under the lock.
+ * Are these @nr pages all idle and in chunks of the heap?  @page counts from the first page of
+ * the heap's first block.  It may lie in the middle of a chunk only if the page before it
+ * is in use.  Under the heap's lock.
  */
 static bool is_free(const struct qr_heap *heap, unsigned long page, unsigned int nr)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The state of a node's page heap, and what observers may know of it. */
+/* The state of one node's heap, and its statistics. */
 #include "pages/node_heap.h"
 
 #include <linux/bitmap.h>
@@ -12,7 +12,7 @@
 struct qr_heap *qr_heaps[MAX_NUMNODES];
 EXPORT_SYMBOL_QUARRY_TEST(qr_heaps);
 
-/* Pages; the kernel's own counters of this kind are as coarse. */
+/* Report after a change of 64 pages.  The kernel's own counters per node are as coarse. */
 #define REPORT_STEP 64
 
 void qr_heap_summarize(struct qr_heap *heap, struct qr_chunk *chunk)
@@ -23,7 +23,7 @@ void qr_heap_summarize(struct qr_heap *heap, struct qr_chunk *chunk)
 	qr_tree_set(&heap->tree[chunk->kind], chunk->index - heap->base, &sum);
 }
 
-/* Memory that nobody needs is memory that others may count on: see MemAvailable. */
+/* Idle pages can go back at any time, so they count as reclaimable and in MemAvailable. */
 void qr_heap_report(struct qr_heap *heap)
 {
 	unsigned long idle = qr_heap_idle(heap);
@@ -41,13 +41,16 @@ static void report_coarsely(struct qr_heap *heap)
 		qr_heap_report(heap);
 }
 
-/* The chunk that lies behind, where a run goes on; at the end there may be none. */
+/* The chunk behind @chunk, in which a long run goes on. */
 static struct qr_chunk *next_chunk(const struct qr_chunk *chunk)
 {
 	return qr_chunks[chunk->index + 1];
 }
 
-/* Did the kernel zero them, and has nobody had them since?  Somebody will have now. */
+/*
+ * True if these pages are still zero since the kernel gave them.  The caller is about to use
+ * them, so the marks are cleared.
+ */
 static bool take_fresh(struct qr_chunk *chunk, unsigned int first, unsigned int nr)
 {
 	bool fresh = find_next_zero_bit(chunk->fresh, first + nr, first) >= first + nr;
@@ -152,7 +155,7 @@ int qr_walk_chunks(int node, qr_chunk_fn fn, void *arg)
 	unsigned long i;
 	int err;
 
-	/* By address, and a chunk at a time: @fn may sleep. */
+	/* In the order of addresses.  No lock is held over a call of @fn, which may sleep. */
 	for (i = 0; i < qr_nr_chunks; i++) {
 		struct qr_chunk *chunk;
 		bool found;
@@ -211,7 +214,7 @@ static void validate_chunk(const struct qr_chunk *chunk, struct quarry_validatio
 	}
 }
 
-/* @chunk: the one at @leaf that is this heap's, or NULL. */
+/* @chunk: the chunk of this heap at @leaf, or NULL if there is none. */
 static void validate_sums(struct qr_heap *heap, unsigned long leaf, const struct qr_chunk *chunk,
 			  struct quarry_validation *v)
 {
@@ -268,7 +271,7 @@ void qr_heap_validate(struct quarry_validation *v)
 		validate_count(v, node, "pages owned", all - holes, heap->owned);
 		held += heap->owned + atomic_long_read(&qr_mixed_pages[node]);
 	}
-	/* More may be charged: for pages that are on their way. */
+	/* More may be charged: pages are charged before they arrive, until they have left. */
 	if (held > atomic_long_read(&qr_limit_all.held))
 		qr_invalid(v, "%lu pages held, %ld charged", held,
 			   atomic_long_read(&qr_limit_all.held));

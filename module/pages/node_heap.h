@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One node's chunks, and which of their pages are free.  A page of a chunk is in
- * use, idle (ours, and free), or a hole (it went back to the kernel while other
- * pages stayed).
+ * The heap of one node: its chunks, and the state of their pages.  A page of a chunk is in
+ * use, idle (Quarry has it, and it is free), or a hole (it went back to the kernel while
+ * other pages of the chunk stayed).
  */
 #ifndef QR_NODE_HEAP_H
 #define QR_NODE_HEAP_H
@@ -13,11 +13,11 @@
 #include "pages/summary_tree.h"
 
 /**
- * struct qr_run - pages in a row, in use
- * @chunk: where it begins; large objects may go on in the chunks behind
- * @first: first page in the chunk
- * @nr: pages
- * @zeroed: the kernel zeroed them and nobody wrote to them since
+ * struct qr_run - pages side by side that are in use
+ * @chunk: the chunk in which the run begins.  A long run goes on in the chunks behind
+ * @first: number of the run's first page in that chunk
+ * @nr: number of pages
+ * @zeroed: true if the pages are still zero since the kernel gave them
  */
 struct qr_run {
 	struct qr_chunk *chunk;
@@ -28,22 +28,22 @@ struct qr_run {
 
 /**
  * struct qr_heap - one node's chunks
- * @lock: everything below and the chunks' lock-protected members; innermost
- * @base: index of the first chunk that can be the node's
- * @tree: whole chunks by kind; a chunk that is not there has no free page
- * @nr_chunks: how many, mixed ones not included
- * @owned: their pages, holes not included
- * @used: those of them that are handed out
- * @holes: pages missing in them
- * @hollow: those with holes and without a page in use
- * @keep: idle pages that it may have, by the scavenger's last look
- * @surplus: idle pages from which on the scavenger is told
- * @reported: idle pages, as the kernel was told
- * @searches: for runs of pages
- * @steps: summaries that these looked at
- * @compact_after: in jiffies; the kernel could not make a free block, and it is
- *	too dear to have it try again for every slab.  Written without the lock
- * @node: which it is
+ * @lock: guards all members, and those of the chunks that say so; innermost
+ * @base: index of the first block that can be a chunk of the node
+ * @tree: for each kind, which pages of chunks are idle; one leaf for each block
+ * @nr_chunks: chunks of each kind, without mixed ones
+ * @owned: pages of these chunks, without holes
+ * @used: pages of these that are in use
+ * @holes: holes in these chunks
+ * @hollow: chunks that have holes and no page in use
+ * @keep: idle pages that the heap may keep, as the scavenger set it last
+ * @surplus: qr_heap_watcher is called when more pages than this are idle
+ * @reported: idle pages, as last reported to the kernel
+ * @searches: number of searches for a run
+ * @steps: entries of the tree that all searches looked at
+ * @compact_after: until then, in jiffies, the kernel is not asked to make a free block.  It
+ *	failed to, and to try again for every slab costs too much.  Written without the lock
+ * @node: the node
  */
 struct qr_heap {
 	raw_spinlock_t lock;
@@ -63,7 +63,7 @@ struct qr_heap {
 	int node;
 } ____cacheline_aligned;
 
-/* By node; NULL without memory. */
+/* The heap of each node; NULL for a node without memory. */
 extern struct qr_heap *qr_heaps[MAX_NUMNODES];
 
 static inline unsigned long qr_heap_idle(const struct qr_heap *heap)
@@ -71,25 +71,25 @@ static inline unsigned long qr_heap_idle(const struct qr_heap *heap)
 	return heap->owned - heap->used;
 }
 
-/* All of these under the lock. */
+/* Call these under the heap's lock. */
 
-/* What is free in a chunk has changed. */
+/* Update the tree after a change of the chunk's map. */
 void qr_heap_summarize(struct qr_heap *heap, struct qr_chunk *chunk);
-/* A run of free pages, which may go on in the chunks behind, changes hands. */
+/* Idle pages become a run in use, and idle again.  The run may go on in the chunks behind. */
 void qr_heap_take_run(struct qr_heap *heap, struct qr_run *run, struct qr_chunk *chunk,
 		      unsigned int first, unsigned int nr, struct qr_slab *owner);
 void qr_heap_put_run(struct qr_heap *heap, const struct qr_run *run);
-/* A chunk comes, without a page in use. */
+/* Add a new chunk, all of whose pages are idle. */
 void qr_heap_add_chunk(struct qr_heap *heap, struct qr_chunk *chunk);
-/* One without a page in use is no longer found, by search or by address. */
+/* Remove a chunk without a page in use: neither a search nor an address finds it any more. */
 void qr_heap_remove_chunk(struct qr_heap *heap, struct qr_chunk *chunk);
 
-/* The idle pages have changed by much, or should be exact now: tell the kernel. */
+/* Report the exact number of idle pages to the kernel. */
 void qr_heap_report(struct qr_heap *heap);
 
 struct quarry_node_stats;
 struct quarry_validation;
-/* With the machine stopped: do trees, bitmaps and counters agree? */
+/* For the walker, with the machine stopped: do trees, maps and counters agree? */
 void qr_heap_validate(struct quarry_validation *v);
 
 #endif /* QR_NODE_HEAP_H */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * First fit by lowest address, in bounded steps: a tree of summaries over the
- * chunks of a node and kind leads to the chunk, whose map tells the place.
- * See pages/summary_tree.h.
+ * Runs are found first fit, lowest address first, in a bounded number of steps: the summary
+ * tree over a node's chunks of a kind leads to the chunk, and the chunk's map shows where the
+ * run begins.  See summary_tree.h.
  */
 #include "pages/page_heap.h"
 
@@ -35,9 +35,9 @@ static unsigned int place_in(const struct qr_chunk *chunk, unsigned int nr, unsi
 #define ALIGNED_TRIES 16
 
 /*
- * Slabs lie within a chunk, whose class table and fate they share.  Where the first
- * run that is long enough is not aligned a few more may be; after that only one that
- * is so long that it must have an aligned place in it.
+ * Find a run within one chunk, as a slab needs it: its pages share the chunk's class table.  If
+ * the first run that is long enough has no aligned place, try up to ALIGNED_TRIES chunks.
+ * After that look for @nr + @align - 1 free pages in a row: they always have an aligned place.
  */
 static struct qr_chunk *find_within(struct qr_heap *heap, enum qr_kind kind, unsigned int nr,
 				    unsigned int align, unsigned int *first, unsigned int *steps)
@@ -65,7 +65,7 @@ static struct qr_chunk *find_within(struct qr_heap *heap, enum qr_kind kind, uns
 	return chunk;
 }
 
-/* Large objects may go over the end of a chunk. */
+/* Find a run that may cross the end of a chunk, as large objects may. */
 static struct qr_chunk *find_across(struct qr_heap *heap, enum qr_kind kind, unsigned int nr,
 				    unsigned int *first, unsigned int *steps)
 {
@@ -101,7 +101,7 @@ bool qr_heap_first_fit(struct qr_heap *heap, enum qr_kind kind, unsigned int nr,
 	return chunk;
 }
 
-/* False for memory that was plugged in beyond what was there when we were loaded. */
+/* False for memory that was hot-added after the module was loaded: no tree covers it. */
 bool qr_heap_add(struct qr_heap *heap, struct qr_chunk *chunk)
 {
 	unsigned long flags;
@@ -114,7 +114,7 @@ bool qr_heap_add(struct qr_heap *heap, struct qr_chunk *chunk)
 	return true;
 }
 
-/* Out of chunks that are there or new ones; of these only @beyond the soft limit if so said. */
+/* From an existing or a new chunk.  With @beyond a new one may exceed the soft limit. */
 static bool heap_get_whole(int node, enum qr_kind kind, unsigned int nr, unsigned int align,
 			   gfp_t gfp, struct qr_slab *owner, struct qr_run *run, bool beyond)
 {
@@ -136,14 +136,15 @@ static bool heap_get_whole(int node, enum qr_kind kind, unsigned int nr, unsigne
 		}
 		if (!chunk && (gfp & __GFP_DIRECT_RECLAIM))
 			WRITE_ONCE(heap->compact_after, jiffies + HZ);
-		/* Another CPU may take it all; then ask for one more. */
+		/* Another CPU may take all of the new chunk.  Then ask for one more. */
 	} while (chunk);
 	return false;
 }
 
 /*
- * May what is of @kind lie in chunks of kind @host?  The free of a sampled object must not
- * be fast; a large one has no class, and no cache that it could be given to.
+ * May a run of @kind lie in a chunk of kind @host?  Sampled objects must not lie in an ordinary
+ * chunk, where their free could take the fast path, which the profiler does not see.  A large
+ * object may: it has no size class and no cache, so no fast path takes its free.
  */
 static bool may_lie_in(enum qr_kind kind, enum qr_kind host)
 {
@@ -153,8 +154,8 @@ static bool may_lie_in(enum qr_kind kind, enum qr_kind host)
 enum filled { NO_HOLE, HOLE_TAKEN, WRONG_HOLE };
 
 /*
- * Pages from the kernel may lie in a hole of a chunk that is ours, and belong to
- * that again, unless slabs of @kind have no place there.
+ * Pages that the kernel gives may lie in a hole of one of our chunks.  Then they belong to that
+ * chunk again (HOLE_TAKEN), unless a run of @kind must not lie there (WRONG_HOLE).
  */
 static enum filled fill_hole(struct page *page, unsigned int nr, enum qr_kind kind,
 			     struct qr_slab *owner, struct qr_run *run, gfp_t gfp)
@@ -192,7 +193,7 @@ static void free_pages_of(struct page *page, unsigned int nr)
 		__free_page(page + nr);
 }
 
-/* The first @nr pages of a block; the others go back at once. */
+/* The first @nr pages of a block of 2^@order; the other pages go back to the kernel at once. */
 static struct page *page_get(int node, unsigned int nr, unsigned int order, gfp_t gfp)
 {
 	struct page *page = alloc_pages_node(node, gfp, order);
@@ -205,14 +206,15 @@ static struct page *page_get(int node, unsigned int nr, unsigned int order, gfp_
 }
 
 /*
- * Pages that just left holes are what the kernel gives out first.  Those of the wrong kind
- * are kept aside, so many times, until it has given others.  The last try is for the
- * beginning of a block as long as a chunk: what is free as a whole is nobody's hole.
+ * The kernel gives out first the pages that it got back last, which often are those that just
+ * left holes.  Pages of a wrong hole are kept aside, up to HOLE_TRIES times and ASIDE_MAX pages,
+ * so that the kernel gives others.  The last try asks for a whole block of a chunk's size:
+ * a block that is entirely free has no page of a chunk in it, and so no hole.
  */
 #define HOLE_TRIES 128
 #define ASIDE_MAX  QR_CHUNK_PAGES
 
-/* Pages that may serve @kind, or NULL.  With HOLE_TAKEN in @what, @run has them already. */
+/* Pages that may serve @kind, or NULL.  If *@what is HOLE_TAKEN, @run is set already. */
 static struct page *page_get_for(int node, enum qr_kind kind, unsigned int nr, unsigned int order,
 				 gfp_t gfp, struct qr_slab *owner, struct qr_run *run,
 				 enum filled *what)
@@ -241,12 +243,15 @@ static struct page *page_get_for(int node, enum qr_kind kind, unsigned int nr, u
 	return page;
 }
 
-/* Single pages, wherever the kernel has them.  @gfp decides about the node. */
+/*
+ * Take @nr pages in a row from the kernel, wherever they lie: in a mixed chunk or in a hole.
+ * @gfp says whether other nodes may serve.
+ */
 static bool heap_get_mixed(int node, enum qr_kind kind, unsigned int nr, unsigned int align,
 			   gfp_t gfp, struct qr_slab *owner, struct qr_run *run)
 {
 	unsigned int order = get_order((unsigned long)max(nr, align) << PAGE_SHIFT);
-	/* The kernel promises single and double pages only. */
+	/* The kernel supports __GFP_NOFAIL for one or two pages only. */
 	gfp_t ask = order > 1 ? gfp & ~__GFP_NOFAIL : gfp;
 	enum filled what = NO_HOLE;
 	struct page *page;
@@ -273,8 +278,7 @@ no_page:
 	return false;
 }
 
-/* What one request gives back at a time when others went beyond a limit before it, in pages. */
-#define ROOM_MAX 1024UL
+#define ROOM_MAX 1024UL /* pages that qr_heap_make_room() gives back in one round */
 
 void qr_heap_make_room(int node, unsigned int nr, gfp_t gfp)
 {
@@ -289,7 +293,7 @@ void qr_heap_make_room(int node, unsigned int nr, gfp_t gfp)
 			done += helper(node, want - done);
 		if (may_sleep)
 			cond_resched();
-		/* A limit may have been set far below what is idle. */
+		/* More rounds are needed when a limit was set far below what is held. */
 	} while (done && may_sleep && qr_limit_is_full(&qr_limit_all, nr));
 }
 
@@ -302,13 +306,13 @@ bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, i
 	int other;
 
 	/*
-	 * Near memory first, with one light attempt at making a free block but
-	 * no reclaim of single pages; then memory of other nodes; then whatever
-	 * the caller's flags can squeeze out.
+	 * First memory of @node, with one light attempt of the kernel at making a free block
+	 * but no reclaim of single pages.  Then memory of other nodes.  Then everything that
+	 * the caller's flags allow.
 	 */
 	if (heap_get_whole(node, kind, nr, align, gfp, owner, run, false))
 		return true;
-	/* Near the soft limit no whole chunk is taken; what is idle elsewhere pays. */
+	/* Near the soft limit no new chunk is taken.  Idle pages, of any node, make room. */
 	if (qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES)) {
 		if (qr_limit_is_near(&qr_limit_all, nr))
 			qr_heap_make_room(node, nr, gfp);
@@ -328,7 +332,7 @@ bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, i
 		return true;
 	if (least < nr && heap_get_mixed(node, kind, least, align, squeeze, owner, run))
 		return true;
-	/* A soft limit is no reason to fail. */
+	/* Exceed the soft limit rather than fail. */
 	if (qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES) &&
 	    heap_get_whole(node, kind, nr, align, squeeze, owner, run, true))
 		return true;
@@ -358,14 +362,14 @@ void qr_heap_put(const struct qr_run *run)
 	qr_heap_put_run(heap, run);
 	surplus = qr_heap_idle(heap) > heap->surplus;
 	if (unlikely(surplus))
-		heap->surplus = ULONG_MAX; /* told once */
+		heap->surplus = ULONG_MAX; /* call the watcher once only */
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 	if (unlikely(surplus))
 		qr_heap_watcher();
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_heap_put);
 
-/* The blocks that the node's memory lies in. */
+/* The trees cover all blocks in which the node's memory lies. */
 static int heap_init_trees(struct qr_heap *heap, int node)
 {
 	unsigned long first = NODE_DATA(node)->node_start_pfn / QR_CHUNK_PAGES;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A chunk without a page in use goes in one piece.  Of others single pages go and
- * leave holes: the kernel may use them for anything, and the block is whole
- * again only when the rest has gone as well.  So chunks in use are the last resort,
- * and the highest come first: first fit by lowest address empties these anyhow.
+ * A chunk without a page in use is released in one piece.  From other chunks single pages are
+ * released, which leaves holes.  The kernel may use those pages for anything, and its block is
+ * whole again only after the rest was released as well.  So chunks with pages in use come
+ * last, the highest first: allocation takes the lowest address that fits, so the highest
+ * chunks become empty soonest.
  */
 #include "pages/release.h"
 
@@ -13,10 +14,13 @@
 
 atomic64_t qr_released_pages;
 
-/* Pages that leave a chunk with the lock held once. */
+/* Most pages that leave a chunk while the lock is held once. */
 #define DIG_MAX 64u
 
-/* Off the books, not yet back with the kernel: a whole chunk, or a few pages. */
+/*
+ * A whole chunk (@chunk), or @nr pages from @page on, that left the heap and are not with the
+ * kernel yet: packed under the heap's lock, sent after it is dropped.
+ */
 struct parcel {
 	struct qr_chunk *chunk;
 	struct page *page;
@@ -57,7 +61,7 @@ static struct qr_chunk *highest(struct qr_heap *heap, unsigned int nr)
 	return best < 0 ? NULL : chunk_at(heap, best);
 }
 
-/* Free pages [first, first + nr) of a chunk become holes. */
+/* Idle pages [first, first + nr) of a chunk become holes.  A chunk that is all holes goes. */
 static void pack_pages(struct qr_heap *heap, struct qr_chunk *chunk, unsigned int first,
 		       unsigned int nr, struct parcel *p)
 {
@@ -76,7 +80,10 @@ static void pack_pages(struct qr_heap *heap, struct qr_chunk *chunk, unsigned in
 	*p = (struct parcel){ .page = chunk->page + first, .nr = nr };
 }
 
-/* The last free pages before page @end of a chunk that has some there; at most @most. */
+/*
+ * The last run of idle pages before page @end, at most @most pages of it.  There is one.
+ * Returns the number of pages; @first gets the first of them.
+ */
 static unsigned int last_free(const struct qr_chunk *chunk, unsigned int end, unsigned int most,
 			      unsigned int *first)
 {
@@ -88,7 +95,7 @@ static unsigned int last_free(const struct qr_chunk *chunk, unsigned int end, un
 	return end - *first;
 }
 
-/* A chunk without a page in use, if there is one with no more than @want pages. */
+/* Pack a chunk that has no page in use and at most @want pages.  False if there is none. */
 static bool pack_idle_chunk(struct qr_heap *heap, unsigned long want, struct parcel *p)
 {
 	struct qr_chunk *chunk = want < QR_CHUNK_PAGES ? NULL : highest(heap, QR_CHUNK_PAGES);
@@ -191,7 +198,7 @@ unsigned long qr_heap_release_idle(void)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_heap_release_idle);
 
-/* The last free pages of the chunk at @index that lie in [start, end), page frames. */
+/* Pack the last idle pages of the chunk at @index within the page frames [start, end). */
 static bool pack_range(struct qr_heap *heap, unsigned long index, unsigned long start,
 		       unsigned long end, struct parcel *p)
 {

@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Idle pages go back to the kernel: whole chunks first, then the highest pages.
- * Any context but NMI, no lock held; bounded work with a lock held.
+ * Release: idle pages go back to the kernel, whole chunks first, then the highest pages.
+ *
+ * Context: any but NMI, no lock held.  The heap's lock is taken for at most one chunk or
+ * 64 pages at a time.
  */
 #ifndef QR_RELEASE_H
 #define QR_RELEASE_H
 
 #include "pages/node_heap.h"
 
-/* At most @want pages of @node; returns how many. */
+/* Release up to @want idle pages of @node.  Returns how many. */
 unsigned long qr_heap_release(int node, unsigned long want);
 /* The same from all nodes, beginning with @node. */
 unsigned long qr_heaps_release(int node, unsigned long want);
 /*
- * Give a run back that lies within a chunk: to the heap, or, where that has as many idle
- * pages as it may keep, to the kernel at once, which saves it the way there and back.
+ * Give back a run that lies within one chunk.  The heap gets it if it may keep that many idle
+ * pages; otherwise it goes straight to the kernel.
  */
 void qr_heap_drop(const struct qr_run *run);
-/* Idle ones from page frame @start to before @end.  Returns how many went. */
+/* Release the idle pages in the page frames [@start, @end).  Returns how many. */
 unsigned long qr_heap_release_range(unsigned long start, unsigned long end);
-/* Every chunk without a page in use; returns pages. */
+/* Release every chunk that has no page in use.  Returns the number of pages. */
 unsigned long qr_heap_release_idle(void);
 
+/* Pages that these functions released since the module was loaded. */
 extern atomic64_t qr_released_pages;
 
 #endif /* QR_RELEASE_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The tree of summaries.  See pages/summary_tree.h. */
+/* The summary tree.  See summary_tree.h. */
 #include "pages/summary_tree.h"
 
 #include <linux/bitops.h>
@@ -53,13 +53,13 @@ static __always_inline bool is_same(const struct qr_sum *a, const struct qr_sum 
 	       a->inner == b->inner;
 }
 
-/* Pages under a whole entry of that level. */
+/* Pages that a full entry of @level sums up. */
 static u32 span(const struct qr_tree *tree, unsigned int level)
 {
 	return tree->leaf_pages << (level * QR_TREE_SHIFT);
 }
 
-/* How many set bits there are in a row, if it is more than @least; @least if not. */
+/* The length of the longest row of set bits in @bits, but at least @least. */
 static unsigned int longest_row(u64 bits, unsigned int least)
 {
 	unsigned int n = 0;
@@ -96,7 +96,10 @@ struct qr_sum qr_sum_of(const unsigned long *used, unsigned int pages)
 			row = 0;
 			continue;
 		}
-		/* That goes on in the next word; what lies between these two is rare. */
+		/*
+		 * The free pages at this word's end may go on in the next word.  Free pages
+		 * between @low and @high are rare.
+		 */
 		high = fls64(~free & all);
 		row = bits - high;
 		longest = longest_row(free & GENMASK_ULL(high - 1, low), longest);
@@ -110,14 +113,14 @@ struct qr_sum qr_sum_of(const unsigned long *used, unsigned int pages)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_sum_of);
 
-/* What entry @i of @level has to say. */
+/* Compute entry @i of @level from the up to 64 entries below it. */
 static struct qr_sum sum_of_block(const struct qr_tree *tree, unsigned int level, unsigned long i)
 {
 	const struct qr_sum *child = &tree->level[level - 1][i << QR_TREE_SHIFT], *c;
-	unsigned int next = 0, k; /* the child after the one before */
+	unsigned int next = 0, k; /* @next: the child after the last one looked at */
 	u32 row = 0, all = span(tree, level - 1);
 	struct qr_sum sum = {};
-	bool whole = true; /* so far all is free */
+	bool whole = true; /* all pages so far are free */
 	u64 word;
 
 	for (word = tree->any[level - 1][i]; word; word &= word - 1) {
@@ -187,7 +190,7 @@ bool qr_tree_is_consistent(const struct qr_tree *tree)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_tree_is_consistent);
 
-/* The first of the entries whose bits are in @word that has @nr pages in a leaf, or -1. */
+/* The first entry that has its bit in @word and @nr free pages in a row in a leaf, or -1. */
 static long find_entry(const struct qr_tree *tree, unsigned int level, unsigned long block,
 		       u64 word, u32 nr, unsigned int *steps)
 {
@@ -207,7 +210,10 @@ long qr_tree_find_leaf(const struct qr_tree *tree, unsigned long from, u32 nr, u
 	long found = -1;
 	unsigned int k;
 
-	/* To the end of this block, then on in the level above; whole blocks from there. */
+	/*
+	 * Go up: look at the rest of this block of 64, then at the blocks behind it through
+	 * the level above.  Then go down to the leaf.
+	 */
 	for (k = 0; k < tree->levels; k++) {
 		for (; k + 1 < tree->levels && !(i % QR_TREE_FANOUT); k++)
 			i >>= QR_TREE_SHIFT;
@@ -272,7 +278,7 @@ long qr_tree_find(const struct qr_tree *tree, u32 nr, bool *inside, unsigned int
 				*inside = true;
 				return first;
 			}
-			/* In there; the row that comes before it goes on counting. */
+			/* It begins before or below this entry: @row still counts.  Go down. */
 			k--;
 			word = tree->any[k][i];
 			block = i << QR_TREE_SHIFT;

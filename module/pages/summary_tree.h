@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where free pages are: a tree of summaries over a row of leaves, each a block of
- * pages.  A leaf says how many of its pages are free at its beginning, at its end,
- * and in a row anywhere; 64 leaves are summed up in one entry of the level above, and so
- * on, so that a search looks at no more than 64 entries a level and passes over what
- * cannot serve.  Of entries without any free page not even that: a word says which
- * those are.
+ * The summary tree: finds a run of free pages in a bounded number of steps.
  *
- * The idea is that of Go's page allocator (runtime/mpagealloc.go); here there is a
- * fourth number, because slabs must not cross from one chunk into the next.
+ * Each leaf is a block of pages (for the page heap: a chunk).  Its entry says how many pages
+ * are free at its beginning, at its end, and in the longest run anywhere.  An entry of the next
+ * level sums up 64 entries of the level below, and so on.  A search looks at no more than 64
+ * entries on each level, and skips entries that cannot serve.  Entries without a free page
+ * are not even looked at: for each 64 entries, one word has a bit set for those with one.
  *
- * The caller has a lock around all of it.
+ * The idea comes from Go's page allocator (runtime/mpagealloc.go).  A fourth number, @inner, is
+ * added because a slab must not cross the end of a chunk.
+ *
+ * The tree has no lock; the caller holds one (the page heap: the heap's lock).
  */
 #ifndef QR_SUMMARY_TREE_H
 #define QR_SUMMARY_TREE_H
 
 #include <linux/types.h>
 
-#define QR_TREE_SHIFT  6 /* of QR_TREE_FANOUT */
+#define QR_TREE_SHIFT  6 /* log2 of QR_TREE_FANOUT */
 #define QR_TREE_FANOUT 64u
 #define QR_TREE_LEVELS 4 /* 32 TiB of 2 MiB leaves */
 
 /**
- * struct qr_sum - the free pages of some blocks in a row
- * @start: at their beginning
- * @end: at their end
- * @longest: in a row anywhere
- * @inner: in a row within one leaf
+ * struct qr_sum - the free pages of one leaf, or of some leaves side by side
+ * @start: free pages at the beginning
+ * @end: free pages at the end
+ * @longest: pages of the longest free run
+ * @inner: pages of the longest free run within one leaf
  */
 struct qr_sum {
 	u32 start;
@@ -36,12 +37,12 @@ struct qr_sum {
 };
 
 /**
- * struct qr_tree - summaries of summaries
- * @leaf_pages: pages of each leaf
- * @levels: how many there are
- * @nr: entries of each level
- * @level: the entries; [0] are the leaves
- * @any: a word for each 64 of these: the bits of those with a free page
+ * struct qr_tree - the tree
+ * @leaf_pages: pages in a leaf
+ * @levels: levels in use
+ * @nr: number of entries on each level
+ * @level: the entries of each level; level[0] are the leaves
+ * @any: for each level, a word per 64 entries: the bit of an entry with a free page is set
  */
 struct qr_tree {
 	unsigned int leaf_pages;
@@ -51,33 +52,37 @@ struct qr_tree {
 	u64 *any[QR_TREE_LEVELS];
 };
 
-/* @leaves without a free page.  -ENOMEM; -E2BIG if that is more than there may be. */
+/*
+ * Make a tree of @leaves that have no free page.  Sleeps.  Returns 0, -ENOMEM, or -E2BIG if
+ * the levels are too few for that many leaves.
+ */
 int qr_tree_init(struct qr_tree *tree, unsigned long leaves, unsigned int leaf_pages);
 void qr_tree_exit(struct qr_tree *tree);
 
-/* The summary of a leaf's map; set bits are pages in use. */
+/* The summary of a leaf's map, in which a set bit is a page that is not free. */
 struct qr_sum qr_sum_of(const unsigned long *used, unsigned int pages);
 
-/* A leaf has changed. */
+/* Replace the summary of @leaf, and update the levels above. */
 void qr_tree_set(struct qr_tree *tree, unsigned long leaf, const struct qr_sum *sum);
 
-/* For the walker: is every entry what those under it say? */
+/* For the walker: does every entry agree with the entries below it? */
 bool qr_tree_is_consistent(const struct qr_tree *tree);
 
 /*
- * The first leaf from @from on that has @nr pages in a row, or -1.  Adds what was looked
- * at to *@steps: at most QR_TREE_FANOUT for each level, or twice that if @from is not 0.
+ * The first leaf at or after @from that has @nr free pages in a row, or -1.  Adds the number
+ * of entries looked at to *@steps: at most QR_TREE_FANOUT for each level, or twice that if
+ * @from is not 0.
  */
 long qr_tree_find_leaf(const struct qr_tree *tree, unsigned long from, u32 nr, unsigned int *steps);
 
-/* The last leaf that has @nr pages in a row, or -1.  At most QR_TREE_FANOUT steps a level. */
+/* The last leaf that has @nr free pages in a row, or -1.  The same bound on each level. */
 long qr_tree_find_last_leaf(const struct qr_tree *tree, u32 nr);
 
 /*
- * Where the first @nr pages in a row lie, which may go over several leaves: a page, counted
- * from the first leaf's first; or -1.  When they lie within a leaf, neither at its
- * beginning nor at its end, only its map knows where: then *@inside is set, and the leaf's
- * first page returned.
+ * Find the first @nr free pages in a row; they may go over several leaves.  Returns the number
+ * of the first of them, counted from the beginning of leaf 0, or -1.  If the run lies inside
+ * one leaf, at neither end, then only the leaf's map can tell where: *@inside is set, and the
+ * number of the leaf's first page is returned.
  */
 long qr_tree_find(const struct qr_tree *tree, u32 nr, bool *inside, unsigned int *steps);
 
