@@ -1,45 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How objects of a size are laid out in a slab.  Pure arithmetic: the size
- * class generator (scripts/mksizeclasses.c) includes this file in user space,
- * so the table and the caches cut at run time follow one rule.
+ * How objects of a size are laid out in a slab.  This is pure arithmetic: the generator of the
+ * size classes (scripts/mksizeclasses.c) includes this file in user space, so that its table
+ * and the caches created at run time follow the same rule.
  */
 #ifndef QR_GEOMETRY_H
 #define QR_GEOMETRY_H
 
-#define QR_MIN_OBJECT	    8u	   /* bytes; also the least alignment, but of tiny classes */
-#define QR_MAX_OBJECT	    32768u /* bytes; larger ones are whole pages */
+#define QR_MIN_OBJECT	    8u	   /* bytes; also the least alignment, except of tiny classes */
+#define QR_MAX_OBJECT	    32768u /* bytes; larger objects get whole pages */
 #define QR_MAX_ALIGN	    32768u /* bytes */
 #define QR_GEO_PAGE	    4096u  /* bytes; asserted against PAGE_SIZE */
-#define QR_SLAB_MAP	    512u   /* bits in a slab's map, and in that of a slab of */
-#define QR_SLAB_MAX_OBJECTS 1024u  /* tiny objects: those below QR_MIN_OBJECT */
+#define QR_SLAB_MAP	    512u   /* bits in a slab's map */
+#define QR_SLAB_MAX_OBJECTS 1024u  /* the same for tiny objects: below QR_MIN_OBJECT bytes */
 #define QR_SLAB_MAX_PAGES   32u
-#define QR_WASTE_SHIFT	    3 /* waste allowed: 1/8 */
+#define QR_WASTE_SHIFT	    3 /* at most 1/8 of a slab may be waste */
 
-/* A slab is worth its bookkeeping from this many objects or bytes on. */
+/* A slab is large enough to be worth its metadata if it has this many objects or bytes. */
 #define QR_SLAB_GOOD_OBJECTS 256u
 #define QR_SLAB_GOOD_BYTES   32768u
 #define QR_SLAB_MIN_OBJECTS  4u
 
-/* A magazine holds at most this much, within the bounds below. */
+/* A magazine holds at most this many bytes of objects, but within the bounds below. */
 #define QR_MAGAZINE_BYTES 65536u
 #define QR_MAGAZINE_MAX	  128u /* objects */
 #define QR_MAGAZINE_MIN	  4u
 
-/* Frees of other nodes' objects that a CPU collects at most, per cache. */
+/* Objects of other nodes that a CPU collects per cache before it frees them there. */
 #define QR_REMOTE_MAX 16u
 
-/* A depot holds at most this much in full batches, per cache and node. */
+/* A depot (one per cache and node) holds at most this many bytes in full batches. */
 #define QR_DEPOT_BYTES 1048576u
 #define QR_DEPOT_MAX   32u /* batches */
 #define QR_DEPOT_MIN   4u
 
 struct qr_geometry {
 	unsigned int stride;  /* bytes from one object to the next */
-	unsigned int pages;   /* of a slab */
-	unsigned int objects; /* in a slab */
-	unsigned int align;   /* pages: the slab's start is a multiple of it */
-	unsigned int tail;    /* bytes at a slab's end that hold no object */
+	unsigned int pages;   /* pages of a slab */
+	unsigned int objects; /* objects in a slab */
+	unsigned int align;   /* pages: the slab begins at a multiple of this */
+	unsigned int tail;    /* bytes at the end of a slab that hold no object */
 };
 
 static inline unsigned int qr_geo_clamp(unsigned int v, unsigned int lo, unsigned int hi)
@@ -55,7 +55,7 @@ static inline unsigned int qr_class_align(unsigned int size)
 	return align < size && align > QR_MIN_OBJECT ? QR_MIN_OBJECT : align;
 }
 
-/* Bits in the map of a slab; more than objects that could begin in it. */
+/* Bits in the map of a slab: at least one for each place where an object can begin. */
 static inline unsigned int qr_geo_map(unsigned int stride)
 {
 	return stride < QR_MIN_OBJECT ? QR_SLAB_MAX_OBJECTS : QR_SLAB_MAP;
@@ -67,8 +67,8 @@ static inline unsigned int qr_geo_objects(unsigned int pages, unsigned int strid
 }
 
 /*
- * The smallest slab that is good enough; failing that, the one that wastes
- * the least.  @align is a power of two, or 0 for the usual one.
+ * The smallest slab that is large enough and wastes at most 1/8; if there is none, the slab that
+ * wastes the smallest share.  @align is a power of two, or 0 for QR_MIN_OBJECT.
  */
 static inline struct qr_geometry qr_geometry(unsigned int size, unsigned int align)
 {
@@ -87,7 +87,7 @@ static inline struct qr_geometry qr_geometry(unsigned int size, unsigned int ali
 
 		if (n < QR_SLAB_MIN_OBJECTS)
 			continue;
-		share = tail * 64 / pages; /* comparable between sizes */
+		share = tail * 64 / pages; /* waste per page, in 1/64 bytes */
 		if (share < least) {
 			least = share;
 			geo.pages = pages;

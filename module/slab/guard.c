@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An object that was written to while it was nobody's, or behind its end, is as the one who
- * did it left it, and is leaked: it is what there is to go by.
+ * Guards: red zones and poison.  An object found written to behind its end, or while it was
+ * free, is leaked and stays exactly as it was found, because its bytes are the only evidence.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -12,7 +12,7 @@
 #include <linux/string.h>
 #include "compat.h"
 
-/* Bytes around the first bad one that the log shows. */
+/* Number of bytes that the log shows around the first bad one. */
 #define SHOWN 16u
 
 static u8 red(bool free)
@@ -31,7 +31,7 @@ static void fill(const struct qr_guard *g, void *p, bool free)
 		memset(p + g->size, red(free), g->stride - g->size);
 }
 
-/* The first byte that is not what it should be, or NULL.  The red zone goes first. */
+/* The first byte that is not what it should be, or NULL.  The red zone is checked first. */
 static const u8 *find_bad(const struct qr_guard *g, const void *p, bool free, enum qr_misuse *what,
 			  u8 *expected)
 {
@@ -98,7 +98,7 @@ void qr_guard_report(const struct qr_guard *g, enum qr_misuse what, const void *
 
 	if (!qr_report_loss(what, p, g->name, NULL, ip, lost))
 		return;
-	/* Whoever it was may still be at it. */
+	/* Look again: other writes may have come since the check, and changed what is wrong. */
 	bad = find_bad(g, p, free, &now, &expected);
 	if (!bad)
 		return;

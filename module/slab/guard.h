@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What watches the objects of a cache that asked for it: a red zone behind each of them, and
- * poison in those that are free.  The bytes are the ones that SLUB writes, see linux/poison.h.
+ * Guards watch the objects of a cache that asked for them: a red zone behind each object, and
+ * poison in each free object.  The bytes are the ones that SLUB writes, see linux/poison.h.
  */
 #ifndef QR_GUARD_H
 #define QR_GUARD_H
@@ -10,16 +10,16 @@
 #include <linux/types.h>
 #include "core/misuse.h"
 
-/* Bytes behind an object that a red zone has at least. */
+/* The least length of a red zone in bytes. */
 #define QR_RED_ZONE 8u
 
 /**
  * struct qr_guard - how a cache's objects are watched
- * @size: bytes of an object that are its owner's
- * @stride: bytes from one object to the next; what lies between is the red zone
- * @poison: QUARRY_POISON
- * @red_zone: QUARRY_RED_ZONE
- * @name: the cache's
+ * @size: bytes of an object that its owner may use
+ * @stride: bytes from one object to the next; those behind @size are the red zone
+ * @poison: the cache has QUARRY_POISON
+ * @red_zone: the cache has QUARRY_RED_ZONE
+ * @name: name of the cache
  */
 struct qr_guard {
 	u32 size;
@@ -30,9 +30,10 @@ struct qr_guard {
 };
 
 /*
- * The object at @p is nobody's: it has just been cut; is it as it was left; it is given to
- * somebody; it comes back.  Each of the last three says what is wrong, and then leaves the object
- * as it is.  Any context.
+ * qr_guard_cut() fills a free object of a new slab.  qr_guard_check() checks a free object.
+ * qr_guard_take() checks a free object and then fills it for its next owner.  qr_guard_give()
+ * checks an object that its owner frees, and then fills it as free.  The last three return what
+ * is wrong, or QR_MISUSE_NONE; if something is, they change no byte.  Any context.
  */
 void qr_guard_cut(const struct qr_guard *guard, void *p);
 enum qr_misuse qr_guard_check(const struct qr_guard *guard, const void *p);
@@ -40,8 +41,8 @@ enum qr_misuse qr_guard_take(const struct qr_guard *guard, void *p);
 enum qr_misuse qr_guard_give(const struct qr_guard *guard, void *p);
 
 /*
- * As qr_report_loss(), and which byte it is and what stands there.  @free: it is what the last
- * owner left, and not the present one's.
+ * As qr_report_loss(), and the log also shows the first bad byte and those around it.  @free:
+ * the object is free, so the write came after its last free.
  */
 void qr_guard_report(const struct qr_guard *guard, enum qr_misuse what, const void *p, bool free,
 		     unsigned long ip, bool lost);

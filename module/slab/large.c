@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Large objects.  They share the page heap, the descriptors and the way from
- * an address to its owner with slabs, and need nothing else.
+ * Large objects.  Each has a descriptor of its own, a struct qr_slab that is not cut into
+ * objects, so that an address leads to it in the same way as to a slab.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -25,14 +25,17 @@ atomic64_t qr_large_remote;
 
 u32 qr_large_rate;
 
-/* --- Books --- */
+/* --- Counters and samples --- */
 
 static struct qr_large_count *count_of(const struct qr_slab *slab)
 {
 	return slab->pages ? &qr_mapped_count : &qr_large_count;
 }
 
-/* These come with the change of qr_slab.bin or .run, and no stop of the machine between. */
+/*
+ * Call these together with the change of qr_slab.bin or .run that they count, and with preemption
+ * off around both: the walker stops the machine and must not find one without the other.
+ */
 static void count_alloc(const struct qr_slab *slab)
 {
 	atomic64_inc(&count_of(slab)->allocs);
@@ -45,7 +48,7 @@ static void count_free(const struct qr_slab *slab)
 	atomic64_sub(slab->run.nr, &count_of(slab)->pages);
 }
 
-/* Is this one to be sampled?  If so, its weight. */
+/* Draws whether to sample the object.  Returns the weight of the sample, or 0. */
 static u64 is_drawn(const struct qr_slab *slab)
 {
 	u32 rate = READ_ONCE(qr_large_rate);
@@ -73,14 +76,14 @@ static noinline void sample(struct qr_slab *slab, u64 weight, size_t asked, gfp_
 		.ip = ip,
 	};
 
-	/* One that has changed its size may have the room from before. */
+	/* An object that was resized may have the memory for its sample from before. */
 	if (slab->samples.at || qr_samples_init(&slab->samples, 1, gfp))
 		qr_profile_alloced(&slab->samples.at[0], &what, gfp);
 	else
 		qr_profile_dropped(weight, what.size);
 }
 
-/* Interrupts off. */
+/* With interrupts off. */
 static void unsample(struct qr_slab *slab)
 {
 	if (slab->samples.at)
@@ -151,7 +154,7 @@ void *qr_large_alloc_mapped(size_t size, gfp_t gfp, unsigned long ip)
 	if (!slab && size <= QUARRY_MAX_MAPPED)
 		slab = qr_mapped_create(DIV_ROUND_UP(size, PAGE_SIZE), raw_cpu_read(qr_home_node),
 					gfp);
-	/* In a row it may take longer, but then it can be promised. */
+	/* Up to 2 MiB, a run takes longer but honours __GFP_NOFAIL, as a mapped object does not. */
 	if (!slab && (gfp & __GFP_NOFAIL))
 		slab = get_row(size, 1, gfp, NUMA_NO_NODE);
 	return slab ? finish(slab, size, gfp, ip) : NULL;
@@ -160,7 +163,7 @@ void *qr_large_alloc_mapped(size_t size, gfp_t gfp, unsigned long ip)
 void *qr_large_refuse(size_t size, gfp_t gfp)
 {
 	atomic64_inc(&qr_large_failed);
-	/* Whoever says __GFP_NOFAIL does not look at the result. */
+	/* A caller with __GFP_NOFAIL does not check for NULL: so log it even with __GFP_NOWARN. */
 	if ((gfp & __GFP_NOWARN) && !(gfp & __GFP_NOFAIL))
 		return NULL;
 	if (size > QUARRY_MAX_LARGE)
@@ -171,9 +174,9 @@ void *qr_large_refuse(size_t size, gfp_t gfp)
 	return NULL;
 }
 
-/* --- Another size --- */
+/* --- Resize --- */
 
-/* Behind the first @keep pages. */
+/* Give back the pages behind the first @keep ones. */
 static void trim(const struct qr_run *run, void *base, unsigned int keep)
 {
 	void *tail = base + ((size_t)keep << PAGE_SHIFT);
@@ -229,7 +232,10 @@ enum qr_misuse qr_large_claim(struct qr_slab *slab, const void *p)
 {
 	u32 bin = READ_ONCE(slab->bin);
 
-	/* Of a slab, or being made; and in an NMI there may be locks to wait for. */
+	/*
+	 * Not a large object, or one that is still being created.  In NMI the free is refused,
+	 * because it would have to wait for locks.
+	 */
 	if ((bin != QR_LARGE_LIVE && bin != QR_LARGE_FREED) || in_nmi())
 		return QR_MISUSE_FOREIGN;
 	if (p != slab->base)
@@ -258,9 +264,9 @@ void qr_large_release(struct qr_slab *slab)
 	qr_slab_destroy(slab);
 }
 
-/* --- All of them --- */
+/* --- Walker and exit --- */
 
-/* Its pages are its own, and those that are mapped are so in this order. */
+/* Check that the object owns all its pages, and that a mapped one has them in this order. */
 static void validate_pages(const struct qr_slab *slab, struct quarry_validation *v)
 {
 	unsigned int i;
@@ -281,7 +287,7 @@ static void validate_pages(const struct qr_slab *slab, struct quarry_validation 
 
 void qr_large_validate(struct quarry_validation *v)
 {
-	u64 objects[2] = {}, pages[2] = {}; /* in a row, mapped */
+	u64 objects[2] = {}, pages[2] = {}; /* of runs; of mapped objects */
 	const struct qr_large_count *count;
 	const struct qr_slab *slab;
 	struct qr_chunk *chunk;
@@ -324,7 +330,7 @@ void qr_large_exit(void)
 	qr_mapped_flush();
 	for (i = 0; i < qr_nr_chunks; i++) {
 		for (page = 0; page < QR_CHUNK_PAGES; page++) {
-			/* The last run of a mixed chunk takes the chunk along. */
+			/* A mixed chunk goes with its last run, so read the entry again. */
 			chunk = qr_chunks[i];
 			if (!chunk)
 				break;

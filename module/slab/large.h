@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Objects over 32 KiB: whole pages each, in a row or mapped in a row. */
+/*
+ * Large objects: more than 32 KiB, whole pages each.  The pages are a run, or lie anywhere and are
+ * mapped side by side (mapped.h).
+ */
 #ifndef QR_LARGE_H
 #define QR_LARGE_H
 
@@ -8,10 +11,10 @@
 #include "slab/mapped.h"
 
 /**
- * struct qr_large_count - what there was and is of one kind
+ * struct qr_large_count - counters of one kind of large objects
  * @allocs: allocations
  * @frees: frees
- * @pages: of those that are live
+ * @pages: pages of live objects
  */
 struct qr_large_count {
 	atomic64_t allocs;
@@ -19,52 +22,54 @@ struct qr_large_count {
 	atomic64_t pages;
 };
 
+/* Objects that are a run, and mapped objects. */
 extern struct qr_large_count qr_large_count, qr_mapped_count;
+/* Allocations that failed. */
 extern atomic64_t qr_large_failed;
-/* Those of the allocations in a row that came from another node than was asked for. */
+/* Allocations of a run that came from another node than the one asked for. */
 extern atomic64_t qr_large_remote;
 
-/* A large object's slab has no cache and is not cut. */
+/* Is this the slab of a live large object?  It has no cache and is not cut. */
 static inline bool qr_is_large(const struct qr_slab *slab)
 {
 	return !slab->cache && slab->run.chunk && slab->bin == QR_LARGE_LIVE;
 }
 
-/* Bytes between samples of large objects; 0 is off. */
+/* Mean number of bytes between samples of large objects; 0 means none are sampled. */
 extern u32 qr_large_rate;
 
-/* In a row; NULL if that cannot be had, of which nobody is told. */
+/* A run of pages.  NULL if there is none; the caller reports that with qr_large_refuse(). */
 void *qr_large_alloc(size_t size, gfp_t gfp, int node, unsigned long ip);
 /*
- * At a multiple of @align, a power of two up to 2 MiB; more than that in bytes is
- * not to be had at more than a page's.
+ * The same at a multiple of @align, a power of two up to 2 MiB.  For a @size above 2 MiB,
+ * @align can be at most a page.
  */
 void *qr_large_alloc_aligned(size_t align, size_t size, gfp_t gfp, unsigned long ip);
-/* In a row if that takes no effort; mapped, if @gfp allows to sleep. */
+/* A run if one can be had without effort; else, if @gfp allows sleep, a mapped object. */
 void *qr_large_alloc_mapped(size_t size, gfp_t gfp, unsigned long ip);
-/* Count and log that there is no such memory.  Returns NULL. */
+/* Count a failed allocation, and log it unless @gfp has __GFP_NOWARN.  Returns NULL. */
 void *qr_large_refuse(size_t size, gfp_t gfp);
 
 /*
- * Another size for a live object of the caller's, where it is.  What is new is zeroed if
- * @gfp says so.  For the books it is freed and allocated.  False if that cannot be, or
- * would leave it far too large; then nothing has changed.
+ * Change the size of a live object in place.  Bytes that are added are zeroed if @gfp says so.
+ * Counters and profile see a free and an allocation.  False if the object cannot be resized in
+ * place, or would keep far too many pages; then nothing has changed.
  */
 bool qr_large_resize(struct qr_slab *slab, size_t size, gfp_t gfp, unsigned long ip);
 
 /*
- * A free, in two steps: whoever gets QR_MISUSE_NONE of the first, which wants
- * interrupts off, must do the second, which does not.  The slab has no cache, but
- * may be of any kind.
+ * A free has two steps.  qr_large_claim() runs with interrupts off.  A caller that gets
+ * QR_MISUSE_NONE from it must then call qr_large_release(), with interrupts on or off.  The
+ * slab given to qr_large_claim() has no cache, but need not be a large object's.
  */
 enum qr_misuse qr_large_claim(struct qr_slab *slab, const void *p);
 void qr_large_release(struct qr_slab *slab);
 
 struct quarry_validation;
-/* With the machine stopped: do objects, their pages, their mappings and counters agree? */
+/* For the walker, with the machine stopped: do objects, pages, mappings and counters agree? */
 void qr_large_validate(struct quarry_validation *v);
 
-/* Give back what was never freed; slabs are gone already. */
+/* Free all objects that clients never freed.  All caches' slabs are gone by now. */
 void qr_large_exit(void);
 
 #endif /* QR_LARGE_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mapped objects: pages are gathered from the page heap, in runs as long as there are, and
- * mapped.  Unmapping sleeps, so a free that may not leaves it to a work item.
+ * Mapped objects.  Their pages are gathered from the page heap, in runs as long as possible, and
+ * then mapped.  To unmap them sleeps, so a free that may not sleep leaves it to a work item.
  */
 #include "slab/mapped.h"
 
@@ -21,8 +21,8 @@
 
 static void retired_fn(struct work_struct *work);
 
-static DEFINE_RAW_SPINLOCK(retired_lock);
-static LIST_HEAD(retired);
+static DEFINE_RAW_SPINLOCK(retired_lock); /* taken alone */
+static LIST_HEAD(retired);		  /* slabs that retired_work destroys; retired_lock */
 static DECLARE_WORK(retired_work, retired_fn);
 
 unsigned int qr_mapped_longest = QR_CHUNK_PAGES;
@@ -33,7 +33,7 @@ struct qr_slab *qr_mapped_of(const void *p)
 	struct page *page = is_vmalloc_addr(p) ? vmalloc_to_page(p) : NULL;
 	struct qr_slab *slab = page ? qr_slab_of(page_address(page)) : NULL;
 
-	/* Others may have mapped a page of ours, too. */
+	/* A client may have mapped pages of another object, or of this one a second time. */
 	if (!slab || !READ_ONCE(slab->pages) ||
 	    (unsigned long)(p - READ_ONCE(slab->base)) >= qr_slab_bytes(slab))
 		return NULL;
@@ -42,8 +42,9 @@ struct qr_slab *qr_mapped_of(const void *p)
 EXPORT_SYMBOL_QUARRY_TEST(qr_mapped_of);
 
 /*
- * Pages for @slab, until there are @want; returns how many.  Runs that are there for the
- * taking, halved when there is none; for single pages the kernel may exert itself.
+ * Get up to @want pages for @slab; returns how many it got.  Start with long runs that can be had
+ * without effort, and halve the length when there is none.  Only for single pages may the
+ * kernel reclaim memory.  A task with a fatal signal stops.
  */
 static unsigned int gather(struct qr_slab *slab, unsigned int want, int node, gfp_t gfp)
 {
@@ -72,7 +73,7 @@ static unsigned int gather(struct qr_slab *slab, unsigned int want, int node, gf
 	return have;
 }
 
-/* The first @nr pages go back, in runs as long as can be seen. */
+/* Give the first @nr pages back; adjacent pages in a chunk go as one run. */
 static void scatter(struct qr_slab *slab, unsigned int nr)
 {
 	struct page **page = slab->pages, **end = page + nr;
@@ -97,7 +98,10 @@ static void scatter(struct qr_slab *slab, unsigned int nr)
 	}
 }
 
-/* The kernel asks for page tables as it sees fit; what @gfp forbids must hold for them. */
+/*
+ * vmap() takes no gfp flags for the page tables that it allocates.  The task's scope makes it
+ * obey a missing __GFP_IO or __GFP_FS of @gfp.
+ */
 static void *map(struct page **pages, unsigned int nr, gfp_t gfp)
 {
 	unsigned int flags;
@@ -117,7 +121,7 @@ static void *map(struct page **pages, unsigned int nr, gfp_t gfp)
 	return p;
 }
 
-/* Without its pages. */
+/* Free the array of pages and the descriptor.  The pages themselves are gone already. */
 static void forget(struct qr_slab *slab, unsigned int nr)
 {
 	struct page **pages = slab->pages;

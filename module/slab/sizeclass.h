@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Size classes at run time. */
+/* Size classes, for sizes known at run time only. */
 #ifndef QR_SIZECLASS_H
 #define QR_SIZECLASS_H
 
@@ -10,12 +10,12 @@
 unsigned int qr_class_bytes(unsigned int class);
 
 /*
- * The class for @size bytes at a multiple of @align, a power of two; neither is more
- * than QUARRY_MAX_SMALL.
+ * The smallest class for @size bytes at a multiple of @align.  @align is a power of two; neither
+ * is more than QUARRY_MAX_SMALL.
  */
 unsigned int qr_class_aligned(size_t align, size_t size);
 
-/* The class of a request of up to QUARRY_MAX_SMALL bytes; the table does not know tiny ones. */
+/* The class for @size bytes, up to QUARRY_MAX_SMALL.  The table has no tiny classes. */
 static __always_inline unsigned int qr_class_for(size_t size)
 {
 	if (size <= QR_MAX_TINY)

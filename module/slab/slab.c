@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The slab layer.  Descriptors come from caches of the kernel's own; they are
- * small, and their number follows the slabs'.  Slabs of tiny objects have longer
- * maps, and so a cache apart: a descriptor that is found by a dangling address has
- * maps of the length that it always had.
+ * Slabs.  Their descriptors come from two kmem_caches of the kernel.  Slabs of tiny objects have
+ * longer maps and so a cache of their own: a descriptor keeps the length of its maps for life,
+ * which a reader that found it by a dangling address relies on.
  */
 #include "slab/slab.h"
 
@@ -45,12 +44,14 @@ unsigned int qr_slab_take(struct qr_slab *slab, void **out, unsigned int want)
 EXPORT_SYMBOL_QUARRY_TEST(qr_slab_take);
 
 /*
- * Objects that left must not be given.  Nothing reminds the fast way in the header of
- * them, since it looks at nothing but the map; so the slab has an inverse of 0, with
- * which it finds no object but the first.  That one is as it was: where it has left, its
- * page has, and nobody comes here by its address.
+ * A free of an object that left the slab must be refused, but the fast way in slab.h looks at the
+ * map only, in which that object is not free.  So a slab that pages have left has an inverse
+ * of 0, with which the fast way finds no object except the first, and frees of all others
+ * come here.  The first object leaves only together with its page; after that, its address no
+ * longer leads to the slab.
  *
- * Without the depot's lock the inverse may change meanwhile.  The answer is the same.
+ * A caller without the depot's lock may read the inverse before or after it changes to 0.  It
+ * gets the same number in both cases.
  */
 int qr_slab_index_exact(const struct qr_slab *slab, const void *p)
 {
@@ -64,7 +65,7 @@ int qr_slab_index_exact(const struct qr_slab *slab, const void *p)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_slab_index_exact);
 
-/* The object was not found, or is free already. */
+/* The fast way found no object at @p, or found that it is free already. */
 bool qr_slab_give_exact(struct qr_slab *slab, const void *p)
 {
 	int i = slab->gone ? qr_slab_index_exact(slab, p) : -1;
@@ -77,7 +78,7 @@ bool qr_slab_give_exact(struct qr_slab *slab, const void *p)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_slab_give_exact);
 
-/* @bits in each of its maps. */
+/* The cache of descriptors that have maps of @bits bits. */
 static struct kmem_cache *descriptors_of(unsigned int bits)
 {
 	return bits > QR_SLAB_MAP ? long_descriptors : descriptors;
@@ -126,7 +127,7 @@ static struct qr_slab *slab_cut(const struct qr_geometry *geo, enum qr_kind kind
 	return slab;
 }
 
-/* The first pages in a row of @run that have a bit in @pages; takes the bits away. */
+/* The first run of pages of @run whose bits are set in @pages.  Clears these bits. */
 static struct qr_run split_off(const struct qr_run *run, u32 *pages)
 {
 	unsigned int first = __ffs(*pages), nr = ffz((unsigned long)*pages >> first);
@@ -235,10 +236,10 @@ void qr_cleanups_free(struct qr_cleanup *list)
 }
 
 /*
- * quarry_free() goes by the page's class, which tells the slabs of size classes from one
- * another; quarry_cache_free() and frees by the bulk go by the chunk, whose other slabs
- * become slow as well.  Objects of a size class are none of a client's cache, and all others
- * have class 0: so each slab needs one of the two only.
+ * quarry_free() reads the class of the page.  Class 0 sends the frees of this slab, and of no
+ * other, to the slow path.  quarry_cache_free() and bulk frees read one byte for the whole
+ * chunk, so frees to its other slabs become slow as well.  An object of a size class is in no
+ * client's cache, and all other objects have class 0 already: so a slab needs only one of both.
  */
 void qr_slab_set_fast(struct qr_slab *slab, bool fast)
 {
@@ -281,7 +282,7 @@ struct qr_cleanup *qr_slab_strip(struct qr_slab *slab, struct qr_cleanup *list)
 	return list;
 }
 
-/* Nobody holds an object of it; but dangling pointers may lead here. */
+/* The slab has no live object, but a dangling pointer of a client may still lead to it. */
 static void cleanups_exit(struct qr_slab *slab)
 {
 	struct qr_cleanup **rows;
@@ -325,26 +326,26 @@ void qr_slab_destroy_bare(struct qr_slab *slab)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_slab_destroy_bare);
 
-/* The map as the kernel's functions for maps take it. */
+/* The map of free objects, as a kernel bitmap. */
 static unsigned long *free_map(const struct qr_slab *slab)
 {
 	BUILD_BUG_ON(BITS_PER_LONG != 64);
 	return (unsigned long *)slab->free;
 }
 
-/* The first object that lies on @page or behind it. */
+/* The first object of which a part lies on @page or behind it. */
 static unsigned int first_on(const struct qr_slab *slab, unsigned int page)
 {
 	return min((u32)(page << PAGE_SHIFT) / slab->stride, slab->nr_cut);
 }
 
-/* The first that begins on @page or behind it: one more than the last before it. */
+/* The first object that begins on @page or behind it. */
 static unsigned int first_behind(const struct qr_slab *slab, unsigned int page)
 {
 	return min(DIV_ROUND_UP((u32)page << PAGE_SHIFT, slab->stride), slab->nr_cut);
 }
 
-/* Is somebody in hold of an object on @page?  One that left does not count. */
+/* Does a live or cached object lie on @page?  Objects that left do not count. */
 static bool page_is_held(const struct qr_slab *slab, unsigned int page)
 {
 	unsigned int i = first_on(slab, page), end = first_behind(slab, page + 1);
@@ -369,9 +370,9 @@ u32 qr_slab_trim(struct qr_slab *slab)
 			pages |= BIT(i);
 	if (!pages)
 		return 0;
-	/* Its objects can be given in the exact way only, from now on. */
+	/* From now on all frees but the first object's take the exact way. */
 	WRITE_ONCE(slab->inverse, 0);
-	/* Their classes are no longer ours to change. */
+	/* qr_slab_set_fast() must not change the classes of these pages any more. */
 	raw_spin_lock_irqsave(&qr_cleanups_lock, flags);
 	slab->gone |= pages;
 	raw_spin_unlock_irqrestore(&qr_cleanups_lock, flags);

@@ -1,7 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Slabs: a run of pages cut into equal objects, the state of which is kept in
- * a bitmap outside of them.  Nothing is ever written into a free object.
+ * A slab is a run of pages cut into equal objects.  A map outside of the objects says which of
+ * them are free.  Nothing is ever written into a free object, except the poison that a client
+ * asked for.
+ *
+ * This is the main header of the layer slab/, which makes objects out of pages:
+ *
+ *	geometry.h	how objects of a size are laid out in a slab
+ *	sizeclass.h	the size classes of quarry_malloc()
+ *	slab.h		slabs, and the descriptors that large objects and arenas use too
+ *	guard.h		red zones and poison
+ *	large.h		objects over 32 KiB
+ *	mapped.h	those of them whose pages are not a run
+ *
+ * slab/ uses profile/, pages/ and core/.  It knows nothing of magazines, depots and caches: for it
+ * struct qr_depot and struct qr_cache are names only.
+ *
+ * Locks: the lock of a slab's depot guards the slab's state, and the callers hold it.  The layer
+ * itself has qr_cleanups_lock (below) and retired_lock (mapped.c), both raw spinlocks.
+ *
+ * Contexts: any but NMI.  Functions that take gfp flags are called with no lock held and sleep if
+ * the flags allow it.  Mapped objects are made and unmapped only where sleep is allowed.
  */
 #ifndef QR_SLAB_H
 #define QR_SLAB_H
@@ -16,24 +35,24 @@
 #include "slab/geometry.h"
 #include "slab/guard.h"
 
-/* How finely a depot tells its slabs apart by the share of free objects. */
+/* A depot sorts its slabs into this many bins by the share of their objects that are free. */
 #define QR_SLAB_BINS 8
 
-/* The most objects in a slab of sampled ones, each of which has a &struct qr_sample. */
+/* The most objects in a slab of sampled objects, each of which has a &struct qr_sample. */
 #define QR_SAMPLED_OBJECTS 128
 
-/* In qr_slab.bin, for a large object: whoever changes the first to the second has freed it. */
+/* qr_slab.bin of a large object.  The free that changes LIVE to FREED is the valid one. */
 #define QR_LARGE_LIVE  (UINT_MAX - 1)
 #define QR_LARGE_FREED (UINT_MAX - 2)
-/* For a block of an arena, which is nobody's to free. */
+/* qr_slab.bin of an arena's block, which no client may free. */
 #define QR_ARENA_BLOCK (UINT_MAX - 3)
 
 struct qr_cache;
 struct qr_depot;
 
 /**
- * struct qr_cleanup - what runs when an object is freed
- * @next: one of the same object that was added earlier
+ * struct qr_cleanup - a function that runs when an object is freed
+ * @next: the cleanup of the same object that was added before this one
  * @fn: the function
  * @arg: its second argument
  */
@@ -43,47 +62,52 @@ struct qr_cleanup {
 	void *arg;
 };
 
-/* In place of an object's cleanups, while they run. */
+/* Stands for an object's list of cleanups while they run. */
 #define QR_CLEANUPS_RUN ((struct qr_cleanup *)1UL)
 
-/* Guards all cleanups; below a depot's lock, above none.  Interrupts off. */
+/*
+ * Guards the cleanups of all objects.  Taken with interrupts off, alone or inside a depot's lock;
+ * no lock is taken inside of it.
+ */
 extern raw_spinlock_t qr_cleanups_lock;
 
 /**
  * struct qr_slab - one slab, one large object, or one block of an arena
- * @link: in one of its depot's lists; depot lock.  Or in its arena's
- * @depot: whose it is; NULL for a large object, and while it is on its way
- * @cache: the same
- * @base: its first object
+ * @link: in one of the depot's lists (depot lock), or in the arena's list of blocks
+ * @depot: the depot that has the slab; NULL for a large object, and before a depot has it
+ * @cache: the cache of the slab's objects; NULL in the same cases
+ * @base: address of the first object
  * @stride: bytes from one object to the next
  * @inverse: 2^32 / @stride, rounded up; 0 once pages have left, see qr_slab_trim()
- * @nr_objects: objects in it
- * @nr_free: objects in @free; depot lock
- * @mark: the @nr_free at which a free must look at the slab's place; depot lock
- * @bin: which of the depot's lists; depot lock
- * @nr_cut: objects that it was cut into: @nr_objects and those that left
+ * @nr_objects: number of objects, without those that left
+ * @nr_free: number of free objects in @free; depot lock
+ * @mark: when a free raises @nr_free to this, the depot moves the slab to another list;
+ *	depot lock
+ * @bin: which of the depot's lists the slab is in; depot lock
+ * @nr_cut: number of objects that the slab was cut into: @nr_objects and those that left
  * @gone: a bit for each page of @run that has left; depot lock and qr_cleanups_lock
- * @class: the size class of its objects in an ordinary chunk, or 0
- * @nr_cleaned: objects that have cleanups; qr_cleanups_lock
- * @cleanups: each object's, the last added first; NULL while none ever had one.
- *	qr_cleanups_lock
- * @run: its pages; of a mapped object, where the first of them are, and how many
+ * @class: size class of the objects, or 0 for a client's cache or outside an ordinary chunk
+ * @nr_cleaned: number of objects that have cleanups; qr_cleanups_lock
+ * @cleanups: for each object the list of its cleanups, the last added first; NULL if no object
+ *	ever had one.  qr_cleanups_lock
+ * @run: the slab's pages.  Of a mapped object: where its first page is, and how many pages
  * @pages: all pages of a mapped object, see slab/mapped.h; NULL for all others
- * @samples: one for each object, or for the large one, if they can be sampled
- * @guard: how its objects are watched, or NULL; its cache's
- * @words: of 64 bits, in each of the two maps; it stays as long as the descriptor is one
- * @typesafe: its pages stay its own for a grace period after the last object was freed
- * @deferred_again: see @deferred
- * @nr_deferred: objects that wait in the map of qr_slab_cached(), see cache/deferred.h
- * @deferred: whether it waits with them; private to cache/deferred.c, as are @deferred_again and @deferred_link
- * @deferred_link: where
- * @rcu: of @typesafe slabs that are on their way back
- * @start: of an arena's block: bytes that were allocated in the arena before it
- * @length: of a block that is one object: its bytes; 0 for all others
- * @free: objects that are here and not above; depot lock.  Bits that stand
- *	for no object are set, so that a pointer there looks free already;
- *	those of objects that left are clear, so that none is taken.  Behind it
- *	is the map of qr_slab_cached()
+ * @samples: memory for a sample of each object, or of the large object, if they can be sampled
+ * @guard: the cache's guard, or NULL if its objects are not watched
+ * @words: number of 64-bit words in each of the two maps; constant for a descriptor's life
+ * @typesafe: the slab keeps its pages for a grace period after its last object was freed
+ * @deferred_again: private to cache/deferred.c
+ * @nr_deferred: number of deferred objects, whose bits are set in the map of qr_slab_cached();
+ *	see cache/deferred.h
+ * @deferred: the slab is in the list of cache/deferred.c, which alone uses this
+ * @deferred_link: the slab's place in that list
+ * @rcu: for a @typesafe slab that is being given back
+ * @start: of an arena's block: bytes that were allocated in the arena before this block
+ * @length: of an arena's block that holds one object: the object's bytes; 0 for other blocks
+ * @free: bit set for each free object that is in no magazine or batch; depot lock.  A bit that
+ *	stands for no object is set, so that a pointer to its place looks free already.  The bit
+ *	of an object that left is clear, so that it is not taken.  The map of qr_slab_cached()
+ *	follows
  */
 struct qr_slab {
 	struct list_head link;
@@ -124,27 +148,27 @@ struct qr_slab {
 };
 
 /*
- * The map of what the walker found in magazines and depots, see view/validate.c, and of what is
- * late; the walker leaves that as it was.
+ * The second map.  A set bit marks a deferred object.  In a slab without deferred objects the
+ * walker uses it to mark the objects that it found in magazines and depots (view/validate.c).
  */
 static inline u64 *qr_slab_cached(struct qr_slab *slab)
 {
 	return slab->free + slab->words;
 }
 
-/* Size that a large object was given, in bytes. */
+/* Size of a large object in bytes: whole pages. */
 static inline size_t qr_slab_bytes(const struct qr_slab *slab)
 {
 	return (size_t)slab->run.nr << PAGE_SHIFT;
 }
 
-/* What is not so simple about slabs that pages have left; see there. */
+/* The slow ways of the two functions below, for slabs that pages have left.  See slab.c. */
 int qr_slab_index_exact(const struct qr_slab *slab, const void *p);
 bool qr_slab_give_exact(struct qr_slab *slab, const void *p);
 
 /*
- * The number of the object that starts at @p, or -1 if none does.  Objects keep
- * their numbers, and those that left with their pages have one, too.
+ * The number of the object that begins at @p, or -1 if none does.  An object's number never
+ * changes, and objects that left still have theirs.
  */
 static __always_inline int qr_slab_index(const struct qr_slab *slab, const void *p)
 {
@@ -156,7 +180,7 @@ static __always_inline int qr_slab_index(const struct qr_slab *slab, const void 
 	return i;
 }
 
-/* The pages of @run that object @i lies on. */
+/* The pages of the slab that object @i lies on, as a bit mask. */
 static inline u32 qr_slab_pages_of(const struct qr_slab *slab, unsigned int i)
 {
 	unsigned int first = i * slab->stride >> PAGE_SHIFT;
@@ -165,42 +189,42 @@ static inline u32 qr_slab_pages_of(const struct qr_slab *slab, unsigned int i)
 	return GENMASK(last, first);
 }
 
-/* Pages that it has. */
+/* Number of pages that have not left the slab. */
 static inline unsigned int qr_slab_pages_left(const struct qr_slab *slab)
 {
 	return slab->run.nr - hweight32(slab->gone);
 }
 
 /*
- * Does it wait in cache/deferred.c's list?  With all objects free that takes a double free, but it must
- * not go then either.
+ * Does the slab have deferred objects?  While it has, it must not be given back.  All its objects
+ * can look free at that time, but only after a double free.
  */
 static inline bool qr_slab_is_deferred(const struct qr_slab *slab)
 {
 	return atomic_read(&slab->nr_deferred);
 }
 
-/* Has object @i left? */
+/* Has object @i left the slab, together with a page of its own? */
 static inline bool qr_slab_has_lost(const struct qr_slab *slab, unsigned int i)
 {
 	return unlikely(slab->gone) && (slab->gone & qr_slab_pages_of(slab, i));
 }
 
-/* Nobody can hold object @i: it is here, or it left. */
+/* Is object @i free in the map, or has it left?  Either way no client can own it. */
 static inline bool qr_slab_is_free(const struct qr_slab *slab, unsigned int i)
 {
 	return (slab->free[i / 64] & BIT_ULL(i % 64)) || qr_slab_has_lost(slab, i);
 }
 
-/* Bits in the map that stand for no object. */
+/* Number of bits in the map that stand for no object. */
 static inline unsigned int qr_slab_spare_bits(const struct qr_slab *slab)
 {
 	return slab->words * 64 - slab->nr_cut;
 }
 
 /*
- * Give the object at @p; false if there is none or it is free already.  @p
- * points into the slab's pages, which makes the bit one of the map's.
+ * Give the object at @p back to the slab; false if there is none or if it is free already.  @p
+ * must point into the slab's pages: then its bit lies in the map.  Under the depot's lock.
  */
 static __always_inline bool qr_slab_give(struct qr_slab *slab, const void *p)
 {
@@ -215,7 +239,7 @@ static __always_inline bool qr_slab_give(struct qr_slab *slab, const void *p)
 	return true;
 }
 
-/* Take the object with the lowest address, of which there is one; returns its number. */
+/* Take the free object with the lowest address; there is one.  Returns its number. */
 static inline unsigned int qr_slab_take_first(struct qr_slab *slab)
 {
 	u64 *word = slab->free, map;
@@ -228,63 +252,60 @@ static inline unsigned int qr_slab_take_first(struct qr_slab *slab)
 	return (word - slab->free) * 64 + __ffs64(map);
 }
 
-/*
- * Take up to @want objects, lowest address first; returns how many.  The
- * caller holds the depot's lock.
- */
+/* Take up to @want objects, lowest address first; returns how many.  Under the depot's lock. */
 unsigned int qr_slab_take(struct qr_slab *slab, void **out, unsigned int want);
 
 /*
- * Get pages and cut them.  The slab belongs to nobody yet: the caller sets
- * depot and cache.  @class goes into the chunk's table.  May sleep if @gfp
- * says so; no lock held.  NULL when there is no memory.
+ * Get pages and cut them into objects.  The caller then sets depot and cache.  @class goes into
+ * the chunk's class table.  Sleeps if @gfp allows it; no lock held.  NULL when there is no
+ * memory.
  */
 struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class, int node,
 			       gfp_t gfp);
-/* One of @pages, in a chunk of kind QR_SAMPLED and with room for its objects' samples. */
+/* A slab of @pages in a chunk of kind QR_SAMPLED, with memory for its objects' samples. */
 struct qr_slab *qr_slab_create_sampled(const struct qr_geometry *geo, unsigned int pages, int node,
 				       gfp_t gfp);
-/* One uncut run of @pages in chunks of kind QR_LARGE. */
+/* A run of @pages in chunks of kind QR_LARGE, which is not cut.  @align: in pages. */
 struct qr_slab *qr_slab_create_large(unsigned int pages, unsigned int align, int node, gfp_t gfp);
-/* Another, of up to QR_CHUNK_PAGES; of @least pages if more are not to be had in a row. */
+/* The same for an arena: up to QR_CHUNK_PAGES pages, or @least if there is no longer run. */
 struct qr_slab *qr_slab_create_block(unsigned int pages, unsigned int least, int node, gfp_t gfp);
 void qr_slab_destroy(struct qr_slab *slab);
 
-/* Rows in @cleanups: a large object has one. */
+/* Entries in @cleanups: one for each object, and one for a large object. */
 static inline unsigned int qr_slab_rows(const struct qr_slab *slab)
 {
 	return max(slab->nr_cut, 1u);
 }
 
 /*
- * May frees of its objects take the fast path?  With qr_cleanups_lock; only where they could
- * at first.
+ * Set whether frees of the slab's objects may take the fast path.  In chunks where they never do,
+ * this changes nothing.  Under qr_cleanups_lock.
  */
 void qr_slab_set_fast(struct qr_slab *slab, bool fast);
 
-/* Take all cleanups off, without running them; they come before @list. */
+/* Remove the cleanups of all objects without running them; returns them in front of @list. */
 struct qr_cleanup *qr_slab_strip(struct qr_slab *slab, struct qr_cleanup *list);
 
 struct qr_cleanup *qr_cleanup_new(gfp_t gfp);
 void qr_cleanup_free(struct qr_cleanup *cleanup);
-/* All of a list. */
+/* Free all cleanups of a list. */
 void qr_cleanups_free(struct qr_cleanup *list);
 
-/* The descriptor alone; the caller sees to its pages. */
+/* Create and destroy a descriptor without pages; the caller handles the pages. */
 struct qr_slab *qr_slab_create_bare(int node, gfp_t gfp);
 void qr_slab_destroy_bare(struct qr_slab *slab);
 
 /*
- * Take out the pages on which nobody holds an object, in a slab of which somebody
- * does.  The objects on them leave for good, and with them those that lie on a page
- * that stays as well.  Returns the pages, for qr_slab_put_pages(); nobody finds
- * the slab by their addresses any more.  The caller holds the depot's lock.
+ * Trim: take the pages on which all objects are free out of a slab that has other objects in use.
+ * The objects on these pages leave the slab for good, also those of which a part lies on a
+ * page that stays.  The addresses of these pages no longer lead to the slab.  Returns a mask of
+ * the pages, for qr_slab_put_pages().  Under the depot's lock.
  */
 u32 qr_slab_trim(struct qr_slab *slab);
 
 /*
- * Give the heap pages that had left a slab of @run before, whatever has become of it
- * since.  No lock held.
+ * Give pages to the heap that qr_slab_trim() took out of a slab with the run @run.  The slab
+ * itself may have been destroyed since.  No lock held.
  */
 void qr_slab_put_pages(const struct qr_run *run, u32 pages);
 
