@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Rows that are made, copied, and retired.  See profile/bucket.h.
+ * Making, copying and retiring the rows of the profiler's table.  bucket.h explains
+ * how rows follow events that concern all of them.
  */
 #include "profile/bucket.h"
 
@@ -33,7 +34,10 @@ static void forget_history(struct quarry_site *site, struct qr_freed *freed)
 	memset(freed, 0, sizeof(*freed));
 }
 
-/* A row as it was when the copy was begun; what it says has not changed since. */
+/*
+ * Copies a row as it was when the copy was begun.  The row has not changed since:
+ * qr_bucket_touch() copies it out before its first change.
+ */
 static void copy_out(struct qr_bucket *b)
 {
 	struct quarry_profile *p = qr_table.copy;
@@ -73,7 +77,7 @@ void qr_bucket_catch_up(struct qr_bucket *b)
 	b->news = qr_table.news;
 }
 
-/* A number for a new row, or one that has a number and is not used. */
+/* Returns an unused row, or @new with the next number, or NULL if the table is full. */
 static struct qr_bucket *give_number(struct qr_bucket *new)
 {
 	struct qr_bucket *b;
@@ -96,7 +100,7 @@ static struct qr_bucket *give_number(struct qr_bucket *new)
 	return new;
 }
 
-/* False when there is no memory or no room. */
+/* Returns false without memory or room. */
 static noinline bool add(const char *name, u32 cache, u32 stack, u32 labels, gfp_t gfp)
 {
 	struct qr_bucket *new = qr_profile_memory_cache_alloc(bucket_cache, gfp), *b;
@@ -173,7 +177,7 @@ static bool reads_the_same(const struct quarry_site *a, const struct quarry_site
 	       !strcmp(a->cache_name, b->cache_name);
 }
 
-/* @from has nothing live, and will be used again. */
+/* Adds @from to @to.  @from has no live objects, and is reused afterwards. */
 static void merge(struct qr_bucket *to, struct qr_bucket *from)
 {
 	struct quarry_sum *a = &to->site.alloc, *b = &from->site.alloc;
@@ -200,8 +204,8 @@ static void merge(struct qr_bucket *to, struct qr_bucket *from)
 }
 
 /*
- * The oldest of those that read the same takes the others in, this one and those that
- * had live objects when it was their turn.
+ * Retires @b.  The oldest of the retired rows that read the same takes in all others that
+ * have no live objects: @b, and rows that still had some when they retired.
  */
 static void retire(struct qr_bucket *b)
 {
@@ -225,7 +229,7 @@ void qr_profile_retire(u32 id, const char *names)
 	struct qr_bucket *b = qr_table.bucket[id];
 
 	raw_spin_lock_irq(&qr_profile_lock);
-	/* Its cache may have gone since the caller looked. */
+	/* Its cache may have been destroyed since the caller looked at the row. */
 	if (!b->unused && !b->site.names) {
 		qr_bucket_touch(b);
 		b->site.names = names;
@@ -297,7 +301,7 @@ void qr_profile_copy(struct quarry_profile *p)
 
 int qr_buckets_init(void)
 {
-	/* Half of the budget is for rows, the rest for samples and labels. */
+	/* Half of the profiler's memory is for rows, the rest for samples and labels. */
 	qr_table.max = rounddown_pow_of_two(qr_profile_memory_limit / 2 / sizeof(struct qr_bucket));
 	qr_table.bits = ilog2(qr_table.max);
 	qr_table.bucket = qr_profile_memory_valloc(qr_table.max * sizeof(*qr_table.bucket));

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The rows of the profiler's table, here called buckets, one for each stack, cache
- * and set of labels that was seen.  They are never freed, only used again, so that
- * their numbers index an array; what does not fit into the table is counted in
- * bucket 0.
+ * The rows of the profiler's table, called buckets: one for each combination of
+ * stack, cache and label set (a site).  A row is never freed, only reused, so that
+ * its number can index an array.  Samples that find no row are counted in bucket 0.
  *
- * Every change is made under one raw lock: samples are rare, and a moment that
- * is the same for all rows is worth more than throughput while everything is
- * sampled.  Nothing under the lock takes time in proportion to the qr_table.
- * Where a change concerns all rows, a number is counted up, and each row does
- * its part before it changes for the next time:
+ * One raw lock protects all rows.  Samples are rare, and a snapshot in which all rows
+ * are of the same moment is worth more than throughput while every allocation is
+ * sampled.  No step under the lock takes time in proportion to the table's size.
+ * Three events concern all rows: such an event only increments a counter of the
+ * table, and each row follows it before the row's own next change:
  *
- *	a new peak	its inuse of before that change was part of the peak
- *	a reset		its history is over
- *	a snapshot	who copies the table may not have come to it yet: it copies
- *			itself
+ *	new peak	the row's inuse before that change was part of the peak
+ *	reset		the row forgets its history
+ *	snapshot	the row copies itself, in case the reader that copies the
+ *			table has not reached it yet
  *
- * A number that counts all of these says whether there is anything to do at all.
+ * The counter @news of all these events tells whether a row has anything to follow.
  */
 #ifndef QR_BUCKET_H
 #define QR_BUCKET_H
@@ -28,12 +27,12 @@
 
 #define QR_RETIRED_BITS 8
 
-/* The cache of a row whose cache is gone. */
+/* Stands for the cache's number in a row whose cache was destroyed. */
 #define QR_CACHE_GONE (U32_MAX - 1)
 
 /**
- * struct qr_freed - what became of a bucket's objects, by the age they reached
- * @objects: how many
+ * struct qr_freed - a row's freed objects, by the age they reached
+ * @objects: how many, with QR_OBJECTS_SHIFT fractional bits
  * @space: their bytes
  */
 struct qr_freed {
@@ -43,14 +42,14 @@ struct qr_freed {
 
 /**
  * struct qr_bucket - a row
- * @link: in a hash table, of those in use or of those retired, or not
- * @news: of changes that concern all rows, those that it has followed
- * @peaks: the peak that site.peak_* tell of
- * @resets: the reset that it has followed
- * @snapshot: the snapshot that has a copy of it
- * @unused: it is in the list of those to be used again
- * @freed: what became of its objects
- * @site: the numbers
+ * @link: in one list of &struct qr_table: hash, retired or unused
+ * @news: value of qr_table.news that the row has followed
+ * @peaks: value of qr_table.peaks that site.peak_* belong to
+ * @resets: value of qr_table.resets that the row has followed
+ * @snapshot: value of qr_table.snapshot for which the row was copied
+ * @unused: the row is in the list of rows to be reused
+ * @freed: its freed objects
+ * @site: its numbers
  */
 struct qr_bucket {
 	struct hlist_node link;
@@ -65,29 +64,29 @@ struct qr_bucket {
 
 /**
  * struct qr_table - all rows
- * @bucket: by number
- * @hash: those in use, by what they are about
- * @retired: those whose module or cache has gone, by how they read
- * @unused: those to be used again
- * @bits: of @hash
- * @max: rows that there may be
+ * @bucket: the rows by number
+ * @hash: rows in use, by cache, stack and labels
+ * @retired: rows whose module or cache is gone, by stack (or names) and labels
+ * @unused: rows to be reused
+ * @bits: log2 of the lists in @hash
+ * @max: the most rows that there may be
  * @nr: rows that there are
- * @news: changes that concern all rows
- * @peaks: of these, new peaks
- * @resets: and resets
- * @snapshot: and copies
- * @live_space: bytes that are live, by estimate
- * @peak_space: the largest that this has been
- * @peak_time: when, by the monotonic clock
+ * @news: counts the events that concern all rows: peaks, resets and snapshots
+ * @peaks: counts new peaks
+ * @resets: counts resets
+ * @snapshot: counts copies of the table
+ * @live_space: estimate of the bytes that are live
+ * @peak_space: the largest value that @live_space has had
+ * @peak_time: when it had that value, ns of the monotonic clock
  * @samples: objects sampled so far
- * @live_samples: those of them that are live
- * @dropped_samples: those that could not be recorded
- * @dropped_space: bytes they stood for
- * @other_samples: those recorded without stack or labels
- * @since: when history began
- * @copy: a copy in the making, or NULL
- * @copy_peaks: @peaks when it was begun
- * @copy_resets: @resets likewise
+ * @live_samples: sampled objects that are live
+ * @dropped_samples: samples that could not be recorded
+ * @dropped_space: bytes that these stood for
+ * @other_samples: samples recorded without stack or labels
+ * @since: when history began, ns of the monotonic clock
+ * @copy: the copy that is being made, or NULL
+ * @copy_peaks: value of @peaks when that copy was begun
+ * @copy_resets: value of @resets when that copy was begun
  */
 struct qr_table {
 	struct qr_bucket **bucket;
@@ -115,13 +114,13 @@ struct qr_table {
 	u32 copy_resets;
 };
 
-/* Everything here and all samples; interrupts off. */
+/* Protects qr_table, its rows and all samples.  Taken with interrupts off. */
 extern raw_spinlock_t qr_profile_lock;
 extern struct qr_table qr_table;
 
 void qr_bucket_catch_up(struct qr_bucket *b);
 
-/* Before every change of a row. */
+/* Let a row follow the events that concern all rows.  Called before every change of it. */
 static __always_inline void qr_bucket_touch(struct qr_bucket *b)
 {
 	if (b->news != qr_table.news)
@@ -145,39 +144,44 @@ static __always_inline struct qr_bucket *qr_bucket_find(u32 cache, u32 stack, u3
 	return NULL;
 }
 
-/* Is there room for another row? */
+/* Is there an unused row, or room for a new one in the first 1/@part of the table? */
 static inline bool qr_table_has_room(unsigned int part)
 {
 	return READ_ONCE(qr_table.nr) < qr_table.max / part || !hlist_empty(&qr_table.unused);
 }
 
 /*
- * A row for what has none, if that can be; in the caller's context, without the
- * lock.  Stacks matter more than labels: when half of the table is used, what is
- * new is put under "other" labels.
+ * Make a row, if there is room and memory.  Runs in the context of the allocation;
+ * takes the lock, so the caller does not hold it.  Stacks matter more than labels:
+ * when half of the table is used, a new row has the label set "other".
  */
 void qr_bucket_make(const char *cache_name, u32 cache, u32 stack, u32 labels, gfp_t gfp);
 
-/* The row that has been made, or the one that comes closest.  Under the lock. */
+/* The row that was made: exact, with "other" labels, or bucket 0.  Under the lock. */
 struct qr_bucket *qr_bucket_find_made(u32 cache, u32 stack, u32 labels);
 
 /*
- * Rows retire when what they are about has gone for good.  They keep what they
- * tell, and new samples have rows of their own.  Where nothing of it is live, rows
- * that read the same are made one, so that a client that comes and goes does not
- * fill the qr_table.
- *
- * The stack of row @id, or 0 if it is not known by address (any more).  A module of
- * it goes: from now on it is known by @names, which last as long as the table, and are
- * the same pointer where they are the same.  The cache goes, and has no live objects.
+ * A row retires when a module of its stack is unloaded or its cache is destroyed.  A
+ * retired row keeps its numbers, and new samples get new rows.  Retired rows that read
+ * the same and have no live objects are merged, so that a client that is loaded and
+ * unloaded again and again does not fill the table.
  */
+
+/* The stack of row @id, or 0 if the row has no stack or is known by names only. */
 u32 qr_profile_stack(u32 id);
+
+/*
+ * A module of row @id's stack goes: from now on the row is known by @names.  These last as
+ * long as the table; equal names are the same pointer.  Process context.
+ */
 void qr_profile_retire(u32 id, const char *names);
+
+/* The cache is gone and has no live objects: retire its rows.  Process context. */
 void qr_profile_cache_gone(u32 cache);
 
 /*
- * Copy all rows into @p, which has room for p->nr of them, and the ages of what was
- * freed if it has room for those.  All are of the same moment.  Sleeps.
+ * Copy the rows into @p, up to p->nr of them, and the ages of freed objects if p->ages is
+ * not NULL.  All rows are of the same moment.  Sleeps.
  */
 void qr_profile_copy(struct quarry_profile *p);
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The heap profilers of tcmalloc and of Go let a counter of bytes run down to
- * the next sample and set it anew to an exponentially distributed number, so
- * that no pattern in the sizes can keep in step with it; the logarithm of a
- * uniform number is such a one.  Here the counter is one of objects of equal
- * size: what is left of the exponential after division is geometric.
+ * The heap profilers of tcmalloc and of Go count bytes down to the next sample.
+ * After each sample they set the countdown to an exponentially distributed number
+ * (the negative logarithm of a uniform one), so that no pattern of sizes can stay
+ * in step with it.  Quarry counts objects of equal size instead of bytes: the
+ * exponential number divided by the size, without its fraction, is geometric.
  *
- * To count each sample as the reciprocal of its probability makes sums over
- * samples right on average, whatever the sizes (Horvitz and Thompson, 1952).
+ * Each sample counts as the reciprocal of its probability.  Sums over samples are
+ * then right on average, whatever the sizes (Horvitz and Thompson, 1952).
  *
- * The kernel has no floating point, so all this is done in binary fractions;
- * "places" are binary ones.
+ * The kernel has no floating point, so all numbers here are fixed-point numbers;
+ * "places" are fractional bits.
  */
 #include "profile/draw.h"
 
@@ -22,7 +22,7 @@
 #include "compat.h"
 #include "profile/log2_table.h"
 
-#define LN2	  2977044472U /* the natural logarithm of 2, with LN2_SHIFT places */
+#define LN2	  2977044472U /* natural logarithm of 2, with LN2_SHIFT places */
 #define LN2_SHIFT 32
 
 /* Places of intermediate results of qr_weight(). */
@@ -37,7 +37,7 @@ static __always_inline u32 neg_log2(u32 x)
 	const unsigned int places = QR_LOG2_TABLE_SHIFT + low_bits;
 	u64 v = (u64)x + 1;
 	unsigned int whole = fls64(v) - 1;
-	/* What follows the leading one, as 32 places. */
+	/* The bits after the leading one, as 32 places. */
 	u32 mantissa = v << (32 - whole);
 	unsigned int i = mantissa >> low_bits;
 	u64 low = mantissa & ((1U << low_bits) - 1);
@@ -59,7 +59,7 @@ u64 qr_weight(u32 rate, u32 size)
 	u64 bytes = rate, w, y, yy;
 	unsigned int doublings = 0;
 
-	/* Beyond, the difference to one is less than half of the last place. */
+	/* From 32 on, the weight differs from one by less than half of the last place. */
 	if (rate == 1 || size >= 32 * bytes)
 		return QR_WEIGHT_ONE;
 	while (bytes < size) {
@@ -68,8 +68,8 @@ u64 qr_weight(u32 rate, u32 size)
 	}
 
 	/*
-	 * The Laurent series in y = size / bytes, which is at most 1.  What is left
-	 * out is below y^7 / 1209600.
+	 * The Laurent series of the weight in y = size / bytes, which is at most 1.
+	 * The omitted terms are below y^7 / 1209600.
 	 */
 	y = div64_u64((u64)size << SHIFT, bytes);
 	yy = (y * y) >> SHIFT;
@@ -77,7 +77,10 @@ u64 qr_weight(u32 rate, u32 size)
 	w = ONE / 12 - ((yy * w) >> SHIFT);
 	w = div_u64(bytes << SHIFT, size) + ONE / 2 + ((y * w) >> SHIFT);
 
-	/* From y to 2y.  Errors get smaller by it; w is below 1.6, so nothing overflows. */
+	/*
+	 * From w(y) to w(2y).  Each step makes the error smaller.  w is below 1.6, so
+	 * nothing overflows.
+	 */
 	while (doublings--)
 		w = div64_u64(w * w, 2 * w - ONE);
 	return (w + (1U << (SHIFT - QR_WEIGHT_SHIFT - 1))) >> (SHIFT - QR_WEIGHT_SHIFT);
@@ -86,7 +89,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_weight);
 
 static __always_inline u32 random_bits(void)
 {
-	/* SplitMix64 (Steele, Lea and Flood, 2014): a counter, well stirred. */
+	/* SplitMix64 (Steele, Lea and Flood, 2014): a counter whose bits are mixed. */
 	u64 z = __this_cpu_add_return(random_state, 0x9e3779b97f4a7c15ULL);
 
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
@@ -107,7 +110,7 @@ static __always_inline unsigned int draw_from(u32 random, u32 rate, u32 size, bo
 	*drawn = true;
 	if (rate == 1)
 		return 0;
-	/* At most 32 ln 2 times a rate of 2^32: below 2^37, as many places as the logarithm. */
+	/* At most 32 ln 2 times a rate of 2^32: below 2^37, with QR_LOG2_SHIFT places. */
 	bytes = mul_u64_u32_shr((u64)neg_log2(random) * LN2, rate, LN2_SHIFT);
 	objects = div_u64(bytes, size) >> QR_LOG2_SHIFT;
 	if (objects <= QR_DRAW_MAX)
@@ -133,7 +136,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_draw_marked);
 
 bool qr_draw_one(u32 rate, u32 size)
 {
-	/* All of 2^32 numbers are below it when the weight is one. */
+	/* When the weight is one, this is 2^32, and every random number is below it. */
 	u64 below = DIV64_U64_ROUND_CLOSEST(QR_WEIGHT_ONE << 32, qr_weight(rate, size));
 
 	return qr_random() < below;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Label sets are few and asked for often, so they are kept for good and found
- * by a hash of what they are made of.  A scope is in its owner's stack frame,
- * and in a table by task, as a module has no room in the task's own structure.
+ * Label sets are few and looked up often.  So they are kept until the module is
+ * unloaded, in a hash table by their contents.  A scope lies in the stack frame of
+ * its owner and is linked into a hash table by task, because a module cannot add a
+ * member to struct task_struct.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -33,7 +34,7 @@ static const char *const own_keys[] = { "node", "context", "comm" };
 enum context { IN_TASK, IN_SOFTIRQ, IN_HARDIRQ, IN_NMI };
 static const char *const context_names[] = { "task", "softirq", "hardirq", "nmi" };
 
-/* What a set is made of.  It is hashed and compared as words. */
+/* What identifies a set.  It is hashed and compared as words. */
 #define KEY_WORDS 4
 union set_key {
 	struct {
@@ -42,7 +43,7 @@ union set_key {
 		u8 context;
 		u8 nr_user;
 		u32 unused;
-		u64 user; /* hash of what the task's scopes say */
+		u64 user; /* hash of the labels of the task's scopes */
 	};
 	u64 word[KEY_WORDS];
 };
@@ -76,7 +77,10 @@ static unsigned int task_slot(void)
 	return hash_ptr(current, TASK_BITS);
 }
 
-/* Nobody but the pprof tool may say pprof::anything, and the profiler knows better. */
+/*
+ * Why a label cannot be set, or NULL.  Keys that begin with pprof:: have a meaning to the
+ * pprof tool, and the profiler sets some keys itself.
+ */
 static const char *why_not(const char *key, const char *value)
 {
 	unsigned int i;
@@ -101,19 +105,19 @@ static const char *why_not(const char *key, const char *value)
 
 /**
  * quarry_label_begin() - label what this task allocates from now on
- * @scope: in the caller's stack frame
+ * @scope: a variable in the caller's stack frame
  * @key: at most 31 bytes, such as "request"; the profiler's own keys (cache,
  *	node, context, comm, age, labels) and those of pprof (pprof::) are refused
  * @value: at most 63 bytes
  *
- * Samples of this task carry the label until quarry_label_end().  Scopes nest:
- * of two with the same key the inner one counts, and of more than five the five
- * innermost.  The strings must last as long as the scope.  What runs in an
- * interrupt has no labels of the task that it interrupted.
+ * Samples of this task carry the label until quarry_label_end().  Scopes nest: the
+ * inner one of two with the same key counts, and only the five innermost keys do.
+ * The strings must last as long as the scope.  An interrupt does not have the labels
+ * of the task that it interrupted.
  *
  * Context: process.
- * Return: 0, or -EINVAL for labels that are none, which is said in the log; the
- * scope does nothing then, and must still be ended.
+ * Return: 0, or -EINVAL for a label that is refused; the log says why.  The scope
+ * then has no effect, and must still be ended.
  */
 int quarry_label_begin(struct quarry_label_scope *scope, const char *key, const char *value)
 {
@@ -137,8 +141,8 @@ int quarry_label_begin(struct quarry_label_scope *scope, const char *key, const 
 EXPORT_SYMBOL_QUARRY(quarry_label_begin);
 
 /**
- * quarry_label_end() - the end of a scope
- * @scope: from quarry_label_begin(), by the same task
+ * quarry_label_end() - end a scope
+ * @scope: begun by quarry_label_begin() in the same task
  *
  * Context: process.
  */
@@ -157,14 +161,14 @@ void quarry_label_end(struct quarry_label_scope *scope)
 }
 EXPORT_SYMBOL_QUARRY(quarry_label_end);
 
-/* This task's scopes, each key once, sorted by key; returns how many. */
+/* Finds this task's scopes: the innermost of each key, sorted by key.  Returns how many. */
 static unsigned int user_labels(const struct quarry_label_scope *found[LABELS_USER])
 {
 	unsigned int slot = task_slot(), n = 0, i;
 	const struct quarry_label_scope *scope;
 	unsigned long flags;
 
-	/* The lock is for the list; the task's own scopes cannot go while it is here. */
+	/* The lock protects the list.  The task is here, so its own scopes do not end. */
 	raw_spin_lock_irqsave(&tasks[slot].lock, flags);
 	hlist_for_each_entry(scope, &tasks[slot].scopes, link) {
 		if (scope->task != current || n == LABELS_USER)
@@ -231,7 +235,7 @@ static __always_inline bool same_key(const union set_key *a, const union set_key
 		 (a->word[3] ^ b->word[3]));
 }
 
-/* The number of the set, or 0.  Sets do not go away, so no lock is needed to look. */
+/* The number of the set, or 0.  Needs no lock: sets are never removed. */
 static __always_inline u32 find(const union set_key *key, struct hlist_head *list,
 				const struct quarry_label_scope *const *user)
 {
@@ -276,7 +280,7 @@ static noinline struct label_set *describe(const union set_key *key,
 	return set;
 }
 
-/* A set that is not there yet, unless somebody else is faster. */
+/* Adds a set, unless another CPU has added the same one meanwhile.  Returns its number or 0. */
 static noinline u32 add(const union set_key *key, const struct quarry_label_scope *const *user,
 			gfp_t gfp)
 {
@@ -296,7 +300,7 @@ static noinline u32 add(const union set_key *key, const struct quarry_label_scop
 		sets[nr_sets] = new;
 		id = nr_sets + 1;
 		new->labels.id = id;
-		/* Pairs with the acquire of qr_labels_get(), which takes no lock. */
+		/* Pairs with the acquire in qr_labels_get(), which takes no lock. */
 		smp_store_release(&nr_sets, id);
 		hlist_add_head_rcu(&new->link, list);
 		new = NULL;
@@ -306,7 +310,7 @@ static noinline u32 add(const union set_key *key, const struct quarry_label_scop
 	return id;
 }
 
-/* The same for a task that has, or may have, scopes. */
+/* qr_labels_now() for a task that may have scopes. */
 static noinline u32 labels_with_users(union set_key *key, gfp_t gfp)
 {
 	const struct quarry_label_scope *user[LABELS_USER];
@@ -322,7 +326,7 @@ u32 qr_labels_now(int node, gfp_t gfp)
 	const struct label_set *last;
 
 	if (likely(in_task())) {
-		/* Padded with zeros; somebody else may be changing it. */
+		/* It is padded with zeros.  Another task may be changing it. */
 		memcpy(key.comm, current->comm, sizeof(key.comm));
 		key.comm[sizeof(key.comm) - 1] = 0;
 		if (unlikely(atomic_read(&nr_scopes)))
@@ -330,7 +334,10 @@ u32 qr_labels_now(int node, gfp_t gfp)
 	} else {
 		key.context = in_nmi() ? IN_NMI : in_hardirq() ? IN_HARDIRQ : IN_SOFTIRQ;
 	}
-	/* Which CPU's it is does not matter.  The key of a set with scopes is never the same. */
+	/*
+	 * Any CPU's recent set will do.  It cannot be a set with scopes by mistake, because
+	 * the key of such a set has a nr_user.
+	 */
 	last = raw_cpu_read(recent);
 	if (likely(last) && likely(same_key(&last->key, &key)))
 		return last->labels.id;
@@ -341,7 +348,7 @@ const struct quarry_labels *qr_labels_get(u32 id)
 {
 	if (!id)
 		return &other;
-	/* Pairs with the release of add(): the set is there. */
+	/* Pairs with the release in add(): below nr_sets the set is complete. */
 	return id <= smp_load_acquire(&nr_sets) ? &sets[id - 1]->labels : NULL;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_labels_get);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Samples, as they come and go.  The table that they are counted in is profile/bucket.c's,
- * and its lock is theirs too.
+ * What happens when a sampled object is allocated, handed on or freed: its sample changes,
+ * and its row in the table of bucket.c.  qr_profile_lock protects both.
  */
 #include "profile/profile.h"
 
@@ -47,7 +47,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_age);
 
 /* --- Samples --- */
 
-/* What one sample adds to sums. */
+/* What one sample adds to the sums of its row. */
 static __always_inline struct quarry_sum sum_of(u64 weight, u32 size)
 {
 	qr_u128 var = (qr_u128)weight * (weight - QR_WEIGHT_ONE);
@@ -61,7 +61,7 @@ static __always_inline struct quarry_sum sum_of(u64 weight, u32 size)
 	};
 }
 
-/* Mostly the caller asks for just what there is. */
+/* The bytes asked for, weighted.  Mostly these are the bytes given, which @one has already. */
 static __always_inline u64 asked_of(u64 weight, u32 asked, const struct quarry_sum *one, u32 size)
 {
 	return likely(asked == size) ? one->space : qr_weighted(weight, asked);
@@ -109,7 +109,7 @@ static noinline void tell_watchers(enum qr_event_type type, const struct qr_buck
 		w->event(w, &e);
 }
 
-/* Under the lock. */
+/* Under qr_profile_lock. */
 static __always_inline void sample_alloced(struct qr_sample *s, const struct qr_sampled *what,
 					   struct qr_bucket *b, u64 now)
 {
@@ -161,7 +161,7 @@ void qr_profile_alloced(struct qr_sample *s, const struct qr_sampled *what, gfp_
 	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
 }
 
-/* Under the lock. */
+/* Under qr_profile_lock. */
 static __always_inline void sample_freed(struct qr_sample *s, const void *ptr, u32 size, u64 now)
 {
 	const struct quarry_sum one = sum_of(s->weight, size);
@@ -189,7 +189,7 @@ bool qr_profile_freed(struct qr_samples *samples, unsigned int i, const void *pt
 		raw_spin_lock(&qr_profile_lock);
 	else if (!raw_spin_trylock(&qr_profile_lock))
 		return false;
-	/* If not, it is freed twice: the slab knows. */
+	/* If it is not sampled, this is a double free, and the slab layer reports it. */
 	sampled = i < samples->nr && samples->at[i].bucket;
 	if (likely(sampled))
 		sample_freed(&samples->at[i], ptr, size, now);

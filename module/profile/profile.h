@@ -1,9 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The profiler's table: what was sampled, by stack, cache and labels.
+ * The heap profiler: samples of allocations, counted by call stack, cache and labels.
  *
- * The layers of the allocator decide what is sampled and find the sample again
- * when its object is freed; this one does the book-keeping.
+ * The layers above decide when to draw a sample, keep a struct qr_sample beside the
+ * object, and find it again when the object is freed.  This layer offers
+ *
+ *	draw.h			which allocations are sampled, and their weights
+ *	stack.h, label.h	the call stack and the labels of an allocation
+ *	bucket.h		the table: one row per site, copied by observers
+ *	profile.h		the samples, and what changes when they come and go
+ *	profile_memory.h	the profiler's memory, with a bound
+ *	unloaded.h		function names of modules that are unloaded
+ *
+ * It uses core/ only.  qr_profile_lock (raw, interrupts off) protects the table and
+ * all samples.  The locks of label sets and scopes (raw) and of names (mutex) are
+ * taken alone; the mutex of copies is outside of qr_profile_lock.
+ *
+ * Allocations and frees are recorded in process, softirq and hardirq context, and
+ * memory is asked for as the caller's gfp allows.  In NMI nothing is sampled, and a
+ * free only tries the lock.  Functions that sleep say so.
  */
 #ifndef QR_PROFILE_H
 #define QR_PROFILE_H
@@ -14,7 +29,7 @@
 
 struct qr_bucket;
 
-/* @size bytes each, times a weight, see qr_weight(). */
+/* The bytes that a sample of @size bytes stands for; @weight as of qr_weight(). */
 static inline u64 qr_weighted(u64 weight, u32 size)
 {
 	return ((qr_u128)weight * size + (1U << QR_OBJECTS_SHIFT) / 2) >> QR_OBJECTS_SHIFT;
@@ -22,13 +37,13 @@ static inline u64 qr_weighted(u64 weight, u32 size)
 
 /**
  * struct qr_sample - what is known of one sampled object
- * @bucket: the row that it counts in; NULL: the object is not sampled, or free
+ * @bucket: the row that it is counted in; NULL if the object is free or not sampled
  * @weight: objects that it stands for, see qr_weight()
  * @time: when it was allocated, ns of the monotonic clock
  * @asked: bytes that were asked for
- * @cpu: where
+ * @cpu: the CPU that allocated it
  *
- * All of it under the profiler's lock.
+ * Protected by qr_profile_lock.
  */
 struct qr_sample {
 	struct qr_bucket *bucket;
@@ -39,12 +54,12 @@ struct qr_sample {
 };
 
 /**
- * struct qr_samples - a slab's worth of them
- * @at: by index of the object; NULL if none can be sampled
- * @nr: how many; a dangling pointer may ask for one that is not there
+ * struct qr_samples - the samples of one slab
+ * @at: array by index of the object; NULL if no object of the slab can be sampled
+ * @nr: length of @at; a dangling pointer may lead to an index beyond it
  *
- * Both change together, under the profiler's lock: slabs are found by dangling
- * pointers, too.
+ * Both change together under qr_profile_lock, because a dangling pointer may lead to a
+ * slab at any time.
  */
 struct qr_samples {
 	struct qr_sample *at;
@@ -53,14 +68,14 @@ struct qr_samples {
 
 /**
  * struct qr_sampled - an object that was drawn
- * @ptr: where it is
+ * @ptr: its address
  * @cache: its cache's number
  * @name: its cache's name
- * @node: where its memory is
+ * @node: the node of its memory
  * @size: bytes it was given
  * @asked: bytes that were asked for
  * @weight: objects that it stands for, see qr_weight()
- * @ip: where Quarry was called from
+ * @ip: the return address into Quarry's caller
  */
 struct qr_sampled {
 	const void *ptr;
@@ -74,41 +89,41 @@ struct qr_sampled {
 };
 
 /*
- * An object was allocated that has been drawn; @s is its sample's place.  In
- * the caller's context, no lock held; @gfp as the caller's.
+ * A drawn object was allocated: fill in its sample @s and count it.  Runs in the
+ * context of the allocation with no lock held; @gfp is that of the allocation.
  */
 void qr_profile_alloced(struct qr_sample *s, const struct qr_sampled *what, gfp_t gfp);
 
 /*
- * The object was freed that @samples->at[@i] is about, if it was sampled at all.  A
- * dangling pointer does no harm.  False in an NMI that would have to wait.
- * Interrupts off.
+ * The object with index @i was freed: if it was sampled, count that.  An index from a
+ * dangling pointer does no harm.  Returns false in an NMI that finds the lock held;
+ * then nothing has changed.  Interrupts off.
  */
 bool qr_profile_freed(struct qr_samples *samples, unsigned int i, const void *ptr, u32 size);
 
 /*
- * The object that @samples->at[@i] is about, if it was sampled at all, goes from who
- * allocated it to the caller of @what->ip: a free and an allocation of the same
- * weight and size asked for, both of which are set in @what.  Not in NMI.
+ * The object with index @i gets a new owner: the code that called Quarry at @what->ip.
+ * If it was sampled, this counts as a free and an allocation with the same weight and
+ * bytes asked for; this function sets both in @what.  Not in NMI.
  */
 void qr_profile_handed_on(struct qr_samples *samples, unsigned int i, struct qr_sampled *what,
 			  gfp_t gfp);
 
-/* One that was drawn could not be recorded. */
+/* An object was drawn but could not be recorded: count it as dropped. */
 void qr_profile_dropped(u64 weight, u32 size);
 
-/* Room for @n samples; from the profiler's budget. */
+/* Get room for @n samples from the profiler's memory.  False without memory. */
 bool qr_samples_init(struct qr_samples *samples, unsigned int n, gfp_t gfp);
-/* Whoever looks there from now on finds none. */
+/* Free the room.  Later lookups find no samples. */
 void qr_samples_exit(struct qr_samples *samples);
 
 /**
- * struct qr_live_sample - a sampled object that is live
- * @site: its row's number
- * @weight: see &struct qr_sample
- * @time: likewise
- * @asked: likewise
- * @cpu: likewise
+ * struct qr_live_sample - a copy of the sample of a live object
+ * @site: its row's number; U32_MAX if the object is not sampled
+ * @weight: as in &struct qr_sample
+ * @time: as in &struct qr_sample
+ * @asked: as in &struct qr_sample
+ * @cpu: as in &struct qr_sample
  */
 struct qr_live_sample {
 	u32 site;
@@ -119,13 +134,13 @@ struct qr_live_sample {
 };
 
 /*
- * Copy @samples, up to @n, to @out: rows without a site (U32_MAX) are not sampled.
- * They may vanish meanwhile.  Returns how many were copied.
+ * Copy the first @n of @samples to @out.  The slab may lose its samples at any time.
+ * Returns how many were copied.
  */
 unsigned int qr_samples_read(const struct qr_samples *samples, unsigned int n,
 			     struct qr_live_sample *out);
 
-/* For `stats`. */
+/* The profiler's numbers in struct quarry_stats. */
 struct qr_profile_counts {
 	u64 samples;
 	u64 live_samples;
@@ -139,7 +154,7 @@ struct qr_profile_counts {
 
 void qr_profile_counts(struct qr_profile_counts *c);
 
-/* The age class of so many nanoseconds. */
+/* The age class of @ns nanoseconds; qr_age_name() names it. */
 unsigned int qr_age(u64 ns);
 
 #endif /* QR_PROFILE_H */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A profiler that may always be on must not grow with what it sees.  The bound
- * is a share of the machine's memory unless the person who loads the module
- * knows better.
+ * The profiler is always on, so its memory must not grow without bound.  The bound
+ * is a share of the machine's memory unless the module parameter profile_kib sets
+ * another.
  */
 #include "profile/profile_memory.h"
 
@@ -33,7 +33,7 @@ static bool charge(size_t size)
 {
 	long used = atomic_long_read(&qr_profile_memory_used);
 
-	/* Whoever reads it meanwhile never sees more than the bound. */
+	/* Compare and exchange: no reader ever sees more than the limit. */
 	do {
 		if (used + size > qr_profile_memory_limit)
 			return false;
@@ -41,7 +41,7 @@ static bool charge(size_t size)
 	return true;
 }
 
-/* Less important than anything a client may want. */
+/* The profiler's memory matters less than any client's: no retries, no reserves. */
 static gfp_t humble(gfp_t gfp)
 {
 	return (gfp & (__GFP_RECLAIM | __GFP_IO | __GFP_FS)) | __GFP_NORETRY | __GFP_NOWARN;

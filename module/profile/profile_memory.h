@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The profiler's memory: bookkeeping with a bound on all of it together. */
+/* The profiler's memory: metadata (core/metadata.h), with a bound on the sum of it. */
 #ifndef QR_PROFILE_MEMORY_H
 #define QR_PROFILE_MEMORY_H
 
@@ -8,9 +8,12 @@
 #include <linux/types.h>
 
 extern unsigned long qr_profile_memory_limit; /* bytes */
-extern atomic_long_t qr_profile_memory_used;
+extern atomic_long_t qr_profile_memory_used;  /* bytes */
 
-/* Zeroed; NULL beyond the bound or without memory.  Free with the same size. */
+/*
+ * The memory is zeroed.  NULL if it would exceed the limit, or without memory.  It is
+ * freed with the same size.  The forms with a v allocate as vmalloc() does, and sleep.
+ */
 void *qr_profile_memory_alloc(size_t size, gfp_t gfp);
 void qr_profile_memory_free(void *p, size_t size);
 struct kmem_cache;

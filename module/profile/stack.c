@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Unwinding a kernel stack costs 4,000 to 14,000 instructions, many times what
- * all the rest of a sample costs, and mostly finds what it found the last time.  So
- * each CPU remembers a few stacks together with the places in memory that the
- * unwinder must have read: every word between here and the stack's end that
- * holds one of the return addresses.  If all of these words are the same, then
- * the unwinder would walk the same way: the size of a frame follows from the
- * address of its code, so each step finds the next return address as far from
- * here as before.  Other copies of those addresses are compared too, which can
- * only make a stack look new.
+ * Unwinding a kernel stack costs 4,000 to 14,000 instructions, many times the rest
+ * of a sample, and mostly finds a stack that this CPU has found before.  So each CPU
+ * remembers a few stacks (memos).  A memo holds the words in memory that the
+ * unwinder must have read: every word from the frame of qr_stack_save() to the end
+ * of the task's stack that holds one of the return addresses.  If all of these words
+ * are unchanged, the unwinder would find the same stack again: the size of a frame
+ * follows from the address of its code, so each step finds the next return address
+ * at the same distance as before.  Words that hold a copy of a return address by
+ * chance are compared too; a change of those only makes a known stack look new.
  *
- * One function has a frame of no fixed size: the outermost, which takes a
- * system call and puts a random gap into the stack.  Its return address is
- * looked for as far from the stack's end as before.  Nothing but the entry code
- * calls it, so the gap cannot hide anything else.
+ * One function has a frame of variable size: the outermost one, which handles a
+ * system call and puts a random gap into the stack.  Its return address is compared
+ * at a distance from the end of the stack.  Only the entry code calls this function,
+ * so the gap cannot hide another caller.
  *
- * A stack with a return address that is nowhere to be found (function graph
- * tracing replaces them) is not remembered, and neither are stacks of
+ * Two kinds of stacks get no memo: those with a return address that is not in
+ * memory (function graph tracing replaces return addresses), and those of
  * interrupts, which are short.
  */
 #include "profile/stack.h"
@@ -36,23 +36,23 @@
 #include "core/metadata.h"
 
 #define MEMO_BITS  3 /* sets, as a power of two */
-#define MEMO_WAYS  4 /* memos in each: a helper's callers share one */
+#define MEMO_WAYS  4 /* memos in each set: the callers of a helper share a set */
 #define MEMO_WORDS 44
-#define MEMO_GROUP 4 /* words that are compared at a time */
+#define MEMO_GROUP 4 /* words compared at a time */
 #define MEMO_OUTER 4
 
 static_assert(MEMO_WORDS % MEMO_GROUP == 0);
 
 /**
  * struct memo - a stack that was unwound
- * @ip: whom it was for; 0: nothing here
- * @generation: which modules there were
- * @stack: its handle
- * @nr: words that were looked at; the last one is there again, to fill a group
+ * @ip: argument of qr_stack_save(); 0 if the memo is empty
+ * @generation: value of the variable generation when the stack was unwound
+ * @stack: the depot's handle of the stack
+ * @nr: words to compare; the last one is repeated to fill a group
  * @nr_outer: copies of the outermost return address
- * @at: where the words are, from the frame of qr_stack_save() up
- * @outer_at: where those copies are, from the stack's end down
- * @word: what was there
+ * @at: where the words are: bytes above the frame of qr_stack_save()
+ * @outer_at: where the copies are: bytes below the end of the stack
+ * @word: the values of the words
  * @outer: the outermost return address
  */
 struct memo {
@@ -74,7 +74,7 @@ struct memos {
 
 static struct memos __percpu *memos;
 
-/* Code may be somebody else's after a module has gone. */
+/* Counts changes of modules.  After one, an address may belong to different code. */
 static u32 generation;
 
 static __always_inline unsigned long stack_end(void)
@@ -82,13 +82,13 @@ static __always_inline unsigned long stack_end(void)
 	return (unsigned long)task_stack_page(current) + THREAD_SIZE;
 }
 
-/* Words of other functions' frames are nobody's business but the unwinder's. */
+/* Reads a word of another function's frame, without KASAN's check. */
 static __always_inline unsigned long peek(unsigned long addr)
 {
 	return READ_ONCE_NOCHECK(*(unsigned long *)addr);
 }
 
-/* Recursion has the same callers at several depths. */
+/* The depth is in the hash: in a recursion the same caller is at several depths. */
 static __always_inline struct memo *memo_set(unsigned long ip, unsigned long depth)
 {
 	return this_cpu_ptr(memos)->memo + MEMO_WAYS * hash_long(ip + depth / SZ_2K, MEMO_BITS);
@@ -100,7 +100,7 @@ static __always_inline bool same_words(const struct memo *m, unsigned long frame
 	const u16 *at = m->at, *last = at + m->nr;
 	u32 i;
 
-	/* The last is the highest. */
+	/* The last word is at the highest address. */
 	if (frame + last[-1] >= end)
 		return false;
 	for (; at != last; at += MEMO_GROUP, word += MEMO_GROUP)
@@ -146,7 +146,10 @@ static bool find_all(unsigned long word, const unsigned long *entries, unsigned 
 	return hit;
 }
 
-/* Notes all words that are one of @entries; false if there are too many, or one is not there. */
+/*
+ * Notes all words that hold one of @entries.  Returns false if there are too many, or if
+ * one of @entries is in no word.
+ */
 static bool note_words(struct memo *m, unsigned long frame, unsigned long end,
 		       const unsigned long *entries, unsigned int nr)
 {
@@ -166,7 +169,7 @@ static bool note_words(struct memo *m, unsigned long frame, unsigned long end,
 
 		if (word - low > high - low)
 			continue;
-		/* Mostly they come in order; what does not may be any of them. */
+		/* Return addresses mostly come in order; other words may be any of them. */
 		if (next < nr && entries[next] == word)
 			__set_bit(next++, found);
 		else if (!find_all(word, entries, nr, found))
@@ -215,9 +218,9 @@ static bool is_own(unsigned long addr)
 }
 
 /*
- * Softirqs may run when a task allows them again.  filter_irq_stacks() looks for
- * __do_softirq() then, which in newer kernels leaves by a tail call, and so is in no
- * stack.
+ * Cuts a stack behind handle_softirqs().  Softirqs may run when a task enables them
+ * again.  filter_irq_stacks() then looks for __do_softirq(), but in newer kernels
+ * __do_softirq() ends with a tail call, so it is in no stack.
  */
 static noinline unsigned int filter_softirq(const unsigned long *entries, unsigned int nr)
 {
@@ -238,7 +241,7 @@ static noinline unsigned int filter_softirq(const unsigned long *entries, unsign
 	return nr;
 }
 
-/* Without what was interrupted. */
+/* Cuts off the frames of the interrupted code.  Returns how many frames are left. */
 static unsigned int filter_task(unsigned long *entries, unsigned int nr)
 {
 	unsigned int n = filter_irq_stacks(entries, nr);
@@ -253,7 +256,7 @@ static noinline u32 unwind(unsigned long ip, gfp_t gfp, bool add, unsigned long 
 	unsigned int nr, own = 0, depth;
 	u32 stack, gen = READ_ONCE(generation);
 
-	/* From the caller of qr_stack_save() up. */
+	/* Skip this function and qr_stack_save(): the stack begins with its caller. */
 	nr = stack_trace_save(entries, ARRAY_SIZE(entries), 2);
 	depth = in_task() ? nr : filter_task(entries, nr);
 	while (own < depth && is_own(entries[own]))
@@ -277,7 +280,7 @@ noinline u32 qr_stack_save(unsigned long ip, gfp_t gfp, bool add)
 		stack = memo_find(ip, frame, end);
 	if (!stack)
 		stack = unwind(ip, gfp, add, frame, end, remember);
-	barrier(); /* no tail call: this function's frame stays */
+	barrier(); /* no tail call: the frame of this function must exist meanwhile */
 	return stack;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_stack_save);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Call stacks: whose allocation is this?  They are kept by the kernel's stack
- * depot, which hands out a number for each.
+ * The call stacks of allocations.  The kernel's stack depot keeps them and gives a
+ * number (a handle) to each.
  */
 #ifndef QR_STACK_H
 #define QR_STACK_H
@@ -11,22 +11,25 @@
 
 /**
  * qr_stack_save() - the call stack of an allocation that is under way
- * @ip: where Quarry was called from: a hint, not part of the answer
+ * @ip: the return address into Quarry's caller; it only speeds up the search
  * @gfp: what the depot may do to get memory
- * @add: whether a stack that was never seen may be added to the depot
+ * @add: whether a stack that is not in the depot may be added to it
  *
- * Frames of Quarry are left out, and in an interrupt all frames of what it
- * interrupted.
+ * The stack has no frames of Quarry.  In an interrupt it has no frames of the
+ * interrupted code either.
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the depot's handle, or 0 when the stack is not known and was not added.
+ * Return: the depot's handle, or 0 if the stack is not in the depot and was not added.
  */
 u32 qr_stack_save(unsigned long ip, gfp_t gfp, bool add);
 
-/* A stack's frames, leaf first; the depot's own memory, which stays.  Returns how many. */
+/*
+ * Set *@entries to the return addresses of @stack, leaf first.  They are in the depot's
+ * own memory, which is never freed.  Returns how many there are; 0 for stack 0.
+ */
 unsigned int qr_stack_frames(u32 stack, unsigned long **entries);
 
-/* Modules come and go: nothing is remembered by address any more. */
+/* A module was loaded or unloaded: forget the stacks that CPUs remember by address. */
 void qr_stacks_forget(void);
 
 int qr_stacks_init(void);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A stack is kept as addresses.  When a module goes, its addresses lose their
- * meaning, and soon are another module's, so the names are written down while
- * they are known: memory that a module left behind is most interesting after
- * it has gone.
+ * A stack is kept as addresses.  When a module is unloaded, its addresses lose their
+ * meaning, and soon belong to another module.  So the names of the functions are saved
+ * while the kernel still knows them: memory that a module failed to free is most
+ * interesting after the module is gone.
  */
 #include "profile/unloaded.h"
 
@@ -22,12 +22,13 @@
 #include "profile/stack.h"
 
 /**
- * struct names - of the functions of a stack
- * @link: to others of the same hash
- * @size: of all this, in bytes
- * @text: a name a line, leaf first
+ * struct names - the names of the functions of a stack
+ * @link: in names_known
+ * @size: bytes of this structure with its text
+ * @text: one name per line, leaf first
  *
- * A client that is loaded again and again has the same names each time.
+ * Equal texts are kept once: a client that is loaded again and again has the same names
+ * each time.
  */
 struct names {
 	struct hlist_node link;
@@ -47,7 +48,7 @@ static bool goes_through(const struct module *mod, bool init_only, const unsigne
 	return false;
 }
 
-/* The names of all frames, one a line.  Returns the length; @to may be NULL. */
+/* Writes the names of all frames to @to, one per line.  Returns the length; @to may be NULL. */
 static size_t write_names(char *to, const unsigned long *frames, unsigned int n)
 {
 	char name[KSYM_SYMBOL_LEN];
@@ -100,7 +101,7 @@ static int module_event(struct notifier_block *nb, unsigned long what, void *dat
 	u32 id;
 
 	qr_stacks_forget();
-	/* A module that has come up gives the code back that it came up with. */
+	/* Code goes when a module is unloaded, and its init code when it has been loaded. */
 	if ((what != MODULE_STATE_GOING && what != MODULE_STATE_LIVE) || mod == THIS_MODULE)
 		return NOTIFY_DONE;
 	qr_profile_counts(&counts);

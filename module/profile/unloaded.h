@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Modules that are unloaded while the profile tells of them. */
+/* The function names of stacks through modules that were unloaded. */
 #ifndef QR_UNLOADED_H
 #define QR_UNLOADED_H
 
 /*
- * The names of @n frames, one a line; "" if they cannot be kept.  They last until
- * qr_unloaded_exit(), and are the same pointer for the same text.  Sleeps.
+ * The names of @n frames, one per line; "" without memory.  The text lasts until
+ * qr_unloaded_exit(), and equal texts are the same pointer.  Sleeps.
  */
 const char *qr_unloaded_names(const unsigned long *frames, unsigned int n);
 
