@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What observers (debugfs/, the character device, the tests) may know of the
- * heap profiler: a copy of its table at one moment, what can be rendered from
- * it, and its settings.
+ * The heap profiler's interface for observers (debugfs/, the character device, the
+ * tests): copies of its table at one moment, profiles rendered from a copy, the
+ * profiler's settings, and events.
  *
- * The table has one row per site: a call stack, a cache, and a set of labels.
- * What a row says has been scaled already: each sample counts for as many
- * objects as it stands for, 1 / (1 - exp(-size / rate)), and carries the
- * variance that this brings in.
+ * The table has one row per site: a call stack, a cache and a label set.  The numbers
+ * of a row are estimates: each sample counts as the number of objects that it stands
+ * for, 1 / (1 - exp(-size / rate)), and each estimate comes with its variance.
  */
 #ifndef QUARRY_PROFILE_H
 #define QUARRY_PROFILE_H
@@ -15,22 +14,22 @@
 #include <linux/types.h>
 #include <quarry/stats.h>
 
-/* Wide enough for sums of squares.  Add, subtract, multiply, shift: nothing else. */
+/* For sums of squares.  Only add, subtract, multiply and shift: division needs libgcc. */
 typedef unsigned __int128 qr_u128;
 
-#define QR_OBJECTS_SHIFT    16		 /* numbers of objects are binary fractions */
+#define QR_OBJECTS_SHIFT    16		 /* fractional bits of numbers of objects */
 #define QUARRY_RATE_DEFAULT (512U << 10) /* bytes between samples */
-#define QUARRY_CACHE_ALL    U32_MAX	 /* no cache in particular */
+#define QUARRY_CACHE_ALL    U32_MAX	 /* in place of a cache's number: all caches */
 #define QUARRY_STACK_MAX    64		 /* frames in a call stack */
 #define QR_AGES		    10		 /* age classes, see qr_age_name() */
 
 /**
- * struct quarry_sum - what a number of samples stand for
- * @samples: how many
- * @objects: objects, shifted by QR_OBJECTS_SHIFT
+ * struct quarry_sum - what a number of samples stand for together
+ * @samples: how many samples
+ * @objects: estimated objects, shifted left by QR_OBJECTS_SHIFT
  * @space: their bytes, as given, not as asked for
- * @var_objects: variance of @objects, shifted by twice QR_OBJECTS_SHIFT
- * @var_space: variance of @space, shifted likewise
+ * @var_objects: variance of @objects, shifted left by 2 * QR_OBJECTS_SHIFT
+ * @var_space: variance of @space, shifted left by 2 * QR_OBJECTS_SHIFT
  */
 struct quarry_sum {
 	u64 samples;
@@ -42,20 +41,22 @@ struct quarry_sum {
 
 /**
  * struct quarry_site - one row
- * @id: unique since the module was loaded; 0 is what found no room in the table
+ * @id: the row's number; row 0 counts what found no room in the table
  * @cache: number of the cache, 0 for objects over 32 KiB
  * @stack: handle of the call stack, see qr_site_stack(); 0 if it is not known
  * @labels: number of the label set, see qr_labels_get(); 0 means "other"
- * @names: NULL, or the names of the stack's functions, leaf first, each as sprint_symbol()
- *	writes them without offset and followed by a newline: a module that the stack goes
- *	through has been unloaded, and its addresses may be somebody else's by now
+ * @names: NULL while the addresses of the stack are valid.  After a module of the stack
+ *	was unloaded, its addresses may belong to other code; then this has the names of
+ *	all functions of the stack, leaf first, each as sprint_symbol_no_offset() writes it
+ *	and followed by a newline
  * @cache_name: the cache's name
- * @alloc: all that was allocated so far (or since the base, see qr_profile_subtract())
- * @inuse: what of it is live
- * @peak_objects: live objects when the whole heap was largest, shifted as all are
+ * @alloc: all allocations so far (or since the base, see qr_profile_subtract())
+ * @inuse: the live objects
+ * @peak_objects: live objects when the whole heap was largest, shifted left by
+ *	QR_OBJECTS_SHIFT
  * @peak_space: their bytes
- * @asked: bytes that were asked for, of those in @inuse
- * @heir: of the last row of this number that was made one with another: that one
+ * @asked: bytes that were asked for, of the objects in @inuse
+ * @heir: if an earlier row of this number was merged into another: the number of that other
  */
 struct quarry_site {
 	u32 id;
@@ -74,9 +75,10 @@ struct quarry_site {
 
 /**
  * struct quarry_ages - a row's objects by age
- * @freed_objects: those freed so far, by the age they reached; shifted
+ * @freed_objects: objects freed so far, by the age they reached; shifted left by
+ *	QR_OBJECTS_SHIFT
  * @freed_space: their bytes
- * @live_objects: those live, by their age so far; shifted
+ * @live_objects: live objects, by their age so far; shifted left by QR_OBJECTS_SHIFT
  * @live_space: their bytes
  */
 struct quarry_ages {
@@ -88,20 +90,20 @@ struct quarry_ages {
 
 /**
  * struct quarry_profile - the table at one moment
- * @time_ns: when, wall clock
- * @duration_ns: since the base, or since the module was loaded or the profile reset
- * @rate: bytes between samples at that moment; 0 is off
+ * @time_ns: that moment, wall clock
+ * @duration_ns: time since the base, or since the module was loaded or the profile reset
+ * @rate: bytes between samples at that moment; 0: sampling is off
  * @cache: the one cache it shows, or QUARRY_CACHE_ALL
  * @delta: a base was subtracted
  * @resets: how often the profile had been reset
  * @peak_time_ns: when the heap was largest, wall clock
- * @dropped_samples: samples that could not be recorded, for want of memory
- * @dropped_space: bytes they stood for
- * @other_samples: samples recorded without their stack or labels, for want of room
+ * @dropped_samples: samples that could not be recorded, for lack of memory
+ * @dropped_space: bytes that these stood for
+ * @other_samples: samples recorded without their stack or labels, for lack of room
  * @nr: rows
  * @room: rows that there is memory for
- * @site: the rows, by @id
- * @ages: one for each row, or NULL if they were not asked for
+ * @site: the rows, in the order of their numbers
+ * @ages: one for each row, or NULL if ages were not asked for
  */
 struct quarry_profile {
 	u64 time_ns;
@@ -121,19 +123,21 @@ struct quarry_profile {
 };
 
 /*
- * Copy the table.  All rows are of the same moment, while allocations go on.
- * Process context; sleeps.  NULL or ERR_PTR: -ENOMEM, -ENOENT for no such cache.
+ * Copy the table's rows of @cache, or all.  All rows are of the same moment, although
+ * allocations go on meanwhile.  Process context; sleeps.  ERR_PTR(-ENOMEM) on failure,
+ * ERR_PTR(-ENOENT) if there is no such cache.
  */
 struct quarry_profile *qr_profile_take(u32 cache, bool with_ages);
 void qr_profile_free(struct quarry_profile *p);
 
 /*
- * Make a delta: what was allocated becomes the difference to @base, what is
- * in use stays the level at the end.  A base of before a reset counts as zero.
+ * Turn @p into a delta: what was allocated becomes the difference to @base, what is
+ * in use stays the level at the time of @p.  If the profile was reset after @base was
+ * taken, @base counts as zero.
  */
 void qr_profile_subtract(struct quarry_profile *p, const struct quarry_profile *base);
 
-/* A row's stack, leaf first: return addresses.  Returns how many. */
+/* Set *@entries to the return addresses of a row's stack, leaf first.  Returns how many. */
 unsigned int qr_site_stack(const struct quarry_site *site, unsigned long **entries);
 
 #define QUARRY_LABELS_MAX  8
@@ -143,11 +147,11 @@ unsigned int qr_site_stack(const struct quarry_site *site, unsigned long **entri
 /**
  * struct quarry_labels - a set of labels
  * @id: its number
- * @n: how many
- * @key: their keys, no two of which are equal
- * @value: what they are
+ * @n: how many labels it has
+ * @key: their keys; no two are equal
+ * @value: their values
  *
- * Sets are never changed, and live until the module is unloaded.
+ * A set never changes, and lives until the module is unloaded.
  */
 struct quarry_labels {
 	u32 id;
@@ -156,7 +160,7 @@ struct quarry_labels {
 	char value[QUARRY_LABELS_MAX][QUARRY_LABEL_VALUE];
 };
 
-/* NULL for numbers that were never given out.  0 is "other". */
+/* The set of that number; number 0 is "other".  NULL if no set has the number. */
 const struct quarry_labels *qr_labels_get(u32 set);
 
 /* The name of an age class, such as "10ms-100ms". */
@@ -164,21 +168,25 @@ const char *qr_age_name(unsigned int age);
 
 /* --- Settings --- */
 
-/* Bytes between samples: 1 samples everything, 0 nothing.  Sleeps. */
+/*
+ * The rate of all caches that have none of their own, in bytes between samples: 1 samples
+ * every allocation, 0 none.  Sleeps.
+ */
 u32 qr_rate_get(void);
 void qr_rate_set(u32 rate);
 /*
- * A rate as people write it: bytes with a suffix, "off" or "default".  0, -EINVAL
- * for what is none, -ERANGE from 4 GiB on.
+ * Read a rate as people write it: bytes with a suffix, "off" or "default".  Returns 0,
+ * -EINVAL if @text is no rate, -ERANGE from 4 GiB on.
  */
 int qr_rate_parse(const char *text, u32 *rate);
 /*
- * One cache's own.  @own false: that of all others.  -ENOENT: no such cache;
- * -EOPNOTSUPP: it is never sampled.
+ * One cache's rate.  If @own is false the cache has no rate of its own, and uses that of
+ * qr_rate_get().  Returns 0, -ENOENT for no such cache, -EOPNOTSUPP for a cache that is never
+ * sampled.
  */
 int qr_cache_rate_get(u32 cache, u32 *rate, bool *own);
 int qr_cache_rate_set(u32 cache, u32 rate, bool own);
-/* Forget what was allocated and freed so far, and the peak; not what is live. */
+/* Forget past allocations, frees and the peak.  Live objects stay counted. */
 void qr_profile_reset(void);
 
 /* --- Rendering --- */
@@ -194,7 +202,7 @@ enum quarry_profile_kind {
 
 enum quarry_profile_format {
 	QUARRY_FORMAT_PPROF,  /* profile.proto, not compressed */
-	QUARRY_FORMAT_TEXT,   /* legacy heap text, which pprof reads as well */
+	QUARRY_FORMAT_TEXT,   /* legacy heap text, which pprof can read too */
 	QUARRY_FORMAT_FOLDED, /* one line per stack, for flame graphs */
 	QUARRY_FORMAT_TOP,    /* a table for people, largest first */
 	QUARRY_PROFILE_FORMATS,
@@ -207,36 +215,42 @@ struct qr_text;
 /* Render a profile.  Process context; sleeps.  ERR_PTR(-ENOMEM) on failure. */
 struct qr_text *qr_profile_render(const struct quarry_profile *p, enum quarry_profile_kind kind,
 				  enum quarry_profile_format format);
-/* Every live object, one line each; exact after qr_drain_all().  Likewise. */
+/*
+ * List every live object, one line each.  Exact after qr_drain_all().  Process context;
+ * sleeps.  ERR_PTR(-ENOMEM) on failure.
+ */
 struct qr_text *qr_heapdump_render(void);
 
 size_t qr_text_size(const struct qr_text *t);
 ssize_t qr_text_read(const struct qr_text *t, char __user *buf, size_t len, loff_t *pos);
 void qr_text_free(struct qr_text *t);
 
-/* --- Sessions: what a reader has open --- */
+/* --- Sessions: one per open file of a reader --- */
 
 struct qr_session;
 
-/* One cache's profiles, or QUARRY_CACHE_ALL.  NULL without memory.  All of these sleep. */
+/*
+ * A session for one cache's profiles, or for all of QUARRY_CACHE_ALL.  NULL without
+ * memory.  All functions of sessions sleep.
+ */
 struct qr_session *qr_session_open(u32 cache);
 void qr_session_close(struct qr_session *s);
 
-/* Deltas begin now.  0, -ENOMEM or -ENOENT. */
+/* Take the base of the next delta now.  Returns 0, -ENOMEM or -ENOENT. */
 int qr_session_mark(struct qr_session *s);
 
 /*
- * Take and render a profile for qr_session_read(), in place of what was there.  A delta is
- * one since the last mark or delta; -ENODATA if there was none.  0, -ENOMEM, -ENOENT.
+ * Take a profile and render it; the text replaces the one before.  A delta begins at the
+ * last mark or delta.  Returns 0, -ENODATA for a delta without a mark, -ENOMEM or -ENOENT.
  */
 int qr_session_take(struct qr_session *s, enum quarry_profile_kind kind,
 		    enum quarry_profile_format format, bool delta);
 int qr_session_heapdump(struct qr_session *s);
 
-/* What was rendered last: its bytes, or -ENODATA before that. */
+/* The size of the text that was rendered last, and reads from it; -ENODATA without a text. */
 ssize_t qr_session_size(struct qr_session *s);
 ssize_t qr_session_read(struct qr_session *s, char __user *buf, size_t len, loff_t *pos);
-/* Has a mark been set that no qr_session_take() used yet? */
+/* Was a mark set after which no delta was taken yet? */
 bool qr_session_is_marked(struct qr_session *s);
 
 /* --- Events --- */
@@ -248,19 +262,19 @@ enum qr_event_type {
 
 /**
  * struct qr_event - a sampled object was allocated or freed
- * @type: which
+ * @type: allocated or freed
  * @ptr: the object
  * @size: bytes it was given
  * @asked: bytes that were asked for
  * @weighted: bytes that it stands for
- * @time_ns: monotonic clock
- * @age_ns: of a free: how long the object lived
- * @site: the row
+ * @time_ns: when, monotonic clock
+ * @age_ns: for a free, how long the object lived; otherwise 0
+ * @site: the number of its row
  * @cache: the row's cache
  * @stack: the row's stack
- * @labels: the row's labels
- * @pid: of the task, 0 in interrupts
- * @cpu: where
+ * @labels: the row's label set
+ * @pid: the task that did it, 0 in interrupts
+ * @cpu: the CPU that did it
  */
 struct qr_event {
 	enum qr_event_type type;
@@ -279,9 +293,10 @@ struct qr_event {
 };
 
 /**
- * struct qr_watcher - somebody who wants to know of samples as they happen
- * @event: called with interrupts off, under a raw spinlock; takes none but raw
- *	locks of its own, wakes nobody up (irq_work does), allocates nothing
+ * struct qr_watcher - an observer of sample events as they happen
+ * @event: called with interrupts off, under a raw spinlock.  It may take raw locks of its
+ *	own only, and must not allocate or wake up a task directly (queue an irq_work for
+ *	that)
  * @link: in the list of watchers
  */
 struct qr_watcher {
@@ -290,7 +305,7 @@ struct qr_watcher {
 };
 
 void qr_watch(struct qr_watcher *w);
-/* No call of w->event is under way when this returns. */
+/* When this returns, no call of w->event is under way. */
 void qr_unwatch(struct qr_watcher *w);
 
 #endif /* QUARRY_PROFILE_H */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What observers (debugfs/, the tests) may know of the allocator: filled
- * structures, iterators, and three things to ask of it.  Observers never
- * include a header of module/.
+ * The allocator's interface for observers (debugfs/, the character device, the tests):
+ * its numbers in structures, iterators, requests (drain, scavenge, validate) and
+ * settings.  Observers never include a header of module/.
  *
- * For clients are the structures and the two functions that are called quarry_; members
- * may come, so a client is to be built for the module that it uses.
+ * Clients may use the structures and the two functions whose names begin with quarry_.
+ * Later versions may add members, so a client must be built for the module it uses.
  */
 #ifndef QUARRY_STATS_H
 #define QUARRY_STATS_H
@@ -16,8 +16,9 @@
 #define QUARRY_NAME_LEN 48 /* a cache's name with its terminating zero */
 
 /*
- * One line per number: member, and what it means.  The same list makes the
- * structure and the names in debugfs.  Exact when nothing is under way.
+ * One line per number: its name, and what it means.  This list makes both struct
+ * quarry_stats and the names in debugfs.  The numbers are exact while no allocation or
+ * free is under way.
  */
 /* clang-format off */
 #define QUARRY_STATS(X)								\
@@ -108,32 +109,32 @@ struct quarry_stats {
  * @name: as given to quarry_cache_create()
  * @id: unique since the module was loaded
  * @class: the size class it serves, or 0
- * @zombie: it was destroyed while objects were live
+ * @zombie: it was destroyed while it had live objects
  * @size: bytes an object offers
  * @stride: bytes from one object to the next
  * @slab_pages: pages of a slab
  * @slab_objects: objects in a slab
  * @magazine: capacity of a magazine
- * @poison: QUARRY_POISON
- * @red_zone: QUARRY_RED_ZONE
- * @account_node: QUARRY_ACCOUNT_NODE
- * @useroffset: of the part of an object that may be copied to and from user space
- * @usersize: its bytes
+ * @poison: it was created with QUARRY_POISON
+ * @red_zone: it was created with QUARRY_RED_ZONE
+ * @account_node: it was created with QUARRY_ACCOUNT_NODE
+ * @useroffset: where the part of an object begins that may be copied to and from user space
+ * @usersize: bytes of that part
  * @slabs: slabs held
- * @inuse_bytes: their pages
- * @capacity_objects: objects they hold, free or not
+ * @inuse_bytes: bytes of their pages
+ * @capacity_objects: objects in these slabs, free or not
  * @live_objects: mallocs - frees
  * @cached_objects: free objects in magazines and depots
  * @mallocs: allocations so far
  * @frees: frees so far
  * @refilled: objects moved from the depot to magazines
  * @flushed: objects moved from magazines to the depot
- * @direct_allocs: allocations past a magazine
- * @direct_frees: frees past a magazine
- * @local_allocs: objects from the node that the call or the cache's policy asked for
- * @remote_allocs: objects from another node
- * @remote_frees: frees of another node's objects
- * @remote_batches: batches in which these went home
+ * @direct_allocs: allocations that bypassed the magazine
+ * @direct_frees: frees that bypassed the magazine
+ * @local_allocs: allocations from the node that the call or the cache's policy asked for
+ * @remote_allocs: allocations from another node
+ * @remote_frees: frees of objects of another node
+ * @remote_batches: batches in which such objects went back to their node
  */
 struct quarry_cache_stats {
 	char name[QUARRY_NAME_LEN];
@@ -172,9 +173,9 @@ struct quarry_cache_stats {
  * @name: as given to quarry_arena_create()
  * @id: unique among caches and arenas since the module was loaded
  * @blocks: runs of pages that it has
- * @bytes: their pages
- * @live_bytes: what of them is allocated, with what alignment left unused
- * @peak_bytes: the most that this has been
+ * @bytes: bytes of their pages
+ * @live_bytes: bytes of them that are allocated, including gaps for alignment
+ * @peak_bytes: the largest value that @live_bytes has had
  */
 struct quarry_arena_stats {
 	char name[QUARRY_NAME_LEN];
@@ -188,12 +189,12 @@ struct quarry_arena_stats {
 /**
  * struct quarry_node_stats - one node's numbers
  * @chunks: whole 2 MiB chunks held, by kind: ordinary, sampled, large
- * @inuse_bytes: pages handed out
- * @idle_bytes: pages held for later use
- * @hole_bytes: pages that whole chunks miss, since they went back to the kernel
- * @mixed_bytes: those of @inuse_bytes in chunks that are not wholly ours
- * @searches: for runs of pages in chunks that are held
- * @search_steps: summaries that these looked at
+ * @inuse_bytes: pages in use
+ * @idle_bytes: idle pages
+ * @hole_bytes: holes in whole chunks: pages that went back to the kernel
+ * @mixed_bytes: the part of @inuse_bytes in mixed chunks, of which Quarry owns single runs
+ * @searches: searches of the chunks held for a run of pages
+ * @search_steps: summaries of the tree that these searches looked at
  */
 struct quarry_node_stats {
 	u64 chunks[3];
@@ -209,9 +210,9 @@ struct quarry_node_stats {
  * struct quarry_chunk_info - one chunk
  * @pfn: its first page frame
  * @kind: "ordinary", "sampled", "large" or "mixed"
- * @used: pages handed out
- * @owned: pages held from the kernel
- * @longest: pages in its longest free run
+ * @used: pages in use
+ * @owned: pages that Quarry holds, in use or idle
+ * @longest: pages in its longest idle run
  */
 struct quarry_chunk_info {
 	unsigned long pfn;
@@ -224,11 +225,11 @@ struct quarry_chunk_info {
 /**
  * struct quarry_slab_info - one slab
  * @addr: its first byte
- * @node: where its pages are
+ * @node: the node of its pages
  * @pages: pages that it has
- * @gone: pages that left it
- * @objects: objects in it
- * @free: those that are free in the slab (not cached above it)
+ * @gone: pages that were trimmed from it
+ * @objects: objects on its pages
+ * @free: objects that are free in the slab; cached objects (in magazines, depots) are not
  * @mixed: its pages lie in a mixed chunk
  */
 struct quarry_slab_info {
@@ -246,15 +247,15 @@ struct quarry_slab_info {
  * @name: as given to quarry_pool_create()
  * @id: its cache's number
  * @size: bytes an object offers
- * @gets: objects that were wanted: all hits and misses
- * @private_hits: from what the CPU itself had put aside last
- * @shared_hits: from what it had put aside for all
- * @stolen_hits: from what another CPU had
- * @victim_hits: from what was about to go
- * @misses: objects that had to be made
- * @puts: objects given back
- * @dropped: those of @puts for which there was no room
- * @idle: objects put aside
+ * @gets: gets so far: the sum of all hits and misses
+ * @private_hits: gets from the magazine of the CPU
+ * @shared_hits: gets from the shelf of the CPU
+ * @stolen_hits: gets from the shelf of another CPU
+ * @victim_hits: gets of objects that the shrinker was about to take from a shelf
+ * @misses: gets that made a new object
+ * @puts: objects put back
+ * @dropped: the part of @puts for which there was no room
+ * @idle: objects in magazines and on shelves
  */
 struct quarry_pool_stats {
 	char name[QUARRY_NAME_LEN];
@@ -273,7 +274,7 @@ struct quarry_pool_stats {
 
 void quarry_stats_read(struct quarry_stats *st);
 int quarry_cache_stats_read(struct quarry_cache *cache, struct quarry_cache_stats *st);
-/* The cache of that number; -ENOENT if there is none.  Sleeps. */
+/* Read the numbers of the cache with number @id.  Returns 0, or -ENOENT.  Sleeps. */
 int qr_cache_stats_read(unsigned int id, struct quarry_cache_stats *st);
 void qr_node_stats_read(int node, struct quarry_node_stats *st);
 
@@ -283,33 +284,36 @@ typedef int (*qr_chunk_fn)(const struct quarry_chunk_info *ci, void *arg);
 typedef int (*qr_slab_fn)(const struct quarry_slab_info *si, void *arg);
 typedef int (*qr_pool_fn)(const struct quarry_pool_stats *st, void *arg);
 
-/* Each calls @fn, which may sleep, until it returns non-zero, and returns that. */
+/* Each calls @fn until it returns non-zero, and returns that value.  @fn may sleep. */
 int qr_walk_caches(qr_cache_fn fn, void *arg);
 int qr_walk_arenas(qr_arena_fn fn, void *arg);
 int qr_walk_chunks(int node, qr_chunk_fn fn, void *arg);
 int qr_walk_slabs(unsigned int id, qr_slab_fn fn, void *arg);
 int qr_walk_pools(qr_pool_fn fn, void *arg);
 
-/* KiB of object capacity that each CPU's magazines may have together. */
+/* The limit, in KiB of objects, on the capacity of all magazines of one CPU together. */
 u32 qr_percpu_kib_get(void);
-/* Magazines that are too large by then have been made smaller.  Sleeps. */
+/* Set the limit.  When this returns, magazines that were too large are smaller.  Sleeps. */
 void qr_percpu_kib_set(u32 kib);
 
-/* Empty every magazine and depot downwards.  Returns objects moved. */
+/* Move the objects of all magazines and depots back to their slabs.  Returns how many. */
 u64 qr_drain_all(void);
 
-/* Give every idle page back to the kernel.  Returns pages. */
+/* Give all idle pages back to the kernel.  Returns how many pages. */
 u64 qr_scavenge_now(void);
 
-/* Idle pages to keep, in per cent of those in use; at most 100, or -ERANGE. */
+/* Idle pages that the scavenger keeps, in per cent of those in use.  -ERANGE above 100. */
 unsigned int qr_retain_get(void);
 int qr_retain_set(unsigned int percent);
 
-/* The module's limits in bytes of pages, or a cache's; ULONG_MAX is none.  0 or -ENOENT. */
+/*
+ * A cache's limits, or the module's (QUARRY_LIMIT_ALL), in bytes of pages; ULONG_MAX is no
+ * limit.  Returns 0, or -ENOENT for no such cache.
+ */
 #define QUARRY_LIMIT_ALL 0u
 int qr_limit_read(unsigned int cache, unsigned long *soft, unsigned long *hard);
 int qr_limit_write(unsigned int cache, bool is_hard, unsigned long bytes);
-/* A limit as people write it: "max", or bytes with a suffix; 0, -EINVAL or -ERANGE. */
+/* Read a limit as people write it: "max", or bytes with a suffix.  0, -EINVAL or -ERANGE. */
 int qr_limit_parse(const char *text, unsigned long *bytes);
 
 /**
@@ -317,10 +321,10 @@ int qr_limit_parse(const char *text, unsigned long *bytes);
  * @caches: caches walked
  * @slabs: slabs walked
  * @chunks: chunks walked
- * @objects: objects in those slabs
+ * @objects: objects in these slabs
  * @live: objects that clients hold
  * @errors: places where the books do not agree
- * @first: the first of them, in words
+ * @first: text that describes the first error
  */
 struct quarry_validation {
 	u64 caches;
@@ -332,26 +336,26 @@ struct quarry_validation {
 	char first[160];
 };
 
-/* For the walkers: count an error, and keep the words of the first. */
+/* For parts of the walker: count an error; the first one's text is kept in v->first. */
 __printf(2, 3) void qr_invalid(struct quarry_validation *v, const char *fmt, ...);
 
-/* Walk every layer at one moment.  Returns 0, or -EUCLEAN with v->first set. */
+/* Check every layer's books at one moment.  Returns 0, or -EUCLEAN with v->first set.  Sleeps. */
 int qr_validate(struct quarry_validation *v);
 
 /**
- * struct qr_observer - told when caches come and go
- * @created: a cache can be looked up by this id
- * @destroyed: it no longer can
+ * struct qr_observer - callbacks when caches are created and destroyed
+ * @created: from now on a cache can be looked up by this id
+ * @destroyed: the cache is about to be destroyed
  *
- * Both are called in process context and must not call back.  No reader of the
- * functions above is waited for while @destroyed runs.
+ * Both are called in process context and must not call functions of this header.  While
+ * @destroyed runs, no lock is held that these take, so it may wait for their callers.
  */
 struct qr_observer {
 	void (*created)(unsigned int id, const char *name);
 	void (*destroyed)(unsigned int id);
 };
 
-/* One observer at a time; it is told of the caches that exist already. */
+/* Set the only observer, or remove it (NULL).  Calls @created for each cache there is. */
 void qr_observe(const struct qr_observer *observer);
 
 #endif /* QUARRY_STATS_H */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * events/quarry/: what the allocator does, as it does it.
+ * events/quarry/: tracepoints of what the allocator does.
  *
- * The names and fields of sample_alloc and sample_free are what OpenTelemetry's
- * memory profiler reads; those of the other events may grow.  The events may
- * come in any context, and with raw locks held.
+ * OpenTelemetry's memory profiler reads sample_alloc and sample_free, so their names
+ * and fields stay.  The other events may get more fields.  An event may occur in
+ * any context, and with raw locks held.
  *
- * Names are copied into arrays of fixed size: the kernel's macro for strings
- * takes other arguments in each series, and what has a name may be gone when
- * the buffer is read.
+ * Names are copied into arrays of fixed size.  The kernel's macro for strings takes
+ * different arguments in each kernel series, and a named cache may be gone when the
+ * buffer is read.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM quarry
@@ -34,7 +34,7 @@ TRACE_EVENT(sample_alloc,
 	    TP_printk("ptr=0x%px size=%llu weighted_bytes=%llu", __entry->ptr, __entry->size,
 		      __entry->weighted_bytes));
 
-/* It was freed. */
+/* A sampled object was freed. */
 TRACE_EVENT(sample_free,
 	    TP_PROTO(const void *ptr),
 	    TP_ARGS(ptr),
@@ -42,7 +42,7 @@ TRACE_EVENT(sample_free,
 	    TP_fast_assign(__entry->ptr = ptr;),
 	    TP_printk("ptr=0x%px", __entry->ptr));
 
-/* Objects on their way between a depot and a CPU's magazine. */
+/* Objects moved from a depot to a CPU's magazine (refill) or back (flush). */
 DECLARE_EVENT_CLASS(quarry_batch,
 		    TP_PROTO(const char *cache, int node, unsigned int objects),
 		    TP_ARGS(cache, node, objects),
@@ -78,7 +78,7 @@ TRACE_EVENT(slab_get,
 	    TP_printk("cache=%s addr=0x%px pages=%u node=%d", __entry->cache, __entry->addr,
 		      __entry->pages, __entry->node));
 
-/* They come back. */
+/* Pages return to a node's page heap. */
 TRACE_EVENT(slab_put,
 	    TP_PROTO(const void *addr, unsigned int pages, int node),
 	    TP_ARGS(addr, pages, node),
@@ -90,7 +90,7 @@ TRACE_EVENT(slab_put,
 			   __entry->node = node;),
 	    TP_printk("addr=0x%px pages=%u node=%d", __entry->addr, __entry->pages, __entry->node));
 
-/* Pages that nobody used go back to the kernel; why is "idle", "limit", "memory" or "asked". */
+/* Idle pages go back to the kernel; why is "idle", "limit", "memory" or "asked". */
 TRACE_EVENT(scavenge,
 	    TP_PROTO(int node, unsigned long pages, const char *why),
 	    TP_ARGS(node, pages, why),
@@ -102,7 +102,7 @@ TRACE_EVENT(scavenge,
 			   strscpy(__entry->why, why, 8);),
 	    TP_printk("node=%d pages=%lu why=%s", __entry->node, __entry->pages, __entry->why));
 
-/* A limit was in the way: cache is "all" for the module's, kind "soft" or "hard". */
+/* A limit was hit: cache is "all" for the module's limit, kind is "soft" or "hard". */
 TRACE_EVENT(limit,
 	    TP_PROTO(const char *cache, const char *kind, u64 limit_bytes, u64 held_bytes),
 	    TP_ARGS(cache, kind, limit_bytes, held_bytes),
@@ -117,7 +117,7 @@ TRACE_EVENT(limit,
 	    TP_printk("cache=%s kind=%s limit_bytes=%llu held_bytes=%llu", __entry->cache,
 		      __entry->kind, __entry->limit_bytes, __entry->held_bytes));
 
-/* Every case, also those that the log no longer names. */
+/* Every case of misuse, including those that the log leaves out as repeated. */
 TRACE_EVENT(misuse,
 	    TP_PROTO(const char *what, const void *ptr, unsigned long ip),
 	    TP_ARGS(what, ptr, ip),
@@ -130,7 +130,7 @@ TRACE_EVENT(misuse,
 	    TP_printk("what=%s ptr=0x%px caller=%pS", __entry->what, __entry->ptr,
 		      (void *)__entry->ip));
 
-/* A rate was set; cache is 0 for that of all caches without one of their own. */
+/* A sampling rate was set; cache is 0 for the rate of all caches without their own. */
 TRACE_EVENT(rate,
 	    TP_PROTO(u32 cache, u32 bytes),
 	    TP_ARGS(cache, bytes),
@@ -142,5 +142,5 @@ TRACE_EVENT(rate,
 
 #endif /* _TRACE_QUARRY_H */
 
-/* Found where <quarry/quarry.h> is found. */
+/* define_trace.h includes this file again, and finds it by the same path as <quarry/quarry.h>. */
 #include <trace/define_trace.h>
