@@ -25,74 +25,74 @@
 	X(sys_bytes,		"held from the kernel: inuse + idle + metadata")	\
 	X(inuse_bytes,		"pages of slabs, large objects and arenas")	\
 	X(idle_bytes,		"pages held for later use")			\
-	X(metadata_bytes,	"the allocator's own bookkeeping")		\
+	X(metadata_bytes,	"the allocator's own book-keeping")		\
 	X(taken_bytes,		"taken from the kernel so far")			\
 	X(returned_bytes,	"given back to the kernel so far")		\
-	X(released_bytes,	"idle pages given back so far, for whatever reason")	\
-	X(scavenged_bytes,	"those of them that the scavenger gave back")	\
-	X(shrunk_bytes,		"those that the kernel asked for, short of memory")	\
-	X(hole_bytes,		"pages that chunks miss because they were given back")	\
+	X(released_bytes,	"idle pages given back so far, for any reason")	\
+	X(scavenged_bytes,	"part of released_bytes: given back by the scavenger")	\
+	X(shrunk_bytes,		"part of released_bytes: when the kernel was short of memory")	\
+	X(hole_bytes,		"holes: pages of held chunks that were given back")	\
 	X(trimmed_bytes,	"pages under free objects that left slabs so far")	\
-	X(live_bytes,		"objects that clients hold, arena_live_bytes included")	\
+	X(live_bytes,		"objects that clients hold, including arena_live_bytes")	\
 	X(live_objects,		"mallocs - frees")				\
 	X(mallocs,		"allocations so far")				\
 	X(frees,		"frees so far")					\
-	X(rcu_pending_objects,	"those of the live ones that RCU is to free")	\
+	X(rcu_pending_objects,	"part of live_objects: RCU is going to free them")	\
 	X(cached_objects,	"free objects in magazines and depots")		\
-	X(cached_bytes,		"the same in bytes")				\
-	X(large_objects,	"live objects over 32 KiB, in a row")		\
-	X(large_bytes,		"their pages")					\
-	X(mapped_objects,	"live objects over 32 KiB, mapped in a row")	\
-	X(mapped_bytes,		"their pages")					\
+	X(cached_bytes,		"bytes of cached_objects")			\
+	X(large_objects,	"live objects over 32 KiB, physically contiguous")	\
+	X(large_bytes,		"bytes of their pages")				\
+	X(mapped_objects,	"live objects over 32 KiB, virtually contiguous only")	\
+	X(mapped_bytes,		"bytes of their pages")				\
 	X(arenas,		"arenas")					\
-	X(arena_bytes,		"their pages, those kept for later use included")	\
-	X(arena_live_bytes,	"what of them is allocated")			\
+	X(arena_bytes,		"bytes of their pages, used or kept for later")	\
+	X(arena_live_bytes,	"part of arena_bytes that is allocated")	\
 	X(caches,		"caches, size classes included")		\
-	X(zombie_caches,	"caches destroyed with live objects")		\
+	X(zombie_caches,	"caches destroyed while they had live objects")	\
 	X(slabs,		"slabs held")					\
 	X(chunks,		"2 MiB chunks held")				\
-	X(mixed_bytes,		"inuse bytes in chunks that are not wholly ours")	\
+	X(mixed_bytes,		"part of inuse_bytes in chunks that are not wholly ours")	\
 	X(refilled_objects,	"objects moved from depots to magazines")	\
 	X(flushed_objects,	"objects moved from magazines to depots")	\
-	X(direct_allocs,	"allocations past a magazine")			\
-	X(direct_frees,		"frees past a magazine")			\
-	X(local_allocs,		"objects from the node that was asked for")	\
-	X(remote_allocs,	"objects from another: local_allocs + remote_allocs = mallocs")	\
-	X(remote_frees,		"frees of another node's objects")		\
-	X(remote_batches,	"batches in which these went home")		\
-	X(remote_fallbacks,	"slabs taken from a node not asked for")	\
+	X(direct_allocs,	"allocations that bypassed the magazine")	\
+	X(direct_frees,		"frees that bypassed the magazine")		\
+	X(local_allocs,		"allocations from the node that was asked for")	\
+	X(remote_allocs,	"allocations from another node; mallocs = local + remote")	\
+	X(remote_frees,		"frees of objects of another node")		\
+	X(remote_batches,	"batches in which such objects went back to their node")	\
+	X(remote_fallbacks,	"slabs taken from a node that was not asked for")	\
 	X(failed_allocs,	"allocations that returned NULL")		\
-	X(held_bytes,		"inuse + idle, as limits count it, of one moment")	\
-	X(soft_limit_bytes,	"beyond which idle pages go back first; 0: no limit")	\
-	X(hard_limit_bytes,	"beyond which requests fail; 0: no limit")	\
-	X(soft_limit_hits,	"times that a soft limit was in the way")	\
+	X(held_bytes,		"inuse + idle as limits count them, at one moment")	\
+	X(soft_limit_bytes,	"above it idle pages are given back first; 0: no limit")	\
+	X(hard_limit_bytes,	"above it requests fail; 0: no limit")		\
+	X(soft_limit_hits,	"times that a soft limit was hit")		\
 	X(hard_limit_hits,	"requests for pages that a hard limit refused")	\
 	X(fragmentation_permille, "1 - live/inuse")				\
-	X(uptime_ns,		"since the module was loaded")			\
-	X(scavenger_ns,		"spent by the scavenger, at most 1 % of one CPU")	\
-	X(shrinker_ns,		"spent for the kernel when it is short of memory")	\
+	X(uptime_ns,		"time since the module was loaded")		\
+	X(scavenger_ns,		"time spent by the scavenger, at most 1 % of one CPU")	\
+	X(shrinker_ns,		"time spent by the shrinker, for a kernel short of memory")	\
 	X(percpu_cached_bytes,	"capacity of all magazines")			\
-	X(percpu_max_bytes,	"the most that it may be on the CPUs that are online")	\
-	X(slow_path_ns,		"time spent in slow paths, by an estimate")	\
-	X(sample_rate_bytes,	"bytes between samples of the profiler; 0 is off")	\
+	X(percpu_max_bytes,	"limit of percpu_cached_bytes, for the CPUs that are online")	\
+	X(slow_path_ns,		"time spent in slow paths, an estimate")	\
+	X(sample_rate_bytes,	"bytes between samples of the profiler; 0: off")	\
 	X(samples,		"objects sampled so far")			\
-	X(live_samples,		"those of them that are live")			\
-	X(sampled_live_bytes,	"live_bytes by the profiler's estimate")	\
-	X(dropped_samples,	"samples not recorded, for want of memory")	\
-	X(dropped_bytes,	"bytes they stood for")				\
+	X(live_samples,		"sampled objects that are live")		\
+	X(sampled_live_bytes,	"the profiler's estimate of live_bytes")	\
+	X(dropped_samples,	"samples not recorded, for lack of memory")	\
+	X(dropped_bytes,	"bytes that these stood for")			\
 	X(other_samples,	"samples recorded without stack or labels")	\
 	X(profile_sites,	"rows of the profiler's table")			\
-	X(profile_max_sites,	"rows that it may have")			\
-	X(profile_label_sets,	"distinct sets of labels, at most 1,024")	\
-	X(profile_bytes,	"the profiler's part of metadata_bytes")	\
-	X(profile_max_bytes,	"the most that it may be")			\
+	X(profile_max_sites,	"rows that the table may have")			\
+	X(profile_label_sets,	"distinct label sets, at most 1,024")		\
+	X(profile_bytes,	"part of metadata_bytes: the profiler's")	\
+	X(profile_max_bytes,	"limit of profile_bytes")			\
 	X(misuse_foreign,	"frees of pointers that are not Quarry's")	\
 	X(misuse_interior,	"frees of pointers into an object")		\
 	X(misuse_wrong_cache,	"frees to the wrong cache")			\
 	X(misuse_double_free,	"frees of free objects")			\
-	X(misuse_busy_destroy,	"caches destroyed with live objects")		\
-	X(misuse_stale_mark,	"releases of arenas to marks that are not good")	\
-	X(misuse_red_zone,	"red zones behind objects that were written to")	\
+	X(misuse_busy_destroy,	"caches destroyed while they had live objects")	\
+	X(misuse_stale_mark,	"releases of arenas to marks that are not valid")	\
+	X(misuse_red_zone,	"red zones, behind objects, that were written to")	\
 	X(misuse_poison,	"free objects that were written to")		\
 	X(leaked_objects,	"objects lost to misuse")
 /* clang-format on */
