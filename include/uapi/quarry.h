@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * /dev/quarry: the heap profiler of the Quarry allocator, for programs.
+ * /dev/quarry: the interface of the Quarry allocator's heap profiler to programs.
  *
- * Needs nothing but <linux/types.h> and <linux/ioctl.h>, in user space too.
+ * This header needs only <linux/types.h> and <linux/ioctl.h>, also in user space.
  */
 #ifndef _UAPI_QUARRY_H
 #define _UAPI_QUARRY_H
@@ -13,50 +13,53 @@
 /**
  * DOC: the device
  *
- * The device's mode is 0600, and opening it takes CAP_PERFMON or CAP_SYS_ADMIN,
- * else EPERM.  What the ioctls make (a profile, a heap dump) belongs to the open
- * file, replaces what was there, and is read with read() or pread(); lseek() knows
- * its size, and SEEK_SET, SEEK_CUR and SEEK_END.  Before the first, all of these
- * say ENODATA.  An ioctl that makes something new puts the file's position at 0.
+ * The device's mode is 0600.  open() needs CAP_PERFMON or CAP_SYS_ADMIN and fails
+ * with EPERM otherwise.  An ioctl that makes a profile or a heap dump stores the
+ * result in the open file, in place of the result before, and sets the file's
+ * position to 0.  read() and pread() read the result; lseek() takes SEEK_SET,
+ * SEEK_CUR and SEEK_END and knows the result's size.  Before the first result,
+ * read(), pread() and lseek() fail with ENODATA.
  *
- * Threads may share an open file.  Each ioctl and each read is done as a whole,
- * and a read returns bytes of one result only; who takes a result while another
- * reads has to agree with it, as about the file's position.  Independent readers
- * open the device for themselves.
+ * Threads may share an open file.  Each ioctl and each read is done as a whole, and
+ * a read returns bytes of one result only.  Threads that share a file must agree
+ * among themselves when a new result replaces the one that another thread reads,
+ * and on the file's position.  Independent readers open the device separately.
  *
  * Every ioctl takes a pointer to a structure.  Members are marked "in" or "out";
- * "out" is ignored on entry.  Every member named reserved has to be 0, or the
- * ioctl is refused with EINVAL.  Sizes are in bytes unless said otherwise, times
- * in nanoseconds.  A structure has the same layout for 32-bit and 64-bit programs.
+ * the value of an "out" member is ignored on entry.  Every member named reserved
+ * must be 0, or the ioctl fails with EINVAL.  Sizes are in bytes unless said
+ * otherwise, times in nanoseconds.  A structure has the same layout for 32-bit and
+ * 64-bit programs.
  *
- * All ioctls: EINVAL for a value, flag or reserved member that is not allowed;
- * EFAULT for a pointer that cannot be read or written; ENOTTY for a number that
- * is not listed here, which includes one with another size of the structure.
- * Where the answer cannot be written (EFAULT) the deed has been done.
+ * Errors of all ioctls: EINVAL for a value, flag or reserved member that is not
+ * allowed; EFAULT for a pointer that cannot be read or written; ENOTTY for an ioctl
+ * number that is not listed here, which includes a number with another size of the
+ * structure.  If EFAULT means that the answer could not be written, the action has
+ * been carried out.
  */
 
 #define QUARRY_ABI_VERSION 1
 #define QUARRY_DEVICE	   "/dev/quarry"
 
-/* In place of a cache's number: all of them. */
+/* In place of a cache's number: all caches. */
 #define QUARRY_DEV_CACHE_ALL 0xffffffffU
 
 /* What is profiled. */
-#define QUARRY_DEV_KIND_HEAP	      0 /* what was allocated and what is live */
-#define QUARRY_DEV_KIND_ALLOCS	      1 /* the same, what was allocated first */
-#define QUARRY_DEV_KIND_PEAK	      2 /* what was live when the heap was largest */
+#define QUARRY_DEV_KIND_HEAP	      0 /* all allocations and live objects */
+#define QUARRY_DEV_KIND_ALLOCS	      1 /* as HEAP; allocated bytes are the default value */
+#define QUARRY_DEV_KIND_PEAK	      2 /* objects that were live when the heap was largest */
 #define QUARRY_DEV_KIND_LIFETIME      3 /* objects by age */
 #define QUARRY_DEV_KIND_FRAGMENTATION 4 /* bytes given but not asked for */
 #define QUARRY_DEV_KINDS	      5
 
-/* How it is written down. */
+/* In which format. */
 #define QUARRY_DEV_FORMAT_PPROF	 0 /* profile.proto, not compressed */
 #define QUARRY_DEV_FORMAT_TEXT	 1 /* legacy heap text */
 #define QUARRY_DEV_FORMAT_FOLDED 2 /* one line per stack, for flame graphs */
 #define QUARRY_DEV_FORMAT_TOP	 3 /* a table, largest first */
 #define QUARRY_DEV_FORMATS	 4
 
-/* Members "flags" of what is asked. */
+/* Member "flags" of struct quarry_dev_snapshot and struct quarry_dev_action. */
 #define QUARRY_DEV_DRAIN (1U << 0) /* empty magazines and depots first */
 
 /* Member "features" of struct quarry_dev_info. */
@@ -65,35 +68,35 @@
 #define QUARRY_DEV_FEATURE_RING	    (1U << 2) /* QUARRY_IOC_RING and mmap() */
 
 /**
- * struct quarry_dev_info - what QUARRY_IOC_INFO answers
+ * struct quarry_dev_info - for QUARRY_IOC_INFO: version, limits and numbers
  * @flags: in: 0
- * @version: out: QUARRY_ABI_VERSION of the module.  It changes only when a
- *	program of before would be wrong; what is added shows in @features
+ * @version: out: QUARRY_ABI_VERSION of the module.  It changes only if programs written
+ *	for the version before would go wrong; additions show in @features
  * @features: out: QUARRY_DEV_FEATURE_*
- * @page_size: out: bytes of a page, which lengths of mmap() are multiples of
+ * @page_size: out: bytes of a page; lengths of mmap() are multiples of it
  * @kinds: out: kinds of profiles, numbered from 0
  * @formats: out: formats, numbered from 0
  * @record_size: out: bytes of a record in the ring
  * @ring_max: out: most records that a ring can have
  * @rate: out: bytes between samples, on average; 1 samples everything, 0 nothing
- * @sites: out: rows of the profile's table
- * @max_sites: out: the most that it may have
- * @label_sets: out: distinct sets of labels
+ * @sites: out: rows of the profiler's table
+ * @max_sites: out: the most rows that the table may have
+ * @label_sets: out: distinct label sets
  * @time_ns: out: now, by the wall clock
  * @samples: out: objects that were sampled since the module was loaded
- * @live_samples: out: those of @samples that are live
- * @dropped_samples: out: samples that could not be recorded, for want of memory,
- *	since the module was loaded or the profile reset
- * @dropped_bytes: out: bytes they stood for
- * @other_samples: out: samples recorded without their stack or labels, for want of
- *	room, likewise
- * @live_objects: out: objects that are allocated, sampled or not
+ * @live_samples: out: sampled objects that are live
+ * @dropped_samples: out: samples that could not be recorded, for lack of memory,
+ *	since the module was loaded or the profile was reset
+ * @dropped_bytes: out: bytes that these samples stood for
+ * @other_samples: out: samples recorded without their stack or labels, for lack of
+ *	room, since the module was loaded or the profile was reset
+ * @live_objects: out: live objects, sampled or not
  * @live_bytes: out: their bytes
- * @sampled_live_bytes: out: @live_bytes by the profiler's estimate
- * @sys_bytes: out: bytes the allocator holds
- * @metadata_bytes: out: those of @sys_bytes that are its own bookkeeping
- * @profile_bytes: out: those of @metadata_bytes that are the profiler's
- * @profile_max_bytes: out: the most that these may be
+ * @sampled_live_bytes: out: the profiler's estimate of @live_bytes
+ * @sys_bytes: out: bytes that the allocator holds from the kernel
+ * @metadata_bytes: out: the part of @sys_bytes that is the allocator's book-keeping
+ * @profile_bytes: out: the part of @metadata_bytes that is the profiler's
+ * @profile_max_bytes: out: the limit of @profile_bytes
  * @reserved: 0
  */
 struct quarry_dev_info {
@@ -126,23 +129,24 @@ struct quarry_dev_info {
 };
 
 /* Member "flags" of struct quarry_dev_rate. */
-#define QUARRY_DEV_RATE_SET	(1U << 0) /* set it; otherwise only ask */
-#define QUARRY_DEV_RATE_INHERIT (1U << 1) /* with _SET: as all other caches */
+#define QUARRY_DEV_RATE_SET	(1U << 0) /* set the rate; otherwise only read it */
+#define QUARRY_DEV_RATE_INHERIT (1U << 1) /* with _SET: use the rate of all caches */
 
 /**
  * struct quarry_dev_rate - for QUARRY_IOC_RATE: how often samples are taken
  * @cache: in: a cache's number, or QUARRY_DEV_CACHE_ALL for the rate of all caches
- *	that have none of their own
- * @flags: in: QUARRY_DEV_RATE_*; _INHERIT takes a cache and a @rate of 0
+ *	that have no rate of their own
+ * @flags: in: QUARRY_DEV_RATE_*; _INHERIT needs a cache's number and a @rate of 0
  * @rate: in: with QUARRY_DEV_RATE_SET the new rate; otherwise ignored.
- *	out: bytes between samples, on average, as they are after this; 1 samples
+ *	out: the rate after the ioctl: bytes between samples, on average; 1 samples
  *	everything, 0 nothing
  * @own: out: 1 if @cache has a rate of its own, else 0
  * @reserved: 0
  *
- * Errors: ENOENT for no such cache; EOPNOTSUPP to set that of a cache which is never
- * sampled; EBADF for QUARRY_DEV_RATE_SET when the file is not open for writing;
- * EINVAL for QUARRY_DEV_RATE_INHERIT without _SET, with all caches, or with a @rate.
+ * Errors: ENOENT for no such cache; EOPNOTSUPP for setting the rate of a cache that is
+ * never sampled; EBADF for QUARRY_DEV_RATE_SET if the file is not open for writing;
+ * EINVAL for QUARRY_DEV_RATE_INHERIT without _SET, with QUARRY_DEV_CACHE_ALL, or with a
+ * @rate that is not 0.
  */
 struct quarry_dev_rate {
 	__u32 cache;
@@ -158,16 +162,16 @@ struct quarry_dev_rate {
  * @format: in: QUARRY_DEV_FORMAT_*
  * @cache: in: a cache's number, 0 for objects over 32 KiB, or QUARRY_DEV_CACHE_ALL
  * @flags: in: QUARRY_DEV_DRAIN or 0
- * @size: out: bytes that can be read
- * @time_ns: out: of which moment it is, by the wall clock
+ * @size: out: bytes of the result, which can be read
+ * @time_ns: out: the moment that the profile shows, by the wall clock
  * @drained: out: objects that QUARRY_DEV_DRAIN moved
  * @reserved: 0
  *
- * In a delta, what was allocated is the difference to the last mark or delta of
- * this open file, whatever its cache, and what is in use is the level of now.
+ * In a delta, allocations are the difference to the last mark or delta of this open
+ * file, of whichever cache that was, and live objects are those of now.
  *
  * Errors: ENOENT for no such cache; ENOMEM; ENODATA for a delta before the first
- * mark.  After an error the last result is still there, and so is the mark.
+ * mark.  An error changes neither the result nor the mark.
  */
 struct quarry_dev_snapshot {
 	__u32 kind;
@@ -184,13 +188,13 @@ struct quarry_dev_snapshot {
  * struct quarry_dev_action - for QUARRY_IOC_MARK, _DRAIN, _RESET and _HEAPDUMP
  * @flags: in: QUARRY_DEV_DRAIN or 0; for QUARRY_IOC_DRAIN 0
  * @reserved0: 0
- * @size: out: of QUARRY_IOC_HEAPDUMP: bytes that can be read; otherwise 0
- * @time_ns: out: when it was done, by the wall clock
+ * @size: out: for QUARRY_IOC_HEAPDUMP bytes of the result, which can be read; otherwise 0
+ * @time_ns: out: when the action was done, by the wall clock
  * @drained: out: objects that QUARRY_IOC_DRAIN or QUARRY_DEV_DRAIN moved
  * @reserved: 0
  *
- * Errors: ENOMEM for QUARRY_IOC_MARK and _HEAPDUMP, which then changed nothing;
- * EBADF for QUARRY_IOC_RESET when the file is not open for writing.
+ * Errors: ENOMEM for QUARRY_IOC_MARK and _HEAPDUMP, which leaves the mark and the result
+ * as they were; EBADF for QUARRY_IOC_RESET if the file is not open for writing.
  */
 struct quarry_dev_action {
 	__u32 flags;
@@ -204,19 +208,19 @@ struct quarry_dev_action {
 #define QUARRY_DEV_RINGS_MAX 16 /* at one time, in the whole system */
 
 /* Member "flags" of struct quarry_dev_ring. */
-#define QUARRY_DEV_RING_FREES (1U << 0) /* frees too, not only allocations */
+#define QUARRY_DEV_RING_FREES (1U << 0) /* record frees as well as allocations */
 
 /**
  * struct quarry_dev_ring - for QUARRY_IOC_RING: make this open file's ring of events
- * @records: in: how many it holds: a power of two up to quarry_dev_info.ring_max
+ * @records: in: records that the ring holds: a power of two up to quarry_dev_info.ring_max
  * @flags: in: QUARRY_DEV_RING_FREES or 0
  * @record_size: out: bytes of a record
  * @reserved0: 0
  * @size: out: bytes to mmap()
- * @data_offset: out: where in that the records begin
+ * @data_offset: out: where the records begin, in bytes from the start of the mapping
  * @reserved: 0
  *
- * Events are written from now on until the file is closed.  A ring is made once.
+ * Events are written from now on until the file is closed.  An open file can have one ring.
  *
  * Errors: EBUSY if this open file has a ring; EUSERS if
  * QUARRY_DEV_RINGS_MAX open files have one; ENOMEM.
@@ -232,17 +236,17 @@ struct quarry_dev_ring {
 };
 
 /*
- * INFO		version, limits and numbers
- * RATE		ask for or set the rate of sampling
+ * INFO		read version, limits and numbers
+ * RATE		read or set the sampling rate
  * SNAPSHOT	make a profile
- * MARK		deltas of this open file begin now
+ * MARK		begin the next delta of this open file now
  * DELTA	make a profile of what happened since the last mark or delta; the
- *		next one begins here.  ENODATA without a mark
- * DRAIN	empty magazines and depots, so that free objects are free
- * RESET	forget what was allocated and freed so far, and the peak, but not
- *		what is live; for all who look at the profile
+ *		next delta begins here.  ENODATA without a mark
+ * DRAIN	empty magazines and depots, so that free objects do not look live
+ * RESET	forget past allocations, frees and the peak, but not live objects;
+ *		for all readers of the profile
  * HEAPDUMP	make a list of every live object, one line each; exact with
- *		QUARRY_DEV_DRAIN while nobody allocates
+ *		QUARRY_DEV_DRAIN if nothing is allocated or freed meanwhile
  * RING		make the ring of events
  */
 #define QUARRY_IOC_INFO	    _IOWR('Q', 0x00, struct quarry_dev_info)
@@ -259,44 +263,44 @@ struct quarry_dev_ring {
  * DOC: the ring
  *
  * After QUARRY_IOC_RING, mmap() of quarry_dev_ring.size bytes at offset 0 with
- * MAP_SHARED gives one page of struct quarry_ring_control, and after it the
- * records.  Any other length or offset, MAP_PRIVATE and PROT_EXEC are refused with
- * EINVAL, a mapping before QUARRY_IOC_RING with ENODATA.  It may be mapped more
+ * MAP_SHARED gives one page with struct quarry_ring_control, followed by the
+ * records.  mmap() fails with EINVAL for any other length or offset, MAP_PRIVATE or
+ * PROT_EXEC, and with ENODATA before QUARRY_IOC_RING.  The ring may be mapped more
  * than once; all mappings show the same memory, which lives as long as they do.
  *
- * Both counters only grow, and wrap at 2^64: record n is at index n modulo
- * records, those from tail to head - 1 can be read, and the ring is empty when
- * tail is head.  There is one reader, who
+ * The counters head and tail only grow, and wrap at 2^64.  Record n is at index n
+ * modulo records.  Records tail to head - 1 can be read; the ring is empty when tail
+ * equals head.  There is one reader.  It
  *
  *   1. loads head with acquire semantics, which pairs with the kernel's store
  *      with release semantics after a record was written;
- *   2. reads the records from tail up to it;
+ *   2. reads the records from tail to head - 1;
  *   3. stores the new tail with release semantics, so that these reads come
  *      before the kernel's next writes.
  *
- * All three are accesses of 64 bits at once.
+ * The load of head and the store of tail are single 64-bit accesses.
  *
- * When the ring is full, or tail is not within records of head, new events are
- * dropped and counted in overruns.  The kernel looks at no other member than tail,
- * and a wrong one costs the reader its own events only.
+ * When the ring is full, or head - tail is larger than records, the kernel drops new
+ * events and counts them in overruns.  The kernel reads no member but tail, and
+ * a wrong tail costs the reader only its own events.
  *
- * poll() says POLLIN | POLLRDNORM while tail is not head, and nothing else; it
- * is about the ring only, and not about results of ioctls.  Before QUARRY_IOC_RING
- * it waits for the ring's first event.
+ * poll() reports POLLIN | POLLRDNORM while tail differs from head, and nothing else.
+ * It concerns only the ring, not the results of ioctls.  Before QUARRY_IOC_RING it
+ * waits for the ring's first event.
  */
 
 /**
  * struct quarry_ring_control - the ring's first page
  * @version: QUARRY_ABI_VERSION
  * @record_size: bytes of a record
- * @records: how many the ring holds, a power of two
+ * @records: records that the ring holds, a power of two
  * @flags: as given to QUARRY_IOC_RING
- * @data_offset: where the records begin, from the start of this page
+ * @data_offset: where the records begin, in bytes from the start of this page
  * @reserved: 0
- * @head: number of records written so far; by the kernel
- * @overruns: events that were dropped so far; by the kernel
+ * @head: records written so far; stored by the kernel
+ * @overruns: events dropped so far; stored by the kernel
  * @reserved_head: 0
- * @tail: number of records read so far; by the reader, 0 at first
+ * @tail: records read so far; stored by the reader, 0 at first
  * @reserved_tail: 0
  */
 struct quarry_ring_control {
@@ -320,24 +324,26 @@ struct quarry_ring_control {
 /**
  * struct quarry_event_record - a sampled object was allocated or freed
  * @type: QUARRY_DEV_EVENT_*
- * @cpu: where
- * @seq: how many events came before, dropped ones included; a jump by more than
- *	one is a gap
+ * @cpu: the CPU that did it
+ * @seq: events before this one, dropped events included; a jump by more than one
+ *	shows that events were dropped
  * @time_ns: when, by the monotonic clock
  * @ptr: the object's address
  * @size: bytes it was given
  * @asked: bytes that were asked for
  * @weighted: bytes that it stands for in the profile
- * @age_ns: of a free: how long it lived; otherwise 0
- * @site: number of its row in the profile; 0 is what found no room
+ * @age_ns: for a free, how long the object lived; otherwise 0
+ * @site: number of its row in the profile; 0 if the table had no room
  * @cache: number of its cache, 0 for objects over 32 KiB
  * @stack: number of the call stack that allocated it; 0 if it is not known
- * @labels: number of its set of labels; 0 if it is not known
- * @pid: of the task that did it, 0 in interrupts
+ * @labels: number of its label set; 0 if it is not known
+ * @pid: the task that did it, 0 in interrupts
  * @reserved0: 0
  * @reserved: 0
  *
- * Numbers tell things apart, and are unique until the module is unloaded.
+ * A number stands for the same thing until the module is unloaded.  The exception is
+ * @site: the number of a row without live objects may be used again after a module of its
+ * stack was unloaded or its cache was destroyed.
  */
 struct quarry_event_record {
 	__u32 type;
