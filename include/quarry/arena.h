@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Arenas: memory that goes all at once.  Included by quarry/quarry.h.
+ * Arenas: memory that is given up all at once.  Included by quarry/quarry.h.
  *
- * An allocation moves a pointer within a block of pages; nothing is known of the single
- * object, so it cannot be freed by itself.  What was allocated since a mark goes together,
- * or all of it, in time that depends on the number of blocks and not on that of objects.
+ * An allocation moves a pointer within a block of pages.  The arena keeps no record of single
+ * objects, so none can be freed by itself.  Instead a client gives up everything at once, or
+ * everything that it allocated since a mark.  That takes time for each block, not for each
+ * object.
  *
- * An arena has one user at a time: whoever calls a function on it, but for
- * quarry_arena_create(), has made sure that nobody else does meanwhile, by a lock or
- * otherwise.  Different arenas have nothing in common.
+ * An arena has one user at a time.  The caller of any function on an arena, except
+ * quarry_arena_create(), makes sure that no other context uses the same arena meanwhile, by a
+ * lock or otherwise.  Different arenas may be used at the same time.
  */
 #ifndef QUARRY_ARENA_H
 #define QUARRY_ARENA_H
@@ -18,17 +19,17 @@
 #include <linux/string.h>
 #include <linux/types.h>
 
-#define QUARRY_ARENA_BLOCK     (256UL << 10) /* bytes of the largest block, by default */
-#define QUARRY_ARENA_MAX_BLOCK (2UL << 20)   /* bytes that it may be */
+#define QUARRY_ARENA_BLOCK     (256UL << 10) /* bytes; default size of the largest block */
+#define QUARRY_ARENA_MAX_BLOCK (2UL << 20)   /* bytes; upper bound for that size */
 
 /**
- * struct quarry_arena_args - what is out of the ordinary about an arena
- * @block: bytes of its largest block, up to QUARRY_ARENA_MAX_BLOCK, rounded up to pages;
- *	0 means QUARRY_ARENA_BLOCK
+ * struct quarry_arena_args - options of quarry_arena_create(); all zero is the default
+ * @block: bytes of the arena's largest block, up to QUARRY_ARENA_MAX_BLOCK, rounded up to
+ *	pages; 0 means QUARRY_ARENA_BLOCK
  * @flags: QUARRY_NO_SAMPLE or 0
- * @policy: which node blocks come from, see &enum quarry_policy; with QUARRY_NODE_FIXED from
- *	no other
- * @node: for QUARRY_NODE_FIXED
+ * @policy: which node blocks come from, see &enum quarry_policy.  With QUARRY_NODE_FIXED an
+ *	allocation fails rather than take a block from another node
+ * @node: the node of QUARRY_NODE_FIXED
  */
 struct quarry_arena_args {
 	size_t block;
@@ -38,12 +39,13 @@ struct quarry_arena_args {
 };
 
 /**
- * struct quarry_arena - memory that goes all at once
+ * struct quarry_arena - memory that is given up all at once
  * @next: address of the next object
- * @limit: address up to which objects are none of the slow path's business: the end of the
- *	block, or where the next sample is due
+ * @limit: the fast path serves objects that end at or before this address.  It is the end of
+ *	the block, or the place where the next sample is due
  *
- * The fast path needs these; treat them as private.  Both are multiples of 8.
+ * Private: the members are here because the inline fast path uses them.  Both are multiples
+ * of 8.
  */
 struct quarry_arena {
 	unsigned long next;
@@ -51,13 +53,13 @@ struct quarry_arena {
 };
 
 /**
- * struct quarry_arena_mark - a moment in the life of an arena
+ * struct quarry_arena_mark - remembers how much of an arena was allocated at one moment
  * @offset: private
  * @serial: private
  * @arena: private
  *
- * From quarry_arena_mark(), for quarry_arena_release().  May be copied, and needs not be
- * released.
+ * quarry_arena_mark() makes a mark, quarry_arena_release() uses it.  A mark may be copied, and
+ * it need not be released.
  */
 struct quarry_arena_mark {
 	u64 offset;
@@ -73,28 +75,30 @@ int quarry_arena_release(struct quarry_arena *arena, const struct quarry_arena_m
 void *quarry_arena_alloc_aligned(struct quarry_arena *arena, size_t align, size_t size,
 				 gfp_t gfp) __malloc;
 
-/* There is no room up to the limit, or @size is 0. */
+/* The slow path: the object does not fit before the limit, or @size is 0. */
 void *qr_arena_alloc_slow(struct quarry_arena *arena, size_t size, gfp_t gfp);
 
 /**
- * quarry_arena_alloc() - allocate memory of an arena
+ * quarry_arena_alloc() - allocate memory from an arena
  * @arena: from quarry_arena_create()
  * @size: bytes, up to QUARRY_MAX_LARGE, rounded up to a multiple of 8; 0 gives 8
- * @gfp: as for quarry_cache_alloc(); it matters when the arena needs another block
+ * @gfp: as for quarry_cache_alloc().  Whether the call may sleep matters only when the arena
+ *	needs another block
  *
- * Aligned to 8 bytes and physically contiguous.  With __GFP_ZERO or init_on_alloc it is zero, up
- * to the multiple of 8.  It is the caller's until the arena is released to an earlier mark,
- * reset or destroyed.  Blocks come from the node that the arena's policy names.
+ * The memory is aligned to 8 bytes and physically contiguous.  With __GFP_ZERO or
+ * init_on_alloc it is zero, up to the multiple of 8.  It belongs to the caller until the arena
+ * is released to an earlier mark, reset or destroyed.  The arena's policy decides which node
+ * its blocks come from.
  *
  * Context: process, softirq, hardirq; not NMI.  The caller is the arena's only user.
- * Return: the memory, or NULL when it could not be had or @size is too large.
+ * Return: the memory, or NULL if there is none or @size is too large.
  */
 static __always_inline void *quarry_arena_alloc(struct quarry_arena *arena, size_t size, gfp_t gfp)
 {
 	unsigned long p = arena->next;
 
 	qr_check_gfp(gfp);
-	/* What lies between is a multiple of 8, and 0 bytes are more than there can be. */
+	/* The room is a multiple of 8, so rounding @size up cannot exceed it.  Size 0 wraps. */
 	if (unlikely(size - 1 >= arena->limit - p))
 		return qr_arena_alloc_slow(arena, size, gfp);
 	size = ALIGN(size, 8);
@@ -105,13 +109,15 @@ static __always_inline void *quarry_arena_alloc(struct quarry_arena *arena, size
 }
 
 /**
- * quarry_arena_zalloc() - allocate memory of an arena, filled with zeros
+ * quarry_arena_zalloc() - allocate memory from an arena, filled with zeros
  * @arena: as for quarry_arena_alloc()
- * @size: likewise
- * @gfp: likewise
+ * @size: bytes, as for quarry_arena_alloc()
+ * @gfp: as for quarry_arena_alloc()
+ *
+ * Alignment and node are those of quarry_arena_alloc().
  *
  * Context: process, softirq, hardirq; not NMI.  The caller is the arena's only user.
- * Return: the memory, or NULL when it could not be had or @size is too large.
+ * Return: the memory, or NULL if there is none or @size is too large.
  */
 static __always_inline void *quarry_arena_zalloc(struct quarry_arena *arena, size_t size, gfp_t gfp)
 {
@@ -119,15 +125,17 @@ static __always_inline void *quarry_arena_zalloc(struct quarry_arena *arena, siz
 }
 
 /**
- * quarry_arena_calloc() - allocate memory of an arena for an array, filled with zeros
+ * quarry_arena_calloc() - allocate an array from an arena, filled with zeros
  * @arena: as for quarry_arena_alloc()
  * @n: number of elements
- * @size: bytes of each
+ * @size: bytes of each element
  * @gfp: as for quarry_arena_alloc()
  *
+ * Alignment and node are those of quarry_arena_alloc() for the product of @n and @size.
+ *
  * Context: process, softirq, hardirq; not NMI.  The caller is the arena's only user.
- * Return: the memory, or NULL when it could not be had or the product is too large; when that
- * is no size_t it is logged.
+ * Return: the memory, or NULL if there is none or the product is too large.  A product that
+ * overflows a size_t is logged.
  */
 static __always_inline void *quarry_arena_calloc(struct quarry_arena *arena, size_t n, size_t size,
 						 gfp_t gfp)
@@ -142,12 +150,14 @@ static __always_inline void *quarry_arena_calloc(struct quarry_arena *arena, siz
 /**
  * quarry_arena_memdup() - copy memory into an arena
  * @arena: as for quarry_arena_alloc()
- * @src: what to copy
+ * @src: the memory to copy
  * @size: bytes, as for quarry_arena_alloc()
- * @gfp: likewise
+ * @gfp: as for quarry_arena_alloc()
+ *
+ * Alignment and node are those of quarry_arena_alloc().
  *
  * Context: process, softirq, hardirq; not NMI.  The caller is the arena's only user.
- * Return: the copy, or NULL when memory could not be had or @size is too large.
+ * Return: the copy, or NULL if there is no memory or @size is too large.
  */
 static __always_inline void *quarry_arena_memdup(struct quarry_arena *arena, const void *src,
 						 size_t size, gfp_t gfp)
@@ -165,8 +175,10 @@ static __always_inline void *quarry_arena_memdup(struct quarry_arena *arena, con
  * @s: the string, or NULL
  * @gfp: as for quarry_arena_alloc()
  *
+ * The node is that of quarry_arena_alloc().
+ *
  * Context: process, softirq, hardirq; not NMI.  The caller is the arena's only user.
- * Return: the copy, or NULL when @s is or memory could not be had.
+ * Return: the copy, or NULL if @s is NULL, there is no memory or the string is too long.
  */
 static __always_inline char *quarry_arena_strdup(struct quarry_arena *arena, const char *s,
 						 gfp_t gfp)

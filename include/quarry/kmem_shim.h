@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A module of the kernel's slab API becomes Quarry's by one line of its Makefile:
+ * Moves a module from the kernel's slab API to Quarry, by one line of the module's Makefile:
  *
  *	ccflags-y += -I/path/to/quarry/include -include quarry/kmem_shim.h
  *
- * That is for its caches, and for all frees.  With -DQUARRY_SHIM_KMALLOC as well, kmalloc()
- * and its like are Quarry's too.  Documentation/porting.rst says what to look for.
+ * The module's caches and all of its frees then go to Quarry.  With -DQUARRY_SHIM_KMALLOC,
+ * kmalloc() and its family go there too.  Documentation/porting.rst says what to check first.
  *
- * No kernel header is included here and nothing is defined, or the file that comes next
- * could not choose its pr_fmt() any more.  The names change in the assembler: whatever
- * the compiler makes of the API (macros, inline functions of headers, pointers to
- * functions, clean-up attributes) in the end refers to few symbols.  The functions that take
- * their place, in module/api/shim.c, are of the same types, or they do not compile.
+ * How it works: the assembler renames symbols.  Whatever form the API takes in the source
+ * (macros, inline functions of headers, function pointers, clean-up attributes), the compiled
+ * code refers to a few symbols only.  module/api/shim.c and module/api/shim_malloc.c define
+ * functions that take their place; those that had another type would not compile.
  *
- * Symbols that a kernel does not have do no harm.  Not for clang's link-time optimization,
- * which puts the assembler parts of all files together.
+ * This file includes no kernel header and defines no macro that remains, so that the source
+ * file can still define its own pr_fmt().  Renaming a symbol that a kernel does not have does
+ * no harm.  Do not use this file with clang's link-time optimization, which merges the
+ * assembler parts of all files.
  */
 #ifndef QUARRY_KMEM_SHIM_H
 #define QUARRY_KMEM_SHIM_H
 
 #ifndef __ASSEMBLY__
 
-/* QUARRY_IMPORT_NS; the same string in several files of a module is no error. */
+/* What QUARRY_IMPORT_NS does.  Several files of a module may contain the same string. */
 asm(".pushsection .modinfo, \"a\"\n\t.asciz \"import_ns=QUARRY\"\n\t.popsection");
 
 #define QR_SHIM(symbol, instead) asm(".set " #symbol ", " #instead)
@@ -36,7 +37,7 @@ QR_SHIM(kmem_cache_shrink, qr_shim_cache_shrink);
 QR_SHIM(kmem_cache_size, qr_shim_cache_size);
 QR_SHIM(kmem_cache_charge, qr_shim_cache_charge);
 
-/* With _noprof from 6.10. */
+/* From 6.10, the names end in _noprof. */
 QR_SHIM(kmem_cache_alloc, qr_shim_cache_alloc);
 QR_SHIM(kmem_cache_alloc_noprof, qr_shim_cache_alloc);
 QR_SHIM(kmem_cache_alloc_lru, qr_shim_cache_alloc_lru);
@@ -50,7 +51,7 @@ QR_SHIM(kmem_cache_free_bulk, qr_shim_cache_free_bulk);
 QR_SHIM(mempool_alloc_slab, qr_shim_mempool_alloc);
 QR_SHIM(mempool_free_slab, qr_shim_mempool_free);
 
-/* --- Frees, of the kernel's memory as well as of Quarry's --- */
+/* --- Frees, of Quarry's memory and of the kernel's --- */
 
 QR_SHIM(kfree, qr_shim_kfree);
 QR_SHIM(kfree_sensitive, qr_shim_kfree_sensitive);
@@ -67,7 +68,7 @@ QR_SHIM(seq_release_private, qr_shim_seq_release_private);
 QR_SHIM(ksize, qr_shim_ksize);
 QR_SHIM(__ksize, qr_shim_ksize);
 
-/* --- kmalloc() and its like --- */
+/* --- kmalloc() and its family --- */
 
 #ifdef QUARRY_SHIM_KMALLOC
 QR_SHIM(__kmalloc, qr_shim_kmalloc);

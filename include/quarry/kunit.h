@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Expectations about allocations, for the KUnit tests of Quarry's clients. */
+/* For the KUnit tests of Quarry's clients: expectations about the number of allocations. */
 #ifndef QUARRY_KUNIT_H
 #define QUARRY_KUNIT_H
 
 #include <kunit/test.h>
 #include <quarry/quarry.h>
 
-/* What went wrong with the counting itself is a negative number, which no test expects. */
+/* If counting itself fails, qr_made is a negative error, which equals no expected number. */
 /* clang-format off */
 #define QR_KUNIT_ALLOCS(check, test, n, ...)						\
 do {											\
@@ -24,20 +24,20 @@ do {											\
 /* clang-format on */
 
 /**
- * KUNIT_EXPECT_ALLOCS() - fail the test unless code makes so many allocations
+ * KUNIT_EXPECT_ALLOCS() - fail the test unless code makes exactly @n allocations
  * @test: the test's context
- * @n: allocations of Quarry's memory, see quarry_alloc_count_begin()
- * @...: an expression or statement, evaluated once
+ * @n: number of allocations from Quarry; quarry_alloc_count_begin() says which ones count
+ * @...: the code: an expression or a statement, evaluated once
  *
  * Context: process; sleeps.
  */
 #define KUNIT_EXPECT_ALLOCS(test, n, ...) QR_KUNIT_ALLOCS(KUNIT_EXPECT_EQ_MSG, test, n, __VA_ARGS__)
 
 /**
- * KUNIT_ASSERT_ALLOCS() - fail and end the test unless code makes so many allocations
+ * KUNIT_ASSERT_ALLOCS() - fail and end the test unless code makes exactly @n allocations
  * @test: the test's context
  * @n: as for KUNIT_EXPECT_ALLOCS()
- * @...: likewise
+ * @...: as for KUNIT_EXPECT_ALLOCS()
  *
  * Context: process; sleeps.
  */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The malloc family beyond quarry_malloc() itself.  Included by quarry/quarry.h.
+ * The malloc family beyond quarry_malloc(): arrays, copies, alignment, many at a time.
+ * Included by quarry/quarry.h.
  *
- * What is inline here is inline so that a profile names the caller, and that sizes the
- * compiler knows fold as in quarry_malloc().
+ * Functions are inline here for two reasons: a profile then names the client's function, and
+ * the compiler picks the size class of a constant size, as in quarry_malloc().
  */
 #ifndef QUARRY_MALLOC_H
 #define QUARRY_MALLOC_H
@@ -11,25 +12,26 @@
 #include <linux/overflow.h>
 #include <linux/string.h>
 
-#define QUARRY_MAX_ALIGN (2UL << 20) /* bytes, for quarry_aligned_alloc() */
+#define QUARRY_MAX_ALIGN (2UL << 20) /* bytes; the most for quarry_aligned_alloc() */
 
 void *quarry_aligned_alloc(size_t align, size_t size, gfp_t gfp) __malloc;
 unsigned int quarry_malloc_bulk(size_t size, gfp_t gfp, unsigned int n, void **objs);
 void quarry_free_bulk(unsigned int n, void **objs);
 void quarry_free_sensitive(const void *p);
-/* An array's size in bytes is more than a size_t can be: one line in the log.  Returns NULL. */
+/* Logs that the size of an array in bytes overflows a size_t.  Returns NULL. */
 void *qr_malloc_overflow(size_t n, size_t size, gfp_t gfp);
 
 /**
  * quarry_malloc_array() - allocate memory for an array
  * @n: number of elements
- * @size: bytes of each
+ * @size: bytes of each element
  * @gfp: as for quarry_cache_alloc()
  *
- * The memory is that of quarry_malloc() for the product of the two.
+ * Alignment and node are those of quarry_malloc() for the product of @n and @size.
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the memory, or NULL when it could not be had or the product is no size_t.
+ * Return: the memory, or NULL if there is none or the product is too large.  A product that
+ * overflows a size_t is logged.
  */
 static __always_inline void *quarry_malloc_array(size_t n, size_t size, gfp_t gfp)
 {
@@ -43,11 +45,14 @@ static __always_inline void *quarry_malloc_array(size_t n, size_t size, gfp_t gf
 /**
  * quarry_calloc() - allocate memory for an array, filled with zeros
  * @n: number of elements
- * @size: bytes of each
+ * @size: bytes of each element
  * @gfp: as for quarry_cache_alloc()
  *
+ * Alignment and node are those of quarry_malloc() for the product of @n and @size.
+ *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the memory, or NULL when it could not be had or the product is no size_t.
+ * Return: the memory, or NULL if there is none or the product is too large.  A product that
+ * overflows a size_t is logged.
  */
 static __always_inline void *quarry_calloc(size_t n, size_t size, gfp_t gfp)
 {
@@ -55,13 +60,13 @@ static __always_inline void *quarry_calloc(size_t n, size_t size, gfp_t gfp)
 }
 
 /**
- * quarry_zalloc_node() - allocate memory filled with zeros on a node
+ * quarry_zalloc_node() - allocate memory on a node, filled with zeros
  * @size: bytes, as for quarry_malloc()
- * @gfp: as for quarry_cache_alloc_node()
+ * @gfp: as for quarry_malloc_node()
  * @node: as for quarry_malloc_node()
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the memory, or NULL when it could not be had or @size is too large.
+ * Return: as quarry_malloc_node().
  */
 static inline void *quarry_zalloc_node(size_t size, gfp_t gfp, int node)
 {
@@ -71,12 +76,13 @@ static inline void *quarry_zalloc_node(size_t size, gfp_t gfp, int node)
 /**
  * quarry_malloc_array_node() - allocate memory for an array on a node
  * @n: number of elements
- * @size: bytes of each
- * @gfp: as for quarry_cache_alloc_node()
+ * @size: bytes of each element
+ * @gfp: as for quarry_malloc_node()
  * @node: as for quarry_malloc_node()
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the memory, or NULL when it could not be had or the product is no size_t.
+ * Return: as quarry_malloc_node() for the product of @n and @size.  A product that overflows a
+ * size_t is logged, and the result is NULL.
  */
 static inline void *quarry_malloc_array_node(size_t n, size_t size, gfp_t gfp, int node)
 {
@@ -90,12 +96,13 @@ static inline void *quarry_malloc_array_node(size_t n, size_t size, gfp_t gfp, i
 /**
  * quarry_calloc_node() - allocate memory for an array on a node, filled with zeros
  * @n: number of elements
- * @size: bytes of each
- * @gfp: as for quarry_cache_alloc_node()
+ * @size: bytes of each element
+ * @gfp: as for quarry_malloc_node()
  * @node: as for quarry_malloc_node()
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the memory, or NULL when it could not be had or the product is no size_t.
+ * Return: as quarry_malloc_node() for the product of @n and @size.  A product that overflows a
+ * size_t is logged, and the result is NULL.
  */
 static inline void *quarry_calloc_node(size_t n, size_t size, gfp_t gfp, int node)
 {
@@ -105,13 +112,15 @@ static inline void *quarry_calloc_node(size_t n, size_t size, gfp_t gfp, int nod
 /**
  * quarry_realloc_array() - change the number of an array's elements
  * @p: as for quarry_realloc()
- * @n: number of elements that it shall have
- * @size: bytes of each
+ * @n: the new number of elements
+ * @size: bytes of each element
  * @gfp: as for quarry_realloc()
  *
+ * The node is that of quarry_realloc().
+ *
  * Context: process, softirq, hardirq; not NMI.
- * Return: as quarry_realloc() for the product of the two; NULL when that is no size_t, and
- * @p is as it was.
+ * Return: as quarry_realloc() for the product of @n and @size.  A product that overflows a
+ * size_t is logged, the result is NULL, and @p stays valid and unchanged.
  */
 static inline void *__must_check quarry_realloc_array(void *p, size_t n, size_t size, gfp_t gfp)
 {
@@ -123,13 +132,15 @@ static inline void *__must_check quarry_realloc_array(void *p, size_t n, size_t 
 }
 
 /**
- * quarry_memdup() - copy memory into memory of its own
- * @src: what to copy
+ * quarry_memdup() - copy memory into newly allocated memory
+ * @src: the memory to copy
  * @size: bytes, as for quarry_malloc()
  * @gfp: as for quarry_cache_alloc()
  *
+ * Alignment and node are those of quarry_malloc().
+ *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the copy, or NULL when memory could not be had or @size is too large.
+ * Return: the copy, or NULL if there is no memory or @size is too large.
  */
 static inline void *quarry_memdup(const void *src, size_t size, gfp_t gfp)
 {
@@ -141,13 +152,15 @@ static inline void *quarry_memdup(const void *src, size_t size, gfp_t gfp)
 }
 
 /**
- * quarry_strndup() - copy the beginning of a string into memory of its own
- * @s: the string, or NULL
- * @max: characters to copy at most; it need not have a zero among these
+ * quarry_strndup() - copy the beginning of a string into newly allocated memory
+ * @s: the string, or NULL; it need not be terminated within the first @max characters
+ * @max: most characters to copy
  * @gfp: as for quarry_cache_alloc()
  *
+ * The memory normally comes from this CPU's node.
+ *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the copy, which ends with a zero; NULL when @s is, or memory could not be had.
+ * Return: the copy, terminated by a zero byte; NULL if @s is NULL or there is no memory.
  */
 static inline char *quarry_strndup(const char *s, size_t max, gfp_t gfp)
 {
@@ -166,12 +179,14 @@ static inline char *quarry_strndup(const char *s, size_t max, gfp_t gfp)
 }
 
 /**
- * quarry_strdup() - copy a string into memory of its own
+ * quarry_strdup() - copy a string into newly allocated memory
  * @s: the string, or NULL
  * @gfp: as for quarry_cache_alloc()
  *
+ * The memory normally comes from this CPU's node.
+ *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the copy, or NULL when @s is or memory could not be had.
+ * Return: the copy, or NULL if @s is NULL or there is no memory.
  */
 static inline char *quarry_strdup(const char *s, gfp_t gfp)
 {

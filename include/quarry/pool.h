@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Pools: objects that are dear to set up are put aside as they are, and set up once for
- * many uses.  Included by quarry/quarry.h.
+ * Pools: for objects that are expensive to set up.  A pool keeps unused objects in their set-up
+ * state, so that one set-up serves many uses.  Included by quarry/quarry.h.
  */
 #ifndef QUARRY_POOL_H
 #define QUARRY_POOL_H
@@ -10,19 +10,20 @@
 #define QUARRY_POOL_FLAGS 0U /* none yet */
 
 /**
- * struct quarry_pool_args - what a pool is made of
- * @name: for people; as for quarry_cache_create(), and its cache has it as well
+ * struct quarry_pool_args - arguments of quarry_pool_create()
+ * @name: for people; as for quarry_cache_create().  The pool's cache has the same name
  * @size: bytes per object, 1 to 32 KiB
- * @align: bytes, a power of two up to 32 KiB; 0 means 8
- * @init: set up a new object, with the flags of the quarry_pool_get() that needs it, in
- *	its context; 0 or an error, which undoes what it did.  May be NULL
- * @reset: an object that was used before is handed out again, in the context of
- *	quarry_pool_get().  May be NULL
- * @exit: undo @init: the object's memory goes.  In the context of quarry_pool_put(), or in
- *	process context where the kernel is short of memory: it waits for nothing that is
- *	held while memory is asked for, and makes and destroys no pool.  When a CPU has died,
- *	and no other has room for what it had, with interrupts off.  May be NULL
- * @arg: for @init, @reset and @exit
+ * @align: alignment of objects in bytes, a power of two up to 32 KiB; 0 means 8
+ * @init: sets up a new object.  Called by quarry_pool_get(), in its context and with its gfp
+ *	flags.  Returns 0, or an error after it has undone its own work.  May be NULL
+ * @reset: called by quarry_pool_get(), in its context, before an object that was used before
+ *	is handed out again.  May be NULL
+ * @exit: undoes @init, just before the object's memory is freed.  Called in the context of
+ *	quarry_pool_put(); or in process context when the kernel is short of memory; or, when a
+ *	CPU has gone offline and no other has room for its objects, with interrupts off.  So it
+ *	must not wait for a lock that is ever held during an allocation, and must neither
+ *	create nor destroy a pool.  May be NULL
+ * @arg: passed to @init, @reset and @exit
  * @flags: 0
  */
 struct quarry_pool_args {
@@ -38,11 +39,12 @@ struct quarry_pool_args {
 
 /**
  * struct quarry_pool - a pool of objects that are set up
- * @head: per-CPU objects, as those of a cache
+ * @head: one head per CPU, as in &struct quarry_cache; its magazine holds objects that are
+ *	set up
  * @reset: see &struct quarry_pool_args
- * @arg: likewise
+ * @arg: see &struct quarry_pool_args
  *
- * The fast path needs these; treat them as private.
+ * Private: the members are here because the inline fast paths use them.
  */
 struct quarry_pool {
 	struct qr_head __percpu *head;
@@ -54,23 +56,27 @@ struct quarry_pool *quarry_pool_create(const struct quarry_pool_args *args);
 void quarry_pool_destroy(struct quarry_pool *pool);
 unsigned int quarry_pool_drain(struct quarry_pool *pool);
 
-/* The slow paths.  Those two that go on after a failed fast path return with preemption on. */
+/*
+ * The slow paths.  qr_pool_get_slow() and qr_pool_put_full() are called with preemption off,
+ * after a failed qr_head_pop() or qr_head_push(), and return with it on.
+ */
 void *qr_pool_get_slow(struct quarry_pool *pool, gfp_t gfp);
 void qr_pool_put_full(struct quarry_pool *pool, void *obj);
 void qr_pool_put_slow(struct quarry_pool *pool, void *obj);
 
 /**
- * quarry_pool_get() - an object that is set up
+ * quarry_pool_get() - get an object that is set up
  * @pool: from quarry_pool_create()
- * @gfp: as for quarry_cache_alloc(), if one has to be made; __GFP_ZERO is about what
- *	the pool's init() finds
+ * @gfp: as for quarry_cache_alloc(), for the case that a new object must be allocated.
+ *	__GFP_ZERO zeroes a new object before the pool's init() runs
  *
- * One that was put before, if there is any, and reset; this CPU's own first, then what other
- * CPUs have put aside, those of this node before others.  Or else a new one, from this CPU's
- * node.  For the profiler this is an allocation.
+ * If the pool has an unused object, it is reset and returned.  This CPU's objects come first,
+ * then those of other CPUs of this node, then those of other nodes.  Otherwise a new object is
+ * allocated from this CPU's node and set up.  The profiler counts each get as an allocation; a
+ * get that it samples always makes a new object.
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the object; NULL when memory could not be had or the pool's init() failed.
+ * Return: the object, or NULL if there is no memory or the pool's init() failed.
  */
 static __always_inline void *quarry_pool_get(struct quarry_pool *pool, gfp_t gfp)
 {
@@ -87,14 +93,15 @@ static __always_inline void *quarry_pool_get(struct quarry_pool *pool, gfp_t gfp
 }
 
 /**
- * quarry_pool_put() - put an object aside
- * @pool: where it is from
- * @obj: the object, or NULL
+ * quarry_pool_put() - give an object back to its pool
+ * @pool: the pool that the object is from
+ * @obj: the object; NULL is allowed and does nothing
  *
- * It stays as it is until it is got again, or until its memory is needed elsewhere.  One of
- * another node goes to a CPU of that.  Where there is no room it is undone and freed.
- * A pointer that is not an object of @pool is reported when that is noticed.  For the
- * profiler this is a free.
+ * The pool keeps the object as it is until a later get takes it, or until its memory is needed
+ * elsewhere.  An object of another node is kept by a CPU of that node.  If the pool has no
+ * room, its exit() undoes the object, which is then freed.  The profiler counts each put as a
+ * free.  A pointer that is not an object of @pool is reported, though not always at once: the
+ * fast path does not look at the object.
  *
  * Context: process, softirq, hardirq; not NMI.
  */

@@ -1,22 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Quarry: per-CPU object caches over size-classed slabs.
+ * Quarry: a memory allocator for kernel modules, with a heap profiler that is always on.
  *
- * A module that uses it says QUARRY_IMPORT_NS; once, after its includes.
+ * This is the one header that a client includes.  It offers
  *
- * Contexts: every allocation and free below may be called from process,
- * softirq and hardirq context, with interrupts on or off, but not from NMI,
- * where quarry_cache_alloc_nolock() and quarry_cache_free_nolock() may be.
- * As with kmalloc(), an allocation that has to ask the kernel for pages takes
- * locks that sleep on PREEMPT_RT, so not from contexts that are atomic there.
- * Whether an allocation may sleep is what its gfp flags say.  Creating,
- * destroying and shrinking a cache sleeps.
+ *   quarry_malloc(), quarry_free()   memory of any size; variants are in quarry/malloc.h
+ *   quarry_cache_alloc()             objects of one size, from quarry_cache_create()
+ *   quarry_free_rcu()                frees after an RCU grace period: quarry/rcu.h
+ *   quarry_cache_alloc_nolock()      allocation in any context, even NMI: quarry/rcu.h
+ *   quarry_cleanup_add()             functions that run at a free: quarry/cleanup.h
+ *   quarry_pool_get()                objects that stay set up while unused: quarry/pool.h
+ *   quarry_reserve_alloc()           objects that were set aside before: quarry/reserve.h
+ *   quarry_arena_alloc()             memory that is given up all at once: quarry/arena.h
+ *   quarry_allocs_per_run()          exact counts of allocations: quarry/testing.h
  *
- * gfp flags: the reclaim, retry and reserve flags reach the page allocator as
- * they are.  __GFP_ZERO, __GFP_NOFAIL (with direct reclaim), __GFP_THISNODE
- * and __GFP_NOWARN are honoured, and so are the kernel's init_on_alloc and
- * init_on_free.  Zones cannot be chosen (GFP_DMA does not compile), and
- * nothing is charged to a memory cgroup.
+ * A module that uses Quarry writes "QUARRY_IMPORT_NS;" once, after its includes.
+ *
+ * Contexts: every allocation and every free below may be called from process, softirq and
+ * hardirq context, with interrupts on or off.  None may be called from NMI; there,
+ * quarry_cache_alloc_nolock() and quarry_cache_free_nolock() work.  The gfp flags decide
+ * whether an allocation may sleep.  On PREEMPT_RT, as with kmalloc(), do not allocate where
+ * preemption or interrupts are off: an allocation that needs pages from the kernel takes locks
+ * that sleep there.  Creating, destroying and shrinking a cache sleeps.
+ *
+ * gfp flags: Quarry passes the reclaim, retry and reserve flags to the page allocator
+ * unchanged.  It honours __GFP_ZERO, __GFP_NOFAIL (together with direct reclaim),
+ * __GFP_THISNODE and __GFP_NOWARN, and the kernel's boot options init_on_alloc and
+ * init_on_free.  A zone cannot be chosen: a constant GFP_DMA does not compile.  Quarry charges
+ * nothing to a memory cgroup.
  */
 #ifndef QUARRY_QUARRY_H
 #define QUARRY_QUARRY_H
@@ -33,44 +44,49 @@
 #include <quarry/head.h>
 #include <quarry/sizeclass.h>
 
-/* Quarry's symbols live in a namespace of their own. */
+/* Imports the symbol namespace in which all of Quarry's functions are exported. */
 #define QUARRY_IMPORT_NS MODULE_INFO(import_ns, "QUARRY")
 
-#define QUARRY_NO_LIMIT	  (~0UL)       /* for quarry_limit_set() */
-#define QUARRY_MAX_LARGE  (64UL << 20) /* bytes; the largest object of pages in a row */
-#define QUARRY_MAX_MAPPED (2UL << 30)  /* bytes; the largest of quarry_vmalloc() */
+#define QUARRY_NO_LIMIT	  (~0UL)       /* bytes; for quarry_limit_set() */
+#define QUARRY_MAX_LARGE  (64UL << 20) /* bytes; the largest contiguous object */
+#define QUARRY_MAX_MAPPED (2UL << 30)  /* bytes; the largest object of quarry_vmalloc() */
 
 /* Cache flags */
 #define QUARRY_HWCACHE_ALIGN   BIT(0) /* objects never share a cache line */
-#define QUARRY_NO_SAMPLE       BIT(1) /* the profiler does not see this cache */
+#define QUARRY_NO_SAMPLE       BIT(1) /* objects of this cache are never sampled */
 /*
- * Readers in an RCU read-side section may look at an object after it was freed: it may be
- * another one of the cache by then, but its memory stays the cache's until they have
- * left.  Such objects are zeroed by __GFP_ZERO only, and not by init_on_alloc and
- * init_on_free.
+ * A reader in an RCU read-side section may look at an object after it was freed.  The memory
+ * may hold another object of the cache by then, but it stays with the cache until the reader
+ * has left the section.  init_on_alloc and init_on_free do not zero such objects;
+ * __GFP_ZERO does.
  */
 #define QUARRY_TYPESAFE_BY_RCU BIT(2)
 /*
- * For finding errors.  Such objects go past the magazines: each allocation and each free takes
- * a lock, and looks at the object.  Writes to free objects are reported when these are
- * allocated again or their slab goes (misuse_poison), and writes to at least 8 bytes behind an
- * object when it is freed (misuse_red_zone).  Poisoned objects have no constructor and are not
- * QUARRY_TYPESAFE_BY_RCU; one with a red zone offers exactly the bytes that were asked for.
+ * Two flags for finding errors.  Objects of such a cache bypass the magazines: each allocation
+ * and each free takes a lock and checks the object.
+ *
+ * QUARRY_POISON reports a write to a free object (misuse_poison) when the object is allocated
+ * again or when its slab is destroyed.  It cannot be combined with a constructor or with
+ * QUARRY_TYPESAFE_BY_RCU.
+ *
+ * QUARRY_RED_ZONE guards at least 8 bytes behind each object and reports a write to them
+ * (misuse_red_zone) when the object is freed.  quarry_usable_size() of such an object is
+ * exactly the size that was asked for.
  */
 #define QUARRY_POISON	       BIT(3)
 #define QUARRY_RED_ZONE	       BIT(4)
-/* Its slabs' pages are in the kernel's books as unreclaimable slab pages of their node. */
+/* The kernel's statistics count the cache's pages as unreclaimable slab pages of their node. */
 #define QUARRY_ACCOUNT_NODE    BIT(5)
 #define QUARRY_CACHE_FLAGS                                                                         \
 	(QUARRY_HWCACHE_ALIGN | QUARRY_NO_SAMPLE | QUARRY_TYPESAFE_BY_RCU | QUARRY_POISON |        \
 	 QUARRY_RED_ZONE | QUARRY_ACCOUNT_NODE)
 
 /**
- * enum quarry_policy - which node a cache's objects come from
- * @QUARRY_NODE_LOCAL: the allocating CPU's node; others when it has nothing
- * @QUARRY_NODE_FIXED: the node in &struct quarry_cache_args.node, and no other
- *	but where quarry_cache_alloc_node() names one
- * @QUARRY_NODE_INTERLEAVE: slabs go round the nodes that have memory
+ * enum quarry_policy - which NUMA node a cache's objects come from
+ * @QUARRY_NODE_LOCAL: the node of the allocating CPU; another node if that one has no memory
+ * @QUARRY_NODE_FIXED: the node in &struct quarry_cache_args.node, and no other unless
+ *	quarry_cache_alloc_node() names one
+ * @QUARRY_NODE_INTERLEAVE: the nodes that have memory, in turn
  */
 enum quarry_policy {
 	QUARRY_NODE_LOCAL,
@@ -79,26 +95,28 @@ enum quarry_policy {
 };
 
 /*
- * In place of a node, in a call that names one: what the policy of the same name means,
- * for this call.
+ * Functions that take a node also take one of these instead.  They apply the policy of the
+ * same name to this one call.
  */
 #define QUARRY_CALL_LOCAL      (-2)
 #define QUARRY_CALL_INTERLEAVE (-3)
 
 /**
- * struct quarry_cache_args - what is out of the ordinary about a cache
- * @align: bytes, a power of two up to 32 KiB; 0 means 8
- * @flags: QUARRY_HWCACHE_ALIGN and the others above, or 0
- * @ctor: called once for each object when its slab is cut, possibly in atomic
- *	context; a freed object must be left as it was constructed.  Such objects
- *	are zeroed neither by __GFP_ZERO nor by init_on_alloc or init_on_free
- * @policy: see &enum quarry_policy
- * @node: for QUARRY_NODE_FIXED
- * @limit: bytes of pages that the cache may hold, or 0: see quarry_limit_set()
- * @useroffset: where in an object the part begins that may be copied to and from user space
- * @usersize: bytes of that part, 0 for none.  It has to lie within the object, and is shown
- *	in the cache's numbers.  No kernel's hardened usercopy asks for it: that knows the
- *	kernel's own slabs, and lets other pages through
+ * struct quarry_cache_args - options of quarry_cache_create(); all zero is the default
+ * @align: alignment of objects in bytes, a power of two up to 32 KiB; 0 means 8
+ * @flags: a combination of the cache flags above, or 0
+ * @ctor: constructor, called once for each object when its slab is created, possibly in
+ *	atomic context; NULL for none.  The client must free an object in the state that the
+ *	constructor left.  Neither __GFP_ZERO nor init_on_alloc nor init_on_free zeroes objects
+ *	that have a constructor
+ * @policy: which node objects come from, see &enum quarry_policy
+ * @node: the node of QUARRY_NODE_FIXED
+ * @limit: bytes of pages that the cache may hold, 0 for no limit; see quarry_limit_set()
+ * @useroffset: offset in bytes of the part of an object that may be copied to and from user
+ *	space
+ * @usersize: bytes of that part, 0 for none.  The part must lie within the object.  The
+ *	cache's statistics show it, but no kernel enforces it: hardened usercopy checks the
+ *	kernel's own slabs only, and lets other pages through
  */
 struct quarry_cache_args {
 	unsigned int align;
@@ -112,13 +130,16 @@ struct quarry_cache_args {
 };
 
 /**
- * struct quarry_cache - a cache of equal objects
- * @head: per-CPU magazines
- * @size: bytes an object offers, a multiple of 8 but for small size classes and red zones
- * @zero_inline: bytes to zero inline, a multiple of 32; 0: see qr_zero_slow()
- * @no_init: objects are constructed, or readers may see them: see qr_zero_slow()
+ * struct quarry_cache - a cache of objects of one size
+ * @head: one head per CPU: its counters and its magazine
+ * @size: usable bytes of an object; a multiple of 8, except in size classes under 8 bytes and
+ *	in caches with a red zone
+ * @zero_inline: bytes that the fast path zeroes inline, a multiple of 32; with 0 it calls
+ *	qr_zero_slow()
+ * @no_init: init_on_alloc and init_on_free must not zero the objects, because they have a
+ *	constructor or because RCU readers may still read them; see qr_zero_slow()
  *
- * The fast path needs these; treat them as private.
+ * Private: the members are here because the inline fast paths read them.
  */
 struct quarry_cache {
 	struct qr_head __percpu *head;
@@ -128,10 +149,11 @@ struct quarry_cache {
 };
 
 /*
- * A CPU's view of the chunks, one entry per 2 MiB of the direct map.  fast[] is
- * 1 for chunks of ordinary slabs on this CPU's node.  class[] points at the
- * chunk's table of size classes, biased so that it takes a page number of
- * the whole map; every other chunk's entry points at a table of zeros.
+ * A CPU's view of the chunks: two arrays with one entry per 2 MiB of the direct map.
+ * fast[i] is 1 if the chunk holds ordinary slabs and is on this CPU's node.  class[i] then
+ * points to the chunk's table of size classes, one byte per page.  The pointer is biased, so
+ * that its index is the page's number in the whole direct map.  For every other chunk,
+ * class[i] points to a shared table of zeros.
  */
 struct qr_view {
 	const u8 *fast;
@@ -145,7 +167,8 @@ extern struct qr_head __percpu *qr_class_head[QR_NR_CLASSES];
 extern u8 qr_size_class[QUARRY_MAX_SMALL / 8 + 1];
 
 /**
- * struct quarry_label_scope - a label of a task, from quarry_label_begin() to _end()
+ * struct quarry_label_scope - a label of the current task, from quarry_label_begin() until
+ *	quarry_label_end()
  * @link: private
  * @task: private
  * @key: private
@@ -176,9 +199,11 @@ void *__must_check quarry_realloc(void *p, size_t size, gfp_t gfp);
 size_t quarry_usable_size(const void *p);
 
 /*
- * The slow paths.  The first three return with preemption on.  A profile tells
- * what was asked for from what was given, so malloc has one of its own.  The last
- * is for the sizes that qr_malloc() does not look up, which are tiny or large.
+ * The slow paths.  The first three are called with preemption off, after a failed
+ * qr_head_pop() or qr_head_push(), and return with it on.  qr_malloc_slow() differs from
+ * qr_alloc_slow() in that it takes the size asked for, which a profile reports beside the
+ * size given.  qr_malloc_other() serves the sizes that qr_malloc() does not look up: tiny and
+ * large ones.
  */
 void *qr_alloc_slow(struct quarry_cache *cache, gfp_t gfp);
 void *qr_malloc_slow(struct quarry_cache *cache, gfp_t gfp, size_t size);
@@ -187,12 +212,13 @@ void qr_free_slow(struct quarry_cache *cache, void *p);
 void *qr_malloc_other(size_t size, gfp_t gfp);
 
 /*
- * What is too long or too odd.  Objects that are constructed stay as they are, and those
- * that readers may still see too, unless @gfp asks.  Returns @p.
+ * Zero an object that qr_zero() does not zero inline, and return @p.  An object with a
+ * constructor is never zeroed; one that RCU readers may still read only if @gfp has
+ * __GFP_ZERO.
  */
 void *qr_zero_slow(const struct quarry_cache *cache, void *p, gfp_t gfp);
 
-/* The inline functions below, out of line: see QUARRY_CALLED. */
+/* Copies of the inline functions below that live in quarry.ko: see QUARRY_CALLED. */
 void *qr_cache_alloc_call(struct quarry_cache *cache, gfp_t gfp) __malloc;
 void qr_cache_free_call(struct quarry_cache *cache, void *obj);
 void *qr_malloc_class_call(struct quarry_cache *cache, gfp_t gfp, size_t size) __malloc;
@@ -218,15 +244,15 @@ static __always_inline bool qr_want_zero(gfp_t gfp)
 	       (gfp & __GFP_ZERO);
 }
 
-/* init_on_free: rare enough for the whole free to go the slow way. */
+/* With init_on_free, which is rare, every free takes the slow path. */
 static __always_inline bool qr_want_wipe(void)
 {
 	return static_branch_maybe(CONFIG_INIT_ON_FREE_DEFAULT_ON, &init_on_free);
 }
 
 /*
- * Zero an object and return it, so that the long form can be a tail call.  A
- * short loop costs less than a call of memset().
+ * Zero an object.  Returns @p, so that the compiler can make the call of qr_zero_slow() a
+ * tail call.  For short objects the loop costs less than a call of memset().
  */
 static __always_inline void *qr_zero(struct quarry_cache *cache, void *p, gfp_t gfp)
 {
@@ -308,7 +334,7 @@ static __always_inline void *qr_malloc(size_t size, gfp_t gfp)
 	void *p;
 
 	qr_check_gfp(gfp);
-	/* In one compare: up to QR_MAX_TINY, which wraps, or over QUARRY_MAX_SMALL. */
+	/* One compare finds tiny sizes, for which the subtraction wraps, and large ones. */
 	if (unlikely(size - QR_MAX_TINY - 1 > QUARRY_MAX_SMALL - QR_MAX_TINY - 1))
 		return qr_malloc_other(size, gfp);
 	class = qr_size_class[(size + 7) / 8];
@@ -322,9 +348,9 @@ static __always_inline void *qr_malloc(size_t size, gfp_t gfp)
 }
 
 /*
- * "Not ours", "on another node", "not of a size class", "full" and "claimed"
- * all end in the one branch on qr_head_push(): class 0 has a magazine of
- * capacity 0.
+ * One branch, on qr_head_push(), catches a pointer that is not ours, is on another node or has
+ * no size class, a full magazine and a claimed head: the first three have class 0, whose
+ * magazine has capacity 0.
  */
 static __always_inline void qr_free(void *p)
 {
@@ -345,9 +371,9 @@ static __always_inline void qr_free(void *p)
 }
 
 /*
- * By default the fast paths are inlined into the caller.  A module that wants
- * small code instead defines QUARRY_CALLED before including this file and
- * calls them in quarry.ko.
+ * By default the compiler inlines the fast paths into the client.  A client that prefers small
+ * code defines QUARRY_CALLED before it includes this file; it then calls the copies in
+ * quarry.ko.
  */
 #ifdef QUARRY_CALLED
 #define qr_form(fn) fn##_call
@@ -356,15 +382,16 @@ static __always_inline void qr_free(void *p)
 #endif
 
 /**
- * quarry_cache_alloc() - allocate an object
+ * quarry_cache_alloc() - allocate an object of a cache
  * @cache: from quarry_cache_create()
- * @gfp: may it sleep, must it be zeroed, and so on; see the head of this file
+ * @gfp: GFP_KERNEL, GFP_ATOMIC and so on: whether the call may sleep, whether the object is
+ *	zeroed.  The beginning of this file lists the flags that Quarry honours
  *
- * The object comes from this CPU's magazine, so normally from this CPU's node;
- * the cache's policy says where from if the magazine is empty.
+ * The object comes from this CPU's magazine, so normally from this CPU's node.  If the
+ * magazine is empty, the cache's policy decides which node serves.
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the object, or NULL when the memory could not be had.
+ * Return: the object, or NULL if there is no memory or a limit forbids to take more.
  */
 static __always_inline void *quarry_cache_alloc(struct quarry_cache *cache, gfp_t gfp)
 {
@@ -372,12 +399,14 @@ static __always_inline void *quarry_cache_alloc(struct quarry_cache *cache, gfp_
 }
 
 /**
- * quarry_cache_zalloc() - allocate an object filled with zeros
- * @cache: from quarry_cache_create(), without a constructor
+ * quarry_cache_zalloc() - allocate an object of a cache, filled with zeros
+ * @cache: from quarry_cache_create(); without a constructor
  * @gfp: as for quarry_cache_alloc()
  *
+ * The node is chosen as by quarry_cache_alloc().
+ *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the object, or NULL when the memory could not be had.
+ * Return: the object, or NULL if there is no memory or a limit forbids to take more.
  */
 static __always_inline void *quarry_cache_zalloc(struct quarry_cache *cache, gfp_t gfp)
 {
@@ -385,13 +414,14 @@ static __always_inline void *quarry_cache_zalloc(struct quarry_cache *cache, gfp
 }
 
 /**
- * quarry_cache_free() - give an object back
- * @cache: the cache it was allocated from
- * @obj: the object, or NULL
+ * quarry_cache_free() - free an object of a cache
+ * @cache: the cache that the object was allocated from
+ * @obj: the object; NULL is allowed and does nothing
  *
- * An object of another node goes home to that node.  A pointer that is not an
- * object of @cache is reported once and left alone, at the latest when it
- * would reach its slab.
+ * An object of another node is sent back to that node.  Misuse (a double free, a pointer that
+ * is not an object of @cache) is reported, once for each caller, and the memory is left alone.
+ * The fast path does not look at the object, so the report can come late: at the latest when
+ * the object would return to its slab.
  *
  * Context: process, softirq, hardirq; not NMI.
  */
@@ -405,23 +435,26 @@ static __always_inline void quarry_cache_free(struct quarry_cache *cache, void *
  * @size: bytes, up to QUARRY_MAX_LARGE; 0 gives the smallest object
  * @gfp: as for quarry_cache_alloc()
  *
- * Up to 32 KiB it comes from a size class, above that in whole pages, which
- * are physically contiguous.  Sizes that are powers of two are aligned to
- * their size up to 32 KiB, to a page above, and all others to 8 bytes, but those
- * below 7 bytes: up to 4 they are aligned to 4, and 5 and 6 to 2.  No type of such
- * a size wants more; who keeps marks in the low bits of pointers must ask for 7
- * bytes or more, or for quarry_aligned_alloc().  Normally from this CPU's node.
+ * Up to 32 KiB the memory is an object of a size class.  Above that it consists of whole
+ * pages, which are physically contiguous.  Either way it normally comes from this CPU's node.
  *
- * Above 2 MiB it takes luck: the kernel's largest free blocks are 4 MiB, and what is
- * larger is to be had if some of them lie side by side.  There, __GFP_NOFAIL may fail, and
- * is logged whether or not there is __GFP_NOWARN.  quarry_vmalloc() needs no luck.
+ * Alignment up to 32 KiB: a size that is a power of two is aligned to itself, but at least to
+ * 4 bytes; any other size to 8 bytes, except 0 and 3 (aligned to 4), and 5 and 6 (aligned
+ * to 2).  No type of such a size needs more.  A client that keeps marks in the low bits of
+ * pointers asks for at least 7 bytes, or uses quarry_aligned_alloc().  Alignment above 32 KiB:
+ * a page.
+ *
+ * Above 2 MiB the allocation can fail although much memory is free, because physical memory
+ * is fragmented: the kernel's largest free blocks are 4 MiB, and a larger object needs several
+ * of them side by side.  At these sizes __GFP_NOFAIL may fail too; that is logged, even with
+ * __GFP_NOWARN.  quarry_vmalloc() does not need contiguous memory.
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the memory, or NULL when it could not be had or @size is too large.
+ * Return: the memory, or NULL if there is none or @size is too large.
  */
 static __always_inline void *quarry_malloc(size_t size, gfp_t gfp)
 {
-	/* Out of line too, the class of a constant size is settled here. */
+	/* The compiler knows the class of a constant size, even if the rest is called. */
 	if (__builtin_constant_p(size) && size <= QUARRY_MAX_SMALL)
 		return qr_form(qr_malloc_const)(size, gfp);
 	return qr_form(qr_malloc)(size, gfp);
@@ -432,10 +465,11 @@ static __always_inline void *quarry_malloc(size_t size, gfp_t gfp)
  * @size: bytes, as for quarry_malloc()
  * @gfp: as for quarry_cache_alloc()
  *
- * All of quarry_usable_size() is zero.
+ * All bytes are zero, up to quarry_usable_size().  The memory normally comes from this CPU's
+ * node.
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the memory, or NULL when it could not be had or @size is too large.
+ * Return: the memory, or NULL if there is none or @size is too large.
  */
 static __always_inline void *quarry_zalloc(size_t size, gfp_t gfp)
 {
@@ -443,10 +477,11 @@ static __always_inline void *quarry_zalloc(size_t size, gfp_t gfp)
 }
 
 /**
- * quarry_free() - give back what any Quarry allocation returned
- * @p: from quarry_malloc() and its like or from a cache, or NULL
+ * quarry_free() - free memory that any Quarry allocation returned
+ * @p: from quarry_malloc(), another function of its family or a cache; NULL is allowed and
+ *	does nothing
  *
- * Memory of another node goes home to that node.  Misuse is dealt with as in
+ * Memory of another node is sent back to that node.  Misuse is reported as by
  * quarry_cache_free().
  *
  * Context: process, softirq, hardirq; not NMI.

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Reserves: objects set aside where the caller may sleep, for where it may neither sleep
- * nor fail.  Included by quarry/quarry.h.
+ * Reserves: objects that a client sets aside where it may sleep, and takes where it may neither
+ * sleep nor fail.  Included by quarry/quarry.h.
  */
 #ifndef QUARRY_RESERVE_H
 #define QUARRY_RESERVE_H
 
 struct qr_reserve_block;
 
-#define QUARRY_RESERVE_MAX 65536U /* objects in a reserve */
+#define QUARRY_RESERVE_MAX 65536U /* most objects that a reserve holds */
 
 /**
  * struct quarry_reserve - objects that were set aside
  * @blocks: private
  *
- * A zeroed one is empty.  It belongs to its client, who fills and returns it.
+ * A zeroed struct is an empty reserve.  The client owns it: it calls quarry_reserve_fill() and,
+ * at the end, quarry_reserve_return().
  */
 struct quarry_reserve {
 	struct qr_reserve_block *blocks;

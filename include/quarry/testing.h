@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How many allocations a piece of code makes: for tests.  Included by quarry/quarry.h;
- * quarry/kunit.h has it in the form of expectations.
+ * For tests: count the allocations that a piece of code makes.  Included by quarry/quarry.h.
+ * quarry/kunit.h offers the same as KUnit expectations.
  */
 #ifndef QUARRY_TESTING_H
 #define QUARRY_TESTING_H
