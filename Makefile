@@ -33,6 +33,7 @@ help:
 #:   make bench-native    nanoseconds and throughput, beside SLUB's, in User Mode Linux
 #:
 #: Other
+#:   make docs            the manual, build/docs/index.html; a warning is an error
 #:   make generate        generated tables anew, after a change of scripts/mk*.c
 #:   make compile_commands.json   for clangd
 #:
@@ -83,7 +84,11 @@ bench-native:
 generate:
 	@scripts/check-generated --write
 
+docs:
+	@scripts/docs
+
 compile_commands.json: modules
 	@scripts/compile-commands >$@
 
-.PHONY: all help modules modules_install clean demo vm check check-all check-fast lint bench bench-native generate
+.PHONY: all help modules modules_install clean demo vm check check-all check-fast lint bench \
+	bench-native generate docs compile_commands.json

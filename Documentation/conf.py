@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0
+# Sphinx's configuration.  scripts/docs runs it and sets KERNEL_SOURCE: the kernel's own tree has
+# the extension that turns kernel-doc comments into text, and the script that reads them.
+
+import os
+import sys
+
+kernel = os.environ["KERNEL_SOURCE"]
+top = os.path.abspath("..")
+sys.path.insert(0, kernel + "/Documentation/sphinx")
+
+project = "Quarry"
+copyright = "its authors; GPL-2.0"
+extensions = ["kerneldoc"]
+kerneldoc_bin = kernel + "/scripts/kernel-doc"
+kerneldoc_srctree = top
+kerneldoc_verbosity = 1
+
+exclude_patterns = ["ABI"]  # text, which abi.rst includes
+primary_domain = "c"
+highlight_language = "none"
+smartquotes = False  # "--" is an option, not a dash
+
+# What stands before a function or behind a member and is no C that Sphinx knows.
+c_id_attributes = ["__must_check", "__malloc", "__percpu", "__user"]
+
+# The kernel's types, and Quarry's private ones, have no page here.
+nitpick_ignore_regex = [
+    ("c:identifier", r"(gfp_t|size_t|bool|u\d+|s\d+|__[us]\d+|\w+_head|\w+_node|\w+_struct|qr_\w+)"),
+    ("c:identifier", r"(list_head|work_struct|attribute_group)"),
+]
+
+html_theme = "sphinx_rtd_theme"
+html_title = "Quarry"
+html_copy_source = False
+html_show_sphinx = False
+html_last_updated_fmt = None
