@@ -365,7 +365,7 @@ static void free_children(void *p, void *arg)
 	++*t->freed;
 	for (i = 0; i < 2; i++) {
 		/* Some get their cleanups from here. */
-		if (t->child[i] && t->deferred &&
+		if (t->child[i] && t->late &&
 		    quarry_cleanup_add(t->child[i], free_children, NULL))
 			WARN_ON(1);
 		quarry_cache_free(t->cache, t->child[i]);
@@ -385,7 +385,7 @@ static struct tree *grow_tree(struct kunit *test, struct quarry_cache *cache, un
 	if (!late)
 		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(t, free_children, NULL));
 	for (i = 0; i < 2 && depth; i++)
-		t->child[i] = grow_tree(test, cache, depth - 1, freed, t->deferred);
+		t->child[i] = grow_tree(test, cache, depth - 1, freed, t->late);
 	return t;
 }
 
