@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where kernel releases differ, oldest first.  The only file that may name a
- * release.  Supported: 6.1 to 7.2.
+ * Differences between kernel releases.  This is the only file that may name a release.
+ * Supported: 6.1 to 7.2.
  */
 #ifndef QR_COMPAT_H
 #define QR_COMPAT_H
@@ -19,7 +19,7 @@
 #error "Quarry needs Linux 6.1 or later"
 #endif
 
-/* 6.4 gave each kind of a module's memory a range of its own. */
+/* 6.4 split the memory of a module into ranges by their use, such as text. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
 #define qr_compat_module_text(mod)	((mod)->mem[MOD_TEXT].base)
 #define qr_compat_module_text_size(mod) ((mod)->mem[MOD_TEXT].size)
@@ -28,14 +28,14 @@
 #define qr_compat_module_text_size(mod) ((mod)->core_layout.text_size)
 #endif
 
-/* 6.3 made the flags of a mapping const, and added functions to change them. */
+/* 6.3 made vm_flags const, and added functions that change it. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
 #define qr_compat_vm_flags_clear(vma, flags) vm_flags_clear(vma, flags)
 #else
 #define qr_compat_vm_flags_clear(vma, flags) ((vma)->vm_flags &= ~(flags))
 #endif
 
-/* 6.4 made the order of the largest block inclusive; 6.8 gave it another name. */
+/* 6.4 made MAX_ORDER the largest order itself, not one more; 6.8 renamed it to MAX_PAGE_ORDER. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
 #define QR_COMPAT_MAX_ORDER MAX_PAGE_ORDER
 #elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
@@ -44,7 +44,7 @@
 #define QR_COMPAT_MAX_ORDER (MAX_ORDER - 1)
 #endif
 
-/* 6.8 made a flag of whether the stack depot may grow. */
+/* 6.8 made a flag of the argument that says whether the stack depot may allocate memory. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
 #define qr_compat_depot_save(entries, nr, gfp, add)                                                \
 	stack_depot_save_flags(entries, nr, gfp, (add) ? STACK_DEPOT_FLAG_CAN_ALLOC : 0)
@@ -53,8 +53,8 @@
 #endif
 
 /*
- * 6.7 made shrinkers objects that the kernel allocates; until then they are the user's own.
- * No seeks: what is idle costs nothing to have again.
+ * 6.7 allocates shrinkers in the kernel; before, the user allocated them.  seeks is 0, because the
+ * objects that are shrunk are idle and cost nothing to create again.
  */
 typedef unsigned long (*qr_shrink_fn)(struct shrinker *s, struct shrink_control *sc);
 
@@ -97,8 +97,9 @@ static inline void qr_compat_shrinker_free(struct shrinker *s)
 }
 
 /*
- * 6.10 gave the functions behind what may count allocations names of their own; 6.11
- * renamed those for constant sizes, and gave others a set of caches to choose from.
+ * 6.10 made macros of the allocation functions, for its allocation profiling; the functions behind
+ * the macros have the suffix _noprof.  6.11 renamed the functions for constant sizes, and gave
+ * others an argument for a set of caches ("buckets").
  */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
 #define qr_compat_noprof(name) name##_noprof
@@ -121,7 +122,7 @@ static inline void qr_compat_shrinker_free(struct shrinker *s)
 #define qr_compat_buckets_alloc(b, size, gfp) NULL
 #endif
 
-/* 6.12 made a structure of what is out of the ordinary about a cache. */
+/* 6.12 passes the optional arguments of kmem_cache_create() in a structure. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 struct kmem_cache_args {
 	unsigned int align;
@@ -138,14 +139,17 @@ struct kmem_cache_args {
 	__kmem_cache_create_args(name, size, args, flags)
 #endif
 
-/* 6.12 can charge an object that was not charged at first. */
+/* 6.12 added kmem_cache_charge(), which charges an object to a memory cgroup later. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #define qr_compat_cache_charge(obj, gfp) kmem_cache_charge(obj, gfp)
 #else
 #define qr_compat_cache_charge(obj, gfp) true
 #endif
 
-/* 6.3 passes the object; until then the function was its distance to the head, or itself. */
+/*
+ * 6.3 passes the object to kvfree_call_rcu().  Before, the second argument was the distance from
+ * the object to @head, or, without a head, the object itself.
+ */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
 #define QR_COMPAT_FREE_RCU_ARGS		struct rcu_head *head, void *ptr
 #define qr_compat_rcu_object(head, ptr) (ptr)
@@ -155,14 +159,14 @@ struct kmem_cache_args {
 	((head) ? (void *)(head) - (unsigned long)(ptr) : (void *)(ptr))
 #endif
 
-/* 6.12 can wait for kfree_rcu(); 6.18 for what it has of one cache. */
+/* 6.12 added a barrier for kfree_rcu(). */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #define qr_compat_rcu_barrier() kvfree_rcu_barrier()
 #else
 #define qr_compat_rcu_barrier() rcu_barrier()
 #endif
 
-/* 6.9 took SLAB_MEM_SPREAD away; 6.5 added SLAB_NO_MERGE. */
+/* 6.9 removed SLAB_MEM_SPREAD; 6.5 added SLAB_NO_MERGE. */
 #ifndef SLAB_MEM_SPREAD
 #define SLAB_MEM_SPREAD ((slab_flags_t __force)0)
 #endif
@@ -171,8 +175,9 @@ struct kmem_cache_args {
 #endif
 
 /*
- * 6.18 gave the functions of krealloc() and kvmalloc() an alignment and a node; 6.12 did without
- * the old size. 7.2 has something beside each size that the compiler may infer from its type.
+ * 6.18 gave the functions behind krealloc() and kvmalloc() arguments for alignment and node; 6.12
+ * removed the old size.  7.2 passes a token with each size, which the compiler may derive from the
+ * type of the object.
  */
 #ifdef DECL_TOKEN_PARAMS
 #define qr_compat_size(size)	   DECL_TOKEN_PARAMS(size, token)
@@ -212,7 +217,7 @@ struct kmem_cache_args {
 /* clang-format on */
 #endif
 
-/* 7.2 has frees for contexts where kfree() and kvfree() are not to be called. */
+/* 7.2 added frees for contexts in which kfree() and kvfree() must not be called. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
 #define qr_compat_kfree_nolock(p)  kfree_nolock(p)
 #define qr_compat_kvfree_atomic(p) kvfree_atomic(p)
@@ -221,14 +226,14 @@ struct kmem_cache_args {
 #define qr_compat_kvfree_atomic(p) kvfree(p)
 #endif
 
-/* 6.13 made the namespace a string; until then it is a bare token. */
+/* 6.13 made the symbol namespace a string; before, it was a bare token. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
 #define EXPORT_SYMBOL_QUARRY(sym) EXPORT_SYMBOL_NS_GPL(sym, "QUARRY")
 #else
 #define EXPORT_SYMBOL_QUARRY(sym) EXPORT_SYMBOL_NS_GPL(sym, QUARRY)
 #endif
 
-/* 6.13 to 6.17 had two ways to read a binary file of sysfs, of which each file had one. */
+/* In 6.13 to 6.17 a binary file of sysfs has either read() or read_new(). */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
 #define qr_compat_bin_read(kobj, attr, buf, size)                                                  \
 	((attr)->read_new ? (attr)->read_new(NULL, kobj, attr, buf, 0, size) :                     \
@@ -239,12 +244,12 @@ struct kmem_cache_args {
 	((attr)->read ? (attr)->read(NULL, kobj, attr, buf, 0, size) : -EIO)
 #endif
 
-/* 6.19 or so left lock tracking to clang and took sparse's macros away. */
+/* About 6.19, clang took over lock tracking, and the macros for sparse were removed. */
 #ifndef __cond_lock
 #define __cond_lock(lock, taken) (taken)
 #endif
 
-/* Inner symbols, for the KUnit modules of kernels that have KUnit. */
+/* Exports an internal symbol to the KUnit module, on kernels with KUnit. */
 #if IS_ENABLED(CONFIG_KUNIT)
 #define EXPORT_SYMBOL_QUARRY_TEST(sym) EXPORT_SYMBOL_QUARRY(sym)
 #else

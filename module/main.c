@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Loading and unloading: the layers from the bottom up, and back.
+ * Loading initialises the layers from the lowest to the highest; unloading goes back down.  The
+ * overview of what the layers do is at the head of magazine/magazine.c.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 

@@ -17,20 +17,20 @@ bool quarry_cleanup_remove(void *p, quarry_cleanup_fn fn, void *arg);
  * @fn: the function
  * @arg: its second argument; the first is @p
  *
- * It is called once, in the context in which the object is freed, before its memory can be
- * anybody else's; the memory is as it was, but quarry_free_sensitive() has zeroed it by
- * then.  An object may have several cleanups, which are called in the order in which they were
- * added.  quarry_realloc() takes them along.  Those of an object that is never freed are never
- * called, and none are once quarry_cache_destroy() has found the object live.
+ * @fn is called once, in the context of the free, before the memory of @p can be allocated again.
+ * The contents of @p are unchanged, except that quarry_free_sensitive() has zeroed them.  The
+ * cleanups of an object are called in the order in which they were added.  quarry_realloc() moves
+ * them to the new object.  Cleanups of an object that is never freed are never called, and neither
+ * are those of an object that is live when quarry_cache_destroy() destroys its cache.
  *
- * @fn may allocate, free other objects and have cleanups added to them; whether it may sleep
- * depends on who frees.  It must neither free @p, which is reported as a double free, nor add
- * cleanups to it.  Its module must be there until it was called or removed.
+ * @fn may allocate, free other objects and add cleanups to them.  It may sleep if the caller of
+ * the free may.  It must not free @p, which is reported as a double free, nor add cleanups to it.
+ * The module with @fn must stay loaded until @fn was called or removed.
  *
- * While an object has cleanups, its free and those of its neighbours are slower: of all
- * objects in the same slab, or, if they are of a cache from quarry_cache_create(), of those of
- * such caches in the same 2 MiB.  Room for the cleanups of a slab's objects stays until the slab
- * goes; it is on the slab's node.
+ * While an object has cleanups, its free and the frees of its neighbours are slower.  Neighbours of
+ * an object of a size class are all objects in its slab; neighbours of an object of a cache from
+ * quarry_cache_create() are all objects of such caches in the same 2 MiB.  The array of the
+ * cleanups of a slab's objects stays until the slab is destroyed; it is on the slab's node.
  *
  * Context: process; sleeps.
  * Return: 0, -ENOMEM, or -EINVAL when @p is not the start of a live object, which is logged.

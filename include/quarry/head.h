@@ -2,14 +2,13 @@
 /*
  * The per-CPU head of a cache: its magazine, and the fast path on it.
  *
- * A head is claimed for the few instructions of an operation.  Whoever finds
- * it claimed was interrupted into it on this very CPU, leaves it alone and
- * takes the slow path to the depot.  Nobody ever waits for a head.
+ * An operation claims the head for a few instructions.  Code that finds the head claimed has
+ * interrupted that operation on the same CPU; it leaves the head alone and takes the slow path to
+ * the depot.  So no code ever waits for a head.
  *
- * Two forms of the claim exist.  head_x86.h folds it into the object count
- * with one read-modify-write instruction; head_generic.h keeps a busy flag in
- * plain C.  Both offer the same six operations, all to be called with
- * preemption off:
+ * There are two forms of the claim.  head_x86.h folds it into the object count with one
+ * read-modify-write instruction; head_generic.h has a busy flag in plain C.  Both offer the same
+ * six operations, to be called with preemption off:
  *
  *   qr_head_pop(head, &obj)	take an object; false: enter the slow path
  *   qr_head_push(head, obj)	give one back; false: enter the slow path
@@ -18,8 +17,8 @@
  *   qr_head_claim(h)		claim from outside the fast path: the same
  *   qr_head_release(h, n)	leave, with n objects held
  *
- * The last four also want interrupts off.  Measurements of both forms:
- * Documentation/fastpath.rst.
+ * The last four are called with interrupts off as well.  Documentation/fastpath.rst has
+ * measurements of both forms.
  */
 #ifndef QUARRY_HEAD_H
 #define QUARRY_HEAD_H
@@ -32,34 +31,34 @@
 
 /**
  * struct qr_head - one CPU's objects of one cache
- * @nr: objects in @obj; the x86 form adds QR_CLAIM while nobody has claimed it
- * @capacity: objects that @obj may hold, as far as the CPU's budget goes; 0 sends every
- *	free to the slow path
- * @countdown: allocations until one is to be sampled.  It is the allocation
- *	counter as well: @drawn - @countdown were made
- * @busy: claim of the generic form
+ * @nr: objects in @obj; the x86 form adds QR_CLAIM while the head is not claimed
+ * @capacity: objects that @obj may hold, as granted from the CPU's budget; 0 sends every free
+ *	to the slow path
+ * @countdown: allocations until the next sample is due.  It also counts allocations:
+ *	@drawn - @countdown have been made
+ * @busy: the claim of the generic form
  * @drawn: sum of all values that were put into @countdown
  * @refilled: objects that came from the depot
  * @flushed: objects that went to the depot
- * @direct_allocs: allocations past the magazine (nested, or for another node)
- * @direct_frees: frees past the magazine (nested, remote or mixed)
+ * @direct_allocs: allocations that bypassed the magazine (nested, or for another node)
+ * @direct_frees: frees that bypassed the magazine (nested, remote or in a mixed chunk)
  * @remote_frees: those of @direct_frees that went to another node
- * @remote_allocs: objects that came from another node than was asked for; those that
- *	@far says may still be here are in it
+ * @remote_allocs: objects that came from another node than was asked for, including those that
+ *	are still in @obj, see @far
  * @remote_batches: batches of remote frees that were sent home
- * @weight: how many objects the sample stands for that is due when @countdown has
- *	run out; 0: none is
+ * @weight: weight of the sample that is due when @countdown has run out, in objects that it
+ *	stands for; 0: no sample is due then
  * @rate: bytes between samples that @weight was computed for
- * @far: this many objects at the beginning of @obj, or fewer, are another node's
+ * @far: at most so many objects, at the beginning of @obj, belong to another node
  * @seen_ops: allocations and frees at the last look, see cache/capacity_balance.c
  * @seen_misses: trips to the depot at the last look
  * @seen_remote: @remote_frees at the last look
- * @nr_remote: another node's objects that wait to be sent home, behind @obj's last
- * @remote_room: how many may wait there, as far as the budget goes
- * @obj: the objects, last in first out
+ * @nr_remote: objects of other nodes that wait to go home, in the array behind @obj
+ * @remote_room: how many may wait there, as granted from the budget
+ * @obj: the magazine: free objects, the last one is taken first
  *
- * The first line of the structure is all that the fast path touches beside
- * @obj.  Frees are not counted where they happen: they follow as
+ * Beside @obj, the fast path touches only the first cache line of the structure.  It does not
+ * count frees: their number is
  * (@drawn - @countdown) - @refilled + @flushed + @nr + @direct_frees.
  */
 struct qr_head {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The head's fast path in portable C: a busy flag.
+ * The fast path on a head in portable C, with a busy flag.
  *
- * Testing and setting the flag need not be one step.  Whoever interrupts in
- * between runs to its end, releases, and leaves the flag as it was; the flag
- * is this CPU's alone.
+ * Testing and setting the flag need not be one atomic step, because only code on this CPU uses
+ * it.  An interrupt between the two runs to its end and releases the head again, so it leaves the
+ * flag as it was.
  */
 #ifndef QUARRY_HEAD_GENERIC_H
 #define QUARRY_HEAD_GENERIC_H
@@ -65,7 +65,7 @@ static inline int qr_head_claim(struct qr_head *h)
 	return READ_ONCE(h->nr);
 }
 
-/* A failed pop or push of this form leaves nothing behind. */
+/* In this form a failed pop or push leaves no claim, so the slow path claims the head anew. */
 static inline int qr_head_enter_alloc(struct qr_head *h)
 {
 	return qr_head_claim(h);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The head's fast path on x86-64.
+ * The fast path on a head on x86-64.
  *
- * At rest nr is QR_CLAIM plus the number of objects.  An allocation subtracts
- * QR_CLAIM + 1 in one instruction: a result below zero says "claimed below us
- * on this CPU" or "empty", so one branch answers both.  A free subtracts
- * QR_CLAIM; one unsigned compare with the capacity answers "full" and
- * "claimed" together.  A single read-modify-write instruction is atomic
- * against interrupts and NMIs of its own CPU without a lock prefix, and
- * whatever nests inside undoes itself, so the owner may release with a plain
- * store of the value it read; a second read-modify-write would put a
- * store-forwarding chain on the critical path.
+ * While the head is not claimed, nr is QR_CLAIM plus the number of objects.  An allocation
+ * subtracts QR_CLAIM + 1 in one instruction.  The result is negative if the magazine is empty or
+ * if this code interrupted an operation that has claimed the head; one branch covers both.  A free
+ * subtracts QR_CLAIM; one unsigned comparison with the capacity covers "full" and "claimed".
  *
- * Bounds: QR_CLAIM > capacity; nesting depth x QR_CLAIM < 2^31.  Another CPU
- * may read a claimed value, see qr_head_peek().
+ * A single read-modify-write instruction is atomic against interrupts and NMIs on its own CPU
+ * without a lock prefix.  An operation that nests inside another one undoes its claim.  So the
+ * outer one may release the head with a plain store of the value that it read; a second
+ * read-modify-write would put a store-forwarding chain on the critical path.
+ *
+ * Bounds: QR_CLAIM > capacity; nesting depth x QR_CLAIM < 2^31.  Another CPU may read a claimed
+ * value, see qr_head_peek().
  */
 #ifndef QUARRY_HEAD_X86_H
 #define QUARRY_HEAD_X86_H
@@ -74,7 +74,7 @@ static __always_inline bool qr_head_push(struct qr_head __percpu *head, void *ob
 	return true;
 }
 
-/* One instruction each: a nested claim may come and go at any boundary. */
+/* Must be one instruction, because a nested operation may change nr between any two. */
 static __always_inline void qr_head_add(struct qr_head *h, int k)
 {
 	asm volatile("addl %1, %0" : "+m" (h->nr) : "ir" (k) : "memory");
@@ -84,11 +84,11 @@ static inline int qr_head_enter_alloc(struct qr_head *h)
 {
 	int nr = READ_ONCE(h->nr);
 
-	if (nr < -1) {			/* claimed below us */
+	if (nr < -1) {			/* claimed by interrupted code */
 		qr_head_add(h, QR_CLAIM + 1);
 		return -1;
 	}
-	if (nr >= 0)			/* the countdown ran out, and counted */
+	if (nr >= 0)			/* the countdown ran out; undo its decrement */
 		h->countdown++;
 	return nr + 1;
 }
@@ -117,8 +117,8 @@ static inline void qr_head_release(struct qr_head *h, int n)
 }
 
 /*
- * Objects held, as seen from anywhere: exact at rest.  A claimed head reads
- * as what it will hold, give or take the operation that is under way.
+ * The number of objects in the head, read from any CPU.  It is exact while the head is not claimed,
+ * and may be off by the operation that is under way while it is.
  */
 static inline unsigned int qr_head_peek(const struct qr_head *h)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Frees after a grace period, and use where no lock may be taken.  Included by
+ * Frees after a grace period, and allocation and free in any context, NMI included.  Included by
  * quarry/quarry.h.
  */
 #ifndef QUARRY_RCU_H

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The life of a cache.  See magazine/magazine.c for the paths that objects take.
+ * The life of a cache: creating and destroying it, and draining all caches.  The overview in
+ * magazine/magazine.c has the ways that objects take.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -21,15 +22,15 @@
 #include "slab/mapped.h"
 
 /*
- * Lock order: observer_lock, qr_caches_lock, cpus_read_lock(), list_lock, a
- * depot's lock, a heap's lock.  A CPU that dies comes in at list_lock.
+ * Lock order: observer_lock, qr_caches_lock, cpus_read_lock(), list_lock, a depot's lock, a heap's
+ * lock.  The hotplug callback of a CPU that went offline starts with list_lock.
  */
 DEFINE_MUTEX(qr_caches_lock);
 EXPORT_SYMBOL_QUARRY_TEST(qr_caches_lock);
 LIST_HEAD(qr_caches);
 EXPORT_SYMBOL_QUARRY_TEST(qr_caches);
 
-static DEFINE_SPINLOCK(list_lock); /* changes of qr_caches, with the mutex */
+static DEFINE_SPINLOCK(list_lock); /* changes of qr_caches need this and qr_caches_lock */
 
 static DEFINE_XARRAY_ALLOC1(cache_ids);
 static u32 next_id;
@@ -37,11 +38,11 @@ static u32 next_id;
 atomic64_t qr_gone_mallocs, qr_gone_frees, qr_gone_remote_allocs;
 u32 qr_default_rate;
 
-/* Guarded by observer_lock, which nests outside qr_caches_lock. */
+/* Guards @observer; taken before qr_caches_lock. */
 static DEFINE_MUTEX(observer_lock);
 static const struct qr_observer *observer;
 
-/* Bytes up to which a loop beats memset(), which wants a call and a set-up. */
+/* Up to so many bytes an inline loop zeroes faster than a call of memset(). */
 #define ZERO_INLINE_MAX 512
 
 void *qr_zero_slow(const struct quarry_cache *cache, void *p, gfp_t gfp)
@@ -75,14 +76,14 @@ static void cache_free_rcu(struct rcu_head *rcu)
 	qr_meta_free(c, cache_bytes());
 }
 
-/* How large an object is and how far apart they lie; and who watches them. */
+/* Set the size of an object, the distance between objects, magazines, red zone and poison. */
 static void set_layout(struct qr_cache *c, unsigned int size, unsigned int align,
 		       unsigned int flags)
 {
 	c->asked = size;
 	c->pub.size = c->class ? size : round_up(size, QR_MIN_OBJECT);
 	if (flags & QUARRY_RED_ZONE) {
-		c->pub.size = size; /* it begins where the owner's bytes end */
+		c->pub.size = size; /* not rounded up: the red zone begins where the object ends */
 		size += QR_RED_ZONE;
 	}
 	c->geo = qr_geometry(size, align);
@@ -144,7 +145,7 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 
 	if (nodes_weight(qr_nodes) > 1 && c->capacity)
 		c->remote_room = min(QR_REMOTE_MAX, c->batch);
-	/* One passes by even where none stays. */
+	/* A refill puts one object into the array even of a magazine without capacity. */
 	c->head_bytes = round_up(struct_size_t(struct qr_head, obj,
 					       max(c->capacity, 1U) + c->remote_room),
 				 SMP_CACHE_BYTES);
@@ -190,13 +191,13 @@ static struct quarry_cache *refuse(const char *name, const char *why)
 }
 
 /**
- * quarry_cache_create() - make a cache of equal objects
- * @name: for people; copied, cut to 47 bytes.  Need not be unique
+ * quarry_cache_create() - create a cache of objects of one size
+ * @name: for people; copied and cut to 47 bytes.  Need not be unique
  * @size: bytes per object, 1 to 32 KiB; rounded up to a multiple of 8, also below 8
- * @args: what is out of the ordinary, or NULL
+ * @args: alignment, flags, constructor and so on; NULL for the defaults
  *
  * Context: process; sleeps.
- * Return: the cache, or NULL.  Bad arguments are explained in the log.
+ * Return: the cache, or NULL when there is no memory or an argument is bad; the log says which.
  */
 struct quarry_cache *quarry_cache_create(const char *name, unsigned int size,
 					 const struct quarry_cache_args *args)
@@ -239,7 +240,7 @@ struct quarry_cache *quarry_cache_create(const char *name, unsigned int size,
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_create);
 
-/* Nobody uses the cache any more: its magazines can be emptied from here. */
+/* No CPU uses the cache any more, so this one may empty the magazines of all. */
 static void cache_empty(struct qr_cache *c)
 {
 	unsigned int cpu;
@@ -249,7 +250,7 @@ static void cache_empty(struct qr_cache *c)
 	qr_cache_settle(c);
 }
 
-/* Objects that its slabs miss; *first is one of them. */
+/* The number of objects that are not in their slabs; sets *@first to one of them. */
 static unsigned long cache_live(struct qr_cache *c, const void **first)
 {
 	unsigned long live = 0;
@@ -261,13 +262,13 @@ static unsigned long cache_live(struct qr_cache *c, const void **first)
 	return live;
 }
 
-/* It is empty, or given up.  Its numbers go into the totals. */
+/* The cache is empty, or its objects are given up.  Add its numbers to the totals and free it. */
 static void cache_gone(struct qr_cache *c)
 {
 	struct quarry_cache_stats st;
 	unsigned int cpu;
 
-	/* A late free may have been granted something before all saw the zombie. */
+	/* A late free may have been granted capacity before its CPU saw that this is a zombie. */
 	for_each_possible_cpu(cpu)
 		qr_magazine_close(c, cpu);
 	qr_cache_sum(c, &st);
@@ -287,7 +288,7 @@ static u64 flush_rcu(unsigned int cpu, void *unused)
 	return qr_rcu_flush(cpu);
 }
 
-/* What CPUs have collected for RCU is under way. */
+/* Start a grace period for the objects that CPUs have collected for RCU. */
 static void rcu_flush_all(void)
 {
 	static struct cpumask with_some;
@@ -297,7 +298,7 @@ static void rcu_flush_all(void)
 		qr_visit_cpus(&with_some, flush_rcu, NULL);
 }
 
-/* All that was to be freed by RCU has been; the lock is held. */
+/* Wait until all objects that were given to RCU are free.  With qr_caches_lock. */
 static void rcu_settle(void)
 {
 	rcu_flush_all();
@@ -307,8 +308,8 @@ static void rcu_settle(void)
 /**
  * quarry_rcu_barrier() - wait for all frees by RCU
  *
- * What was given to quarry_free_rcu() and quarry_cache_free_rcu() before the call has been
- * freed when it returns.  quarry_cache_destroy() does that for its cache.
+ * When it returns, all objects that were given to quarry_free_rcu() and quarry_cache_free_rcu()
+ * before the call are free.  quarry_cache_destroy() waits in the same way for its cache.
  *
  * Context: process; sleeps.
  */
@@ -333,12 +334,13 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_rcu_hurry);
 
 /**
  * quarry_cache_destroy() - destroy a cache
- * @cache: from quarry_cache_create(), or NULL.  Nobody uses it any more
+ * @cache: from quarry_cache_create(), or NULL.  The caller must have stopped using the cache on
+ *	every CPU
  *
- * All of its objects should have been freed; for those that RCU is to free it waits.  If
- * not, that is reported, and the cache lives on unseen so that late frees do no harm; its
- * memory is given back once they are all free, or with the module.  Their cleanups will
- * not run.
+ * All objects should be free by now; the call waits for those that RCU is to free.  If an object
+ * is live, this is reported as misuse and the cache becomes a zombie: clients can no longer use
+ * it, but late frees of its objects do no harm.  Its memory is given back once all objects are
+ * free, or when the module is unloaded.  Cleanups of live objects will not run.
  *
  * Context: process; sleeps.
  */
@@ -363,7 +365,7 @@ void quarry_cache_destroy(struct quarry_cache *cache)
 	cpus_read_lock();
 	cache_empty(c);
 	cpus_read_unlock();
-	/* Its slabs are back when it is gone, and it is there while they are not. */
+	/* Its slabs go back after a grace period, and must find the cache until then. */
 	if (c->typesafe)
 		rcu_barrier();
 	live = cache_live(c, &first);
@@ -372,7 +374,7 @@ void quarry_cache_destroy(struct quarry_cache *cache)
 	} else {
 		WRITE_ONCE(c->zombie, true);
 		WRITE_ONCE(c->apart, true);
-		/* Whose functions they are may be about to go. */
+		/* The module with the cleanup functions may be unloaded next. */
 		for (i = 0; i < qr_nr_depots(); i++)
 			if (c->depot[i])
 				qr_depot_strip(c->depot[i]);
@@ -393,7 +395,7 @@ int qr_cache_id_get(u32 *id)
 {
 	int err = xa_alloc_cyclic(&cache_ids, id, NULL, xa_limit_31b, &next_id, GFP_KERNEL);
 
-	return err < 0 ? err : 0; /* 1 when all numbers have been used once */
+	return err < 0 ? err : 0; /* 1: the ids have wrapped around */
 }
 
 void qr_cache_id_put(u32 id)
@@ -402,11 +404,11 @@ void qr_cache_id_put(u32 id)
 }
 
 /**
- * quarry_cache_shrink() - give back what a cache holds but does not need
+ * quarry_cache_shrink() - give back the memory that a cache holds but does not use
  * @cache: from quarry_cache_create(); may be in use meanwhile
  *
- * Empties magazines and depots on all CPUs and nodes; slabs without an object in use,
- * and pages of others on which there is none, go back to their node's page heap.
+ * Empties the magazines and depots of all CPUs and nodes into slabs.  Slabs without a live object
+ * go back to their node's page heap, and so do pages of other slabs without a live object.
  *
  * Context: process; sleeps.
  * Return: free objects that left magazines and depots.
@@ -471,7 +473,7 @@ static int cpu_prepare(unsigned int cpu)
 	return 0;
 }
 
-/* What it had goes to its node's slabs, for others to use. */
+/* The objects in its magazines go to their slabs, where other CPUs can use them. */
 static int cpu_dead(unsigned int cpu)
 {
 	struct qr_cache *c;

@@ -1,56 +1,74 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Caches: making, destroying, finding, draining. */
+/*
+ * The cache layer: creating, destroying and finding caches, and what is done to all of them.
+ *
+ * Offers: the life of a cache (cache.c), its numbers (cache_view.c), limits (cache_limit.c) and
+ * sampling rate (sample_rate.c); frees that wait for a grace period (rcu_free.c, deferred.c);
+ * calls for NMIs (nolock.c); and what runs in the background: moving capacity between magazines
+ * (capacity_balance.c) and trimming (cache_trim.c).  Uses core/, pages/, profile/, slab/ and
+ * magazine/.
+ *
+ * Locks: qr_caches_lock, a mutex, guards the list of caches and keeps each cache on it alive.
+ * With it held, cpu_visit.c runs a function on every CPU, because a magazine is changed by its own
+ * CPU only.  rcu_free.c and deferred.c have raw spinlocks of their own, which are taken alone.
+ *
+ * Contexts: process, and the functions sleep, unless they say otherwise.  Frees by RCU may be
+ * called from process, softirq and hardirq context, nolock.c's calls from anywhere.
+ */
 #ifndef QR_CACHE_H
 #define QR_CACHE_H
 
 #include "magazine/magazine.h"
 
-/* The list of caches, and each one's existence.  Outermost; sleeps. */
+/* Guards the list of caches; no cache on it is freed while it is held.  Sleeps. */
 extern struct mutex qr_caches_lock;
 extern struct list_head qr_caches;
 
-/* The rate of every cache that has none of its own; with the lock. */
+/* Bytes between samples, for every cache that has no rate of its own.  Changed with the lock. */
 extern u32 qr_default_rate;
 
 /*
- * Run @fn for @cache, or for all caches if that is NULL, on every CPU: there, or
- * in the name of one that is offline.  Returns the sum.  The lock is held.
+ * Run @fn on every possible CPU for @cache, or for all caches if that is NULL.  For a CPU that is
+ * offline, @fn runs on the calling CPU.  Returns the sum of what @fn returns.  With qr_caches_lock.
  */
 typedef unsigned int (*qr_magazine_fn)(struct qr_cache *cache, unsigned int cpu);
 u64 qr_visit_magazines(struct qr_cache *cache, qr_magazine_fn fn);
-/* The same with a function for the CPU itself; only on CPUs of @only, if that is given. */
+/* Run @fn once for every possible CPU, or for those in @only if that is not NULL; as above. */
 typedef u64 (*qr_cpu_fn)(unsigned int cpu, void *arg);
 u64 qr_visit_cpus(const struct cpumask *only, qr_cpu_fn fn, void *arg);
 
-/* Memory is short: what is to be freed by RCU is freed as soon as can be.  Process context. */
+/*
+ * Memory is short: free what waits in RCU blocks, after an expedited grace period.  Process
+ * context; sleeps.
+ */
 void qr_rcu_hurry(void);
 
-/* The cache of that number, or NULL; with the lock. */
+/* The cache with that id, or NULL.  With qr_caches_lock. */
 struct qr_cache *qr_cache_find(unsigned int id);
 
 /*
- * A number that no cache has, for what is like one to the profiler.  qr_cache_find() does not
- * find it.  0, or a negative error.  Sleeps.
+ * Reserve an id that no cache has, for an arena, which the profiler treats like a cache.
+ * qr_cache_find() returns NULL for it.  Returns 0 or a negative error.  Sleeps.
  */
 int qr_cache_id_get(u32 *id);
 void qr_cache_id_put(u32 id);
 
-/* What caches that no longer exist had counted. */
+/* Sums of the counters of caches that no longer exist. */
 extern atomic64_t qr_gone_mallocs, qr_gone_frees, qr_gone_remote_allocs;
 
-/* For a size class, @class; otherwise 0.  Arguments are known to be good. */
+/* Create a cache.  @class: the size class that it serves, or 0.  The caller has checked @args. */
 struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int class,
 			      const struct quarry_cache_args *args);
 
-/* Add one cache's numbers to @st; the lock is held or the cache cannot go. */
+/* Fill @st with one cache's numbers.  With qr_caches_lock, or for a cache that cannot go. */
 void qr_cache_sum(struct qr_cache *cache, struct quarry_cache_stats *st);
 
 /**
- * qr_cache_trimmable() - what qr_cache_trim() may bring at best
- * @cache: one that cannot go
+ * qr_cache_trimmable() - estimate what qr_cache_trim() can bring at most
+ * @cache: a cache that cannot go
  *
- * By its counters, for a look now and then: as if all free objects of its slabs lay side
- * by side.  It brings that much of sizes of a page and more, and little of small ones.
+ * Computed from counters, as if all free objects of the cache's slabs lay side by side.  For
+ * objects of a page and more a trim brings about that much, for small objects far less.
  *
  * Context: process, softirq.
  * Return: pages, about.
@@ -58,37 +76,36 @@ void qr_cache_sum(struct qr_cache *cache, struct quarry_cache_stats *st);
 unsigned long qr_cache_trimmable(struct qr_cache *cache);
 
 /**
- * qr_cache_trim() - give pages under free objects to the page heap
+ * qr_cache_trim() - give pages without a live object to the page heap
  * @cache: the cache; may be in use meanwhile
  * @want: stop after so many pages; ULONG_MAX for all that can go
  *
- * All depots in turn, see qr_depot_trim().
+ * Trims all depots in turn, see qr_depot_trim().
  *
  * Context: process, with qr_caches_lock held.
  * Return: pages that left; fewer than @want when there are no more.
  */
 unsigned long qr_cache_trim(struct qr_cache *cache, unsigned long want);
 
-/* The most that a cache is passed over after trimming it was not worth it. */
+/* How many times a cache is skipped at most, after trimming it brought too little. */
 #define QR_TRIM_BACKOFF 31
 
-/* It has been trimmed: it is passed over for a while if that was not worth it. */
+/* The cache has been trimmed.  If that was not worth it, it is skipped for a while. */
 void qr_cache_trimmed(struct qr_cache *cache, bool worth_it);
 
 /**
- * qr_trim_all() - give pages under free objects of all caches to the page heap
- * @want: stop after so many pages; ULONG_MAX for all that can go.  Caches of
- *	which it was found to bring little are passed over
- * @wait: for qr_caches_lock, which others may hold for long, and while they ask
- *	the kernel for memory: false for whoever comes from reclaim
+ * qr_trim_all() - trim all caches, except those where a trim recently brought little
+ * @want: stop after so many pages; ULONG_MAX for all that can go
+ * @wait: wait for qr_caches_lock.  Must be false in the kernel's reclaim, because a holder of the
+ *	lock may be asking the kernel for memory
  *
  * Context: process.
- * Return: pages that left; 0 as well when the lock was not to be had.
+ * Return: pages that left; also 0 when the lock was held and @wait is false.
  */
 u64 qr_trim_all(unsigned long want, bool wait);
 
 int qr_caches_init(void);
-/* Gives back everything, live or not: no client is left. */
+/* The module is unloaded: destroy all caches, with objects that are still live. */
 void qr_caches_exit(void);
 
 #endif /* QR_CACHE_H */

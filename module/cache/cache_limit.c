@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Whose limit is set; what limits do is core/limit.h's, the page heap's and grow()'s. */
+/*
+ * Setting and reading limits, of a cache or of the module.  Limits take effect in core/limit.c,
+ * pages/page_heap.c (the module's) and magazine/grow.c (a cache's).
+ */
 #define pr_fmt(fmt) "quarry: " fmt
 
 #include <linux/mutex.h>
@@ -9,7 +12,7 @@
 #include "compat.h"
 #include "core/limit.h"
 
-/* With qr_caches_lock; NULL if there is no such cache. */
+/* The limit of a cache or of the module; NULL if there is no such cache.  With qr_caches_lock. */
 static struct qr_limit *limit_of(unsigned int id)
 {
 	struct qr_cache *c;
@@ -49,17 +52,17 @@ int qr_limit_write(unsigned int cache, bool is_hard, unsigned long bytes)
 EXPORT_SYMBOL_QUARRY_TEST(qr_limit_write);
 
 /**
- * quarry_limit_set() - bound the pages that the module or a cache may hold
+ * quarry_limit_set() - limit the pages that the module or a cache may hold
  * @cache: from quarry_cache_create(), or NULL for all of Quarry
- * @soft: bytes of pages, rounded down to whole ones; beyond it memory is still given,
- *	but idle pages are given back first, so that allocations that have to
- *	grow get slower.  QUARRY_NO_LIMIT for none
- * @hard: bytes of pages; beyond it allocations return NULL, except with
- *	__GFP_NOFAIL.  QUARRY_NO_LIMIT for none
+ * @soft: bytes of pages, rounded down to whole pages.  Beyond it allocations still succeed, but
+ *	those that need new pages first give idle pages back, and get slower.
+ *	QUARRY_NO_LIMIT for none
+ * @hard: bytes of pages.  Beyond it allocations return NULL, except with __GFP_NOFAIL.
+ *	QUARRY_NO_LIMIT for none
  *
- * Quarry's pages are those of its chunks, in use or idle, without its own bookkeeping; a
- * cache's those of its slabs.  They count for all nodes together.  A limit below
- * what is held takes nothing away from anybody.
+ * All nodes count together.  For the module, the pages of its chunks count, in use or idle, but
+ * not its metadata; for a cache, the pages of its slabs.  If more than the limit is held when it
+ * is set, live objects stay.
  *
  * Context: any but NMI.
  * Return: 0, or -EINVAL when @soft is beyond @hard.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Which caches are trimmed, see magazine/slab_trim.c, and when it is worth it. */
+/* Trimming caches: which of them, and when it is worth it.  The work is in magazine/slab_trim.c. */
 #include "cache/cache.h"
 
 #include <linux/minmax.h>
@@ -14,7 +14,7 @@ unsigned long qr_cache_trimmable(struct qr_cache *c)
 	s64 free;
 
 	qr_cache_sum(c, &st);
-	/* The numbers are not of one moment. */
+	/* The numbers are not read at one moment, so their difference may be negative. */
 	free = st.capacity_objects - st.live_objects - st.cached_objects;
 	return free > 0 ? DIV_ROUND_UP_ULL(free * c->geo.pages, c->geo.objects) : 0;
 }
@@ -26,7 +26,10 @@ unsigned long qr_cache_trim(struct qr_cache *c, unsigned long want)
 	unsigned int i;
 
 	lockdep_assert_held(&qr_caches_lock);
-	/* Readers may still see what is on a free page, or somebody may have written to it. */
+	/*
+	 * RCU readers may still look at free objects of a typesafe cache, and writes to free
+	 * objects of a guarded cache are still to be found.
+	 */
 	if (c->typesafe || c->guarded)
 		return 0;
 	for (i = 0; i < qr_nr_depots() && pages < want; i++)
@@ -36,7 +39,7 @@ unsigned long qr_cache_trim(struct qr_cache *c, unsigned long want)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_cache_trim);
 
-/* Batches and single objects that must have moved for it to be worth another look. */
+/* A skipped cache is trimmed again after its depots have moved so many batches and objects. */
 #define TRIM_MOVES 128
 
 static unsigned int depot_moves(const struct qr_cache *c)
@@ -50,8 +53,8 @@ static unsigned int depot_moves(const struct qr_cache *c)
 }
 
 /*
- * Small objects are everywhere: where most of a slab is free and still hardly a page,
- * it is not worth to look each time.
+ * With small objects, most objects of a slab can be free and hardly a page is.  Trimming such a
+ * cache brings little, so it is tried less and less often.
  */
 void qr_cache_trimmed(struct qr_cache *c, bool worth_it)
 {

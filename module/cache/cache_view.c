@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A cache's numbers, added up from its magazines and depots. */
+/* The numbers of a cache, added up from its magazines and depots, for observers. */
 #include "cache/cache.h"
 
 #include <linux/cpumask.h>

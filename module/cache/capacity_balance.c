@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Capacity goes where the misses are.
+ * Balancing capacity: it moves to the magazines that miss.
  *
- * Once a second, each CPU's magazines are looked at.  One that nobody used since the
- * last look shrinks by half, down to nothing; one that was used keeps what it has,
- * unless a head of this CPU was refused capacity (magazine/capacity.c).  Then those give half
- * that did without the depot, and if there are none, the largest does.  The poor
- * head takes it at its next miss.  Depots of caches that were not used at all
- * are emptied into their slabs.
+ * Once a second a work item looks at the magazines of each CPU:
+ * - A magazine that was not used since the last look loses half of its capacity, down to nothing.
+ * - A magazine that was used keeps its capacity, unless a head of the same CPU was refused some
+ *   (magazine/capacity.c).  Then each magazine that was used without going to the depot loses
+ *   half.  If no magazine has lost anything, the largest one loses half, as long as it has more
+ *   than SPREAD times the capacity of the poorest head.
+ * - The head that was refused capacity is granted it at its next miss.
+ * - Depots of caches that no CPU used are emptied into their slabs.
  *
- * For the sources see magazine/capacity.c.
+ * magazine/capacity.c names the sources of this design.
  *
- * The look is queued by whoever is granted something, and again after each look
- * as long as anybody has anything: a machine at rest comes to have no ticks.
+ * Every grant of capacity queues the work, and the work queues itself while a magazine has
+ * capacity or a cache was used.  So on an idle machine it stops.
+ *
+ * Lock: qr_caches_lock.  Context: process.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -30,15 +34,15 @@
 #include "cache/cache.h"
 #include "compat.h"
 
-/* The largest gives to the poorest until it has no more than so many times as much. */
+/* The largest magazine loses capacity until it has at most so many times that of the poorest. */
 #define SPREAD 4
 
 /* CPUs to be visited; with qr_caches_lock. */
 static struct cpumask to_visit;
 
 /*
- * Allocations and frees of a head so far, modulo 2^32.  It is read as it stands:
- * an interrupt in between makes a head look used, which it is.
+ * Allocations and frees of a head so far, modulo 2^32.  If an interrupt uses the head while its
+ * counters are read, the sum may be off; then the head looks used, and it is.
  */
 static u32 head_ops(const struct qr_head *h)
 {
@@ -48,7 +52,7 @@ static u32 head_ops(const struct qr_head *h)
 	       h->direct_frees;
 }
 
-/* It changes with every miss; what remote frees do is not the magazine's matter. */
+/* A number that changes with every miss of the magazine.  Remote frees are no misses. */
 static u32 head_misses(const struct qr_head *h)
 {
 	return h->refilled + h->flushed + h->direct_allocs + h->direct_frees - h->remote_frees;
@@ -90,7 +94,10 @@ static bool cpu_is_above(unsigned int cpu)
 	return qr_percpu_granted(cpu) > qr_percpu_most();
 }
 
-/* Everybody gives half.  Returns whether there was anything to give. */
+/*
+ * While @cpu is above its budget, halve the capacity of its magazines, one after the other.
+ * Returns true if any was halved.
+ */
 static bool halve_all(unsigned int cpu)
 {
 	struct qr_cache *c;
@@ -111,7 +118,7 @@ static bool halve_all(unsigned int cpu)
 	return any;
 }
 
-/* The budget, or the soft limit, has become smaller. */
+/* Bring a CPU within its budget, which becomes smaller when it is set and near the soft limit. */
 static u64 fit_cpu(unsigned int cpu, void *unused)
 {
 	while (halve_all(cpu))

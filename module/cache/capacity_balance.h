@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Magazines that shrink: those of caches at rest, and those that others could use. */
+/* Balancing capacity: idle magazines shrink, and heads that need more capacity get it. */
 #ifndef QR_CAPACITY_BALANCE_H
 #define QR_CAPACITY_BALANCE_H
 
 #include <linux/types.h>
 
 /*
- * Look at all magazines, and take from them what their CPU's use since the last
- * look does not call for; empty the depots of caches that nobody used.  Returns
- * whether anything is left to be taken the next time.  Process context; sleeps.
+ * Look at all magazines: take capacity from those that need it less than others, judged by their
+ * use since the last look, and empty the depots of caches that were not used.  Returns true if
+ * another look is needed, because a magazine has capacity or a cache was used.  Process context;
+ * sleeps.
  */
 bool qr_magazines_tick(void);
 
-/* Do that once a second while a magazine has capacity, or leave it alone. */
+/* Turn the look on, once a second while a magazine has capacity, or off.  Sleeps. */
 void qr_magazines_ticking(bool on);
 
-/* Do it now: memory is short.  Any context but NMI. */
+/* Look at once, because memory is short.  Any context but NMI. */
 void qr_magazines_soon(void);
 
 void qr_balance_init(void);

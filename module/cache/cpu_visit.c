@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What has to be done on each CPU, since its magazines are its own. */
+/*
+ * Running a function on each CPU.  A magazine is changed by its own CPU only, or by any CPU while
+ * that one is offline.
+ */
 #include "cache/cache.h"
 
 #include <linux/cpu.h>
@@ -20,7 +23,7 @@ static void visit_fn(struct work_struct *work)
 {
 	struct visit *v = container_of(work, struct visit, work);
 
-	/* Bound to this CPU; its magazines are at rest between two instructions. */
+	/* Bound to this CPU.  No operation on a magazine is under way: they disable preemption. */
 	v->sum = v->fn(raw_smp_processor_id(), v->arg);
 }
 
@@ -56,7 +59,7 @@ u64 qr_visit_cpus(const struct cpumask *only, qr_cpu_fn fn, void *arg)
 }
 
 struct to_do {
-	struct qr_cache *cache; /* or all of them */
+	struct qr_cache *cache; /* NULL: all caches */
 	qr_magazine_fn fn;
 };
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Slabs with objects that wait are in a list that needs no lock to be added to.  One
- * grace period is under way at a time, for all that were in the list when it began.
+ * Slabs with deferred objects are in a list, @collected, that takes new ones without a lock.  One
+ * grace period is under way at a time, for the slabs that were in the list when it began; these
+ * are in the list @under_way.
  *
- * A slab has one map, whenever its bits were set.  Where some were while the grace
- * period of the others was under way, all of them wait for another one.  That ends, for
- * an object waits once only, and a slab has no more than it has.
+ * A slab has one map for all of its deferred objects.  If bits are set while the grace period of
+ * earlier ones is under way, all of them wait for another grace period.  This terminates: each
+ * object waits at most once, and a slab has a fixed number of objects.
  *
- * A slab is in the list or in that of those under way from the first bit on until all
- * of them have been taken out, and one of its objects is live for so long; so it stays.
+ * A slab is in one of the two lists from its first bit on until all bits have been taken out.
+ * Until then at least one of its objects is live, so the slab cannot be destroyed.
  */
 #include "cache/deferred.h"
 
@@ -18,14 +19,14 @@
 #include "compat.h"
 #include "magazine/magazine.h"
 
-#define QUEUED 0 /* a bit of qr_slab.late */
+#define QUEUED 0 /* a bit of qr_slab.deferred: the slab is in @collected or @under_way */
 
 static void begin_in_irq(struct irq_work *work);
 
 static LLIST_HEAD(collected);
 static DEFINE_IRQ_WORK(begin_work, begin_in_irq);
 
-/* Of what is below, and of qr_slab.deferred_again; not of bits that NMIs may set. */
+/* Guards the two below and qr_slab.deferred_again.  The map is atomic, as NMIs set bits in it. */
 static DEFINE_RAW_SPINLOCK(lock);
 static struct llist_node *under_way;
 static struct rcu_head rcu;
@@ -33,6 +34,7 @@ static struct rcu_head rcu;
 atomic_long_t qr_deferred_objects;
 EXPORT_SYMBOL_QUARRY_TEST(qr_deferred_objects);
 
+/* A bit for each object that waits. */
 static unsigned long *deferred_map(struct qr_slab *slab)
 {
 	return (unsigned long *)qr_slab_cached(slab);
@@ -40,7 +42,10 @@ static unsigned long *deferred_map(struct qr_slab *slab)
 
 static void end(struct rcu_head *unused);
 
-/* Those that are in the list, unless others are under way: then that goes on with them. */
+/*
+ * Begin a grace period for the slabs in @collected, unless one is under way; its end calls this
+ * again.
+ */
 static void begin(void)
 {
 	struct qr_slab *slab;
@@ -64,6 +69,7 @@ static void begin_in_irq(struct irq_work *unused)
 	begin();
 }
 
+/* Add the slab to @collected, unless it is in a list. */
 static void enqueue(struct qr_slab *slab)
 {
 	if (!test_and_set_bit(QUEUED, &slab->deferred) &&
@@ -99,7 +105,7 @@ enum qr_misuse qr_defer_free_nolock(struct qr_slab *slab, unsigned int i)
 	enum qr_misuse what;
 	unsigned long flags;
 
-	/* The walker must not come in between a bit and its count. */
+	/* The walker stops all CPUs; interrupts are off so that it finds bit and count agree. */
 	local_irq_save(flags);
 	what = put(slab, i);
 	enqueue(slab);
@@ -108,7 +114,10 @@ enum qr_misuse qr_defer_free_nolock(struct qr_slab *slab, unsigned int i)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_defer_free_nolock);
 
-/* Its objects, unless it has to wait once more.  Returns how many bits were taken out. */
+/*
+ * A grace period has ended.  Move the bits of the slab to @taken, unless the slab has to wait for
+ * another one.  Returns how many bits were taken out.
+ */
 static unsigned int take_out(struct qr_slab *slab, u64 *taken)
 {
 	unsigned int i, n = 0;
@@ -123,7 +132,10 @@ static unsigned int take_out(struct qr_slab *slab, u64 *taken)
 		atomic_sub(n, &slab->nr_deferred);
 	}
 	clear_bit(QUEUED, &slab->deferred);
-	/* What an NMI adds finds it either queued, and is found here, or not. */
+	/*
+	 * An NMI that adds a bit either finds QUEUED set, and then the map below has its bit,
+	 * or finds it clear, and then it enqueues the slab itself.
+	 */
 	smp_mb__after_atomic();
 	if (!bitmap_empty(deferred_map(slab), 64 * slab->words))
 		enqueue(slab);
@@ -144,7 +156,7 @@ static void end(struct rcu_head *unused)
 		void *base = slab->base;
 		unsigned int n;
 
-		/* From here on it is in the list again, or may go. */
+		/* After take_out() the slab may be in the other list, or be destroyed. */
 		next = at->next;
 		n = take_out(slab, taken);
 		if (!n)

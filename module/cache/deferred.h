@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Frees that cannot be done now, and for which nothing can be had to remember them in:
- * a bit in the object's slab does, and nothing is written into the object.
+ * Deferred objects: frees that must wait (for a grace period, or because a lock cannot be taken
+ * here) and for which no memory can be allocated.  A bit in the slab's map marks each waiting
+ * object; nothing is written into the object.
  */
 #ifndef QR_DEFERRED_H
 #define QR_DEFERRED_H
@@ -9,35 +10,36 @@
 #include "core/misuse.h"
 #include "slab/slab.h"
 
-/* Objects that wait. */
+/* How many objects wait. */
 extern atomic_long_t qr_deferred_objects;
 
 /**
  * qr_defer_free() - free an object after a grace period
- * @slab: its slab, or its own, if it is a large one; it is live, so this stays
- * @i: its number there
+ * @slab: the object's slab, which stays because the object is live; for a large object, the slab
+ *	that describes it
+ * @i: the number of the object in @slab
  *
- * It is freed as by quarry_free(), in softirq, not before those who may see it in an RCU
- * read-side section have left that.
+ * After all RCU read-side sections that may see the object have ended, it is freed as by
+ * quarry_free(), in softirq context.
  *
  * Context: any but NMI, no lock of Quarry's held.
- * Return: QR_MISUSE_NONE, or QR_MISUSE_DOUBLE_FREE if it waits already.
+ * Return: QR_MISUSE_NONE, or QR_MISUSE_DOUBLE_FREE if the object waits already.
  */
 enum qr_misuse qr_defer_free(struct qr_slab *slab, unsigned int i);
 
 /**
- * qr_defer_free_nolock() - free an object a little later
+ * qr_defer_free_nolock() - free an object a little later, from any context
  * @slab: as for qr_defer_free()
- * @i: likewise
+ * @i: as for qr_defer_free()
  *
- * As qr_defer_free(), but it may be freed before a grace period has ended.
+ * The object is freed as by qr_defer_free(), but maybe before a grace period has ended.
  *
- * Context: any, NMI and holders of any lock included.
+ * Context: any, including NMI, and with any lock held.
  * Return: as qr_defer_free().
  */
 enum qr_misuse qr_defer_free_nolock(struct qr_slab *slab, unsigned int i);
 
-/* All that was put before the call has been freed.  Process context. */
+/* Wait until all objects that were deferred before the call are free.  Process context; sleeps. */
 void qr_deferred_barrier(void);
 
 #endif /* QR_DEFERRED_H */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Use by code that may have interrupted anything: NMI handlers, and tracing programs at
- * any place of the kernel, Quarry itself included.  A head can be claimed there if the
- * interrupted code has not; a depot is tried, and no lock is waited for.
+ * Allocation and free for code that may have interrupted anything, Quarry itself included: NMI
+ * handlers, and tracing programs at any place of the kernel.  They claim the head unless the
+ * interrupted code has claimed it, they try the depot's lock, and they never wait for a lock.
  */
 #include <linux/irqflags.h>
 #include <linux/preempt.h>
@@ -17,7 +17,7 @@ static struct qr_depot *depot_of(struct qr_cache *c)
 	return c->depot[c->policy == QUARRY_NODE_FIXED ? c->node : raw_cpu_read(qr_home_node)];
 }
 
-/* After a failed qr_head_pop(): preemption is off, the claim as that left it. */
+/* After a failed qr_head_pop(): preemption is off, the claim is as qr_head_pop() left it. */
 static noinline void *alloc_slow(struct qr_cache *c, unsigned long ip)
 {
 	unsigned long flags;
@@ -30,7 +30,7 @@ static noinline void *alloc_slow(struct qr_cache *c, unsigned long ip)
 	n = qr_head_enter_alloc(h);
 	if (n > 0) {
 		p = h->obj[--n];
-		/* A sample may be due.  It stays so: there is no recording one here. */
+		/* A sample may be due.  It cannot be recorded here, so it stays due. */
 		qr_head_count_one(h);
 	}
 	if (n >= 0)
@@ -55,14 +55,14 @@ static noinline void *alloc_slow(struct qr_cache *c, unsigned long ip)
 /**
  * quarry_cache_alloc_nolock() - allocate an object in any context
  * @cache: from quarry_cache_create()
- * @gfp: __GFP_ZERO or 0; nothing else has a meaning
+ * @gfp: __GFP_ZERO or 0; other flags have no effect
  *
- * From this CPU's magazine, or from the depot of its node if nobody holds that.  It asks
- * nobody for pages and waits for no lock, so it fails more often than quarry_cache_alloc(),
- * and says nothing then.  The profiler does not see it: a sample that is due is taken of the
- * next object that is allocated in the ordinary way.
+ * The object comes from this CPU's magazine, or from the depot of the node if its lock is free.
+ * The call neither asks for pages nor waits for a lock, so it fails more often than
+ * quarry_cache_alloc(); failures are not logged.  The profiler does not see the object: a sample
+ * that is due is taken of the next ordinary allocation.
  *
- * Context: any: NMI, a tracing program, a holder of any lock.
+ * Context: any: in an NMI, in a tracing program, with any lock held.
  * Return: the object, or NULL.
  */
 void *quarry_cache_alloc_nolock(struct quarry_cache *cache, gfp_t gfp)
@@ -84,7 +84,10 @@ void *quarry_cache_alloc_nolock(struct quarry_cache *cache, gfp_t gfp)
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_alloc_nolock);
 
-/* Preemption is off. */
+/*
+ * Put an object into the magazine.  False if it is not an ordinary object of this node, or if the
+ * magazine is full or claimed.  Preemption is off.
+ */
 static bool push(struct qr_cache *c, void *obj)
 {
 	unsigned long i = qr_chunk_index(obj), flags;
@@ -109,11 +112,12 @@ static bool push(struct qr_cache *c, void *obj)
  * @cache: the cache it was allocated from
  * @obj: the object, or NULL
  *
- * Into this CPU's magazine.  If that is full or claimed, or the object is another node's or a
- * sampled one, it is freed a little later, after a grace period at the latest; no memory is
- * needed for that.  It never fails.  Misuse is dealt with as in quarry_cache_free().
+ * The object goes into this CPU's magazine.  If the magazine is full or claimed, or the object is
+ * sampled or another node's, the object is freed a little later, when a grace period has ended at
+ * the latest; this needs no memory.  The call never fails.  Misuse is dealt with as in
+ * quarry_cache_free().
  *
- * Context: any: NMI, a tracing program, a holder of any lock.
+ * Context: any: in an NMI, in a tracing program, with any lock held.
  */
 void quarry_cache_free_nolock(struct quarry_cache *cache, void *obj)
 {

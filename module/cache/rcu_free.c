@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Frees by RCU, without an rcu_head in the object, and with nothing written into it:
+ * Frees by RCU, without an rcu_head in the object.  Nothing is written into the object, because
  * readers may still look at all of it.
  *
- * A CPU collects pointers in a head (quarry/head.h), which takes one in a few instructions
- * wherever it is called from.  A full head is copied into a block, and that waits for its
- * grace period: one call_rcu() for QR_RCU_BLOCK objects.  The first object of a CPU that had
- * none makes a timer run there that sends the others off, until it finds none.
+ * Each CPU collects pointers in a head (quarry/head.h), which takes one in a few instructions in
+ * any context but NMI.  When the head is full, it is copied into a block, which waits for its
+ * grace period: one call_rcu() for QR_RCU_BLOCK objects.  A head is at rest at first: it has no
+ * capacity, so the first pointer takes the slow path.  That starts a timer on the CPU, which
+ * empties the head every TICK jiffies, until it finds nothing and the head is at rest again.
  *
- * A free must not fail.  Where there is no memory for a block, objects wait as deferred ones
- * (cache/deferred.h), which takes none.
+ * A free must not fail.  When there is no memory for a block, the objects wait as deferred ones
+ * (deferred.h), which takes no memory.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -28,20 +29,20 @@
 #include "magazine/magazine.h"
 #include "slab/mapped.h"
 
-/* Objects wait for so long at most before they wait for their grace period. */
+/* Jiffies that a pointer stays in a head, at most, before its grace period is started. */
 #define TICK max(HZ / 20, 1)
 
-/* Blocks that a CPU keeps. */
+/* Empty blocks that a CPU keeps. */
 #define SPARES 2
 
 /**
  * struct block - objects that wait for the same grace period
- * @rcu: its end
- * @link: in the list of those that wait
- * @next: in a CPU's stack of spares
- * @nr: objects; 0 once they were freed
- * @hurried: somebody frees them before @rcu is called
- * @done: and it has been called meanwhile
+ * @rcu: calls block_done() when the grace period has ended
+ * @link: in the list @waiting
+ * @next: in a CPU's stack of empty blocks
+ * @nr: objects; 0 once they are free
+ * @hurried: qr_rcu_expedite() is freeing the objects, so block_done() must not
+ * @done: block_done() has been called
  * @obj: the objects
  */
 struct block {
@@ -57,11 +58,11 @@ struct block {
 };
 
 /**
- * struct cpu_state - what a CPU has beside its head; with interrupts off there
- * @tick: sends off what is left
- * @cpu: whose it is
- * @spares: blocks
- * @nr_spares: how many
+ * struct cpu_state - what a CPU has beside its head; used by that CPU with interrupts off
+ * @tick: empties the head
+ * @cpu: the CPU
+ * @spares: stack of empty blocks
+ * @nr_spares: blocks in @spares
  */
 struct cpu_state {
 	struct delayed_work tick;
@@ -74,12 +75,12 @@ static DEFINE_PER_CPU(struct cpu_state, states);
 static struct qr_head __percpu *heads;
 static struct kmem_cache *blocks;
 
-/* Of the list and of struct block, but for those whose grace period has ended. */
+/* Guards @waiting, @nr_waiting, and the members of a block until its objects are free. */
 static DEFINE_RAW_SPINLOCK(lock);
 static LIST_HEAD(waiting);
-static unsigned long nr_waiting; /* objects */
+static unsigned long nr_waiting; /* objects in blocks of the list */
 
-static DEFINE_MUTEX(hurry_lock);
+static DEFINE_MUTEX(hurry_lock); /* one qr_rcu_expedite() at a time */
 
 static size_t head_bytes(void)
 {
@@ -98,7 +99,7 @@ static struct block *block_new(void)
 	return qr_meta_cache_alloc(blocks, GFP_NOWAIT | __GFP_NOWARN, numa_mem_id());
 }
 
-/* Interrupts off. */
+/* Take an empty block that this CPU kept, or NULL.  Interrupts off. */
 static struct block *spare_get(void)
 {
 	struct cpu_state *s = this_cpu_ptr(&states);
@@ -111,6 +112,7 @@ static struct block *spare_get(void)
 	return b;
 }
 
+/* Keep an empty block for this CPU if there is room, or else free it. */
 static void block_free(struct block *b)
 {
 	struct cpu_state *s;
@@ -129,19 +131,19 @@ static void block_free(struct block *b)
 		qr_meta_cache_free(blocks, b);
 }
 
-/* The cache to whose magazine the object at @p may go as it is; NULL if its free takes more. */
+/* The cache of @p, if the object can be freed by quarry_cache_free_bulk(); otherwise NULL. */
 static struct qr_cache *plain_cache(const void *p)
 {
 	struct qr_slab *slab = qr_slab_of(p);
 	struct qr_cache *c = slab ? READ_ONCE(slab->cache) : NULL;
 
-	/* Bulk frees of a size class do not look for cleanups, see qr_slab_set_fast(). */
+	/* Bulk frees to a size class do not look for cleanups, see qr_slab_set_fast(). */
 	if (unlikely(!c) || unlikely(READ_ONCE(c->apart)) || unlikely(READ_ONCE(slab->nr_cleaned)))
 		return NULL;
 	return c;
 }
 
-/* Each is freed as its owner would, neighbours of one cache together. */
+/* Free @n objects; those side by side in @obj that are of one cache are freed in bulk. */
 static void free_objects(void **obj, unsigned int n)
 {
 	struct qr_cache *c;
@@ -160,6 +162,7 @@ static void free_objects(void **obj, unsigned int n)
 	}
 }
 
+/* The grace period has ended: free the objects, unless qr_rcu_expedite() does. */
 static void block_done(struct rcu_head *rcu)
 {
 	struct block *b = container_of(rcu, struct block, rcu);
@@ -182,7 +185,7 @@ static void block_done(struct rcu_head *rcu)
 	block_free(b);
 }
 
-/* It waits in its slab's map. */
+/* There is no block: the object waits as a deferred one, and misuse is reported. */
 static void set_aside(void *p, unsigned long ip)
 {
 	struct qr_slab *slab = qr_slab_of(p) ?: qr_mapped_of(p);
@@ -194,7 +197,10 @@ static void set_aside(void *p, unsigned long ip)
 		qr_report(QR_MISUSE_DOUBLE_FREE, p, NULL, NULL, ip);
 }
 
-/* Interrupts off, the head claimed.  Its @n objects wait from now on. */
+/*
+ * Start the grace period of the @n objects in a claimed head, in the block @b, or one by one if it
+ * is NULL.  Interrupts off.
+ */
 static void send_off(struct qr_head *h, unsigned int n, struct block *b)
 {
 	unsigned int i;
@@ -217,7 +223,7 @@ static void send_off(struct qr_head *h, unsigned int n, struct block *b)
 
 /* --- Frees --- */
 
-/* This CPU's head takes objects from now on.  Interrupts off, the head claimed. */
+/* Let this CPU's head take objects, and start the timer.  Interrupts off, the head claimed. */
 static void activate(struct qr_head *h)
 {
 	h->capacity = QR_RCU_BLOCK;
@@ -225,8 +231,8 @@ static void activate(struct qr_head *h)
 }
 
 /*
- * The head is full, at rest, or claimed by whom this interrupted.  Preemption is off, and the
- * claim as qr_head_push() left it.
+ * The head is full, is at rest, or is claimed by the code that this one interrupted.  Preemption
+ * is off, and the claim is as qr_head_push() left it.
  */
 static noinline void push_slow(void *p, unsigned long ip)
 {
@@ -267,7 +273,7 @@ out:
 		block_free(b);
 }
 
-/* Preemption is off, and on afterwards. */
+/* Add @p to the head.  Called with preemption off, which it enables. */
 static __always_inline void push(void *p, unsigned long ip)
 {
 	if (likely(qr_head_push(heads, p)))
@@ -276,14 +282,14 @@ static __always_inline void push(void *p, unsigned long ip)
 		push_slow(p, ip);
 }
 
-/* What is not seen to be good at first sight.  @given: the cache that was named, if any. */
+/* Check a pointer fully and take it or report it.  @given: the cache that was named, or NULL. */
 static noinline void free_rcu(struct qr_cache *given, void *p, unsigned long ip)
 {
 	enum qr_misuse what = QR_MISUSE_FOREIGN;
 	struct qr_cache *c = NULL;
 	struct qr_slab *slab;
 
-	/* A pointer that is nobody's may lead to what is just going. */
+	/* If @p is dangling its slab may be destroyed now; preemption off keeps its descriptor. */
 	preempt_disable();
 	slab = qr_slab_of(p);
 	if (!slab)
@@ -319,13 +325,13 @@ misuse:
  * quarry_free_rcu() - give memory back after a grace period
  * @p: as for quarry_free()
  *
- * The twin of kfree_rcu(), for memory of any kind, without an rcu_head.  Those who see @p in
- * an RCU read-side section may go on until they leave it; until then, and until it is
- * freed, it counts as live.  It is freed in softirq context.  Misuse is dealt with as in
- * quarry_free(), some of it only when it is to be freed.
+ * The counterpart of kfree_rcu(), for memory from any Quarry allocation, without an rcu_head.  RCU
+ * readers that see @p may use it until they leave their read-side section.  After that @p is
+ * freed, in softirq context; until then it counts as live.  Misuse is dealt with as in
+ * quarry_free(), in part only when @p is about to be freed.
  *
- * Many objects share a grace period, so it may take a twentieth of a second longer than that;
- * when memory is short an expedited one is begun.
+ * Many objects share a grace period, so the free may come a twentieth of a second later than at the
+ * end of one that begins now.  When memory is short an expedited grace period is begun.
  *
  * Context: process, softirq, hardirq; not NMI.  It never fails, and does not sleep.
  */
@@ -334,7 +340,7 @@ void quarry_free_rcu(const void *p)
 	unsigned long off = qr_offset(p);
 
 	preempt_disable();
-	/* Most are of a size class of this node, whose cache nobody destroys. */
+	/* Most are of a size class and of this node.  Caches of classes are never destroyed. */
 	if (likely(off >> QR_CHUNK_SHIFT < qr_nr_chunks) &&
 	    likely(__this_cpu_read(qr_view.class)[off >> QR_CHUNK_SHIFT][off >> PAGE_SHIFT])) {
 		push((void *)p, _RET_IP_);
@@ -351,7 +357,7 @@ EXPORT_SYMBOL_QUARRY(quarry_free_rcu);
  * @cache: the cache it was allocated from
  * @obj: the object, or NULL
  *
- * As quarry_free_rcu().  An object of another cache is reported and left alone.
+ * Does what quarry_free_rcu() does.  An object of another cache is reported and stays live.
  *
  * Context: process, softirq, hardirq; not NMI.  It never fails, and does not sleep.
  */
@@ -373,9 +379,9 @@ void quarry_cache_free_rcu(struct quarry_cache *cache, void *obj)
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_free_rcu);
 
-/* --- What sends them off, and waits for them --- */
+/* --- Starting grace periods, and waiting for them --- */
 
-/* On its own CPU, or one that is offline. */
+/* Free the empty blocks of a CPU: the calling one, or one that is offline. */
 static void spares_drop(struct cpu_state *s)
 {
 	struct block *b, *next;
@@ -392,7 +398,10 @@ static void spares_drop(struct cpu_state *s)
 	}
 }
 
-/* Returns how many there were.  With @rest, if there was none, the next push is slow. */
+/*
+ * Start the grace period of the objects in the head of @cpu; returns how many.  If there were
+ * none, @rest makes the head come to rest: the next push takes the slow path.
+ */
 static unsigned int flush(unsigned int cpu, bool rest)
 {
 	struct qr_head *h = per_cpu_ptr(heads, cpu);
@@ -430,11 +439,12 @@ void qr_rcu_cpu_dead(unsigned int cpu)
 	spares_drop(per_cpu_ptr(&states, cpu));
 }
 
+/* Empty the head of the CPU, again and again until it has come to rest. */
 static void tick(struct work_struct *work)
 {
 	struct cpu_state *s = container_of(to_delayed_work(work), struct cpu_state, tick);
 
-	/* Its CPU may have gone, and with it what it had, or be back already. */
+	/* If the CPU went offline qr_rcu_cpu_dead() emptied the head; it may be online again. */
 	preempt_disable();
 	if (s->cpu == smp_processor_id() && !flush(s->cpu, true))
 		spares_drop(s);
@@ -456,8 +466,8 @@ bool qr_rcu_cpus(struct cpumask *cpus)
 
 void qr_rcu_wait(void)
 {
-	qr_deferred_barrier(); /* which waits for all others as well */
-	/* But for what is just being freed in a hurry. */
+	qr_deferred_barrier(); /* contains rcu_barrier(), which waits for all blocks */
+	/* Wait also for objects that qr_rcu_expedite() is freeing now. */
 	mutex_lock(&hurry_lock);
 	mutex_unlock(&hurry_lock);
 }

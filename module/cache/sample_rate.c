@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How often is sampled: for all caches, or for one.  A new rate takes effect at
- * once, as every magazine draws anew.  What was sampled before keeps the weight
- * it was drawn with, so that sums over both rates stay unbiased.
+ * The sampling rate, of all caches or of one.  A new rate takes effect at once, because every
+ * magazine draws a new countdown.  Samples taken before keep the weight that they were drawn with,
+ * so that sums over both rates stay unbiased.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -18,7 +18,7 @@
 #include "core/parse_size.h"
 #include "slab/large.h"
 
-static u32 wanted = QUARRY_RATE_DEFAULT; /* until the module is ready */
+static u32 wanted = QUARRY_RATE_DEFAULT; /* the module parameter, until qr_rate_init() */
 static bool ready;
 
 u32 qr_rate_get(void)

@@ -4,15 +4,15 @@
  *
  * A client calls quarry_cache_alloc() for an object of its cache, or quarry_malloc(), which
  * looks the size up in a table of size classes; each class is a cache of its own.  Sizes over
- * 32 KiB leave the road here: they get whole pages (slab/large.c).  All others go down until a
- * step has an object:
+ * 32 KiB have no class: they get whole pages from slab/large.c.  All other allocations go down
+ * these steps, until one of them has an object:
  *
  *  1. Magazine: include/quarry/head.h, inlined into the client.  For each cache, each CPU has a
  *     head with an array of free objects, the magazine.  Take the last one: no lock, interrupts
  *     stay on.  The same instructions count down to the next sample.
  *  2. Slow path: alloc.c.  The magazine is empty, the countdown has run out, or this code
  *     interrupted another operation on the same head.  Interrupts go off and the head is
- *     claimed.  If it is claimed already, the magazine is passed by: step 3 gives one object.
+ *     claimed.  If it is claimed already, the magazine is bypassed: step 3 gives one object.
  *     If a sample is due, see below.
  *  3. Depot: depot.c, one for each cache and node, under its raw spinlock.  A batch of objects,
  *     half of what the magazine may hold, is copied into the magazine.
@@ -29,7 +29,7 @@
  *     one either, the allocation returns NULL and says so in the log.  Near a soft limit this
  *     step comes before step 5.
  *
- * A free comes up the same way until a step keeps the object:
+ * A free goes up these steps, until one of them keeps the object:
  *
  *  1. Magazine: inlined.  A table says whether the object's chunk holds ordinary slabs of this
  *     CPU's node.  If so, the object is put on top of the magazine: no lock, no look at its
@@ -41,12 +41,12 @@
  *     - an object of another node waits, with others, for its way home (remote_free.c);
  *     - an object that is sampled, guarded or in a mixed chunk goes to its slab: step 4;
  *     - a large object's pages go to the page heap: step 6.
- *  3. Depot: depot.c.  Keep the batch as it is, for the next CPU that has run dry.  If there
- *     is no room for it, its objects go to their slabs.
+ *  3. Depot: depot.c.  Keep the batch, without a look at its objects, for the next CPU whose
+ *     magazine is empty.  If there is no room for the batch, its objects go to their slabs.
  *  4. Slab: slab/slab.h.  Set the object's bit in the map of free objects.  If the bit is set
  *     already, this is a double free: it is reported (core/misuse.c), and nothing changes.
- *  5. Empty slab: depot.c.  The depot keeps some (4, or an eighth of its slabs) for the next
- *     burst.  The others are destroyed after interrupts are on again.
+ *  5. Empty slab: depot.c.  The depot keeps some for the next burst: 4, or an eighth of its
+ *     slabs if that is more.  Others are destroyed, after interrupts have been restored.
  *  6. Page heap: pages/page_heap.c.  The pages are idle: the next slab may have them.  The
  *     scavenger (reclaim/scavenger.c) returns idle pages to the kernel, little by little.
  *
