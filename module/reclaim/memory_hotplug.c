@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A block of memory that goes offline is asked for here: what is idle of it goes back.
+ * Memory hotplug: when a block of memory goes offline, its idle pages go back to the kernel.
  *
- * The kernel isolates the block's pages first, and fails at once where it finds one that it
- * cannot move, an idle one of ours among them; it asks only when there is none.  What the
- * notifier is for are pages that became idle in the meantime.  Whoever wants a block
- * offline that Quarry lies in writes to control/drain and control/scavenge first.
+ * The kernel isolates the pages of the block before it calls notifiers, and fails at once if it
+ * finds a page that it cannot move.  An idle page of Quarry is such a page.  So the notifier only
+ * serves pages that became idle after that.  To take a block offline in which Quarry has
+ * pages, write to control/drain and control/scavenge first.
  */
 #include "reclaim/memory_hotplug.h"
 
@@ -17,7 +17,7 @@ static int on_memory(struct notifier_block *nb, unsigned long action, void *arg)
 {
 	const struct memory_notify *range = arg;
 
-	/* Memory hotplug holds the CPUs' lock already, so nothing is drained here. */
+	/* No drain here: it takes cpus_read_lock(), which memory hotplug holds already. */
 	if (action == MEM_GOING_OFFLINE)
 		qr_heap_release_range(range->start_pfn, range->start_pfn + range->nr_pages);
 	return NOTIFY_OK;

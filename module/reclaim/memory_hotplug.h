@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Memory that is about to be taken offline. */
+/* Gives back pages of memory that is about to go offline. */
 #ifndef QR_MEMORY_HOTPLUG_H
 #define QR_MEMORY_HOTPLUG_H
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What to keep and when to give back are tcmalloc's and jemalloc's questions; the
- * answer here is a share of what is in use (the role of GOGC), to which the rest
- * decays: an eighth of it every quarter of a second, so that a burst
- * that comes again soon finds its pages, and some ten seconds later they are gone.
- * The same share is kept of pages under free objects: see magazine/slab_trim.h.
+ * How many idle pages to keep, and when to release the others?  (tcmalloc and jemalloc ask the
+ * same.)  The scavenger keeps a share of the pages in use, as GOGC does in Go.  Of the pages
+ * beyond that share it releases an eighth, but at least a chunk, every quarter of a second.  So
+ * a burst that comes again soon finds its pages, and some ten seconds after a burst they are
+ * released.  Pages under free objects decay to the same share: see magazine/slab_trim.h.
  *
- * It may cost 1 % of one CPU.  That is a matter of credit: time that passes earns a
- * hundredth of itself, up to a bound, and work is paid from that.
+ * The scavenger takes at most 1 % of one CPU.  It has a credit: each nanosecond that passes adds
+ * 1/100 ns, up to CREDIT_MAX, and each nanosecond of work subtracts 1 ns.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -34,15 +34,15 @@
 #include "pages/release.h"
 
 #define TICK	       (HZ / 4)
-#define TICK_TIGHT     max(HZ / 50, 1) /* near a limit */
-#define DECAY	       8	       /* a tick's part of what is too much */
+#define TICK_TIGHT     max(HZ / 50, 1) /* the tick near a limit */
+#define DECAY	       8	       /* a tick releases 1/8 of the surplus */
 #define TICKS_PER_TRIM 4
-#define SHARE	       100 /* of a CPU's time */
+#define SHARE	       100 /* 1/100 of one CPU's time */
 #define CREDIT_MAX     NSEC_PER_SEC
 #define RETAIN_MAX     100
-/* A node keeps so much whatever the share is: the next slab would take as much again. */
+/* A node always keeps one chunk of idle pages: the next slab would get a new chunk anyway. */
 #define KEEP	       ((unsigned long)QR_CHUNK_PAGES)
-#define SLACK	       64UL /* the same of a cache's slabs, in pages */
+#define SLACK	       64UL /* a cache always keeps this many pages under free objects */
 
 atomic64_t qr_scavenged_pages, qr_scavenger_ns;
 u64 qr_loaded_ns;
@@ -56,7 +56,10 @@ static struct delayed_work work;
 static s64 credit_ns;
 static u64 last_ns;
 
-/* Near either limit: beyond the soft one by itself, and not to be refused for idle pages. */
+/*
+ * Would one more chunk exceed a limit?  Then nothing idle is kept: to get below the soft limit,
+ * and so that the hard limit refuses no allocation while pages are idle.
+ */
 static bool is_tight(void)
 {
 	return qr_limit_excess(&qr_limit_all, QR_CHUNK_PAGES);
@@ -75,7 +78,7 @@ static void earn(u64 now)
 	last_ns = now;
 }
 
-/* Pay for what was done since @start; false if there is no credit left. */
+/* Subtract the time since *@start from the credit.  False if there is no credit left. */
 static bool pay(u64 *start)
 {
 	u64 now = ktime_get_mono_fast_ns(), spent = now - *start;
@@ -91,7 +94,10 @@ static unsigned long until_credit(void)
 	return credit_ns > 0 ? 0 : nsecs_to_jiffies((u64)-credit_ns * SHARE) + 1;
 }
 
-/* How many pages of @heap should go now; none: it tells when there are again. */
+/*
+ * How many idle pages of @heap are beyond its share.  If there are none, the heap calls
+ * qr_heap_watcher when there are some again.
+ */
 static unsigned long surplus(struct qr_heap *heap)
 {
 	unsigned long flags, idle, keep, extra;
@@ -107,7 +113,7 @@ static unsigned long surplus(struct qr_heap *heap)
 	return extra;
 }
 
-/* Returns whether it should be called again soon. */
+/* Release a tick's part of a node's surplus.  Returns true if there was a surplus. */
 static bool scavenge_node(int node, u64 *start)
 {
 	unsigned long extra = surplus(qr_heaps[node]), want, done = 0, n = 1;
@@ -125,7 +131,7 @@ static bool scavenge_node(int node, u64 *start)
 	return extra;
 }
 
-/* Pages under free objects that @c should lose now. */
+/* How many pages under free objects should leave slabs of @c now. */
 static unsigned long slack_of(struct qr_cache *c)
 {
 	struct quarry_cache_stats st;
@@ -133,7 +139,7 @@ static unsigned long slack_of(struct qr_cache *c)
 	s64 free;
 
 	qr_cache_sum(c, &st);
-	/* The numbers are not of one moment. */
+	/* The counters are not read at one moment, so the difference may be negative. */
 	free = max_t(s64, st.capacity_objects - st.live_objects - st.cached_objects, 0);
 	used = st.inuse_bytes >> PAGE_SHIFT;
 	slack = min_t(u64, used, div_u64(free * c->geo.pages, c->geo.objects));
@@ -163,11 +169,11 @@ static bool trim_cache(struct qr_cache *c, u64 *start)
 	} while (pay(start) && n && got < want);
 	if (credit_ns > 0)
 		qr_cache_trimmed(c, got >= want / 4);
-	/* In vain for the last time, until the depot has something to tell. */
+	/* After too many trims in vain, stop until the depot calls its watcher. */
 	return c->trim_backoff < QR_TRIM_BACKOFF;
 }
 
-/* Returns whether there is something left for later. */
+/* Trim all caches.  Returns true if there may be more to trim. */
 static bool trim_caches(u64 *start)
 {
 	struct qr_cache *c;
@@ -202,7 +208,7 @@ static void tick(struct work_struct *unused)
 {
 	u64 start = ktime_get_mono_fast_ns();
 	unsigned long delay = is_tight() ? TICK_TIGHT : TICK;
-	static bool slack; /* there was at the last look */
+	static bool slack; /* the last trim left something to trim */
 	static unsigned int ticks;
 	bool more = false;
 	int node;
@@ -214,7 +220,7 @@ static void tick(struct work_struct *unused)
 	for_each_node_mask(node, qr_nodes)
 		more |= scavenge_node(node, &start);
 	if (is_tight()) {
-		/* What lies idle in magazines and depots is worth having as well. */
+		/* Near a limit, idle objects in magazines and depots go down to slabs as well. */
 		qr_magazines_tick();
 		pay(&start);
 	}
@@ -311,19 +317,19 @@ void qr_scavenger_exit(void)
 	unsigned long flags;
 	int node;
 
-	/* Parameters can be written to until we are gone. */
+	/* Module parameters can be written until the module is gone. */
 	kernel_param_lock(THIS_MODULE);
 	WRITE_ONCE(qr_limit_watcher, NULL);
 	queue = NULL;
 	kernel_param_unlock(THIS_MODULE);
-	/* Whoever is told was told under the lock. */
+	/* Heaps decide under their lock whether to call qr_heap_watcher. */
 	for_each_node_mask(node, qr_nodes) {
 		raw_spin_lock_irqsave(&qr_heaps[node]->lock, flags);
 		qr_heaps[node]->surplus = ULONG_MAX;
 		raw_spin_unlock_irqrestore(&qr_heaps[node]->lock, flags);
 	}
 	cancel_delayed_work_sync(&work);
-	/* Its last run may have said that it wants to be told. */
+	/* The last run of the work may have set the watcher again. */
 	WRITE_ONCE(qr_depot_watcher, NULL);
 	cancel_delayed_work_sync(&work);
 	destroy_workqueue(wq);

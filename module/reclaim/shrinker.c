@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Under memory pressure idle pages go back to the kernel; when these are not enough,
- * what pools have put aside and nobody has used since the last time, and what idle caches hold
- * above their slabs; and then pages under free objects.
+ * Under memory pressure idle pages go back to the kernel first.  If these are not enough, pools
+ * give up objects that were not used since the last call, and idle caches empty their
+ * magazines and depots.  If that is not enough either, pages under free objects leave slabs.
  *
- * The kernel calls from any allocation that may reclaim, Quarry's own among
- * them, with whatever locks its caller has: nothing here waits for a lock
- * that is held while memory is asked for.
+ * The kernel calls the shrinker from any allocation that may reclaim, also from Quarry's own, and
+ * the caller may hold any lock.  So nothing here waits for a lock that is held while memory
+ * is allocated.
  */
 #include "reclaim/shrinker.h"
 
@@ -25,10 +25,10 @@
 #include "pages/page_heap.h"
 #include "pages/release.h"
 
-/* A whole chunk at a time: see do_shrink_slab(). */
+/* The kernel asks for a whole chunk at a time: see do_shrink_slab(). */
 #define BATCH QR_CHUNK_PAGES
 
-/* So many objects that wait for a grace period are taken for a page: nobody knows how large. */
+/* Objects that wait for a grace period and count as one page.  Their sizes are not known. */
 #define RCU_OBJECTS 8
 
 static bool enabled = true;
@@ -37,7 +37,7 @@ MODULE_PARM_DESC(shrinker, "give pages back when the kernel is short of memory (
 
 atomic64_t qr_shrunk_pages, qr_shrinker_ns;
 
-/* What an idle cache's depots could do without, in pages of @node. */
+/* Pages of @node that caches could give up, as an estimate. */
 static unsigned long count_caches(int node)
 {
 	unsigned long pages = 0, slack = 0;
@@ -54,11 +54,11 @@ static unsigned long count_caches(int node)
 		pages += ((unsigned long)READ_ONCE(d->nr_cached) * c->geo.stride) >> PAGE_SHIFT;
 	}
 	mutex_unlock(&qr_caches_lock);
-	/* Of all nodes; an even share is near enough. */
+	/* @slack is of all nodes; an even share of it is near enough. */
 	return pages + slack / num_node_state(N_MEMORY);
 }
 
-/* Has it moved no object since this was asked the last time? */
+/* Did the depots of @c move no object since the last call? */
 static bool is_idle(struct qr_cache *c)
 {
 	bool idle = true;
@@ -76,9 +76,9 @@ static bool is_idle(struct qr_cache *c)
 }
 
 /*
- * Objects of idle caches go down to their slabs, or of all caches, but not their magazines;
- * and slabs that are empty to the page heap.
- * Other CPUs' magazines are their own: they are asked, and not waited for.
+ * Return objects to their slabs, and empty slabs to the page heap.  An idle cache returns those
+ * in its depots and in this CPU's magazine.  Unless @idle_only, the other caches return those in
+ * their depots.  A work item looks after other CPUs' magazines; this does not wait for it.
  */
 static void drain_caches(bool idle_only)
 {
@@ -101,7 +101,7 @@ static void drain_caches(bool idle_only)
 	mutex_unlock(&qr_caches_lock);
 }
 
-/* Not here: it waits for a grace period, and whoever asks may not. */
+/* A work item, because it waits for a grace period and the shrinker's caller may not. */
 static void hurry(struct work_struct *unused)
 {
 	qr_rcu_hurry();
@@ -121,8 +121,8 @@ unsigned long qr_shrink_count(int node)
 EXPORT_SYMBOL_QUARRY_TEST(qr_shrink_count);
 
 /*
- * The same for somebody who needs pages of Quarry near a limit, where what depots hold for
- * speed is too much.
+ * The same for an allocation near a limit of the module (qr_heap_helper).  There the depots of all
+ * caches are emptied, also of busy ones: pages are worth more than their speed.
  */
 static unsigned long spare(int node, unsigned long want)
 {
