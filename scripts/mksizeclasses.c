@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Generates the size classes: `mksizeclasses fold` writes
- * include/quarry/sizeclass.h (size to class at compile time), `mksizeclasses
- * table` writes module/slab/sizeclass_table.h.  Both are checked in;
- * scripts/check-generated compares.
+ * Generates the size classes.  `mksizeclasses fold` prints include/quarry/sizeclass.h, which
+ * turns a constant size into a class; `mksizeclasses table` prints
+ * module/slab/sizeclass_table.h.  Both files are checked in, and scripts/check-generated compares
+ * them with what this program prints.
  *
- * The rule: a request, rounded up to the least alignment, leaves at most 1/8
- * of its object unused.  Every power of two is a class.  Between two of them
- * each next class is the largest that the rule allows, on a grid of 1/16 of
- * the lower power; the grid keeps slabs free of odd strides.
+ * The rule: a request, rounded up to the least alignment, leaves at most 1/8 of its object unused.
+ * Every power of two is a class.  Between two powers of two, each next class is the largest
+ * that the rule allows and that is a multiple of 1/16 of the lower power.  The multiples keep
+ * odd strides out of slabs.
  *
- * Below the least alignment there are tiny classes, for strings and the like.
+ * Below the least alignment there are tiny classes, for short strings and the like.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,17 +21,17 @@
 
 static const unsigned int tiny[] = { 4, 6 };
 
-#define TINY_STEP 2u /* bytes, that requests for these are rounded up to */
+#define TINY_STEP 2u /* bytes: tiny requests are rounded up to a multiple of this */
 #define NR_TINY	  (sizeof(tiny) / sizeof(*tiny))
 
 static void header(void)
 {
-	/* Spelled so that it is not taken for this file's own licence line. */
+	/* In two parts, so that tools do not take it for this file's own licence line. */
 	printf("/* %s-License-Identifier: GPL-2.0 */\n", "SPDX");
 	printf("/* Generated: see \"make generate\".  Do not edit. */\n");
 }
 
-static unsigned int cls[MAX_CLASSES], nr = 1; /* class 0 is "none" */
+static unsigned int cls[MAX_CLASSES], nr = 1; /* sizes in bytes; class 0 means "none" */
 
 static void make(void)
 {
@@ -44,7 +44,7 @@ static void make(void)
 		unsigned int grid = lo / 16 > QR_MIN_OBJECT ? lo / 16 : QR_MIN_OBJECT;
 
 		while (c < 2 * lo) {
-			/* the least request above c, and what it may be given */
+			/* the least request above class c, and the largest class that suits it */
 			unsigned int low = c + QR_MIN_OBJECT;
 			unsigned int next = low * 8 / 7 / grid * grid;
 
@@ -63,15 +63,15 @@ static void fold(void)
 	header();
 	printf("#ifndef QUARRY_SIZECLASS_H\n#define QUARRY_SIZECLASS_H\n\n"
 	       "#define QR_NR_CLASSES\t\t%u\t/* with class 0, \"none\" */\n"
-	       "#define QUARRY_MAX_SMALL\t%uUL\t/* bytes; larger requests take whole pages */\n"
-	       "#define QR_MAX_TINY\t\t%uUL\t/* bytes; of classes below %u bytes */\n\n"
-	       "/* For a constant size only: the compiler folds it to one number. */\n"
+	       "#define QUARRY_MAX_SMALL\t%uUL\t/* bytes; larger requests get whole pages */\n"
+	       "#define QR_MAX_TINY\t\t%uUL\t/* bytes; the largest class below %u bytes */\n\n"
+	       "/* The class for @size.  It must be constant: then this folds to one number. */\n"
 	       "static __always_inline unsigned int qr_class_const(unsigned long size)\n{\n",
 	       nr, QR_MAX_OBJECT, tiny[NR_TINY - 1], QR_MIN_OBJECT);
 	for (k = 1; k < nr; k++)
 		printf("\tif (size <= %u)\n\t\treturn %u;\n", cls[k], k);
 	printf("\treturn 0;\n}\n\n"
-	       "/* Bytes that an object of a class offers; constant classes only. */\n"
+	       "/* Size in bytes of an object of @class, which must be constant. */\n"
 	       "static __always_inline unsigned int qr_class_const_size(unsigned int class)\n{\n"
 	       "\tswitch (class) {\n");
 	for (k = 1; k < nr; k++)
@@ -86,9 +86,10 @@ static void table(void)
 
 	header();
 	printf("/*\n"
-	       " * internal: unused share of an object, worst and mean over the requests that it\n"
-	       " * serves, each rounded up to %u bytes, or %u below that.  tail: unused share of a\n"
-	       " * slab.\n *\n"
+	       " * size: bytes of an object.  pages, objects: of a slab.  internal: unused share of an\n"
+	       " * object, worst and mean over the requests that the class serves, each rounded up to\n"
+	       " * a multiple of %u bytes, or of %u below that.  tail: share of a slab that holds no\n"
+	       " * object.\n *\n"
 	       " * class   size pages objects  internal worst   mean    tail\n",
 	       QR_MIN_OBJECT, TINY_STEP);
 	for (k = 1; k < nr; k++) {

@@ -4,10 +4,10 @@
 #define QUARRY_SIZECLASS_H
 
 #define QR_NR_CLASSES		60	/* with class 0, "none" */
-#define QUARRY_MAX_SMALL	32768UL	/* bytes; larger requests take whole pages */
-#define QR_MAX_TINY		6UL	/* bytes; of classes below 8 bytes */
+#define QUARRY_MAX_SMALL	32768UL	/* bytes; larger requests get whole pages */
+#define QR_MAX_TINY		6UL	/* bytes; the largest class below 8 bytes */
 
-/* For a constant size only: the compiler folds it to one number. */
+/* The class for @size.  It must be constant: then this folds to one number. */
 static __always_inline unsigned int qr_class_const(unsigned long size)
 {
 	if (size <= 4)
@@ -131,7 +131,7 @@ static __always_inline unsigned int qr_class_const(unsigned long size)
 	return 0;
 }
 
-/* Bytes that an object of a class offers; constant classes only. */
+/* Size in bytes of an object of @class, which must be constant. */
 static __always_inline unsigned int qr_class_const_size(unsigned int class)
 {
 	switch (class) {

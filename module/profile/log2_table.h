@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Generated: see "make generate".  Do not edit. */
 /*
- * log2(1 + i / 256), with 31 places.  What is interpolated between two of them is
- * at most 2.74e-06 too small and 2.3e-10 too large.
+ * Entry i is log2(1 + i / 256), with 31 binary places.  A value interpolated between
+ * two entries is at most 2.74e-06 too small and 2.3e-10 too large.
  */
 #ifndef QR_LOG2_TABLE_H
 #define QR_LOG2_TABLE_H
 
 #define QR_LOG2_TABLE_BITS	8
 #define QR_LOG2_TABLE_SHIFT	31
-#define QR_LOG2_TABLE_ERROR	5887	/* the worst, with as many places, rounded up */
+#define QR_LOG2_TABLE_ERROR	5887	/* the largest error, same places, rounded up */
 
 static const unsigned int qr_log2_table[] __maybe_unused = {
 	0, 12078627, 24110347, 36095523, 48034513, 59927671, 71775349,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Generated: see "make generate".  Do not edit. */
 /*
- * internal: unused share of an object, worst and mean over the requests that it
- * serves, each rounded up to 8 bytes, or 2 below that.  tail: unused share of a
- * slab.
+ * size: bytes of an object.  pages, objects: of a slab.  internal: unused share of an
+ * object, worst and mean over the requests that the class serves, each rounded up to
+ * a multiple of 8 bytes, or of 2 below that.  tail: share of a slab that holds no
+ * object.
  *
  * class   size pages objects  internal worst   mean    tail
  *     1      4     1    1024           50.0%  25.0%    0.0%
