@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Limits on pages: what they let through, what they refuse, and what is made of text. */
+/* Limits on pages: what they allow, what they refuse, and how they are read from text. */
 #include "tests/kunit_util.h"
 
 #include <linux/random.h>
@@ -56,7 +56,7 @@ static void hard_limit_of_a_cache(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 256, atomic_long_read(&qr_cache_of(cache)->limit.held));
 	KUNIT_EXPECT_GT(test, qt_stats(test)->hard_limit_hits, hits);
 	qt_exit(test);
-	/* One that must not fail passes, and what is freed can be had again. */
+	/* __GFP_NOFAIL exceeds the limit.  A higher limit, or none, allows more allocations. */
 	p = quarry_cache_alloc(cache, GFP_KERNEL | __GFP_NOFAIL);
 	KUNIT_EXPECT_NOT_NULL(test, p);
 	KUNIT_EXPECT_GT(test, qt_sum(cache).inuse_bytes, 1 << 20);
@@ -106,7 +106,7 @@ static void hard_limit_of_all(struct kunit *test)
 	hits = qt_stats(test)->hard_limit_hits;
 	KUNIT_EXPECT_EQ(test, 0, quarry_limit_set(NULL, QUARRY_NO_LIMIT, limit));
 	n = fill(cache, objs, N);
-	/* To the last slab: a limit is no reason to waste what it allows. */
+	/* The limit can be used up to the last slab. */
 	KUNIT_EXPECT_GE(test, n, (3 << 20) / 4096 - 8);
 	KUNIT_EXPECT_LE(test, held(test), limit);
 	KUNIT_EXPECT_GT(test, qt_stats(test)->hard_limit_hits, hits);
@@ -118,7 +118,7 @@ static void hard_limit_of_all(struct kunit *test)
 	qt_exit(test);
 	quarry_cache_free_bulk(cache, n, objs);
 	qr_drain_all();
-	/* What is idle makes room for what is of another kind. */
+	/* Idle pages in chunks of one kind make room for a run of another kind. */
 	p = quarry_malloc(1 << 20, GFP_KERNEL | __GFP_NOWARN);
 	KUNIT_EXPECT_NOT_NULL(test, p);
 	KUNIT_EXPECT_LE(test, held(test), limit);
@@ -126,7 +126,7 @@ static void hard_limit_of_all(struct kunit *test)
 	qt_cache_destroy(test, cache);
 }
 
-/* However much is idle beyond the limit, nobody is refused for it. */
+/* Idle pages beyond the hard limit, however many, must not make an allocation fail. */
 static void hard_limit_below_what_is_idle(struct kunit *test)
 {
 	static const size_t sizes[] = { 256 << 10, 1 << 20, 3 << 20 };
@@ -155,7 +155,7 @@ static void hard_limit_below_what_is_idle(struct kunit *test)
 	qt_cache_destroy(test, cache);
 }
 
-/* Of more than a chunk: there it cannot take page by page. */
+/* A long run needs whole chunks, so it cannot be gathered page by page near a soft limit. */
 static void soft_limit_and_a_row(struct kunit *test)
 {
 	u64 before, hits;
@@ -178,7 +178,7 @@ static void soft_limit_and_a_row(struct kunit *test)
 	quarry_free(p);
 }
 
-/* Beyond it whole chunks are not taken, and what is idle goes first. */
+/* Beyond the soft limit no whole chunk is taken, and idle pages go back first. */
 static void soft_limit_of_all(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 4096, NULL);
@@ -205,8 +205,8 @@ static void soft_limit_of_all(struct kunit *test)
 #define SAMPLED 32
 
 /*
- * What the kernel gives out then are the pages that just left holes of ordinary chunks, where
- * nothing sampled may lie.  That is no reason to take a whole chunk beyond the limit.
+ * At the soft limit, the kernel gives out the pages that just left holes in ordinary chunks, where
+ * sampled objects must not lie.  Still no whole chunk may be taken beyond the limit.
  */
 static void soft_limit_and_holes_of_the_wrong_kind(struct kunit *test)
 {
@@ -222,7 +222,7 @@ static void soft_limit_and_holes_of_the_wrong_kind(struct kunit *test)
 			break;
 		page = runs[n];
 		page.nr = 1;
-		/* Every other one, so that the kernel cannot make longer blocks of them. */
+		/* Every second page, so that the kernel cannot merge them to larger blocks. */
 		for (page.first = 1; page.first < QR_CHUNK_PAGES; page.first += 2)
 			qr_heap_put(&page);
 	}
@@ -249,7 +249,7 @@ static void soft_limit_and_holes_of_the_wrong_kind(struct kunit *test)
 	qr_scavenge_now();
 }
 
-/* Near it magazines shrink, and do not grow again before there is room. */
+/* Near the soft limit magazines shrink, and do not grow again before there is room. */
 static void soft_limit_and_magazines(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 4096, NULL), *small = qt_cache(test, 64, NULL);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The page heap against a naive model of the same chunks. */
+/* The page heap, compared with a naive model of the same chunks. */
 #include "tests/kunit_util.h"
 
 #include <linux/bitmap.h>
@@ -8,7 +8,7 @@
 
 #define MAX_RUNS 48
 
-/* The heap only keeps the pointer; no run of these is ever cut. */
+/* Runs and their owners.  The heap only stores the owner's address; no run is cut into objects. */
 struct runs {
 	struct qr_slab owner[MAX_RUNS];
 	struct qr_run run[MAX_RUNS];
@@ -53,7 +53,7 @@ static void *run_addr(const struct qr_run *run)
 	return qr_chunk_addr(run->chunk, run->first);
 }
 
-/* What first fit by lowest address has to find: page by page, chunk by chunk. */
+/* The first fit with the lowest address, searched page by page and chunk by chunk. */
 static void *model_first_fit(enum qr_kind kind, int node, unsigned int nr, unsigned int align)
 {
 	unsigned int first, k;
@@ -74,7 +74,7 @@ static void *model_first_fit(enum qr_kind kind, int node, unsigned int nr, unsig
 	return NULL;
 }
 
-/* The same for large objects, which may go over the end of a chunk. */
+/* The same for large objects, which may cross the end of a chunk. */
 static void *model_first_fit_across(int node, unsigned int nr)
 {
 	unsigned int page, row = 0;
@@ -135,7 +135,7 @@ static void random_runs_match_model(struct kunit *test)
 			put(r, i);
 			continue;
 		}
-		/* Small ones by preference, up to a whole chunk. */
+		/* Mostly short runs, but up to a whole chunk. */
 		nr = 1 + get_random_u32_below(1 << (1 + get_random_u32_below(9)));
 		kind = get_random_u32_below(4) ? QR_ORDINARY : QR_LARGE;
 		align = 1 << get_random_u32_below(kind == QR_LARGE ? 2 : 5);
@@ -157,7 +157,7 @@ static void random_runs_match_model(struct kunit *test)
 	kunit_info(test, "%u runs went over the end of a chunk\n", over);
 }
 
-/* Are the pages behind a run free, and ours? */
+/* Are the @nr pages behind the run idle, and in chunks of the same heap? */
 static bool model_is_free_behind(const struct qr_run *run, unsigned int nr)
 {
 	unsigned int page = run->first + run->nr;
@@ -187,7 +187,7 @@ static void random_lengths_match_model(struct kunit *test)
 
 		cond_resched();
 		if (!run->chunk) {
-			/* Others hold what lies between, and now and then what lies behind. */
+			/* Some are ordinary: such a chunk may lie behind a large one. */
 			KUNIT_ASSERT_TRUE(test, get(r, i, step % 8 ? QR_LARGE : QR_ORDINARY, node,
 						    nr, 1, GFP_KERNEL));
 			check_run(test, r, i);
@@ -258,7 +258,7 @@ static void zeroed_only_while_fresh(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r->run[0].zeroed, want_init_on_alloc(GFP_KERNEL));
 	check_run(test, r, 0);
 	put(r, 0);
-	/* The same pages again, which check_run() has written to. */
+	/* The same pages again.  check_run() wrote to them. */
 	KUNIT_ASSERT_TRUE(test, get(r, 0, QR_LARGE, node, 8, 1, GFP_KERNEL));
 	KUNIT_EXPECT_FALSE(test, r->run[0].zeroed);
 	KUNIT_ASSERT_TRUE(test, get(r, 1, QR_LARGE, node, 16, 16, GFP_KERNEL));
@@ -324,7 +324,7 @@ static void release_idle_gives_back(struct kunit *test)
 	KUNIT_EXPECT_GE(test, st->returned_bytes, returned + 4 * QR_CHUNK_PAGES * PAGE_SIZE);
 }
 
-/* What a free on the fast path will see of the chunk around @p. */
+/* Check what the fast path of a free sees of the chunk around @p, on each CPU. */
 static void check_views(struct kunit *test, const void *p, bool ordinary)
 {
 	unsigned long i = qr_chunk_index(p);
@@ -382,7 +382,7 @@ static void views_close_with_the_chunk(struct kunit *test)
 	}
 }
 
-/* Two chunks side by side are one place for large objects, and two for slabs. */
+/* A large run may cross from one chunk into the next; an aligned run, as slabs have, must not. */
 static void large_runs_go_over_chunks(struct kunit *test)
 {
 	struct runs *r = new_runs(test);
@@ -390,7 +390,7 @@ static void large_runs_go_over_chunks(struct kunit *test)
 	struct qr_chunk *low, *high;
 	unsigned int i, k;
 
-	/* All others are taken. */
+	/* Take many chunks, all of their pages, and look for two that lie side by side. */
 	for (i = 0; i < 2 * MAX_RUNS / 3; i++)
 		KUNIT_ASSERT_TRUE(test, get(r, i, QR_LARGE, node, QR_CHUNK_PAGES, 1, GFP_KERNEL));
 	for (i = 0; i < 2 * MAX_RUNS / 3; i++) {
@@ -414,13 +414,13 @@ found:
 	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, low->nr_used);
 	KUNIT_EXPECT_EQ(test, 188, high->nr_used);
 	check_run(test, r, k);
-	/* What is aligned, as slabs are, does not go over. */
+	/* An aligned run does not cross. */
 	put(r, k);
 	KUNIT_ASSERT_TRUE(test, get(r, k, QR_LARGE, node, 400, 2, GFP_KERNEL));
 	KUNIT_EXPECT_PTR_EQ(test, high, r->run[k].chunk);
 	check_run(test, r, k);
 	put(r, i);
-	/* The last page of one and the first of the other. */
+	/* Cross with the last page of one chunk only. */
 	put(r, k);
 	KUNIT_ASSERT_TRUE(test, get(r, i, QR_LARGE, node, QR_CHUNK_PAGES - 1, 1, GFP_KERNEL));
 	KUNIT_ASSERT_TRUE(test, get(r, k, QR_LARGE, node, QR_CHUNK_PAGES, 1, GFP_KERNEL));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Pages that go back to the kernel while their chunk stays, and the scavenger. */
+/* Release of idle pages to the kernel while their chunk stays (holes), and the scavenger. */
 #include "tests/kunit_util.h"
 
 #include <linux/bitmap.h>
@@ -9,7 +9,7 @@
 
 #define MAX_RUNS 64
 
-/* The heap only keeps the pointer; no run of these is ever cut. */
+/* Runs and their owners.  The heap only stores the owner's address; no run is cut into objects. */
 struct runs {
 	struct qr_slab owner[MAX_RUNS];
 	struct qr_run run[MAX_RUNS];
@@ -64,7 +64,7 @@ static u64 idle_pages(int node)
 	return st.idle_bytes >> PAGE_SHIFT;
 }
 
-/* The highest pages go, exactly as many as were asked for, and the rest stays. */
+/* The highest pages are released, exactly as many as were asked for; the others stay. */
 static void holes_from_the_top(struct kunit *test)
 {
 	struct runs *r = new_runs(test);
@@ -86,14 +86,14 @@ static void holes_from_the_top(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 77, chunk->nr_holes);
 	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES - 77, find_first_bit(chunk->holes, QR_CHUNK_PAGES));
 	qt_exit(test);
-	/* The block is not the heap's any more in these places: a run of 412 is not there. */
+	/* The heap does not have the 77 holes any more: a run of 335 pages is all it can give. */
 	get(test, r, 1, QR_ORDINARY, 412 - 77);
 	KUNIT_EXPECT_PTR_EQ(test, chunk, r->run[1].chunk);
 	KUNIT_EXPECT_EQ(test, 100, r->run[1].first);
 	KUNIT_EXPECT_EQ(test, 0, qr_heap_release(node, 1));
 	put(r, 0);
 	put(r, 1);
-	/* Hollow: a whole chunk would not be found, but it goes as one. */
+	/* The chunk is hollow: it is no free run of 512 pages, but it is released in one piece. */
 	KUNIT_EXPECT_FALSE(test, list_empty(&chunk->link));
 	qt_exit(test);
 	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES - 77, qr_heap_release(node, QR_CHUNK_PAGES));
@@ -118,13 +118,13 @@ static void whole_chunks_first(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, qr_heap_release(node, QR_CHUNK_PAGES));
 	KUNIT_EXPECT_EQ(test, 0, qt_stats(test)->hole_bytes);
 	KUNIT_EXPECT_EQ(test, 504, idle_pages(node));
-	/* There is none any more, and fewer than asked for. */
+	/* No whole chunk is idle any more, and fewer pages than asked for. */
 	KUNIT_EXPECT_EQ(test, 504, qr_heap_release(node, QR_CHUNK_PAGES));
 	KUNIT_EXPECT_EQ(test, 504 * PAGE_SIZE, qt_stats(test)->hole_bytes);
 	qt_exit(test);
 }
 
-/* Random runs and releases: no page is the heap's and the kernel's at once. */
+/* Random runs and releases: no page may be in use by the heap and the kernel at once. */
 static void random_holes(struct kunit *test)
 {
 	struct runs *r = new_runs(test);
@@ -149,13 +149,13 @@ static void random_holes(struct kunit *test)
 			put(r, i);
 			continue;
 		}
-		/* Now and then no chunk is to be had: single runs, maybe in the holes. */
+		/* Sometimes no new chunk can be had: then the run is mixed, or fills holes. */
 		WRITE_ONCE(qr_heap_no_chunks, what < 4);
 		get(test, r, i, kind, 1 + get_random_u32_below(1 << get_random_u32_below(8)));
 		WRITE_ONCE(qr_heap_no_chunks, false);
 		if (run->zeroed)
 			KUNIT_ASSERT_TRUE(test, qt_is_zero(run_addr(run), run->nr * PAGE_SIZE));
-		/* Frees of these must take the slow path, whatever the chunk. */
+		/* A free of a sampled object must take the slow path in any chunk. */
 		if (kind == QR_SAMPLED)
 			KUNIT_ASSERT_NE(test, QR_ORDINARY, run->chunk->kind);
 		filled += what < 4 && run->chunk->kind != QR_MIXED && run->chunk->nr_holes;
@@ -173,7 +173,7 @@ static void random_holes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_stats(test)->hole_bytes);
 }
 
-/* A page that the kernel gives out again may lie in a hole: then it is the chunk's. */
+/* A page that comes from the kernel may lie in a hole.  Then it belongs to the chunk again. */
 static void holes_are_filled(struct kunit *test)
 {
 	struct runs *r = new_runs(test);
@@ -211,17 +211,18 @@ static void a_range_is_left(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qr_heap_release_range(start, start + 10));
 	KUNIT_EXPECT_EQ(test, 20, qr_heap_release_range(start + 5, start + 30));
 	KUNIT_EXPECT_EQ(test, 502 - 20, idle_pages(node));
-	/* In the middle of what is free: no page before it. */
+	/* A range in the middle of a free run: the pages before the range stay. */
 	KUNIT_EXPECT_EQ(test, 30, qr_heap_release_range(start + 100, start + 130));
 	KUNIT_EXPECT_EQ(test, 502 - 50, qr_heap_release_range(start, start + QR_CHUNK_PAGES));
 	qt_exit(test);
 }
 
-/* What is idle can be had by others, and the kernel's own account says so. */
+/* Idle pages count as reclaimable in the kernel's own statistics. */
 static void the_kernel_is_told(struct kunit *test)
 {
 	struct runs *r = new_runs(test);
-	long slack = 64 + 125 * (long)num_online_cpus(); /* see vmstat.c */
+	/* Quarry reports in steps of 64 pages; vmstat.c keeps up to 125 pages on each CPU. */
+	long slack = 64 + 125 * (long)num_online_cpus();
 	long before = global_node_page_state(NR_KERNEL_MISC_RECLAIMABLE), now;
 	unsigned int i;
 
@@ -242,7 +243,7 @@ static void retain(void *unused)
 	WRITE_ONCE(qr_scavenger_paused, true);
 }
 
-/* It goes by itself, to the share that is to be kept, and no further. */
+/* Without a request, idle pages decay to the share that is kept, and no further. */
 static void idle_pages_decay(struct kunit *test)
 {
 	struct runs *r = new_runs(test);
@@ -265,13 +266,13 @@ static void idle_pages_decay(struct kunit *test)
 	keep = 8 * QR_CHUNK_PAGES / 2;
 	for (ms = 0; ms < 300000 && idle_pages(node) > keep; ms += 50)
 		msleep(50);
-	/* An eighth of what is too much, or a chunk, every quarter of a second: eleven times. */
+	/* 1/8 of the surplus, but at least a chunk, goes every 250 ms: that takes eleven ticks. */
 	KUNIT_EXPECT_GE(test, ktime_get_ns() - since, 2 * NSEC_PER_SEC);
 	msleep(1000);
 	KUNIT_EXPECT_EQ(test, keep, idle_pages(node));
 	kunit_info(test, "%u ms, %llu us of work\n", ms,
 		   (qt_stats(test)->scavenger_ns - ns) / NSEC_PER_USEC);
-	/* Credit that it had is half a second at most. */
+	/* It takes 1 % of the time, and whatever credit it had saved before. */
 	KUNIT_EXPECT_LE(test, qt_stats(test)->scavenger_ns - ns,
 			(ktime_get_ns() - since) / 100 + 600 * NSEC_PER_MSEC);
 	KUNIT_ASSERT_EQ(test, 0, qr_retain_set(0));
@@ -279,7 +280,7 @@ static void idle_pages_decay(struct kunit *test)
 		put(r, i);
 	for (ms = 0; ms < 300000 && idle_pages(node) > QR_CHUNK_PAGES; ms += 50)
 		msleep(50);
-	/* One chunk stays whatever the share is. */
+	/* One chunk always stays, whatever the share is. */
 	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, idle_pages(node));
 	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, qr_scavenge_now());
 	KUNIT_EXPECT_EQ(test, 0, idle_pages(node));

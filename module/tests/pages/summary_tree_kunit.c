@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The tree of summaries against maps that are looked through page by page. */
+/* The summary tree, compared with maps that are searched page by page. */
 #include "tests/kunit_util.h"
 
 #include <linux/bitmap.h>
 #include <linux/random.h>
 #include "pages/summary_tree.h"
 
-#define LEAF   8    /* pages: small leaves make a deep tree of a small map */
-#define LEAVES 4500 /* three levels, the last entry of each with few under it */
+#define LEAF   8    /* pages: with small leaves, a small map makes a deep tree */
+#define LEAVES 4500 /* three levels; the last entry of each sums up fewer than 64 entries */
 #define PAGES  (LEAVES * LEAF)
-#define MOST   700 /* pages in a row: over more than an entry of the second level */
+#define MOST   700 /* pages in a row: more than an entry of the second level sums up */
 #define STEPS  100000
 
 /**
- * struct model - a tree, and what it should say
+ * struct model - a tree, and the maps that it sums up
  * @tree: the tree
- * @used: pages in use
- * @inner: of each leaf, its longest row of free pages
+ * @used: bit set for each page in use
+ * @inner: for each leaf the length of its longest free run
  */
 struct model {
 	struct qr_tree tree;
@@ -42,7 +42,7 @@ static struct model *model_new(struct kunit *test)
 	return m;
 }
 
-/* Page by page. */
+/* The same as qr_sum_of(), page by page. */
 static struct qr_sum naive_sum(const unsigned long *used, unsigned int pages)
 {
 	struct qr_sum sum = {};
@@ -69,7 +69,7 @@ static void expect_sum(struct kunit *test, const unsigned long *used, unsigned i
 	KUNIT_ASSERT_EQ_MSG(test, want.inner, got.inner, "%*pb", pages, used);
 }
 
-/* Runs of either kind, short ones by preference, from @from to before @to. */
+/* Fill [@from, @to) with random runs of free and used pages, mostly short ones. */
 static void random_runs(unsigned long *used, unsigned int from, unsigned int to)
 {
 	while (from < to) {
@@ -95,7 +95,7 @@ static void sums_of_maps(struct kunit *test)
 
 		bitmap_zero(used, 512);
 		expect_sum(test, used, pages);
-		/* What lies beyond the end does not matter. */
+		/* Bits beyond @pages are ignored. */
 		bitmap_set(used, 0, pages);
 		expect_sum(test, used, pages);
 		for (i = 0; i < pages; i++) {
@@ -130,7 +130,7 @@ static void model_set_pages(struct model *m, unsigned int first, unsigned int nr
 		model_set(m, leaf);
 }
 
-/* The tree's answer as a page, or -1. */
+/* Ask the tree, and the leaf's map if needed.  Returns a page, or -1. */
 static long tree_find(struct kunit *test, const struct model *m, unsigned int nr)
 {
 	unsigned int steps = 0, at;
@@ -169,8 +169,8 @@ static void expect_leaf(struct kunit *test, const struct model *m)
 }
 
 /*
- * Pages are taken by first fit, given back at random, and leaves come and go, as
- * chunks do.  Phases of many free pages take turns with phases of few.
+ * Pages are taken first fit and given back at random.  Whole leaves come and go, as chunks do.
+ * Phases with many free pages alternate with phases with few.
  */
 static void random_operations_match_model(struct kunit *test)
 {
@@ -234,7 +234,7 @@ static void all_or_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -1, qr_tree_find_leaf(&m->tree, 0, LEAF + 1, &steps));
 }
 
-/* Half a million leaves of 2 MiB: what a search looks at does not follow the size. */
+/* Half a million leaves of 2 MiB: the number of steps does not grow with the memory. */
 static void a_terabyte_takes_few_steps(struct kunit *test)
 {
 	static const struct qr_sum half = { 1, 0, 1, 1 }, nothing, whole = { 512, 512, 512, 512 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is given back when the kernel asks, and what is not. */
+/* The shrinker: what it gives back, and what not. */
 #include "tests/kunit_util.h"
 
 #include <linux/sched/mm.h>
@@ -7,7 +7,7 @@
 
 #define N 3000
 
-/* @n chunks' worth of pages of this node, in use no more. */
+/* Make @n whole chunks of this node idle. */
 static void make_idle(struct kunit *test, int node, unsigned int n)
 {
 	struct qr_slab *owner = qt_array(test, n, sizeof(*owner));
@@ -52,7 +52,10 @@ static void other_nodes_keep_theirs(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2 * QR_CHUNK_PAGES, qr_shrink_scan(node, ULONG_MAX));
 }
 
-/* Magazine and depot are emptied the second time; by then nobody has moved anything. */
+/*
+ * Magazines and depots of an idle cache are emptied.  A cache is idle if its depots moved no object
+ * since the last call; so it takes two.
+ */
 static void idle_caches_are_emptied(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 4096, NULL);
@@ -71,7 +74,7 @@ static void idle_caches_are_emptied(struct kunit *test)
 	quarry_cache_free_bulk(cache, N, objs);
 	KUNIT_EXPECT_GT(test, qt_sum(cache).cached_objects, 0);
 	KUNIT_EXPECT_GT(test, qt_sum(cache).slabs, 0);
-	/* Somebody uses it: the first look only notes that. */
+	/* The cache was used since the last call, so this one only remembers that. */
 	qr_shrink_scan(node, ULONG_MAX);
 	KUNIT_EXPECT_GT(test, qt_sum(cache).cached_objects, 0);
 	KUNIT_EXPECT_GT(test, qr_shrink_count(node), 0);
@@ -86,7 +89,7 @@ static void idle_caches_are_emptied(struct kunit *test)
 	qt_cache_destroy(test, cache);
 }
 
-/* Called from the allocation of somebody who has the list of caches: it must not wait. */
+/* An allocation that holds qr_caches_lock may call the shrinker, which must not wait for it. */
 static void locks_are_not_waited_for(struct kunit *test)
 {
 	int node = first_node(qr_nodes);
@@ -94,7 +97,7 @@ static void locks_are_not_waited_for(struct kunit *test)
 
 	make_idle(test, node, 1);
 	mutex_lock(&qr_caches_lock);
-	/* As lockdep sees reclaim: see __perform_reclaim(). */
+	/* Tell lockdep that this is reclaim, as __perform_reclaim() does. */
 	reclaim = memalloc_noreclaim_save();
 	fs_reclaim_acquire(GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, qr_shrink_count(node));
@@ -102,7 +105,7 @@ static void locks_are_not_waited_for(struct kunit *test)
 	fs_reclaim_release(GFP_KERNEL);
 	memalloc_noreclaim_restore(reclaim);
 	mutex_unlock(&qr_caches_lock);
-	/* And with it free, so that what is taken there is seen under reclaim as well. */
+	/* Again without the lock, so that lockdep sees the locks that the shrinker then takes. */
 	make_idle(test, node, 1);
 	reclaim = memalloc_noreclaim_save();
 	fs_reclaim_acquire(GFP_KERNEL);

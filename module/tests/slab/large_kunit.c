@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Objects of more pages in a row than a chunk has, and runs that change their length. */
+/* Large objects that are long runs: more pages side by side than a chunk has. */
 #include "tests/kunit_util.h"
 
 #include <linux/list.h>
@@ -25,7 +25,7 @@ static int count_it(const struct qr_object *o, void *arg)
 	return 0;
 }
 
-/* Found once, and with the size that it has. */
+/* A walk over all objects finds @p once, with this size. */
 static void expect_in_dump(struct kunit *test, const void *p, size_t size)
 {
 	const void *found[3] = { p };
@@ -112,7 +112,7 @@ static void no_more_is_taken_than_needed(struct kunit *test)
 		quarry_free(p);
 		if (!p)
 			continue;
-		/* And what was taken serves the next. */
+		/* The chunks stay with the heap and serve the next allocation. */
 		q = quarry_malloc(sizes[i], GFP_KERNEL);
 		KUNIT_EXPECT_PTR_EQ(test, p, q);
 		KUNIT_EXPECT_EQ(test, before->chunks + need, qt_stats(test)->chunks);
@@ -172,7 +172,7 @@ static void put_blocks(void *arg)
 	INIT_LIST_HEAD(&b->list);
 }
 
-/* Every second of the node's largest blocks. */
+/* Take every second one of the node's largest free blocks, so that none lie side by side. */
 static struct blocks *take_blocks(struct kunit *test, int node)
 {
 	gfp_t gfp = GFP_NOWAIT | __GFP_NOWARN | __GFP_THISNODE;
@@ -210,7 +210,7 @@ static void in_vain(struct kunit *test)
 	if (b->nr < 8)
 		kunit_skip(test, "no more than %u blocks of 4 MiB", b->nr);
 	before = qt_stats(test);
-	/* A block and two halves may lie side by side, and no more. */
+	/* At most a block and two halves can lie side by side, which is not enough for this. */
 	p = quarry_malloc_node(SZ_8M + 1, gfp, node);
 	KUNIT_EXPECT_NULL(test, p);
 	st = qt_stats(test);
@@ -223,7 +223,7 @@ static void in_vain(struct kunit *test)
 	p = quarry_malloc_node(SZ_4M, gfp, node);
 	KUNIT_EXPECT_NOT_NULL(test, p);
 	quarry_free(p);
-	/* No promise is kept by waiting. */
+	/* A long run fails in spite of __GFP_NOFAIL: it does not wait for ever. */
 	p = quarry_malloc_node(QUARRY_MAX_LARGE, GFP_KERNEL | __GFP_NOFAIL | __GFP_THISNODE, node);
 	KUNIT_EXPECT_NULL(test, p);
 	quarry_free(p);

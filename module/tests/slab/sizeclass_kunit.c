@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Size classes and slab geometry: every size, against the promised bounds. */
+/* Size classes and slab geometry: every size is checked against the promised bounds. */
 #include "tests/kunit_util.h"
 
 #include <linux/log2.h>
 #include "slab/sizeclass.h"
 
-/* The bound that the design promises for both kinds of waste: an eighth. */
+/* The bound on both kinds of waste, internal and tail: an eighth. */
 static bool at_most_an_eighth(unsigned int waste, unsigned int whole)
 {
 	return waste * 8 <= whole;
@@ -27,7 +27,7 @@ static void every_size_fits_smallest(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, qr_class_for(0));
 }
 
-/* What the table does not know. */
+/* Tiny sizes, for which the table has no classes. */
 static void tiny_sizes(struct kunit *test)
 {
 	static const unsigned int bytes[] = { 4, 4, 4, 4, 4, 6, 6, 8, 8, 16 };
@@ -60,7 +60,7 @@ static void constant_form_agrees(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, qr_class_bytes(cls), qr_class_const_size(cls));
 	}
 	KUNIT_EXPECT_EQ(test, 0, qr_class_const(QUARRY_MAX_SMALL + 1));
-	/* It must fold: the fast path relies on it. */
+	/* The compiler must fold it to a constant: the fast path relies on that. */
 	BUILD_BUG_ON(qr_class_const(1) != 1);
 	BUILD_BUG_ON(qr_class_const_size(qr_class_const(QUARRY_MAX_SMALL)) != QUARRY_MAX_SMALL);
 }
@@ -127,7 +127,7 @@ static void any_geometry_is_sound(struct kunit *test)
 				geo.stride - size < max(align, QR_MIN_OBJECT) &&
 				geo.objects >= QR_SLAB_MIN_OBJECTS && geo.objects <= QR_SLAB_MAP &&
 				geo.pages >= 1 && geo.pages <= QR_SLAB_MAX_PAGES &&
-				/* All that fit: the slab's map has no bits beyond. */
+				/* All objects that fit, or the map would lack bits for them. */
 				geo.objects == geo.pages * PAGE_SIZE / geo.stride &&
 				geo.objects * geo.stride + geo.tail == geo.pages * PAGE_SIZE &&
 				is_power_of_2(geo.align) && geo.align * PAGE_SIZE >= align;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The slab's bitmap and its arithmetic, against naive models. */
+/* The map of a slab and its arithmetic, compared with naive models. */
 #include "tests/kunit_util.h"
 
 #include <linux/bitmap.h>
@@ -56,7 +56,7 @@ static void taken_lowest_address_first(struct kunit *test)
 	void **objs = qt_array(test, slab->nr_objects + 1, sizeof(*objs));
 	unsigned int total = slab->nr_objects, n = 0, i;
 
-	/* In uneven portions, so that words of the map are left in the middle. */
+	/* Take uneven numbers of objects, so that each call ends within a word of the map. */
 	for (i = 1; n < total; i++) {
 		unsigned int want = min(i * 7 % 90 + 1, total - n);
 
@@ -70,7 +70,7 @@ static void taken_lowest_address_first(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, 0, qr_slab_take(slab, objs, 1));
 
-	/* What comes back is taken again by address, whatever the order it came in. */
+	/* Objects that were given back are taken by address, not in the order they came. */
 	KUNIT_EXPECT_TRUE(test, give(slab, 300));
 	KUNIT_EXPECT_TRUE(test, give(slab, 64));
 	KUNIT_EXPECT_TRUE(test, give(slab, 63));
@@ -83,7 +83,10 @@ static void taken_lowest_address_first(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, total, slab->nr_free);
 }
 
-/* Neither a free object, nor what is none, at any byte of any class's slab. */
+/*
+ * A slab accepts a pointer only if an object begins there that is not free.  Tried at every byte of
+ * a slab of every class.
+ */
 static void refuses_what_it_should(struct kunit *test)
 {
 	unsigned int cls, offset, wrong = 0;
@@ -109,7 +112,7 @@ static void refuses_what_it_should(struct kunit *test)
 	}
 }
 
-/* Against division, at every byte of the slab. */
+/* Compare qr_slab_index() with a count of strides, at every byte of the slab. */
 static void check_index(struct kunit *test, struct qr_slab *slab)
 {
 	unsigned int bytes = slab->run.nr * PAGE_SIZE, offset, next = 0, k = 0, wrong = 0;
@@ -158,8 +161,8 @@ static void index_is_exact_for_random_strides(struct kunit *test)
 }
 
 /*
- * Every stride that a cache or a class can have, at the offsets where a rounded
- * inverse would go wrong first: around each object's start.
+ * Every stride that a cache or a class can have, at the offsets where the rounded inverse would
+ * first give a wrong result: around the beginning of each object.
  */
 static void index_is_exact_for_every_stride(struct kunit *test)
 {
@@ -232,8 +235,8 @@ static void random_operations_match_model(struct kunit *test)
 }
 
 /*
- * Sampled slabs are cut into few objects, and where there would be more a pointer
- * must find a bit all the same, and one that says no.
+ * A slab of sampled objects has fewer objects than fit on its pages.  A pointer to a place where
+ * another object would begin must still find a bit in the map, and be refused.
  */
 static void few_objects_on_a_page(struct kunit *test)
 {
@@ -259,7 +262,7 @@ static void few_objects_on_a_page(struct kunit *test)
 	}
 }
 
-/* No others have descriptors with long maps, however small their slabs are. */
+/* Only slabs of tiny objects have descriptors with long maps. */
 static void long_maps_are_for_tiny_objects(struct kunit *test)
 {
 	struct qr_slab *slab = qr_slab_create_bare(first_node(qr_nodes), GFP_KERNEL);
@@ -289,7 +292,7 @@ static void classes_are_told_to_the_chunk(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, run.chunk->class[run.first + i],
 				run.chunk->kind == QR_ORDINARY ? 8 : 0);
 	kunit_release_action(test, slab_destroy_action, slab);
-	/* The heap keeps the pages, so the chunk is still there. */
+	/* The heap keeps the pages, so the chunk still exists. */
 	if (run.chunk->kind == QR_ORDINARY)
 		KUNIT_EXPECT_NULL(test, memchr_inv(run.chunk->class + run.first, 0, run.nr));
 }
