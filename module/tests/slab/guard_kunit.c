@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Caches whose objects are watched: what is in them, what is seen, and that no way past the
- * watch is left.
+ * Guards, red zones and poison: which bytes objects have, which writes are noticed, and that every
+ * function that allocates or frees checks them.
  */
 #include "tests/kunit_util.h"
 
@@ -52,7 +52,7 @@ static bool is_poisoned(const void *p, size_t n)
 	return is_all(p, POISON_FREE, n - 1) && ((const u8 *)p)[n - 1] == POISON_END;
 }
 
-/* An object that was leaked is live: it is put in order and freed. */
+/* A leaked object counts as live.  Repair its bytes and free it. */
 static void free_leaked(struct quarry_cache *cache, void *p)
 {
 	struct qr_cache *c = qr_cache_of(cache);
@@ -138,7 +138,7 @@ static void construct(void *obj)
 	constructed++;
 }
 
-/* Nothing else is written to them, where readers may look at any time. */
+/* With a red zone only, no other byte of an object is written: RCU readers may look at it. */
 static void red_zone_alone(struct kunit *test)
 {
 	struct quarry_cache_args args = {
@@ -171,7 +171,7 @@ static void written_behind_the_end(struct kunit *test)
 		u8 *p = quarry_cache_alloc(cache, GFP_KERNEL), was;
 
 		KUNIT_ASSERT_NOT_NULL(test, p);
-		/* Each byte of it, up to the next object. */
+		/* Change each byte of the red zone, up to the next object. */
 		KUNIT_ASSERT_GE(test, end, sizes[i] + QR_RED_ZONE);
 		for (k = sizes[i]; k < end; k++) {
 			struct seen before = seen(test);
@@ -190,7 +190,7 @@ static void written_behind_the_end(struct kunit *test)
 	}
 }
 
-/* Each is seen once: where an object is freed, another's are not looked at. */
+/* A double or interior free is reported as that only, and does not change the guard's bytes. */
 static void free_twice_is_nothing_else(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, &both);
@@ -207,7 +207,7 @@ static void free_twice_is_nothing_else(struct kunit *test)
 	quarry_cache_free(cache, p);
 	KUNIT_EXPECT_EQ(test, doubles + 1, qt_stats(test)->misuse_double_free);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
-	expect_seen(test, before, 0, 0, 1); /* the interior one */
+	expect_seen(test, before, 0, 0, 1); /* the interior free leaks */
 }
 
 static bool has(void **objs, unsigned int n, const void *p)
@@ -220,7 +220,7 @@ static bool has(void **objs, unsigned int n, const void *p)
 	return false;
 }
 
-/* Everything that the cache has by now, and @bad is not among it. */
+/* Allocate all free objects of the cache; @bad must not be among them. */
 static void expect_not_given(struct kunit *test, struct quarry_cache *cache, const void *bad)
 {
 	unsigned int n = qt_sum(cache).capacity_objects - qt_sum(cache).live_objects;
@@ -251,7 +251,7 @@ static void written_to_when_free(struct kunit *test)
 		expect_not_given(test, cache, p);
 		expect_seen(test, before, red, !red, 1);
 		KUNIT_EXPECT_EQ(test, 1, qt_sum(cache).live_objects);
-		/* It is as it was left. */
+		/* The bad byte is unchanged. */
 		KUNIT_EXPECT_EQ(test, (u8)~was, p[places[i]]);
 		free_leaked(cache, p);
 		KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
@@ -268,14 +268,18 @@ static void written_to_before_its_slab_goes(struct kunit *test)
 	quarry_cache_free(cache, p);
 	before = seen(test);
 	p[5] = 0;
-	p[3 * qr_cache_of(cache)->geo.stride + 64] = 0; /* of one that nobody ever had */
+	/* In the red zone of an object that was never allocated. */
+	p[3 * qr_cache_of(cache)->geo.stride + 64] = 0;
 	quarry_cache_shrink(cache);
 	expect_seen(test, before, 1, 1, 0);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).inuse_bytes);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
 }
 
-/* No page leaves a slab that lives on, unlooked-at. */
+/*
+ * No page leaves a slab that has a live object: its free objects would go without a check.  They
+ * are checked when the whole slab goes.
+ */
 static void pages_stay(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 4096, &both);
@@ -297,7 +301,7 @@ static void pages_stay(struct kunit *test)
 	expect_seen(test, before, 0, 1, 0);
 }
 
-/* --- All ways in and out --- */
+/* --- All functions that allocate and free --- */
 
 static void *by_alloc(struct quarry_cache *cache)
 {
@@ -423,7 +427,7 @@ static void ways_out_of_samples_look(struct kunit *test)
 	every_way_out_looks(test, 1);
 }
 
-/* Of a slab all of whose free objects were written to, none is given. */
+/* The only free object of the cache was written to: no function may return it. */
 static void ways_in_look(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 4096, &both);
@@ -442,14 +446,14 @@ static void ways_in_look(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, n - 1,
 				quarry_cache_alloc_bulk(cache, GFP_KERNEL, n - 1, objs + 1));
 		KUNIT_ASSERT_EQ(test, n, qt_sum(cache).capacity_objects);
-		/* One of them is spoilt, and it is the only one that is free. */
+		/* Free one object and write to it. */
 		quarry_cache_free(cache, p);
 		before = seen(test);
 		((u8 *)p)[100] = 0;
 		p = ways_in[i](cache);
 		expect_seen(test, before, 0, 1, 1);
 		KUNIT_EXPECT_PTR_NE(test, p, objs[0]);
-		/* That one may fail, as it asks nobody for more. */
+		/* by_nolock() may fail, because it gets no new slab. */
 		if (ways_in[i] != by_nolock)
 			KUNIT_EXPECT_NOT_NULL(test, p);
 		if (p)
@@ -462,7 +466,7 @@ static void ways_in_look(struct kunit *test)
 	}
 }
 
-/* A pool, a reserve and a count go by the same doors: what they say is the same. */
+/* Allocations of a guarded cache are counted and sampled as those of any other. */
 static void counted_and_sampled(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 100, &both);
@@ -484,7 +488,7 @@ static void counted_and_sampled(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2 * N, qt_sum(cache).mallocs);
 }
 
-/* --- In the kernel's books --- */
+/* --- The kernel's counter of slab pages --- */
 
 static long slab_pages(void)
 {
@@ -497,8 +501,8 @@ static long slab_pages(void)
 }
 
 /*
- * The kernel's own slabs come and go meanwhile, and each CPU may keep some pages for itself
- * before it tells.
+ * The kernel's own slabs change the counter meanwhile, and each CPU keeps a part of its changes to
+ * itself at first.
  */
 static void expect_about(struct kunit *test, long pages, long expected)
 {
@@ -525,7 +529,7 @@ static void accounted_for(struct kunit *test)
 	before = slab_pages();
 	qt_alloc_n(test, cache, objs, n);
 	expect_about(test, slab_pages() - before, n);
-	/* Pages leave under free objects, too. */
+	/* Pages that are trimmed from slabs are subtracted, too. */
 	for (i = 0; i < n; i += 2) {
 		quarry_cache_free(cache, objs[i]);
 		objs[i] = NULL;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memory whose pages lie anywhere, and are mapped in a row. */
+/* Mapped objects: their pages lie anywhere and are mapped side by side. */
 #include "tests/kunit_util.h"
 
 #include <linux/irq_work.h>
@@ -57,7 +57,7 @@ static void check_mapped(struct kunit *test, void *p, size_t size)
 	qt_fill(p, given, size);
 }
 
-/* All sizes at once, from what is there; then it is as before. */
+/* Objects of all sizes at once; after their frees all counters are as before. */
 static void all_sizes(struct kunit *test)
 {
 	struct quarry_stats *before = qt_stats(test), *st;
@@ -102,7 +102,7 @@ static void runs_of_any_length(struct kunit *test)
 	}
 }
 
-/* Not even whole chunks; what goes back then goes to the kernel. */
+/* No chunk can be had, so all pages are in mixed chunks; a free gives them to the kernel. */
 static void in_mixed_chunks(struct kunit *test)
 {
 	static const unsigned int longest[] = { 1, 3, 5, 100, QR_CHUNK_PAGES - 1 };
@@ -113,7 +113,7 @@ static void in_mixed_chunks(struct kunit *test)
 	qr_drain_all();
 	qr_heap_release_idle();
 	qt_no_chunks(test);
-	/* Nor is there a row. */
+	/* Without chunks there is no long run either. */
 	inuse = qt_stats(test)->mixed_bytes;
 	p = mapped(test, 5 * SZ_1M);
 	check_mapped(test, p, 5 * SZ_1M);
@@ -148,7 +148,7 @@ static void in_a_row_where_that_is_easy(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->large_objects + 1, st->large_objects);
 	KUNIT_EXPECT_EQ(test, before->mapped_objects, st->mapped_objects);
 	quarry_free(p);
-	/* More than there ever is. */
+	/* Longer than any run. */
 	p = mapped(test, QUARRY_MAX_LARGE + 1);
 	KUNIT_EXPECT_EQ(test, QUARRY_MAX_LARGE + PAGE_SIZE, quarry_usable_size(p));
 	quarry_free(p);
@@ -186,7 +186,7 @@ static void what_cannot_be(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(wrong); i++)
 		KUNIT_EXPECT_NULL(test, quarry_vmalloc(wrong[i], GFP_KERNEL | __GFP_NOWARN));
-	/* What may not sleep may not map. */
+	/* Without sleep, nothing can be mapped. */
 	KUNIT_EXPECT_NULL(test, quarry_vmalloc(QUARRY_MAX_LARGE + 1, GFP_ATOMIC | __GFP_NOWARN));
 	st = qt_stats(test);
 	KUNIT_EXPECT_EQ(test, before->failed_allocs + i + 1, st->failed_allocs);
@@ -195,7 +195,7 @@ static void what_cannot_be(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->metadata_bytes, st->metadata_bytes);
 }
 
-/* With flags that forbid file systems and devices as well; lockdep looks on. */
+/* Flags without __GFP_FS and __GFP_IO hold for page tables as well, which lockdep checks. */
 static void flags(struct kunit *test)
 {
 	static const gfp_t gfp[] = {
@@ -236,7 +236,7 @@ static void free_it(struct work *w)
 {
 	w->there = quarry_usable_size(w->p);
 	quarry_free(w->p);
-	/* It is not unmapped yet, so this one is known for what it is. */
+	/* The object is not unmapped yet, so this is reported as a double free. */
 	if (w->twice)
 		quarry_free(w->p);
 }
@@ -291,7 +291,7 @@ static void freed_anywhere(struct kunit *test)
 	init_irq_work(&w->irq, irq_fn);
 	INIT_WORK(&w->soft, soft_fn);
 	qt_longest_run(test, 16);
-	/* So that there is a chunk, and none that is being forgotten. */
+	/* So that there is a chunk, and no descriptor of one that still waits for its free. */
 	quarry_free(mapped(test, SZ_1M));
 	rcu_barrier();
 	before = qt_stats(test);
@@ -306,7 +306,10 @@ static void freed_anywhere(struct kunit *test)
 		st = qt_stats(test);
 		KUNIT_EXPECT_EQ(test, before->inuse_bytes, st->inuse_bytes);
 		KUNIT_EXPECT_EQ(test, before->metadata_bytes, st->metadata_bytes);
-		/* The work item may have run on another CPU by then, but for those with a lock. */
+		/*
+		 * The second free may also be foreign: the work item may have run on another
+		 * CPU before it.
+		 */
 		KUNIT_EXPECT_EQ(test,
 				before->misuse_double_free + before->misuse_foreign +
 					(i >= 5 ? i - 4 : 0),
@@ -316,7 +319,7 @@ static void freed_anywhere(struct kunit *test)
 	KUNIT_EXPECT_GT(test, st->misuse_double_free, before->misuse_double_free);
 }
 
-/* The kernel maps and unmaps at the same time in several threads. */
+/* Several threads map and unmap at the same time. */
 struct churn {
 	struct work_struct work;
 	unsigned int seed, wrong;
@@ -404,7 +407,7 @@ static void misuse(struct kunit *test)
 
 	quarry_free(theirs);
 	quarry_free(theirs + PAGE_SIZE + 5);
-	/* Somebody else's mappings of our pages. */
+	/* Mappings that a client made of pages of Quarry. */
 	quarry_free(again);
 	quarry_free(twice);
 	quarry_free(p + SZ_1M); /* the page between this mapping and the next */
@@ -431,7 +434,7 @@ static void misuse(struct kunit *test)
 	quarry_free(own);
 }
 
-/* It knows the pages, their order and how many there are. */
+/* The walker checks an object's pages, their order and their number. */
 static void the_walker_sees_it(struct kunit *test)
 {
 	struct quarry_validation *v = qt_array(test, 1, sizeof(*v));
@@ -465,7 +468,7 @@ static void use_in_nmi(void *unused)
 	nmi.row = quarry_malloc(3 * SZ_1M, GFP_ATOMIC | __GFP_NOWARN);
 	nmi.mapped = quarry_vmalloc(SZ_1M, GFP_ATOMIC | __GFP_NOWARN);
 	nmi.moved = quarry_realloc(nmi.p, SZ_2M, GFP_ATOMIC | __GFP_NOWARN);
-	/* Smaller, it would move, and cannot. */
+	/* To become smaller it would have to move, which it cannot: it stays as it is. */
 	nmi.kept = quarry_realloc(nmi.p, SZ_64K, GFP_ATOMIC);
 	nmi.usable = quarry_usable_size(nmi.p);
 	quarry_free(nmi.p);
@@ -490,7 +493,7 @@ static void not_in_nmi(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, nmi.moved);
 	KUNIT_EXPECT_PTR_EQ(test, nmi.p, nmi.kept);
 	KUNIT_EXPECT_EQ(test, SZ_1M, nmi.usable);
-	/* It was refused, and is as it was. */
+	/* The free was refused, and the object is unchanged. */
 	KUNIT_EXPECT_EQ(test, before->misuse_foreign + 1, st->misuse_foreign);
 	KUNIT_EXPECT_EQ(test, before->mapped_objects, st->mapped_objects);
 	KUNIT_EXPECT_TRUE(test, qt_is_filled(nmi.p, SZ_64K, 3));
