@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel exports neither its list of modules nor where its own code is, but
- * sysfs has an object for each module, and what names an address can be asked
- * whether it knows one.  The notes that hold the build ids are files of sysfs too.
+ * The kernel exports neither its list of modules nor the bounds of its own code.  But
+ * sysfs has an object for each module, and sprint_symbol() tells for any address whether
+ * the kernel has a name for it.  The notes that hold the build ids are files of sysfs too.
  */
 #include "view/code_mapping.h"
 
@@ -21,7 +21,7 @@
 #include "core/metadata.h"
 
 #define NOTES_MAX     SZ_64K /* more than any kernel has */
-#define NOTE_BUILD_ID 3	     /* the linker's type of it, which not all headers name */
+#define NOTE_BUILD_ID 3	     /* NT_GNU_BUILD_ID, which not all headers define */
 
 /* --- Symbols --- */
 
@@ -51,8 +51,9 @@ static bool is_builtin(struct qr_symbol *sym, unsigned long addr)
 }
 
 /*
- * The kernel has names for all addresses from _stext on, to the end of its text
- * or of its image, without a gap.  The borders are where that ends.
+ * Finds the bounds of the kernel's code.  sprint_symbol() has a name for every address
+ * from _stext to the end of the text (or of the image), so a binary search from its own
+ * address finds where the names end.
  */
 static int kernel_range(struct qr_mapping *map)
 {
@@ -79,7 +80,7 @@ static int kernel_range(struct qr_mapping *map)
 
 /* --- Build ids --- */
 
-/* What a note of an ELF file begins with; its name and its contents follow. */
+/* The head of a note of an ELF file; its name and its contents follow. */
 struct note {
 	u32 name_len;
 	u32 len;
@@ -108,7 +109,10 @@ static void find_build_id(struct qr_mapping *map, const u8 *notes, size_t size)
 	}
 }
 
-/* The notes in the file @kn, whose owner stays.  Build ids are nice to have: no errors. */
+/*
+ * Reads the build id from the file of notes @kn of @kobj, which the caller keeps from going
+ * away.  Errors are ignored: a profile is useful without build ids.
+ */
 static void read_notes(struct qr_mapping *map, struct kobject *kobj, struct kernfs_node *kn)
 {
 	struct bin_attribute *attr;
@@ -153,7 +157,7 @@ static void module_build_id(struct qr_mapping *map, struct module *mod)
 
 /* --- Modules --- */
 
-/* The objects of /sys/module; ours is one of them. */
+/* The set of all objects of /sys/module, which this module's object is in. */
 static struct kset *modules(void)
 {
 	return THIS_MODULE->mkobj.kobj.kset;
@@ -165,8 +169,8 @@ static struct module *module_of(struct kobject *kobj)
 }
 
 /*
- * @map's module, pinned; NULL if it is not there any more, or not yet for good: one
- * whose initialization fails goes without asking who holds it.
+ * Pins the module of @map, so that it cannot be unloaded.  NULL if it is gone, or still in
+ * its init function: if that fails, the kernel frees a module although it is pinned.
  */
 static struct module *pin(const struct qr_mapping *map)
 {
@@ -202,7 +206,7 @@ void qr_mapping_identify(struct qr_mapping *map)
 	module_put(mod);
 }
 
-/* Fill in as many as there is room for; returns how many there are. */
+/* Fills in as many modules as there is room for.  Returns how many mappings there are. */
 static unsigned int walk(struct qr_mappings *m)
 {
 	struct kset *kset = modules();
@@ -214,7 +218,7 @@ static unsigned int walk(struct qr_mappings *m)
 		struct module *mod = module_of(kobj);
 		struct qr_mapping *map;
 
-		/* Those built in have none; of those that are, none goes before its object. */
+		/* A built-in module has no struct module; another outlives its kobject. */
 		if (!mod || !qr_compat_module_text_size(mod))
 			continue;
 		if (nr < m->room) {
@@ -250,7 +254,7 @@ struct qr_mappings *qr_mappings_new(void)
 		if (nr <= room)
 			break;
 		qr_mappings_free(m);
-		room = nr + 8; /* some may be on their way */
+		room = nr + 8; /* more modules may be loaded meanwhile */
 	}
 	m->nr = nr;
 	sort(m->map + 1, nr - 1, sizeof(m->map[0]), by_start, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who the code at an address belongs to: the kernel, or a module that is loaded
- * at this moment.
+ * Which code an address belongs to: the kernel, or a module that is loaded at this
+ * moment; and the function at an address.
  */
 #ifndef QR_CODE_MAPPING_H
 #define QR_CODE_MAPPING_H
@@ -10,18 +10,18 @@
 #include <linux/module.h>
 #include <linux/types.h>
 
-/* Which symbol the kernel's mapping begins with, in the manner of perf. */
+/* The kernel's file name as perf writes it, with the symbol that its mapping begins with. */
 #define QR_KERNEL_FILE "[kernel.kallsyms]_stext"
 
-#define QR_BUILD_ID 20 /* bytes; longer ones are cut */
+#define QR_BUILD_ID 20 /* bytes; longer build ids are cut */
 
 /**
- * struct qr_mapping - one of them
- * @start: its first byte of code: where pprof expects _stext, or a module's .text
+ * struct qr_mapping - the code of the kernel or of a module
+ * @start: its first byte: where pprof expects _stext, or a module's .text
  * @end: the byte after its last
- * @name: the module's; empty for the kernel
+ * @name: the module's name; empty for the kernel
  * @build_id: from its ELF note, see qr_mapping_identify()
- * @build_id_len: 0 if it is not known
+ * @build_id_len: bytes of @build_id; 0 if it is not known
  */
 struct qr_mapping {
 	unsigned long start;
@@ -32,9 +32,9 @@ struct qr_mapping {
 };
 
 /**
- * struct qr_mappings - all of them
- * @nr: how many, the kernel included
- * @room: how many there is room for
+ * struct qr_mappings - the kernel and all modules
+ * @nr: mappings, the kernel's included
+ * @room: mappings that there is room for
  * @map: the kernel, then the modules by address
  */
 struct qr_mappings {
@@ -43,17 +43,17 @@ struct qr_mappings {
 	struct qr_mapping map[];
 };
 
-/* NULL without memory.  Process context; sleeps. */
+/* List the kernel and all modules.  NULL without memory.  Process context; sleeps. */
 struct qr_mappings *qr_mappings_new(void);
 void qr_mappings_free(struct qr_mappings *m);
 
 /*
- * Look up the build id.  Not done for all of them beforehand: meanwhile the module
- * cannot be unloaded, which people notice.
+ * Look up the build id.  The module cannot be unloaded meanwhile, which people might
+ * notice, so this is done only for mappings that a profile needs.
  */
 void qr_mapping_identify(struct qr_mapping *map);
 
-/* The index of who owns @addr, or -1 for nobody. */
+/* The index of the mapping that @addr lies in, or -1. */
 int qr_mapping_find(const struct qr_mappings *m, unsigned long addr);
 
 /**
@@ -70,7 +70,7 @@ struct qr_symbol {
 	char text[KSYM_SYMBOL_LEN];
 };
 
-/* Who is at @addr?  False if the kernel has no name for that. */
+/* Find the function at @addr.  False if the kernel has no name for the address. */
 bool qr_symbol_find(struct qr_symbol *sym, unsigned long addr);
 
 #endif /* QR_CODE_MAPPING_H */

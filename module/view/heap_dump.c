@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The heap dump: a line for everything that is live.  What is sampled has its
- * age and site as well, and the sites' stacks follow below.
+ * The heap dump: a line for every live object.  The line of a sampled object also has
+ * the bytes asked for, its age and its site; the stacks of these sites follow below.
  */
 #include <quarry/profile.h>
 
@@ -18,7 +18,7 @@
 
 struct dump {
 	struct qr_text *text;
-	unsigned long *seen; /* sites */
+	unsigned long *seen; /* bitmap of the sites in the lines so far */
 	u32 nr_sites;
 	u64 now;
 	unsigned int lines;
@@ -61,7 +61,7 @@ static void dump_site(struct dump *d, const struct quarry_site *site)
 	qr_text_puts(d->text, "\n");
 	for (i = 0; !name && i < n; i++)
 		qr_text_printf(d->text, "#     %pS\n", (void *)(frames[i] - 1));
-	/* A module of the stack has gone: its addresses may be another's. */
+	/* With names, a module of the stack has gone, and the addresses mean nothing. */
 	for (; name && *name; name += len + 1) {
 		len = strcspn(name, "\n");
 		qr_text_printf(d->text, "#     %.*s\n", len, name);
@@ -69,8 +69,8 @@ static void dump_site(struct dump *d, const struct quarry_site *site)
 }
 
 /*
- * A head of its own for every line would be read by nobody; the columns are
- * named once, and a dash stands where the profiler does not know.
+ * The first line names the columns.  A dash stands for what is not known because the object
+ * is not sampled.
  */
 struct qr_text *qr_heapdump_render(void)
 {

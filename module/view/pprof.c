@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A writer of profile.proto.  Each message is made in a buffer first, because its
- * length stands before it; strings are collected meanwhile and come at the end.
- * Identifiers run from 1 without a gap in the order in which they are written,
- * which pprof does not ask for but Parca does.
+ * A writer of profile.proto.  In the format a message's length stands before it, so each
+ * message is made in a buffer first.  Strings are collected meanwhile and written at
+ * the end.  Identifiers run from 1 without gaps, in the order in which they are
+ * written; pprof does not need that, but Parca does.
  */
 #include "view/pprof.h"
 
@@ -32,11 +32,11 @@ enum { FUNCTION_ID = 1, FUNCTION_NAME, FUNCTION_SYSTEM_NAME };
 enum { WIRE_VARINT = 0, WIRE_BYTES = 2 };
 
 #define VARINT_MAX 10
-/* A sample is the largest: a stack, its values, its labels and two more of these. */
+/* A sample is the largest message: a stack, its values, its labels and two more labels. */
 #define MESSAGE_MAX                                                                                \
 	((QUARRY_STACK_MAX + QR_VALUES) * VARINT_MAX + (QUARRY_LABELS_MAX + 2) * 32 + 64)
 
-/* Where addresses lie that neither the kernel nor any module owns. */
+/* The mapping of addresses that belong neither to the kernel nor to a loaded module. */
 #define OTHER_MAPPING "[other]"
 
 struct message {
@@ -44,17 +44,17 @@ struct message {
 	u8 data[MESSAGE_MAX];
 };
 
-/* A string that is in the table; those that are not from the table are not looked up. */
+/* A string that is in the string table, and its index there. */
 struct known {
 	const char *s;
 	u32 index;
 };
 
 /**
- * struct map_use - what the profile says of one mapping
+ * struct map_use - how the profile uses one mapping
  * @id: its identifier, from 1
  * @used: an address of the profile lies in it
- * @functions: its addresses have names
+ * @functions: addresses in it have functions
  */
 struct map_use {
 	u32 id;
@@ -63,24 +63,24 @@ struct map_use {
 };
 
 /**
- * struct writer - what a profile is written with
- * @t: where to
- * @r: what
- * @s: its addresses
+ * struct writer - the state while a profile is written
+ * @t: where the profile is written to
+ * @r: the report that is written
+ * @s: the addresses of its stacks
  * @strings: the string table, encoded
  * @nr_strings: strings in it
- * @known: a hash table of those that may come again
- * @nr_known: entries in use
- * @room: entries, a power of two
- * @err: memory was short
- * @unknown: identifier of the function at addresses without a name
- * @none: identifier of the function of stacks that are not known
- * @map: for each mapping, and then for nobody's: its identifier
+ * @known: a hash table of the strings that may be used again
+ * @nr_known: entries of @known in use
+ * @room: entries of @known, a power of two
+ * @err: -ENOMEM if memory was short
+ * @unknown: identifier of the function that stands for addresses without a name; 0: none yet
+ * @none: identifier of the function that stands for stacks that are not known; 0: none yet
+ * @map: one for each mapping, and a last one for addresses that belong to no mapping
  * @nr_map: length of @map
- * @m: a message that is being made
- * @sub: a message within that
- * @frames: a sample's stack
- * @clean: a string that is being put
+ * @m: the message that is being made
+ * @sub: a message within @m
+ * @frames: the stack of a sample
+ * @clean: buffer for a string that is being written
  */
 struct writer {
 	struct qr_text *t;
@@ -120,7 +120,7 @@ static void put_varint(struct message *m, u64 v)
 		m->len += varint(m->data + m->len, v);
 }
 
-/* Zero is what a reader assumes of a field that is absent. */
+/* A field of value 0 is left out: readers take 0 for an absent field. */
 static void put_field(struct message *m, unsigned int field, u64 v)
 {
 	if (!v)
@@ -150,7 +150,7 @@ static void write_bytes(struct qr_text *t, unsigned int field, const void *data,
 	qr_text_put(t, data, len);
 }
 
-/* @w->m is complete. */
+/* Writes the complete message @w->m, and clears it for the next. */
 static void write_message(struct writer *w, unsigned int field)
 {
 	write_bytes(w->t, field, w->m.data, w->m.len);
@@ -211,7 +211,7 @@ static bool more_known(struct writer *w)
 	return true;
 }
 
-/* The index of a string that lives as long as the profile does. */
+/* The index of @s in the string table.  @s must exist until the profile is written. */
 static u32 string(struct writer *w, const char *s)
 {
 	struct known *k;
@@ -244,7 +244,7 @@ static void put_label(struct writer *w, const char *key, const char *value)
 	put_message(&w->m, SAMPLE_LABEL, &w->sub);
 }
 
-/* A key has one value; those of pprof's own are not for others. */
+/* Is @key empty, used already for another label of the row, or reserved for pprof? */
 static bool is_taken(const struct qr_row *row, const char *key)
 {
 	return !*key || !strcmp(key, "cache") || (row->key && !strcmp(key, row->key)) ||
@@ -288,7 +288,10 @@ static void write_sample(struct writer *w, const struct qr_row *row)
 
 /* --- Addresses --- */
 
-/* Which mappings are used?  The kernel is, because the first one is the main binary. */
+/*
+ * Numbers the mappings that are used.  The kernel's always is, because pprof takes the
+ * first mapping for the main binary.
+ */
 static void number_mappings(struct writer *w)
 {
 	u32 i, id = 0;
@@ -337,7 +340,7 @@ static void write_mappings(struct writer *w)
 			put_field(&w->m, MAPPING_LIMIT, map->end);
 			put_names(w, map);
 		} else {
-			/* The same in every profile, so that two can be compared. */
+			/* The same limits in every profile, so that two can be compared. */
 			put_field(&w->m, MAPPING_LIMIT, ULONG_MAX);
 			put_field(&w->m, MAPPING_FILE, string(w, OTHER_MAPPING));
 		}
@@ -346,7 +349,10 @@ static void write_mappings(struct writer *w)
 	}
 }
 
-/* 0: the function is not known, but who owns it is, and may know. */
+/*
+ * The identifier of a place's function.  0 if the kernel has no name for the address but the
+ * mapping is known: pprof may find the name in the mapping's file.
+ */
 static u32 function_id(struct writer *w, const struct qr_place *place)
 {
 	u32 *id = place->addr == QR_NO_ADDRESS ? &w->none : &w->unknown;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* profile.proto, as pprof, Parca and others read it. */
+/* A profile in the format profile.proto, which pprof, Parca and others read. */
 #ifndef QR_PPROF_H
 #define QR_PPROF_H
 
@@ -7,7 +7,7 @@
 #include "view/symbol.h"
 #include "view/text_buffer.h"
 
-/* 0 or -ENOMEM; other errors are the text's. */
+/* Write @r to @t.  Returns 0 or -ENOMEM; a lack of memory for @t shows in qr_text_done(). */
 int qr_pprof_write(struct qr_text *t, struct qr_report *r, struct qr_symbols *s);
 
 #endif /* QR_PPROF_H */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Legacy heap text, which people can read and pprof too, and the choice of formats.
+ * Legacy heap text, which both people and pprof can read, and the choice of formats.
  *
- * Four numbers are all that such a text has for a row.  With "heapprofile" in its
- * first line pprof takes them as they are; other words would make it guess what
- * the samples stand for, by the mean size of the objects of a row.
+ * Such a text has four numbers for a row.  With "heapprofile" in its first line pprof
+ * takes these numbers unchanged.  With other words pprof would scale them, by what it
+ * guesses from the mean size of the objects of a row.
  */
 #include <linux/err.h>
 #include <linux/numa.h>
@@ -22,12 +22,13 @@
 
 /**
  * struct numbers - the numbers of a row: "objects: space [objects2: space2]"
- * @objects: live ones
+ * @objects: live objects
  * @space: their bytes
- * @objects2: all that were allocated
+ * @objects2: all objects that were allocated
  * @space2: their bytes
  *
- * What these are for the other kinds, meaning() says.
+ * This is for heap and allocs profiles.  meaning() says what the numbers are for the
+ * other kinds.
  */
 struct numbers {
 	u64 objects;
@@ -50,7 +51,7 @@ static const char *meaning(enum quarry_profile_kind kind)
 	}
 }
 
-/* pprof refuses bytes of no objects, which rounding might bring about. */
+/* pprof refuses a row with bytes but no objects, which may result from rounding. */
 static u64 at_least_one(u64 objects, u64 space)
 {
 	return objects ?: space > 0;
@@ -182,9 +183,10 @@ static void put_row(struct qr_text *t, const struct qr_report *r, const struct q
 }
 
 /*
- * With the mappings pprof looks for no main binary.  Names in brackets keep it
- * from complaining that it cannot find the files; given a directory of build ids
- * it finds them nevertheless.  The last line is for what nobody owns.
+ * Writes the mappings.  With mappings pprof does not look for a main binary.  Names in
+ * brackets keep pprof from complaining that it cannot find the files; if it is given a
+ * directory of files by build id, it finds them nevertheless.  The last line is for
+ * addresses that belong to no mapping.
  */
 static void put_mappings(struct qr_text *t, const struct qr_symbols *s)
 {

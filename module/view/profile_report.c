@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kinds of profile, and how the rows of each come from sites.  What is known
- * of a part of a site only (what it held at the peak, what died at some age) has
- * no variance of its own: samples of one site resemble each other, so such a part
- * is given its share of the samples and of the variance of all that the site
- * allocated.
+ * The kinds of profile, and how the rows of each are made from sites.
+ *
+ * The table has no variance for a part of a site, such as what it held at the peak or
+ * what was freed at some age.  Samples of one site resemble each other, so such a part
+ * gets its share of the samples and of the variance of all objects of the site.
  */
 #include "view/profile_report.h"
 
@@ -70,10 +70,10 @@ static const struct {
 #define FRACTION (BIT(QR_OBJECTS_SHIFT) - 1)
 
 /*
- * Objects are counted in fractions, and readers want whole ones.  To round each row by itself
- * would be a bias: where nearly all objects are sampled, the few that are not would be
- * missing, and the fractions that the others have for them too.  So what one row
- * was short of, the next one has more.
+ * Numbers of objects have fractions, and readers want whole objects.  To round each row by
+ * itself would be a bias: if nearly all objects are sampled, each row has a small fraction,
+ * which stands for the few that are not, and all of these fractions would be lost.  So
+ * the fraction that rounding cuts off from one row is added to the next.
  */
 static s64 whole(u64 objects, u32 carry)
 {
@@ -110,7 +110,7 @@ u64 qr_error(qr_u128 var)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_error);
 
-/* @part of @all as a binary fraction with 16 places, at most one. */
+/* @part / @all, with 16 fractional bits, at most one. */
 static u32 share(u64 part, u64 all)
 {
 	if (part >= all)
@@ -127,7 +127,7 @@ static qr_u128 scaled(qr_u128 var, u32 share)
 	return (var >> 16) * share + (((u64)var & 0xffff) * share >> 16);
 }
 
-/* Objects and bytes into @row from value @i on, as a part of what @sum says. */
+/* Sets values @i and @i + 1 of @row to objects and bytes, which are a part of those in @sum. */
 static void set_part(struct qr_report *r, struct qr_row *row, unsigned int i, u64 objects,
 		     u64 space, const struct quarry_sum *sum)
 {
@@ -144,7 +144,10 @@ static u64 part_samples(u64 objects, const struct quarry_sum *sum)
 	return objects ? max(n, 1ULL) : 0;
 }
 
-/* In a delta, or after a reset, less may have been allocated than is live. */
+/*
+ * The sum that a part of a site is a part of.  In a delta, or after a reset, fewer objects
+ * may have been allocated than are live.
+ */
 static const struct quarry_sum *all_of(const struct quarry_site *site)
 {
 	return site->alloc.objects >= site->inuse.objects ? &site->alloc : &site->inuse;
@@ -163,7 +166,7 @@ static int by_cache(const void *a, const void *b, const void *priv)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* Bytes of a cache's slabs that no client holds. */
+/* Bytes of a cache's slabs that clients do not hold. */
 static u64 pinned_by(u32 cache)
 {
 	struct quarry_cache_stats st;
@@ -176,8 +179,9 @@ static u64 pinned_by(u32 cache)
 }
 
 /*
- * To each site its part.  It gets what the sum of it and those before it is
- * entitled to, less what those before it got, so that no byte is lost.
+ * Shares the bytes that a cache pins among its sites, in proportion to their bytes in use.
+ * Each site gets the share of all sites up to it, less what the sites before it got, so
+ * that the shares add up to all bytes.
  */
 static void share_out(struct qr_report *r, const u32 *order, u32 nr)
 {
@@ -195,7 +199,7 @@ static void share_out(struct qr_report *r, const u32 *order, u32 nr)
 	pinned = all ? pinned_by(r->p->site[order[0]].cache) : 0;
 	if (!pinned)
 		return;
-	/* Products of up to 64 bits can be divided everywhere. */
+	/* Make the products below fit into 64 bits: not every machine can divide longer ones. */
 	while ((qr_u128)pinned * (all >> shift) >> 64)
 		shift++;
 	for (i = 0; i <= last; i++) {
@@ -241,7 +245,7 @@ static void heap_row(struct qr_report *r, struct qr_row *row, const struct quarr
 
 	set_part(r, row, 0, site->alloc.objects, site->alloc.space, &site->alloc);
 	set_part(r, row, 2, site->inuse.objects, site->inuse.space, &site->inuse);
-	/* With the same carry no more are live than were allocated. */
+	/* Round both with the same carry, so that no more objects are live than allocated. */
 	if (site->alloc.objects >= site->inuse.objects)
 		row->value[2] = whole(site->inuse.objects, carry);
 }
@@ -256,7 +260,7 @@ static void fragmentation_row(struct qr_row *row, const struct qr_report *r, u32
 	unsigned int v;
 
 	for (v = 0; v < ARRAY_SIZE(part); v++) {
-		/* Either grows with the bytes in use, and so does its error. */
+		/* Both parts are proportional to the bytes in use, and so are their errors. */
 		one = error * div64_u64(part[v], max(in->space, 1ULL));
 		one += mul_u64_u32_shr(error, share(part[v] % max(in->space, 1ULL), in->space), 16);
 		row->value[v] = bytes(part[v]);
@@ -275,7 +279,7 @@ static bool says_anything(const struct qr_report *r, const struct qr_row *row)
 	return false;
 }
 
-/* One row of site @i; @age is 0 but for lifetimes. */
+/* Makes a row of site @i; @age is its age class in a lifetime profile, otherwise 0. */
 static void make_row(struct qr_report *r, struct qr_row *row, u32 i, unsigned int age)
 {
 	const struct quarry_site *site = &r->p->site[i];
@@ -331,7 +335,7 @@ void qr_report_rewind(struct qr_report *r)
 {
 	r->next = 0;
 	r->age = 0;
-	/* The first is rounded to what is nearest. */
+	/* A carry of one half: the first row is rounded to the nearest number. */
 	r->carry[0] = BIT(QR_OBJECTS_SHIFT - 1);
 	r->carry[1] = BIT(QR_OBJECTS_SHIFT - 1);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a kind of profile says: its values and its rows, whatever it is written
- * as.  Every format comes from here, so all say the same.
+ * The values and rows of each kind of profile, independent of the format.  Every
+ * format is written from here, so all formats agree.
  */
 #ifndef QR_PROFILE_REPORT_H
 #define QR_PROFILE_REPORT_H
@@ -9,9 +9,9 @@
 #include <quarry/profile.h>
 #include "view/symbol.h"
 
-#define QR_VALUES  4   /* at most */
-#define QR_FEW	   10  /* samples; what is estimated from fewer is marked */
-#define QR_COMMENT 192 /* bytes of a comment, at most */
+#define QR_VALUES  4   /* the most values of a row */
+#define QR_FEW	   10  /* samples; estimates from fewer are marked */
+#define QR_COMMENT 192 /* the most bytes of a comment */
 
 /**
  * struct qr_value_type - what a value counts
@@ -27,12 +27,12 @@ struct qr_value_type {
 
 /**
  * struct qr_row - one row of a report
- * @site: whose
+ * @site: the site that it is about
  * @value: whole objects and bytes
- * @var: their variances, with 2 * QR_OBJECTS_SHIFT binary places; see qr_error()
- * @samples: how many are behind it; an estimate for parts of a site
- * @key: one more label, or NULL
- * @label: what it is
+ * @var: the variances of @value, with 2 * QR_OBJECTS_SHIFT fractional bits; see qr_error()
+ * @samples: samples that the values come from; an estimate for parts of a site
+ * @key: key of one more label, or NULL
+ * @label: value of that label
  */
 struct qr_row {
 	const struct quarry_site *site;
@@ -44,17 +44,18 @@ struct qr_row {
 };
 
 /**
- * struct qr_report - a profile seen as one kind
+ * struct qr_report - the rows of a profile of one kind
  * @p: the profile
  * @kind: the kind
- * @nr: values of a row; each has a counterpart, so that 0 and 1 are a pair
- *	and 2 and 3 are another
- * @first: the value that matters most
- * @type: what they are
- * @pinned: of a fragmentation profile, each site's part of what its cache pins
- * @next: the site that comes next
- * @age: and its age class
- * @carry: fractions of objects, for each pair of values, that rows before had less or more
+ * @nr: values of a row.  Values 0 and 1 are a pair, and so are 2 and 3: each is the
+ *	counterpart of the other
+ * @first: index of the value that matters most
+ * @type: the types of the values
+ * @pinned: for a fragmentation profile, each site's share of the bytes that its cache pins
+ * @next: index of the site whose row comes next
+ * @age: age class of the row that comes next
+ * @carry: for each pair of values, the fraction of an object that rounding has left over
+ *	so far; see whole_next()
  */
 struct qr_report {
 	const struct quarry_profile *p;
@@ -73,19 +74,19 @@ int qr_report_init(struct qr_report *r, const struct quarry_profile *p,
 		   enum quarry_profile_kind kind);
 void qr_report_exit(struct qr_report *r);
 
-/* Rows that say anything, in the profile's order.  False at the end. */
+/* Get the rows in which a value is not 0, in the profile's order.  False at the end. */
 void qr_report_rewind(struct qr_report *r);
 bool qr_report_next(struct qr_report *r, struct qr_row *row);
 
-/* The standard error that a variance means. */
+/* The standard error, in whole units, of a variance as in struct qr_row. */
 u64 qr_error(qr_u128 var);
 
-/* Add all stacks of all rows. */
+/* Add the stacks of all rows to @s. */
 void qr_report_collect(struct qr_report *r, struct qr_symbols *s);
 
 /**
  * struct qr_frames - a row's stack
- * @nr: frames; 0 if the stack is not known, which has a place nevertheless
+ * @nr: frames; 0 if the stack is not known, and then place[0] stands for it
  * @ret: their return addresses, leaf first
  * @place: indices of their places
  */
@@ -95,11 +96,11 @@ struct qr_frames {
 	u32 place[QUARRY_STACK_MAX];
 };
 
-/* Look up the stack of a row that was collected. */
+/* Look up the stack of a site that qr_report_collect() has added. */
 void qr_report_frames(struct qr_frames *f, const struct qr_symbols *s,
 		      const struct quarry_site *site);
 
-/* What else a reader should know: comment number @i.  Its length, 0 when there is none. */
+/* Write comment number @i on the profile to @buf.  Returns its length; 0 after the last. */
 int qr_report_comment(const struct qr_report *r, unsigned int i, char *buf, size_t size);
 
 #endif /* QR_PROFILE_REPORT_H */

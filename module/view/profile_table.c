@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Rows are put together here where only their labels differ: a person wants to
- * know the place in the code first, and a flame graph has no labels at all.
+ * The table for people and the folded stacks.  Both merge rows that differ only in their
+ * labels: a person first wants to know the place in the code, and a flame graph has no
+ * labels at all.
  */
 #include "view/profile_table.h"
 
@@ -15,12 +16,12 @@
 #define TOP_FRAMES 4
 
 /**
- * struct entry - rows of one stack, cache and age
- * @site: the one of them with the lowest number
- * @value: their sums
- * @var: the variances of the first value and of its counterpart
- * @samples: behind them
- * @label: what the rows have beside labels of their own, or NULL
+ * struct entry - the merged rows of one stack, cache and age
+ * @site: the site with the lowest number among them
+ * @value: sums of their values
+ * @var: the variances of the value that matters most and of its counterpart
+ * @samples: samples that the values come from
+ * @label: the rows' age class, or NULL; see struct qr_row
  */
 struct entry {
 	const struct quarry_site *site;
@@ -37,7 +38,7 @@ struct entries {
 	struct entry e[];
 };
 
-/* Stacks through modules that have gone differ by what was there. */
+/* Stacks through unloaded modules are compared by the names of their functions. */
 static int compare_names(const char *x, const char *y)
 {
 	if (!x || !y)
@@ -99,7 +100,7 @@ static void merge(struct entries *entries, unsigned int nr_values)
 	entries->nr = to + 1 - entries->e;
 }
 
-/* All rows of a report, merged, the largest first.  NULL without memory. */
+/* The merged rows of a report, those with the largest value first.  NULL without memory. */
 static struct entries *entries_new(struct qr_report *r)
 {
 	struct entries *entries;
@@ -143,7 +144,7 @@ static void put_clean(struct qr_text *t, const char *s, char except)
 	qr_text_puts(t, buf);
 }
 
-/* A frame's function for people, without an offset. */
+/* Writes the name of a frame's function, or its address if it has none. */
 static void put_frame(struct qr_text *t, const struct qr_symbols *s, const struct qr_frames *f,
 		      unsigned int i)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Formats in which the rows of a stack and a cache are one, whatever their labels. */
+/* Formats in which rows that differ only in their labels are merged. */
 #ifndef QR_PROFILE_TABLE_H
 #define QR_PROFILE_TABLE_H
 
@@ -7,7 +7,7 @@
 #include "view/symbol.h"
 #include "view/text_buffer.h"
 
-/* 0 or -ENOMEM; other errors are the text's. */
+/* Write @r to @t.  Returns 0 or -ENOMEM; a lack of memory for @t shows in qr_text_done(). */
 int qr_table_top(struct qr_text *t, struct qr_report *r, const struct qr_symbols *s);
 int qr_table_folded(struct qr_text *t, struct qr_report *r, const struct qr_symbols *s);
 

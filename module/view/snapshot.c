@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The walk goes by address over the chunks, and looks at a slab at a time.
- * Nothing is held meanwhile that could keep a slab from going away, only its
- * descriptor's memory remains one of a slab; so each is looked at under its
- * depot's lock, and what is copied there is shown to the caller afterwards.
+ * The walk goes over the chunks by address, one page at a time.  It holds nothing that
+ * keeps a slab from being destroyed: RCU only guarantees that the memory of a slab's
+ * descriptor remains a descriptor.  So the walk copies the objects of a page under
+ * the lock of the slab's depot, and passes the copies to the caller after that.
  */
 #include "view/snapshot.h"
 
@@ -20,7 +20,7 @@
 #include "profile/stack.h"
 #include "slab/large.h"
 
-/* What a look at one slab finds. */
+/* The live objects that begin on one page. */
 struct look {
 	struct qr_object object[QR_SLAB_MAX_OBJECTS];
 	struct qr_live_sample sample[QR_SAMPLED_OBJECTS];
@@ -28,7 +28,7 @@ struct look {
 	unsigned int n;
 };
 
-/* @i is the object's number; @sample is NULL when nothing is known of it. */
+/* Adds the object with index @i in @slab; @sample is NULL if it is not sampled. */
 static void found(struct look *l, const struct qr_slab *slab, unsigned int i, u32 size, u32 cache,
 		  const struct qr_live_sample *sample)
 {
@@ -45,8 +45,9 @@ static void found(struct look *l, const struct qr_slab *slab, unsigned int i, u3
 }
 
 /*
- * Those that begin on @page, which is the slab's as long as one of them is live: a slab
- * may lose any other meanwhile, and be met again behind what it lost.
+ * Finds the live objects that begin on @page.  A slab keeps a page on which an object is
+ * live.  It may lose other pages during the walk; the walk then meets the same slab again
+ * on the pages behind the lost ones, so only objects of this page count.
  */
 static void look_at_objects(struct look *l, struct qr_slab *slab, struct qr_depot *d,
 			    const void *page, bool sampled)
@@ -85,7 +86,7 @@ static void look_at_large(struct look *l, struct qr_slab *slab, bool sampled)
 	found(l, slab, 0, qr_slab_bytes(slab), 0, s);
 }
 
-/* What begins on the page.  In an RCU read-side section. */
+/* Finds the live objects that begin on a page of @chunk.  In an RCU read-side section. */
 static void look_at_page(struct look *l, struct qr_chunk *chunk, unsigned int page, bool sampled)
 {
 	struct qr_slab *slab = READ_ONCE(chunk->slab[page]);
@@ -149,7 +150,7 @@ int qr_walk_objects(bool sampled, qr_object_fn fn, void *arg)
 		cond_resched();
 	}
 	qr_meta_kvfree(l, sizeof(*l));
-	/* Of arenas nobody knows where objects begin but those that are sampled. */
+	/* An arena does not record where its objects begin, except the sampled ones. */
 	return err ?: qr_walk_arena_samples(show_arena_object, &arenas);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_walk_objects);
@@ -186,7 +187,7 @@ struct quarry_profile *qr_profile_take(u32 cache, bool with_ages)
 	p = qr_meta_alloc(sizeof(*p), GFP_KERNEL, NUMA_NO_NODE);
 	if (!p)
 		return ERR_PTR(-ENOMEM);
-	/* Rows that are new since do not belong to this moment, so there is room. */
+	/* Rows that are made after this moment are not copied, so there is room for all others. */
 	p->room = counts.sites;
 	p->nr = counts.sites;
 	p->rate = rate;
@@ -247,7 +248,7 @@ static void ages_subtract(struct quarry_ages *a, const struct quarry_ages *b)
 	}
 }
 
-/* The row of that number, if @p shows it. */
+/* The row of number @id in @p, or NULL. */
 static struct quarry_site *find_row(const struct quarry_profile *p, u32 id)
 {
 	u32 low = 0, high = p->nr;
@@ -265,7 +266,10 @@ static struct quarry_site *find_row(const struct quarry_profile *p, u32 id)
 	return NULL;
 }
 
-/* Still what it was, whatever has gone since; not used again for something else. */
+/*
+ * Is @now the row that @then was?  Its module or cache may have gone since, but the row was
+ * not reused for another site.
+ */
 static bool is_the_same(const struct quarry_site *now, const struct quarry_site *then)
 {
 	if (then->names ? now->names != then->names : now->stack != then->stack)
@@ -274,7 +278,7 @@ static bool is_the_same(const struct quarry_site *now, const struct quarry_site 
 	       (now->cache == then->cache || now->cache == QR_CACHE_GONE);
 }
 
-/* The row that tells now what @then told. */
+/* The row of @p in which the allocations of @then are counted now, or NULL. */
 static struct quarry_site *row_of(const struct quarry_profile *p, const struct quarry_site *then)
 {
 	struct quarry_site *now = find_row(p, then->id);
@@ -282,16 +286,16 @@ static struct quarry_site *row_of(const struct quarry_profile *p, const struct q
 
 	if (!now || is_the_same(now, then))
 		return now;
-	/* An heir may have one by now, when both a cache and a module have gone. */
+	/* Follow the heirs: there is one after a module has gone, and one after the cache has. */
 	for (i = 0; now && i < 3; i++) {
 		now = find_row(p, now->heir);
-		/* It has the same names, or else the same stack. */
+		/* The heir is known by names, or else has the same stack. */
 		if (now && now->labels == then->labels &&
 		    (now->names || now->stack == then->stack) &&
 		    !strcmp(now->cache_name, then->cache_name))
 			return now;
 	}
-	/* The number went on to others, which had heirs of their own. */
+	/* The number was reused, and the heir of a later row has replaced ours: search all rows. */
 	for (i = 0; i < p->nr; i++)
 		if ((then->names || p->site[i].cache == QR_CACHE_GONE) &&
 		    is_the_same(&p->site[i], then))
@@ -306,7 +310,7 @@ void qr_profile_subtract(struct quarry_profile *p, const struct quarry_profile *
 
 	p->delta = true;
 	if (base->resets != p->resets)
-		return; /* all that there is came after it */
+		return; /* everything in @p was allocated after the reset */
 	p->duration_ns = p->time_ns - base->time_ns;
 	p->dropped_samples -= base->dropped_samples;
 	p->dropped_space -= base->dropped_space;

@@ -1,7 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Reading the heap while it is in use: copies of the profiler's table, and a walk
- * over everything that is live.  For observers: <quarry/profile.h>.
+ * What observers read: numbers, copies of the heap profile, and text made from them.
+ *
+ *	stats.c			the whole allocator's numbers
+ *	validate.c		the walker: checks that the books of all layers agree
+ *	snapshot.c		copies of the profiler's table, and a walk over all live objects
+ *	profile_report.c	rows and values of a kind of profile, for every format
+ *	pprof.c, profile_table.c, profile_format.c, heap_dump.c	the formats
+ *	symbol.c, code_mapping.c	the function and the module of an address
+ *	text_buffer.c		text that grows page by page
+ *
+ * This layer changes nothing in the layers below, all of which it may use, and they do
+ * not know it.  Observers use it through <quarry/stats.h> and <quarry/profile.h>.
+ *
+ * It has no locks of its own.  It takes the mutexes of caches and arenas, and looks at a
+ * slab under the lock of the slab's depot; the walker stops the machine.  All functions
+ * are for process context and may sleep, except quarry_cache_stats_read(), which may be
+ * called in any context.
  */
 #ifndef QR_SNAPSHOT_H
 #define QR_SNAPSHOT_H
@@ -10,13 +25,13 @@
 #include "slab/slab.h"
 
 /**
- * struct qr_object - something that a client holds
- * @ptr: where
+ * struct qr_object - an object that a client holds
+ * @ptr: its address
  * @size: bytes it was given
  * @cache: its cache's number, 0 for objects over 32 KiB
  * @cache_name: its cache's name
- * @node: where its memory is
- * @sample: what the profiler knows of it; site U32_MAX: nothing
+ * @node: the node of its memory
+ * @sample: its sample; its site is U32_MAX if the object is not sampled
  */
 struct qr_object {
 	const void *ptr;
@@ -28,9 +43,10 @@ struct qr_object {
 };
 
 /*
- * Call @fn for everything that is live, by address, until it returns non-zero, and
- * return that.  Objects in magazines and depots look live: qr_drain_all() first
- * where that matters.  @sampled: only what is sampled.  @fn may sleep.
+ * Call @fn for every live object, or every sampled one if @sampled is set, until @fn returns
+ * non-zero, and return that value.  -ENOMEM without memory.  The order is by address; sampled
+ * objects of arenas come last.  Objects in magazines and depots look live: call
+ * qr_drain_all() first if that matters.  @fn may sleep.
  */
 typedef int (*qr_object_fn)(const struct qr_object *o, void *arg);
 int qr_walk_objects(bool sampled, qr_object_fn fn, void *arg);

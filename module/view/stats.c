@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The whole allocator's numbers, added up from the layers' own.  Nothing is
- * counted for this file's sake.  Memory that the kernel gave is counted at its
- * door (core/metadata.c), so that sys = inuse + idle + metadata is a statement.
+ * The whole allocator's numbers, added up from the counters of the layers.  No counter
+ * exists only for this file.  What comes from the kernel and goes back is counted where
+ * that happens (core/metadata.c), independently of the layers' counters, so that
+ * sys = inuse + idle + metadata is a check and not a definition.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -70,10 +71,12 @@ static int add_arena(const struct quarry_arena_stats *as, void *arg)
 
 /**
  * quarry_stats_read() - read the whole allocator's numbers
- * @st: where to put them, see QUARRY_STATS in quarry/stats.h: what ``stats`` in debugfs shows
+ * @st: where to put them, see QUARRY_STATS in quarry/stats.h; ``stats`` in debugfs shows the
+ *	same numbers
  *
- * Of all caches, nodes and CPUs.  They are read one after the other: sums are exact when
- * nothing is under way, and otherwise off by what happens meanwhile.
+ * The numbers are sums over all caches, nodes and CPUs, which are read one after the other.
+ * They are exact while no allocation or free is under way, and otherwise off by those that
+ * happen meanwhile.
  *
  * Context: process; sleeps.
  */
@@ -184,11 +187,12 @@ EXPORT_SYMBOL_QUARRY(quarry_stats_read);
 
 /**
  * quarry_cache_stats_read() - read one cache's numbers
- * @cache: from quarry_cache_create(); nobody destroys it meanwhile
- * @st: where to put them: what ``caches/<name>/stats`` in debugfs shows
+ * @cache: from quarry_cache_create(); must not be destroyed meanwhile
+ * @st: where to put them; ``caches/<name>/stats`` in debugfs shows the same numbers
  *
- * Of all CPUs and nodes.  They are read one after the other: sums are exact while nobody
- * uses the cache, and otherwise off by what happens meanwhile.  No lock is taken.
+ * The numbers are sums over all CPUs and nodes, which are read one after the other.  They
+ * are exact while the cache is not used, and otherwise off by what happens meanwhile.  No
+ * lock is taken.
  *
  * Context: any.
  * Return: 0, or -EINVAL if @cache is NULL, which is logged.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Thousands of stacks go through few functions, and asking the kernel for a name
- * costs a microsecond or more.  So addresses are collected first, without the
- * duplicates, and each is asked for once.
+ * Thousands of stacks go through few functions, and the kernel takes a microsecond or
+ * more to find a name.  So addresses are collected first, duplicates are removed, and
+ * each address is looked up once.
  *
- * The addresses of a module that has gone mean nothing any more, or something
- * else.  Those are told apart by the names that they had.
+ * The addresses of a module that has been unloaded (lost addresses) mean nothing now, or
+ * belong to other code.  They are told apart by the names that were saved for them.
  */
 #include "view/symbol.h"
 
@@ -46,7 +46,7 @@ static int compare_lost(const struct qr_lost *x, const struct qr_lost *y)
 	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
-/* Sorting is long when a profile is large; it happens in process context only. */
+/* Sorting a large profile takes long, so the comparison calls cond_resched(). */
 static int by_address(const void *a, const void *b)
 {
 	unsigned long x = *(const unsigned long *)a, y = *(const unsigned long *)b;
@@ -61,7 +61,7 @@ static int by_name(const void *a, const void *b)
 	return compare_lost(a, b);
 }
 
-/* Sort @nr elements, and keep one of those that are the same.  Returns how many are left. */
+/* Sorts @nr elements and removes duplicates.  Returns how many are left. */
 static size_t make_unique(void *base, size_t nr, size_t size, cmp_func_t compare)
 {
 	size_t i, n = 0;
@@ -74,8 +74,8 @@ static size_t make_unique(void *base, size_t nr, size_t size, cmp_func_t compare
 }
 
 /*
- * Room for another element in an array that is full.  Duplicates go first; only
- * when most were none is more memory taken.
+ * Makes room in an array that is full.  Duplicates are removed first; if half of the room
+ * or more is still used, the elements move to an array of twice the size.
  */
 static void *make_room(struct qr_symbols *s, void *base, size_t *nr, size_t *room, size_t size,
 		       cmp_func_t compare)
@@ -115,8 +115,9 @@ static void add_lost(struct qr_symbols *s, const struct qr_lost *lost)
 }
 
 /*
- * The next address of a stack, and the name that it had, if that is all that is
- * known of it: the kernel's own functions stay where they are.  False: it is there.
+ * Takes the next address of a stack, and its name from @names, into @lost.  Returns true if
+ * the address is lost: it was saved by name and is not in the kernel, whose functions stay
+ * where they are.
  */
 static bool is_lost(const struct qr_symbols *s, struct qr_lost *lost, unsigned long ret,
 		    const char **names)
@@ -127,7 +128,7 @@ static bool is_lost(const struct qr_symbols *s, struct qr_lost *lost, unsigned l
 	lost->name = *names;
 	lost->len = strcspn(*names, "\n");
 	*names += lost->len + !!(*names)[lost->len];
-	if (*lost->name == '0') /* an address: it had no name */
+	if (*lost->name == '0') /* an address instead of a name */
 		lost->len = 0;
 	return qr_mapping_find(s->maps, lost->addr) != 0;
 }
@@ -170,7 +171,7 @@ static const char *keep(struct qr_symbols *s, const char *text, size_t len)
 	return kept;
 }
 
-/* The function at @addr, which is larger than any before. */
+/* The function at @addr, or QR_NO_FUNCTION.  Called with ascending addresses. */
 static u32 function_at(struct qr_symbols *s, struct qr_symbol *sym, unsigned long addr)
 {
 	struct qr_function *f = s->function + s->nr_functions;
@@ -190,7 +191,7 @@ static u32 function_at(struct qr_symbols *s, struct qr_symbol *sym, unsigned lon
 	return s->nr_functions++;
 }
 
-/* The function that was at @lost, whose name is not less than any before. */
+/* The function that was at @lost, or QR_NO_FUNCTION.  Called in the order of names. */
 static u32 function_lost(struct qr_symbols *s, const struct qr_lost *lost)
 {
 	struct qr_function *f = s->function + s->nr_functions;

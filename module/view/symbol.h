@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where the call stacks of a profile lead: every address once, in order, with the
- * function and the mapping that it lies in.
+ * The addresses in the call stacks of a profile: each once, in order, with the function
+ * and the mapping that it lies in.
  */
 #ifndef QR_SYMBOL_H
 #define QR_SYMBOL_H
@@ -9,12 +9,12 @@
 #include <linux/types.h>
 #include "view/code_mapping.h"
 
-/* What stands for a stack that is not known: no call is there. */
+/* The only address of a stack that is not known; no code is there. */
 #define QR_NO_ADDRESS 0UL
 
 #define QR_NO_FUNCTION U32_MAX
 
-/* What people read instead of a function. */
+/* What profiles show in place of a function's name. */
 #define QR_NO_STACK "[stack not recorded]"
 #define QR_NO_NAME  "[unknown]"
 
@@ -22,7 +22,8 @@
  * struct qr_place - an address
  * @addr: within the call instruction: one less than the return address
  * @function: index of the function, or QR_NO_FUNCTION
- * @mapping: index of the mapping, or -1: nobody's, or that of a module that has gone
+ * @mapping: index of the mapping; -1 if the address is in no mapping, or was in a module
+ *	that has been unloaded
  */
 struct qr_place {
 	unsigned long addr;
@@ -31,10 +32,10 @@ struct qr_place {
 };
 
 /**
- * struct qr_lost - an address in a module that has gone
- * @addr: what it was
- * @name: the function and module that were there, not terminated
- * @len: length of @name; 0 if that is not known
+ * struct qr_lost - an address in a module that has been unloaded
+ * @addr: the address
+ * @name: the names of the function and module that were there, not zero-terminated
+ * @len: length of @name; 0 if the address had no name
  */
 struct qr_lost {
 	unsigned long addr;
@@ -44,10 +45,10 @@ struct qr_lost {
 
 /**
  * struct qr_function - a function that was found
- * @start: its first byte; 0 if it has gone
- * @size: its length
+ * @start: its first byte; 0 if its module has been unloaded
+ * @size: its length in bytes
  * @name: its name
- * @module: its module's, or NULL
+ * @module: its module's name, or NULL
  */
 struct qr_function {
 	unsigned long start;
@@ -57,21 +58,21 @@ struct qr_function {
 };
 
 /**
- * struct qr_symbols - all addresses
- * @err: memory was short
- * @addr: return addresses less one, as they are added
- * @nr_addr: how many
- * @room: how many there is room for
- * @lost: the same for those in modules that have gone
- * @nr_lost: how many
- * @room_lost: how many there is room for
- * @place: the addresses, each once, in order; then the lost ones
- * @nr: how many of both
- * @function: their functions, in the order of their first use
- * @nr_functions: how many
- * @maps: who may own them
- * @names: memory of the functions' names
- * @names_left: bytes left in the last page of it
+ * struct qr_symbols - all addresses of a profile
+ * @err: -ENOMEM if memory was short
+ * @addr: return addresses less one, in the order in which they are added
+ * @nr_addr: length of @addr
+ * @room: addresses that @addr has room for
+ * @lost: addresses in modules that have been unloaded
+ * @nr_lost: length of @lost
+ * @room_lost: addresses that @lost has room for
+ * @place: the addresses of @addr, each once, in order; then those of @lost
+ * @nr: length of @place
+ * @function: functions of @place, in the order of their first use
+ * @nr_functions: length of @function
+ * @maps: the mappings that addresses may lie in
+ * @names: memory for the functions' names
+ * @names_left: bytes left in the first page of @names
  */
 struct qr_symbols {
 	int err;
@@ -90,10 +91,10 @@ struct qr_symbols {
 	size_t names_left;
 };
 
-/* Collect, then resolve, then look up.  All but the last sleep. */
+/* First add all addresses, then resolve them, then look them up.  All but the last sleep. */
 void qr_symbols_init(struct qr_symbols *s);
 /*
- * Add return addresses, and @names as &struct quarry_site has them, which must stay.
+ * Add return addresses.  @names is that of &struct quarry_site, and must exist as long as @s.
  * Errors are kept until qr_symbols_resolve(), which returns 0 or -ENOMEM.
  */
 void qr_symbols_add(struct qr_symbols *s, const unsigned long *entries, unsigned int nr,
@@ -101,7 +102,7 @@ void qr_symbols_add(struct qr_symbols *s, const unsigned long *entries, unsigned
 int qr_symbols_resolve(struct qr_symbols *s);
 void qr_symbols_exit(struct qr_symbols *s);
 
-/* The indices of places for addresses that were added in the same way. */
+/* Find the indices of the places of addresses that were added with the same arguments. */
 void qr_symbols_find(const struct qr_symbols *s, const unsigned long *entries, unsigned int nr,
 		     const char *names, u32 *place);
 

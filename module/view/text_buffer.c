@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pages of text, and leaves of pointers to them.  With 511 pages to a leaf a
- * reader is at any place of even a large profile after a few steps, and nothing
- * is ever copied in order to grow.
+ * The text is in pages, and a list of leaves points to the pages.  A leaf has 511
+ * pointers, so a reader finds any offset of even a large profile after a few steps.
+ * The text grows without being copied.
  */
 #include "view/text_buffer.h"
 
@@ -28,14 +28,14 @@ struct leaf {
 static_assert(sizeof(struct leaf) == PAGE_SIZE);
 
 /**
- * struct qr_text - output
- * @size: bytes put so far
- * @err: memory was short
- * @page: the page that @size is in, NULL if it begins a new one
+ * struct qr_text - a text
+ * @size: bytes written so far
+ * @err: -ENOMEM if memory was short
+ * @page: the page in which the text ends; NULL if the next byte begins a new page
  * @nr: pages
- * @first: leaves of pages
- * @last: the leaf that @page is in
- * @line: where a piece that does not fit into @page is formatted
+ * @first: the first leaf
+ * @last: the leaf of @page
+ * @line: buffer to format a piece that does not fit into the rest of @page
  */
 struct qr_text {
 	size_t size;
@@ -86,7 +86,7 @@ static bool grow(struct qr_text *t)
 	return true;
 }
 
-/* Room at the end of the text, *@room bytes of it; NULL without memory. */
+/* The end of the text, with *@room bytes of room; NULL without memory. */
 static char *end(struct qr_text *t, size_t *room)
 {
 	if (t->err || (!t->page && !grow(t)))
@@ -136,7 +136,7 @@ void qr_text_printf(struct qr_text *t, const char *fmt, ...)
 	va_start(args, fmt);
 	n = vsnprintf(to, room, fmt, args);
 	va_end(args);
-	if (n < room) { /* its terminating zero as well */
+	if (n < room) { /* the terminating zero fits too */
 		advance(t, n);
 		return;
 	}
@@ -189,7 +189,7 @@ size_t qr_text_size(const struct qr_text *t)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_text_size);
 
-/* What is at @pos, *@n bytes of it without a break; NULL at the end. */
+/* The text at offset @pos, of which *@n bytes are in one piece; NULL at the end. */
 static const char *at(const struct qr_text *t, size_t pos, size_t *n)
 {
 	const struct leaf *leaf = t->first;
@@ -255,7 +255,7 @@ void qr_text_free(struct qr_text *t)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_text_free);
 
-/* Bytes of the character at @s, if it is well-formed and no control character; else 0. */
+/* Bytes of the character at @s; 0 if it is malformed UTF-8 or a control character. */
 static size_t character(const u8 *s, size_t left)
 {
 	static const u32 least[] = { 0, 0, 0x80, 0x800, 0x10000 };

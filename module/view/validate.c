@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The walker: proves that the books of all layers agree.
+ * The walker: checks that the books of all layers agree.
  *
- * It stops the machine, so no head is claimed and no lock is held while it
- * looks.  For every slab: objects = free + cached above + live, and nothing is
- * cached twice or cached and free.  For every cache: live by slabs = live by
- * counters.  For every chunk: each page used has a slab, each slab's pages
- * are its own.
+ * It stops the machine, so no head is claimed and no lock is held while it looks.  It
+ * checks for every slab that objects = free + cached + live, and that no object is
+ * cached twice, or cached and free; for every cache that the live objects of its
+ * slabs are those that its counters say; for every chunk that each page in use has a
+ * slab, and that each slab owns its pages.
  *
- * Each slab has room for one mark per object, so that the walk needs no
- * memory, and duplicates are found; but in slabs with deferred objects (cache/deferred.h) it is
- * these that are marked.
+ * Each slab has a bit per object that the walker sets for a cached object.  So the walker
+ * needs no memory and finds objects that are cached twice.  In a slab with deferred
+ * objects (cache/deferred.h) the same bits mark those, and the walker leaves them alone.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -25,7 +25,7 @@
 #include "compat.h"
 #include "slab/large.h"
 
-/* One cached object. */
+/* Checks one cached object; @where says in what it is cached. */
 static void visit(struct qr_cache *c, const void *p, const char *where, struct quarry_validation *v)
 {
 	struct qr_slab *slab = qr_slab_of(p);
@@ -108,7 +108,10 @@ static u64 visit_cached(struct qr_cache *c, struct quarry_validation *v)
 	return n;
 }
 
-/* What left it: objects that are neither here nor counted, and pages of which it knows nothing. */
+/*
+ * Checks the slab's lost objects, which left it with trimmed pages: they are neither free in
+ * the slab nor counted.
+ */
 static void check_lost(const struct qr_slab *slab, const char *name, struct quarry_validation *v)
 {
 	unsigned int i, lost = 0;
@@ -128,7 +131,7 @@ static void check_lost(const struct qr_slab *slab, const char *name, struct quar
 		qr_invalid(v, "cache %s: slab %px finds objects that left", name, slab->base);
 }
 
-/* Objects with cleanups are counted, and nobody's but a client's. */
+/* Checks that the objects with cleanups are counted, and that clients hold them. */
 static void check_cleanups(struct qr_slab *slab, const char *name, struct quarry_validation *v)
 {
 	unsigned int i, nr = 0;
@@ -137,7 +140,7 @@ static void check_cleanups(struct qr_slab *slab, const char *name, struct quarry
 		if (!slab->cleanups[i])
 			continue;
 		nr++;
-		/* In a slab with deferred objects it is these that are marked. */
+		/* In a slab with deferred objects the bits mark those, not cached objects. */
 		if (qr_slab_is_free(slab, i) ||
 		    (!qr_slab_is_deferred(slab) && qr_slab_cached(slab)[i / 64] & BIT_ULL(i % 64)))
 			qr_invalid(v, "cache %s: slab %px: object %u is free and has cleanups",
@@ -148,7 +151,7 @@ static void check_cleanups(struct qr_slab *slab, const char *name, struct quarry
 			   slab->base, nr, slab->nr_cleaned);
 }
 
-/* Returns objects that are not here: live, or cached. */
+/* Checks a slab.  Returns how many of its objects are live or cached. */
 static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_validation *v)
 {
 	unsigned int i, free = 0, deferred = 0, nr_deferred = atomic_read(&slab->nr_deferred);
@@ -218,14 +221,17 @@ static void check_cache(struct qr_cache *c, struct quarry_validation *v)
 	if (live != st.live_objects)
 		qr_invalid(v, "cache %s: %llu objects live, %lld counted", c->name, live,
 			   st.live_objects);
-	/* More may be charged: for a slab that is on its way. */
+	/* More pages may be charged, for a slab that is being made or freed. */
 	if (st.inuse_bytes >> PAGE_SHIFT > atomic_long_read(&c->limit.held))
 		qr_invalid(v, "cache %s: %llu pages of slabs, %ld charged", c->name,
 			   st.inuse_bytes >> PAGE_SHIFT, atomic_long_read(&c->limit.held));
 	v->live += live;
 }
 
-/* What each CPU's heads were granted is what its budget says, and not more than that. */
+/*
+ * Checks for each CPU that the capacities of its heads add up to what it has counted as
+ * granted, and that this is within its budget.
+ */
 static void check_budget(struct quarry_validation *v)
 {
 	unsigned int cpu;
@@ -246,7 +252,7 @@ static void check_budget(struct quarry_validation *v)
 	}
 }
 
-/* An ordinary chunk is fast unless one of its slabs has cleanups and no class. */
+/* Checks that an ordinary chunk is fast unless a slab of it has cleanups and no class. */
 static void check_views(struct quarry_validation *v)
 {
 	const struct qr_chunk *chunk;
@@ -260,7 +266,7 @@ static void check_views(struct quarry_validation *v)
 			continue;
 		for (page = 0, slow = 0; page < QR_CHUNK_PAGES; page++) {
 			slab = chunk->slab[page];
-			/* Once for each, at the first page that it still has. */
+			/* Count each slab once, at the first page that it still has. */
 			if (slab && page == slab->run.first + __ffs(~slab->gone))
 				slow += slab->nr_cleaned && !slab->class;
 		}
