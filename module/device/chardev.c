@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /dev/quarry.  An open file is a session and a ring, each with locks of its own;
- * this file checks what programs ask for, and passes it on.  <uapi/quarry.h> is
- * what they are told.
+ * The device /dev/quarry.  An open file has a session and a ring, each with its own
+ * mutex.  This file checks the arguments of system calls and calls the session or the
+ * ring.  <uapi/quarry.h> documents the interface.
  */
 #include "device/chardev.h"
 
@@ -26,7 +26,7 @@
 #include "device/event_ring.h"
 #include "device/reader_session.h"
 
-/* The programs' numbers are the module's own. */
+/* The numbers that programs use are those of the module's enums. */
 static_assert(QUARRY_DEV_CACHE_ALL == QUARRY_CACHE_ALL);
 static_assert(QUARRY_DEV_KIND_HEAP == (int)QUARRY_PROFILE_HEAP);
 static_assert(QUARRY_DEV_KIND_ALLOCS == (int)QUARRY_PROFILE_ALLOCS);
@@ -40,7 +40,7 @@ static_assert(QUARRY_DEV_FORMAT_FOLDED == (int)QUARRY_FORMAT_FOLDED);
 static_assert(QUARRY_DEV_FORMAT_TOP == (int)QUARRY_FORMAT_TOP);
 static_assert(QUARRY_DEV_FORMATS == (int)QUARRY_PROFILE_FORMATS);
 
-/* The same for programs of 32 bits, and for good. */
+/* The sizes are part of the ABI, and the same for 32-bit programs. */
 static_assert(sizeof(struct quarry_dev_info) == 192);
 static_assert(sizeof(struct quarry_dev_rate) == 32);
 static_assert(sizeof(struct quarry_dev_snapshot) == 64);
@@ -49,15 +49,15 @@ static_assert(sizeof(struct quarry_dev_ring) == 48);
 
 /**
  * struct dev_file - an open file
- * @session: profiles
- * @ring: events
+ * @session: its profiles
+ * @ring: its events
  */
 struct dev_file {
 	struct qr_session *session;
 	struct qr_ring *ring;
 };
 
-/* What an ioctl points to; it is copied in and out in one place. */
+/* The structure that an ioctl's argument points to.  dev_ioctl() copies it in and out. */
 union dev_arg {
 	struct quarry_dev_info info;
 	struct quarry_dev_rate rate;
@@ -73,7 +73,7 @@ static u64 drain_if(u32 flags)
 	return flags & QUARRY_DEV_DRAIN ? qr_drain_all() : 0;
 }
 
-/* What is new is read from its start. */
+/* A new result is read from its start. */
 static void rewind_file(struct file *file)
 {
 	WRITE_ONCE(file->f_pos, 0);
@@ -217,7 +217,7 @@ static int act(struct file *file, struct quarry_dev_action *action,
 	return 0;
 }
 
-/* Nothing to be read comes of it. */
+/* Makes no result, so the file's position stays. */
 static int ioc_mark(struct file *file, union dev_arg *a)
 {
 	return act(file, &a->action, qr_session_begin);

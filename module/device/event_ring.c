@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ring of events.  Its memory is shared with a program that may write
- * anything there at any time, so what the kernel goes by is kept beside it; the
- * one number it takes from the program, the tail, is only ever subtracted.
+ * The ring of events.  Its memory is shared with a program that may write anything
+ * there at any time.  So the kernel keeps its own copy of every number that it relies
+ * on.  It reads only the tail from the shared memory, and only subtracts it.
  *
- * Memory comes with qr_ring_start() and goes with the file, which every mapping
- * of it holds.
+ * qr_ring_start() allocates the memory.  It is freed when the file is released; every
+ * mapping holds a reference to the file.
  */
 #include "device/event_ring.h"
 
@@ -31,14 +31,14 @@ static_assert(QUARRY_DEV_EVENT_FREE == (int)QR_EVENT_FREE);
 
 /**
  * struct qr_ring - an open file's ring
- * @wait: who polls
- * @wake: wakes them up, for events come where that is not allowed
- * @start: of qr_ring_start()
- * @watcher: brings the events
- * @control: the shared memory; NULL until there is any, then constant
- * @size: its bytes
+ * @wait: tasks that poll
+ * @wake: wakes these tasks up, because event() runs where it must not do that itself
+ * @start: serializes qr_ring_start()
+ * @watcher: receives the events
+ * @control: the shared memory; NULL before qr_ring_start(), constant after it
+ * @size: bytes of the shared memory
  * @mask: records - 1
- * @frees: frees are wanted too
+ * @frees: record frees too
  * @head: records written so far
  * @overruns: events dropped so far
  */
@@ -117,7 +117,7 @@ static void write_record(struct qr_ring *r, const struct qr_event *e)
 	};
 }
 
-/* Events come one at a time, under the profiler's lock. */
+/* Called for one event at a time, under qr_profile_lock. */
 static void event(struct qr_watcher *w, const struct qr_event *e)
 {
 	struct qr_ring *r = container_of(w, struct qr_ring, watcher);
@@ -127,8 +127,9 @@ static void event(struct qr_watcher *w, const struct qr_event *e)
 	if (e->type == QR_EVENT_FREE && !r->frees)
 		return;
 	/*
-	 * Pairs with the reader's release of the tail: the records up to it have
-	 * been read.  A tail beyond the head makes a large difference as well.
+	 * Pairs with the reader's release of the tail: the reader has read the records
+	 * before it.  A tail beyond the head makes the difference large, so the ring counts
+	 * as full.
 	 */
 	full = r->head - smp_load_acquire(&control->tail) > r->mask;
 	if (full) {
@@ -137,10 +138,10 @@ static void event(struct qr_watcher *w, const struct qr_event *e)
 	} else {
 		write_record(r, e);
 		WRITE_ONCE(r->head, r->head + 1);
-		/* Pairs with the reader's acquire: the record is there. */
+		/* Pairs with the reader's acquire of the head: the record is complete. */
 		smp_store_release(&control->head, r->head);
 	}
-	/* The barrier in here pairs with the one in qr_ring_poll(). */
+	/* The barrier in wq_has_sleeper() pairs with the one in qr_ring_poll(). */
 	if (!full && wq_has_sleeper(&r->wait))
 		irq_work_queue(&r->wake);
 }
@@ -161,7 +162,7 @@ static long start(struct qr_ring *r, u32 records, u32 flags)
 	r->mask = records - 1;
 	r->frees = flags & QUARRY_DEV_RING_FREES;
 	r->watcher.event = event;
-	/* Pairs with the acquire of qr_ring_poll() and qr_ring_mmap(): it is filled in. */
+	/* Pairs with the acquire in qr_ring_poll() and qr_ring_mmap(): all of it is filled in. */
 	smp_store_release(&r->control, control);
 	qr_watch(&r->watcher);
 	return size;
@@ -186,12 +187,12 @@ out:
 }
 
 /*
- * Under mmap_lock, so r->start, which is held around the profiler's own locks, is
- * not taken.  A private mapping would give the reader a tail of its own.
+ * Runs under mmap_lock, so it must not take r->start, which is outside of the profiler's
+ * locks.  Private mappings are refused: the kernel would not see the reader's tail.
  */
 int qr_ring_mmap(struct qr_ring *r, struct vm_area_struct *vma)
 {
-	/* Pairs with the release of start(). */
+	/* Pairs with the release in start(). */
 	struct quarry_ring_control *control = smp_load_acquire(&r->control);
 
 	if (!control)
@@ -209,9 +210,12 @@ __poll_t qr_ring_poll(struct qr_ring *r, struct file *file, poll_table *wait)
 	struct quarry_ring_control *control;
 
 	poll_wait(file, &r->wait, wait);
-	/* Pairs with wq_has_sleeper() in event(): seen there, or the event is seen here. */
+	/*
+	 * Pairs with wq_has_sleeper() in event(): either event() sees this task in the queue,
+	 * or this task sees the new head.
+	 */
 	smp_mb();
-	/* Pairs with the release of start(). */
+	/* Pairs with the release in start(). */
 	control = smp_load_acquire(&r->control);
 	if (!control || READ_ONCE(r->head) == READ_ONCE(control->tail))
 		return 0;

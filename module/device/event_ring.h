@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A ring of sample events that a program maps; <uapi/quarry.h> says how it is read. */
+/* A ring of sample events that a program maps.  <uapi/quarry.h> documents how it is read. */
 #ifndef QR_EVENT_RING_H
 #define QR_EVENT_RING_H
 
@@ -12,15 +12,15 @@ struct vm_area_struct;
 
 #define QR_RING_MAX 65536 /* records */
 
-/* Something to poll, without memory for events; NULL without memory for itself. */
+/* A ring that can be polled but holds no events yet.  NULL without memory. */
 struct qr_ring *qr_ring_new(void);
-/* Nobody polls it and no mapping is left. */
+/* The caller must know that the ring is not polled any more and has no mapping. */
 void qr_ring_free(struct qr_ring *r);
 
 /*
- * Events from now on.  @records is a power of two up to QR_RING_MAX; @flags are
- * QUARRY_DEV_RING_*.  Returns the bytes to map, -EBUSY the second time, -EUSERS,
- * -ENOMEM.  Sleeps.
+ * Get memory for @records events, and record events from now on.  @records is a power of
+ * two up to QR_RING_MAX; @flags are QUARRY_DEV_RING_*.  Returns the bytes to map; -EBUSY if
+ * the ring was started before; -EUSERS if QUARRY_DEV_RINGS_MAX rings exist; -ENOMEM.  Sleeps.
  */
 long qr_ring_start(struct qr_ring *r, u32 records, u32 flags);
 

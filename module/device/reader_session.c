@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What one reader of profiles has: where deltas begin, and the text that was
- * rendered last.  Never more than one of each, however many profiles are taken.
+ * The state of one reader of profiles: the profile that the next delta begins at (the
+ * base), and the text that was rendered last.  A session has at most one of each,
+ * so its memory does not grow with the number of profiles that are taken.
  */
 #include "device/reader_session.h"
 
@@ -15,13 +16,13 @@
 
 /**
  * struct qr_session - a reader
- * @lock: of what is below @cache; outside of every other lock.  It is held while
- *	user memory is written, so nothing that a page fault or mmap() waits for
- *	may want it
- * @cache: whose profiles, or QUARRY_CACHE_ALL
- * @marked: @base has not served a delta
- * @base: where deltas begin, or NULL
- * @text: what was rendered last, or NULL
+ * @lock: protects the members after @cache; outside of every other lock.  It is held
+ *	while user memory is written, so nothing that a page fault or mmap() waits for
+ *	may take it
+ * @cache: the cache whose profiles are taken, or QUARRY_CACHE_ALL
+ * @marked: @base has not been used for a delta yet
+ * @base: the profile that the next delta begins at, or NULL
+ * @text: the text that was rendered last, or NULL
  */
 struct qr_session {
 	struct mutex lock; /* see above */
@@ -60,9 +61,9 @@ static struct quarry_profile *take(u32 cache, bool with_ages)
 }
 
 /*
- * A profile that becomes the next base is taken whole and stays as it is; what
- * is shown of it is a copy, of one cache's rows if need be, with the old base
- * subtracted.
+ * A view is what a delta shows: a copy of a profile, or of one cache's rows of it, from
+ * which the old base is subtracted.  The profile itself stays unchanged, and becomes the
+ * next base.
  */
 struct view {
 	struct quarry_profile p;
@@ -76,7 +77,7 @@ static void view_free(struct view *v)
 	qr_meta_vfree(v->p.ages, v->ages_bytes);
 }
 
-/* The row of what found no room belongs to no cache, whatever it says. */
+/* Row 0, which counts what found no room in the table, belongs to no cache. */
 static bool is_row_of(const struct quarry_site *site, u32 cache)
 {
 	return cache == QUARRY_CACHE_ALL || (site->cache == cache && site->id);
@@ -150,7 +151,7 @@ static int make_level(struct qr_session *s, const struct qr_request *req, struct
 	return PTR_ERR_OR_ZERO(text);
 }
 
-/* The base moves only when the result is there, so that an error loses nothing. */
+/* The base is replaced only after the delta was rendered, so that an error loses nothing. */
 static int make_delta(struct qr_session *s, const struct qr_request *req, struct qr_answer *answer)
 {
 	struct quarry_profile *p;
@@ -217,7 +218,7 @@ int qr_session_begin(struct qr_session *s, struct qr_answer *answer)
 	struct quarry_profile *p;
 
 	mutex_lock(&s->lock);
-	/* With ages, for the delta may be one of lifetimes. */
+	/* With ages, because the delta may be of a lifetime profile. */
 	p = take(s->cache, true);
 	if (!IS_ERR(p)) {
 		answer->size = 0;

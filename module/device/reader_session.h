@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Sessions for those who choose a cache at each turn; see <quarry/profile.h> for the rest. */
+/*
+ * Sessions of readers that choose a cache for each profile.  <quarry/profile.h> has the
+ * functions for readers of one cache's profiles.
+ */
 #ifndef QR_READER_SESSION_H
 #define QR_READER_SESSION_H
 
@@ -8,11 +11,11 @@
 
 /**
  * struct qr_request - a profile that is wanted
- * @cache: one cache's, or QUARRY_CACHE_ALL; what the session was opened for, or
- *	anything if that was QUARRY_CACHE_ALL
- * @kind: what
- * @format: how it is written down
- * @delta: since the last mark or delta, which may have been another cache's
+ * @cache: one cache's number, or QUARRY_CACHE_ALL.  If the session was opened for one
+ *	cache, this is that cache
+ * @kind: the kind of profile
+ * @format: the format of its text
+ * @delta: begin at the last mark or delta, which may have been of another cache
  */
 struct qr_request {
 	u32 cache;
@@ -22,16 +25,16 @@ struct qr_request {
 };
 
 /**
- * struct qr_answer - what came of it
+ * struct qr_answer - the result of a request
  * @size: bytes to read
- * @time_ns: of which moment it is, wall clock
+ * @time_ns: the moment that the result shows, wall clock
  */
 struct qr_answer {
 	u64 size;
 	u64 time_ns;
 };
 
-/* As qr_session_take(), qr_session_mark() and qr_session_heapdump(), and tell of the result. */
+/* As qr_session_take(), qr_session_mark() and qr_session_heapdump(); fill in @answer too. */
 int qr_session_make(struct qr_session *s, const struct qr_request *req, struct qr_answer *answer);
 int qr_session_begin(struct qr_session *s, struct qr_answer *answer);
 int qr_session_dump(struct qr_session *s, struct qr_answer *answer);
