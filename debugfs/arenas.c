@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* arenas: a table of them. */
+/* arenas: a table of all arenas. */
 #include "private.h"
 
 static int arena_line(const struct quarry_arena_stats *st, void *arg)

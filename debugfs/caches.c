@@ -2,9 +2,10 @@
 /*
  * caches/: a table of all caches, and a directory for each.
  *
- * A directory is made when the allocator tells of a new cache and removed,
- * after the last reader has left, when it tells of its end.  Its files know the
- * cache by its number only, so a reader that comes late gets an error.
+ * As an observer (struct qr_observer) this file makes a directory when a cache is created.
+ * When the cache is destroyed it waits for readers of the directory's files and removes
+ * the directory.  The files know the cache by its number only, so a reader that comes
+ * late gets an error.
  */
 #include <linux/ctype.h>
 #include <linux/dcache.h>
@@ -18,18 +19,21 @@
 #define ID_LEN 12 /* ":" and a number */
 
 /*
- * A profile/ is 18 inodes and dentries, 15 KiB: twice of what a small cache takes
- * by itself on two CPUs.  So many caches have one; a program that makes thousands
- * has the others' from /dev/quarry.
+ * A profile/ takes 18 inodes and dentries, 15 KiB: twice what a small cache takes by
+ * itself on two CPUs.  So only this many caches have one.  The profiles of all caches
+ * can be read from /dev/quarry.
  */
 #define MAX_PROFILES 512
 #define HAS_PROFILE  XA_MARK_0
 
 static struct dentry *caches_dir;
-static DEFINE_XARRAY(cache_dirs); /* a cache's number to its directory */
+static DEFINE_XARRAY(cache_dirs); /* directories by the cache's number */
 static unsigned int nr_profiles;
 
-/* A name is looked up, then taken: nobody may come between.  Readers stay out of it. */
+/*
+ * Held while directories are made and removed, so that two caches cannot take the same name.
+ * Readers of files do not take it.
+ */
 static DEFINE_MUTEX(cache_dirs_lock);
 
 void qr_clean_name(char *to, const char *name)
@@ -111,8 +115,8 @@ static int cache_stats_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(cache_stats);
 
 /*
- * used: objects outside the slab, with clients or in magazines and depots.  gone: pages
- * that left it, and none of the numbers counts what was on them.
+ * used: objects that are not free in the slab: clients hold them, or they are in magazines and
+ * depots.  gone: pages that were trimmed from the slab; no column counts objects on those.
  */
 static int slab_line(const struct quarry_slab_info *si, void *arg)
 {
@@ -134,7 +138,7 @@ static int slabs_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(slabs);
 
-/* "." and ".." cannot be created and count as taken. */
+/* "." and ".." cannot be created, so they count as taken. */
 static bool name_taken(const char *name)
 {
 	struct dentry *dentry;
@@ -196,7 +200,7 @@ void qr_debugfs_caches(struct dentry *root)
 	qr_observe(&cache_observer);
 }
 
-/* The directories go with the tree. */
+/* Does not remove the directories: qr_debugfs_exit() removes the whole tree. */
 void qr_debugfs_caches_stop(void)
 {
 	qr_observe(NULL);

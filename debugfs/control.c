@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* control/: what can be asked of the allocator.  One verb per file, "1" is do it. */
+/*
+ * control/: actions and settings of the allocator.  Writing "1" to the file of an action
+ * carries it out.
+ */
 #define pr_fmt(fmt) "quarry: " fmt
 
 #include <linux/atomic.h>
@@ -68,7 +71,7 @@ const struct file_operations qr_drain_fops = {
 	.release = single_release,
 };
 
-/* Books that do not agree are an answer here, and not an error. */
+/* If the books do not agree, the file shows that, and reading it is no error. */
 static int validate_show(struct seq_file *m, void *unused)
 {
 	struct quarry_validation v;
@@ -93,7 +96,7 @@ static int do_validate(void)
 	return qr_validate(&v);
 }
 
-/* For scripts: "echo 1 > validate" has an exit status. */
+/* For scripts: "echo 1 > validate" fails if the books do not agree. */
 static ssize_t validate_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	return qr_do_on_one(buf, len, do_validate);

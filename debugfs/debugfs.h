@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The debugfs tree: made by main.c last, removed first. */
+/* The debugfs tree.  main.c makes it last and removes it first. */
 #ifndef QR_DEBUGFS_H
 #define QR_DEBUGFS_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * control/soft_limit and hard_limit, which show and take one limit each, and a cache's
- * "limit", which has both.
+ * control/soft_limit and control/hard_limit, which show and set one limit of the module each,
+ * and a cache's "limit", which shows and sets both of the cache's limits.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -64,7 +64,7 @@ static int write_size(struct file *file, const char *word, unsigned int cache, b
 	return qr_limit_write(cache, is_hard, bytes);
 }
 
-/* "soft SIZE" or "hard SIZE"; a SIZE alone is a hard one. */
+/* Takes "soft SIZE" or "hard SIZE"; SIZE alone sets the hard limit. */
 static ssize_t limit_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	unsigned int cache = qr_file_number(file->private_data);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* pools: a table of all pools.  What their objects take is in caches/. */
+/* pools: a table of all pools.  caches/ shows the memory of their objects. */
 #include "private.h"
 
 static int pool_line(const struct quarry_pool_stats *st, void *arg)

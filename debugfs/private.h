@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of debugfs/ share; nothing else includes it.
+ * What the files of debugfs/ share.  Only they include it.
  *
- * Two kinds of text.  Lists have one "name value" per line.  Tables begin with
- * a line of column names, whose first word starts with '#', so that a field
- * has the same number in that line and below it.
+ * debugfs files have two kinds of text.  A list has one "name value" per line.  A table
+ * begins with a line of column names.  The '#' at its start is part of the first name,
+ * so a field has the same number in the first line and below it.
  */
 #ifndef QR_DEBUGFS_PRIVATE_H
 #define QR_DEBUGFS_PRIVATE_H
@@ -19,10 +19,13 @@ static inline void qr_show_value(struct seq_file *m, const char *name, u64 value
 	seq_printf(m, "%-20s %15llu\n", name, value);
 }
 
-/* A name as a word that can stand in a table and name a directory; of QUARRY_NAME_LEN bytes. */
+/*
+ * Make of @name one word, which can stand in a table and name a directory.  @to has
+ * QUARRY_NAME_LEN bytes.
+ */
 void qr_clean_name(char *to, const char *name);
 
-/* Numbers travel as a file's private pointer: there is nothing to keep alive. */
+/* A file's private pointer is a number (of a cache, of a node): nothing has to be kept alive. */
 static inline void *qr_file_data(unsigned int number)
 {
 	return (void *)(unsigned long)number;
@@ -33,16 +36,17 @@ static inline unsigned int qr_file_number(const struct seq_file *m)
 	return (unsigned long)m->private;
 }
 
-/* A file that takes "1": do it.  Returns @len, or what is wrong. */
+/* The write of a file that takes "1": call @verb.  Returns @len or an error. */
 ssize_t qr_do_on_one(const char __user *buf, size_t len, int (*verb)(void));
 
 /*
- * The text that was written, without the white space around it.  NULL and *@err if it has
- * not the room: then it is none of the words that a file takes.
+ * Copy the text that was written to @text, and return it without the white space around it.
+ * NULL, with *@err set, if it does not fit into @size bytes (it is then no word that a file
+ * takes), has a zero in it, or cannot be read.
  */
 char *qr_written(char *text, size_t size, const char __user *buf, size_t len, int *err);
 
-/* name_fops, of a file that is read by name_show() and written by name_write(). */
+/* Define name_fops for a file that is read by name_show() and written by name_write(). */
 /* clang-format off */
 #define QR_DEFINE_CONTROL(name)							\
 static int name##_open(struct inode *inode, struct file *file)			\
@@ -61,13 +65,13 @@ static const struct file_operations name##_fops = {				\
 
 /* clang-format on */
 
-/* In control/ and in profile/. */
+/* The file "drain", which is in control/ and in profile/. */
 extern const struct file_operations qr_drain_fops;
 
-/* What a cache's profile/ has; the whole heap's has it too, by QUARRY_CACHE_ALL. */
+/* Make the files of a cache's profile/, or of the whole heap's (QUARRY_CACHE_ALL). */
 void qr_debugfs_profile_files(struct dentry *dir, u32 cache);
 
-/* A cache's limit, and in control/ those of all caches together. */
+/* Make a cache's "limit", and in control/ the files of the module's limits. */
 void qr_debugfs_cache_limit(struct dentry *dir, unsigned int cache);
 void qr_debugfs_limits(struct dentry *dir);
 

@@ -2,9 +2,9 @@
 /*
  * profile/ of the whole heap and of each cache, and "heapdump".
  *
- * A profile is taken and rendered as a whole when a file is first read, or read
- * again from its beginning; reads at other offsets go on in the same text, so
- * that it can be taken in pieces of any size.  Each open file is a reader of its own.
+ * A profile is taken and rendered as a whole when a file is read for the first time, or
+ * again from offset 0.  Reads at other offsets continue in the same text, so that it can
+ * be read in pieces of any size.  Each open file has its own text.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -22,8 +22,8 @@
 /* --- Profiles --- */
 
 /*
- * What a file shows has to fit into its private pointer, for the same reason as
- * qr_file_data(): the cache's number above, the kind and the format in a byte each.
+ * A file's private pointer holds all that the file needs to know, as in qr_file_data(): the
+ * cache's number in the upper 32 bits, below it the kind and the format in a byte each.
  */
 static void *profile_data(u32 cache, enum quarry_profile_kind kind,
 			  enum quarry_profile_format format)
@@ -33,12 +33,12 @@ static void *profile_data(u32 cache, enum quarry_profile_kind kind,
 
 /**
  * struct reader - an open file
- * @lock: what follows; outside of the session's own locks
- * @session: what is taken and rendered
- * @kind: what the file shows
- * @format: how
- * @rendered: there is a text to go on reading in
- * @delta: "reset" was written once
+ * @lock: protects the other members; outside of the session's lock
+ * @session: takes and renders the profiles
+ * @kind: kind of profile that the file shows
+ * @format: format of its text
+ * @rendered: the session has a text from which reads continue
+ * @delta: "reset" has been written, so profiles are deltas
  */
 struct reader {
 	struct mutex lock; /* see above */
@@ -139,7 +139,7 @@ static ssize_t profile_write(struct file *file, const char __user *buf, size_t l
 	return err ?: len;
 }
 
-/* The end is not known before it is reached: nobody can seek relative to it. */
+/* The size is not known before a read renders the text, so SEEK_END is refused. */
 static const struct file_operations profile_fops = {
 	.owner = THIS_MODULE,
 	.open = profile_open,

@@ -2,9 +2,9 @@
 /*
  * The tree under /sys/kernel/debug/quarry.
  *
- * Every file is for root alone: addresses are shown as they are.  The directory
- * is an observer like any other and knows the allocator by <quarry/stats.h>.
- * What debugfs itself cannot create is missing, and nothing else is affected.
+ * Only root can read the files, because they show addresses unhashed.  debugfs/ is an
+ * observer: it uses the allocator through <quarry/stats.h> and <quarry/profile.h> only.
+ * If debugfs cannot create a file, that file is missing, and nothing else is affected.
  */
 #include "debugfs.h"
 #include "private.h"

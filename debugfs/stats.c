@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The allocator as a whole: "stats", and "classes", how well the sizes fit. */
+/* "stats": the whole allocator's numbers.  "classes": how well the size classes fit. */
 #include <linux/kernel.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
@@ -24,7 +24,7 @@ static int stats_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
 
-/* @part of @whole in per cent with one decimal, in front of which is a blank. */
+/* Shows a blank, then @part of @whole in per cent with one decimal. */
 static void show_percent(struct seq_file *m, int width, u64 part, u64 whole)
 {
 	unsigned int permille = whole ? div64_u64(part * 1000, whole) : 0;
@@ -33,11 +33,11 @@ static void show_percent(struct seq_file *m, int width, u64 part, u64 whole)
 }
 
 /*
- * Of a full slab, tail_pct is lost behind the last object.  Of an object,
- * up to round_pct is lost when the request is one byte over the next smaller
- * class; what is lost that way is in the class's fragmentation profile, as an estimate.
- * live_pct is the share of the slabs' pages that clients hold, and tail_kib what of these
- * pages holds no object.
+ * tail_pct is the part of a slab behind its last object.  round_pct is the most that rounding
+ * a request up to the class may waste of an object: the request is then one byte larger
+ * than the next smaller class.  (The class's fragmentation profile estimates what is
+ * wasted that way.)  live_pct is the part of the slabs' pages that is live objects, and
+ * tail_kib the part that belongs to no object.
  */
 static int class_line(const struct quarry_cache_stats *st, void *arg)
 {
