@@ -18,7 +18,7 @@ void *quarry_aligned_alloc(size_t align, size_t size, gfp_t gfp) __malloc;
 unsigned int quarry_malloc_bulk(size_t size, gfp_t gfp, unsigned int n, void **objs);
 void quarry_free_bulk(unsigned int n, void **objs);
 void quarry_free_sensitive(const void *p);
-/* Logs that the size of an array in bytes overflows a size_t.  Returns NULL. */
+/* Logs, unless @gfp has __GFP_NOWARN, that an array's size overflows a size_t.  Returns NULL. */
 void *qr_malloc_overflow(size_t n, size_t size, gfp_t gfp);
 
 /**

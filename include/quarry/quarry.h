@@ -477,7 +477,7 @@ static __always_inline void *quarry_zalloc(size_t size, gfp_t gfp)
 }
 
 /**
- * quarry_free() - free memory that any Quarry allocation returned
+ * quarry_free() - free memory of the malloc family or an object of any cache
  * @p: from quarry_malloc(), another function of its family or a cache; NULL is allowed and
  *	does nothing
  *

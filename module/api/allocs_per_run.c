@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Allocations per run of a function, as testing.AllocsPerRun of Go has it; but of one
- * task, so that it does not matter what else the machine does.
+ * Counts the allocations that one task makes, for tests.  The idea is Go's
+ * testing.AllocsPerRun, but only one task counts, so that the result does not depend on what
+ * else the machine does.
  *
- * While a task counts, no magazine has a countdown.  Whether an object is sampled is then
- * drawn for each by itself, which the profile cannot tell from a countdown: what
- * is left of one says nothing about the next sample.
+ * While a task counts, all countdowns are zero and every allocation takes the slow path.  Each
+ * object is then drawn for sampling by itself.  The profile is the same as with countdowns,
+ * because the rest of a countdown says nothing about when the next sample comes.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -22,10 +23,10 @@
 #include "compat.h"
 #include "core/task_count.h"
 
-static DEFINE_MUTEX(owner_lock); /* changes of qr_counted */
+static DEFINE_MUTEX(owner_lock); /* protects changes of qr_counted */
 static DECLARE_WAIT_QUEUE_HEAD(owner_gone);
 
-/* Every magazine draws anew: nothing while somebody counts. */
+/* Make all heads draw their countdowns anew.  While a task counts, they become zero. */
 static void redraw_all(void)
 {
 	mutex_lock(&qr_caches_lock);
@@ -33,7 +34,10 @@ static void redraw_all(void)
 	mutex_unlock(&qr_caches_lock);
 }
 
-/* One that dies does not end its counting; a case of KUnit that gives up dies. */
+/*
+ * Is the counting task still there?  A task that exits may not have ended its counting: KUnit
+ * ends the thread of a case whose assertion fails.
+ */
 static bool is_held(const struct task_struct *owner)
 {
 	return owner && !(READ_ONCE(owner->flags) & PF_EXITING);
@@ -58,20 +62,23 @@ static bool become_owner(void)
 }
 
 /**
- * quarry_alloc_count_begin() - count this task's allocations
+ * quarry_alloc_count_begin() - start counting this task's allocations
  *
- * Until quarry_alloc_count_end(), which the same task has to call.  What counts is what this
- * task gets from Quarry in process context: from whatever size, cache or node, on whatever
- * CPU, sampled or not; objects by the bulk count one by one, and a quarry_realloc() that
- * leaves memory where it is does not count.  So does every quarry_pool_get(), wherever its
- * object comes from, and of a reserve what fills it and what is taken.  Arenas do not: they know
- * nothing of objects.  Other tasks do not count, nor do interrupts.
+ * Counting ends with quarry_alloc_count_end(), which the same task must call.
  *
- * Meanwhile all allocations of the machine take Quarry's slow path.  One task counts at a
- * time; others wait here.
+ * Every object that this task gets from Quarry in process context counts, of any size, cache
+ * and node, on any CPU, sampled or not.  A bulk allocation counts each of its objects.  Every
+ * quarry_pool_get() counts, wherever its object comes from.  An object of a reserve counts
+ * twice: when the reserve is filled and when the object is taken.  A quarry_realloc() that
+ * leaves memory in its place does not count.  Allocations from arenas do not count, because
+ * an arena knows nothing of objects.  Other tasks and interrupts do not count.
+ *
+ * Meanwhile every allocation on the machine takes Quarry's slow path.  Only one task counts at
+ * a time; another one waits here until it is done.
  *
  * Context: process; sleeps.
- * Return: 0; -EDEADLK if this task counts already, or -EINTR if it was killed while it waited.
+ * Return: 0; -EDEADLK if this task counts already; -EINTR if this task was killed while it
+ * waited.
  */
 int quarry_alloc_count_begin(void)
 {
@@ -79,7 +86,7 @@ int quarry_alloc_count_begin(void)
 	if (READ_ONCE(qr_counted) == current)
 		return -EDEADLK;
 	while (!become_owner())
-		/* It may die, of which nobody tells. */
+		/* The owner may exit without a wake-up, so look again after a while. */
 		if (wait_event_killable_timeout(owner_gone, !qr_is_counting(), HZ / 10) < 0)
 			return -EINTR;
 	redraw_all();
@@ -88,11 +95,11 @@ int quarry_alloc_count_begin(void)
 EXPORT_SYMBOL_QUARRY(quarry_alloc_count_begin);
 
 /**
- * quarry_alloc_count_end() - how many allocations has this task made?
+ * quarry_alloc_count_end() - stop counting this task's allocations
  *
  * Context: process; sleeps.
- * Return: allocations since quarry_alloc_count_begin(), frees not taken off; or -EINVAL if this
- * task does not count.
+ * Return: number of allocations since quarry_alloc_count_begin(), regardless of frees; or
+ * -EINVAL if this task does not count.
  */
 long quarry_alloc_count_end(void)
 {
@@ -113,17 +120,18 @@ long quarry_alloc_count_end(void)
 EXPORT_SYMBOL_QUARRY(quarry_alloc_count_end);
 
 /**
- * quarry_allocs_per_run() - how many allocations does a function make?
- * @fn: the function; it may sleep, and move to another CPU
- * @arg: what it is given
- * @runs: times that it is called, after a first call that does not count
+ * quarry_allocs_per_run() - count the allocations that a function makes
+ * @fn: the function; it may sleep and migrate to another CPU
+ * @arg: passed to @fn
+ * @runs: number of calls that count; one call before them does not count
  *
- * Exact, and the same each time if @fn is: see quarry_alloc_count_begin() for what counts.
+ * The result is exact: it varies only if @fn does.  quarry_alloc_count_begin() says which
+ * allocations count.
  *
  * Context: process; sleeps.
- * Return: allocations per run, on average and rounded down; -EINVAL if @runs is 0, -EDEADLK if
- * this task counts already, as it does inside of @fn, or -EINTR if it was killed while another
- * counted.
+ * Return: average number of allocations per run, rounded down; -EINVAL if @fn is NULL or @runs
+ * is 0, which is logged; -EDEADLK if this task counts already, which is also the case inside
+ * of @fn; -EINTR if this task was killed while it waited for another that counts.
  */
 long quarry_allocs_per_run(void (*fn)(void *arg), void *arg, unsigned int runs)
 {

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Allocations per run of a function. */
+/* Counts of a task's allocations; the functions for clients are in quarry/testing.h. */
 #ifndef QR_ALLOCS_PER_RUN_H
 #define QR_ALLOCS_PER_RUN_H
 
-/* No client is left; one may have died while it counted. */
+/*
+ * At unload, when no client is left: drops the reference to a task that exited while it was
+ * counting.
+ */
 void qr_allocs_per_run_exit(void);
 
 #endif /* QR_ALLOCS_PER_RUN_H */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Arenas.
+ * Arenas: allocation, marks and giving up.
  *
- * An allocation is sampled if the next sample lies within its bytes; how far away that is, is
- * drawn from an exponential in bytes, so a limit for the fast path is all that it takes, and an
- * object of s bytes is sampled with probability 1 - exp(-s / rate), whatever comes before it. Only
- * bytes that are given to objects count: where a block ends, or the arena goes back, the
- * distance stays what it was.  Were it drawn anew at the end of a block, the object that did
- * not fit would have two chances.
+ * Sampling: an arena draws the distance to its next sample from an exponential distribution
+ * over bytes.  The object in whose bytes the sample lies is sampled.  So the fast path needs
+ * nothing but a limit, and an object of s bytes is sampled with probability
+ * 1 - exp(-s / rate), whatever was allocated before it.  Only bytes that are given to objects
+ * count: the distance stays the same at the end of a block and when the arena goes back.  If it
+ * were drawn anew at the end of a block, the object that did not fit would have two chances.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -27,20 +27,24 @@
 #include "profile/bucket.h"
 #include "profile/draw.h"
 
-/* The next sample is that far away when there is to be none. */
+/* Distance to the next sample in bytes while sampling is off. */
 #define NEVER BIT_ULL(62)
 
-/* An object over that share of the largest block has pages of its own rather than a new block. */
+/*
+ * An object that does not fit into the block at hand gets pages of its own, not a new block, if
+ * it has more pages than the arena's largest block divided by this.
+ */
 #define OWN_SHARE 4
 
-DEFINE_MUTEX(qr_arenas_lock); /* the list, and that each on it exists */
+DEFINE_MUTEX(qr_arenas_lock); /* protects the list; an arena on it exists while it is held */
 LIST_HEAD(qr_arenas);
-static atomic_t turn; /* of nodes, for QUARRY_NODE_INTERLEAVE */
+static atomic_t turn; /* picks the next node for QUARRY_NODE_INTERLEAVE */
 
 atomic64_t qr_arena_failed, qr_arena_fallbacks;
 
 /* --- The next sample --- */
 
+/* Bytes that may still be given to objects before one is sampled. */
 static u64 distance(const struct qr_arena *a)
 {
 	return a->pub.limit - a->pub.next + a->ahead;
@@ -59,7 +63,7 @@ static u32 rate_of(const struct qr_arena *a)
 	return a->no_sample ? 0 : READ_ONCE(qr_default_rate);
 }
 
-/* At whatever the rate is now; a multiple of 8.  Interrupts off. */
+/* Draw a new distance at the present rate: bytes, a multiple of 8.  Interrupts off. */
 static u64 draw(struct qr_arena *a)
 {
 	bool drawn = false;
@@ -75,6 +79,7 @@ static u64 draw(struct qr_arena *a)
 
 /* --- Blocks --- */
 
+/* Get pages for an object of @size bytes: a new block, or pages of its own.  May be NULL. */
 static struct qr_slab *block_get(struct qr_arena *a, size_t size, gfp_t gfp)
 {
 	unsigned int least = DIV_ROUND_UP(size, PAGE_SIZE);
@@ -103,7 +108,10 @@ static struct qr_slab *block_get(struct qr_arena *a, size_t size, gfp_t gfp)
 	return block;
 }
 
-/* It comes, and has @size bytes for an object.  Returns where.  Under the lock. */
+/*
+ * Append @block to the arena's blocks and place an object of @size bytes at its beginning.
+ * Returns the object's address.  With the arena's lock held.
+ */
 static unsigned long block_add(struct qr_arena *a, struct qr_slab *block, size_t size)
 {
 	block->start = qr_arena_offset(a);
@@ -126,7 +134,11 @@ static unsigned long block_add(struct qr_arena *a, struct qr_slab *block, size_t
 	return (unsigned long)block->base;
 }
 
-/* One that goes is the spare one, or goes to @doomed.  Under the lock. */
+/*
+ * Take @block from the arena's blocks.  The larger of it and the spare block becomes the spare
+ * block, the other one goes to @doomed.  Pages of a single object always go to @doomed.  With
+ * the arena's lock held.
+ */
 static void block_drop(struct qr_arena *a, struct qr_slab *block, struct list_head *doomed)
 {
 	list_del_init(&block->link);
@@ -139,7 +151,10 @@ static void block_drop(struct qr_arena *a, struct qr_slab *block, struct list_he
 	list_add_tail(&block->link, doomed);
 }
 
-/* The block at hand is the last that is not one object, and @offset is where we are in it. */
+/*
+ * Blocks were taken from the end.  The block at hand becomes the last one that is not the pages
+ * of a single object, and the next object goes to @offset.  With the arena's lock held.
+ */
 static void block_go_back(struct qr_arena *a, u64 offset)
 {
 	struct qr_slab *block;
@@ -159,13 +174,13 @@ static void block_go_back(struct qr_arena *a, u64 offset)
 		break;
 	}
 	a->start += behind;
-	/* A mark that should not have been found good must do no harm here. */
+	/* Clamp: a dead mark that was accepted by mistake must do no harm. */
 	WRITE_ONCE(a->pub.next,
 		   a->base + (offset > a->start ? min_t(u64, offset - a->start, a->end - a->base) :
 						  0));
 }
 
-/* Nothing of what is at @offset and behind shall be readable.  Blocks that go, whole. */
+/* For init_on_free: zero all blocks that begin at @offset or behind it. */
 static void wipe_blocks(struct qr_arena *a, u64 offset)
 {
 	struct qr_slab *block;
@@ -177,7 +192,7 @@ static void wipe_blocks(struct qr_arena *a, u64 offset)
 	}
 }
 
-/* Give up what was allocated at @offset and behind. */
+/* Give up everything that was allocated at @offset or behind it. */
 static void cut(struct qr_arena *a, u64 offset)
 {
 	unsigned long was_base = a->base, was_next = a->pub.next, flags;
@@ -244,7 +259,7 @@ static noinline void sample(struct qr_arena *a, const void *p, size_t given, siz
 	qr_arena_samples_add(&a->samples, &what, offset, gfp);
 }
 
-/* @align: bytes, a power of two from 8 to a page. */
+/* Allocate @size bytes; @align is in bytes, a power of two from 8 to a page. */
 static void *alloc(struct qr_arena *a, size_t align, size_t size, gfp_t gfp, unsigned long ip)
 {
 	size_t given = ALIGN(max(size, 1UL), QR_MIN_OBJECT);
@@ -274,7 +289,7 @@ static void *alloc(struct qr_arena *a, size_t align, size_t size, gfp_t gfp, uns
 	else
 		WRITE_ONCE(a->pub.next, p + given);
 	offset = qr_arena_offset(a) - given;
-	/* What is due was drawn at the old rate, and what is not is not by that. */
+	/* A sample that is due keeps the rate it was drawn at.  A new rate draws anew. */
 	if (due || unlikely(rate != rate_of(a)))
 		bytes = draw(a);
 	else
@@ -282,7 +297,7 @@ static void *alloc(struct qr_arena *a, size_t align, size_t size, gfp_t gfp, uns
 	set_distance(a, bytes);
 	raw_spin_unlock_irqrestore(&a->lock, flags);
 
-	if (due && a->rate) /* it may have been turned off */
+	if (due && a->rate) /* unless sampling was just turned off */
 		sample(a, (void *)p, given, size, rate, offset, gfp, ip);
 	if (qr_want_zero(gfp))
 		memset((void *)p, 0, given);
@@ -296,15 +311,17 @@ void *qr_arena_alloc_slow(struct quarry_arena *arena, size_t size, gfp_t gfp)
 EXPORT_SYMBOL_QUARRY(qr_arena_alloc_slow);
 
 /**
- * quarry_arena_alloc_aligned() - allocate memory of an arena at a multiple of a power of two
+ * quarry_arena_alloc_aligned() - allocate memory from an arena with a given alignment
  * @arena: as for quarry_arena_alloc()
- * @align: bytes, a power of two up to a page
- * @size: as for quarry_arena_alloc()
- * @gfp: likewise
+ * @align: alignment in bytes, a power of two up to a page
+ * @size: bytes, as for quarry_arena_alloc()
+ * @gfp: as for quarry_arena_alloc()
+ *
+ * The arena's policy decides which node its blocks come from.
  *
  * Context: process, softirq, hardirq; not NMI.  The caller is the arena's only user.
- * Return: the memory, or NULL when it could not be had, @size is too large, or @align is no
- * power of two or too large; the latter is logged.
+ * Return: the memory, or NULL if there is none, @size is too large, or @align is not a power
+ * of two or too large; a bad @align is logged.
  */
 void *quarry_arena_alloc_aligned(struct quarry_arena *arena, size_t align, size_t size, gfp_t gfp)
 {
@@ -324,7 +341,7 @@ EXPORT_SYMBOL_QUARRY(quarry_arena_alloc_aligned);
  * quarry_arena_mark() - remember how much of an arena is allocated
  * @arena: from quarry_arena_create()
  *
- * Marks nest: there may be any number of them.
+ * An arena may have any number of marks, and they nest.
  *
  * Context: process, softirq, hardirq.  The caller is the arena's only user.
  * Return: the mark, for quarry_arena_release().
@@ -342,22 +359,22 @@ struct quarry_arena_mark quarry_arena_mark(struct quarry_arena *arena)
 EXPORT_SYMBOL_QUARRY(quarry_arena_mark);
 
 /**
- * quarry_arena_release() - give up what was allocated since a mark
+ * quarry_arena_release() - give up everything that was allocated since a mark
  * @arena: from quarry_arena_create()
  * @mark: from quarry_arena_mark() of the same arena
  *
- * All that was allocated since is gone, and zeroed if init_on_free says so.  The mark can be
- * used once; marks that were made after it die with it, those from before stay good.  Blocks
- * go back to the page heap, but for one, see quarry_arena_reset().  It takes time for each
- * block that goes and for each sample, not for each object.
+ * The memory is zeroed if init_on_free is on.  The mark and all marks that were made after it
+ * are dead from now on; marks that were made before it stay valid.  The blocks go back to the
+ * page heap, except that one may be kept, see quarry_arena_reset().  The call takes time for
+ * each block that goes and for each sample, not for each object.
  *
- * A mark that is not good (any more), or another arena's, is reported once for each caller, and
- * nothing changes.  One that has been dead for long may not be recognised: when the arena has
- * since been released to 32 places further on, and what was allocated behind each of them was
- * kept.
+ * A mark that is dead or from another arena is reported, once for each caller, and nothing
+ * changes.  A valid mark is always accepted.  A dead mark may be accepted by mistake if the
+ * arena has since been released to 32 higher places and what was allocated behind each of them
+ * was kept.
  *
- * Context: process, softirq, hardirq.  The caller is the arena's only user.
- * Return: 0, or -EINVAL for a mark that is not good.
+ * Context: process, softirq, hardirq; not NMI.  The caller is the arena's only user.
+ * Return: 0, or -EINVAL if the mark is not valid.
  */
 int quarry_arena_release(struct quarry_arena *arena, const struct quarry_arena_mark *mark)
 {
@@ -378,14 +395,14 @@ EXPORT_SYMBOL_QUARRY(quarry_arena_release);
 /* --- The life of an arena --- */
 
 /**
- * quarry_arena_reset() - give up all that an arena has allocated
+ * quarry_arena_reset() - give up everything that an arena has allocated
  * @arena: from quarry_arena_create()
  *
- * As a release to a mark from before the first allocation; no mark survives it.  One block is
- * kept, of at most the size of the largest that the arena may have; all others go back to the
- * page heap.
+ * Works like a release to a mark from before the first allocation.  All marks are dead
+ * afterwards.  The arena keeps one block, of at most the size of its largest block; all others
+ * go back to the page heap.
  *
- * Context: process, softirq, hardirq.  The caller is the arena's only user.
+ * Context: process, softirq, hardirq; not NMI.  The caller is the arena's only user.
  */
 void quarry_arena_reset(struct quarry_arena *arena)
 {
@@ -403,16 +420,17 @@ static struct quarry_arena *refuse_arena(const char *name, const char *why)
 }
 
 /**
- * quarry_arena_create() - make an arena
- * @name: for people and in profiles; copied, cut to 47 bytes.  Need not be unique
- * @args: what is out of the ordinary, or NULL
+ * quarry_arena_create() - create an arena
+ * @name: shown to people and in profiles; copied, cut to 47 bytes, need not be unique
+ * @args: options, or NULL for the defaults
  *
- * It has no pages until something is allocated.  The first block is one page, and each has
- * twice the pages of the one before, up to the largest.  An object that does not fit into what
- * is left of a block and is over a quarter of the largest one has pages of its own.
+ * The arena has no pages until the first allocation.  Its first block has one page, and each
+ * further block has twice the pages of the one before, up to the largest size in @args.  An
+ * object that does not fit into the rest of a block and is larger than a quarter of the
+ * largest block gets pages of its own.  The policy in @args decides which node pages come from.
  *
  * Context: process; sleeps.
- * Return: the arena, or NULL.  Bad arguments are explained in the log.
+ * Return: the arena, or NULL if there is no memory or an argument is bad; the log says why.
  */
 struct quarry_arena *quarry_arena_create(const char *name, const struct quarry_arena_args *args)
 {
@@ -477,10 +495,10 @@ static void destroy(struct qr_arena *a)
 }
 
 /**
- * quarry_arena_destroy() - destroy an arena and all that is allocated in it
- * @arena: from quarry_arena_create(), or NULL.  Nobody uses it any more
+ * quarry_arena_destroy() - destroy an arena and everything that is allocated in it
+ * @arena: from quarry_arena_create(), or NULL.  The caller must have stopped using it
  *
- * It takes time for each block and for each sample, not for each object.
+ * The call takes time for each block and for each sample, not for each object.
  *
  * Context: process; sleeps.
  */

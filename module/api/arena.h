@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Arenas: blocks of pages that are allocated from front to back and given up from the back. */
+/* Arenas: blocks of pages, allocated from front to back and given up from the back. */
 #ifndef QR_ARENA_H
 #define QR_ARENA_H
 
@@ -15,31 +15,32 @@
 /**
  * struct qr_arena - an arena
  * @pub: what the fast path needs
- * @base: the block at hand: its first byte; 0 if there is none
- * @end: and behind its last
- * @start: bytes that were allocated before @base.  So @start + @pub.next - @base is how much
- *	is allocated: the arena's offset
- * @ahead: bytes behind @pub.limit that are not sampled either
- * @rate: that the next sample was drawn with; 0: there is none
+ * @base: address of the block at hand, from which objects are allocated; 0 if there is none
+ * @end: address behind the block at hand
+ * @start: bytes that were allocated before @base.  The arena's offset, which is how much of it
+ *	is allocated, is @start + @pub.next - @base
+ * @ahead: bytes from @pub.limit to the next sample
+ * @rate: bytes between samples, as the next sample was drawn with; 0 if there is none
  * @grow: pages of the next block
- * @most: pages of the largest
- * @no_sample: the profiler does not see it
+ * @most: pages of the largest block
+ * @no_sample: QUARRY_NO_SAMPLE
  * @policy: which node blocks come from
  * @node: for QUARRY_NODE_FIXED
- * @marks: which of them are good
+ * @marks: tells which of the arena's marks are valid
  * @samples: samples of its objects
- * @sampled: there has been one
- * @lock: against observers, for all that follows and for changes of the block at hand; interrupts
- *	off, before none.  What its user alone changes its user reads without
- * @blocks: in the order in which they came; of those that are one object each, any number may
- *	come after the block at hand
- * @spare: a block of no use at the moment, or NULL
- * @nr_blocks: of both
- * @nr_pages: their pages
- * @peak: the largest offset until the arena was last cut
+ * @sampled: an object was sampled at some time
+ * @lock: protects the members below and changes of the block at hand against observers.  The
+ *	arena's user, who alone changes them, reads them without it.  Interrupts off; no other
+ *	lock is taken inside
+ * @blocks: the blocks in the order of their allocation.  Any number of single objects with
+ *	pages of their own may follow the block at hand
+ * @spare: an unused block that is kept for later, or NULL
+ * @nr_blocks: number of @blocks and @spare
+ * @nr_pages: pages of @blocks and @spare
+ * @peak: the largest offset before the arena was last given up in part or whole
  * @id: unique among caches and arenas
- * @link: in the list of all arenas
- * @name: for people
+ * @link: in qr_arenas
+ * @name: shown to people
  */
 struct qr_arena {
 	struct quarry_arena pub;
@@ -67,11 +68,14 @@ struct qr_arena {
 	char name[QUARRY_NAME_LEN];
 };
 
-/* The list of arenas, and each one's existence; inside of qr_caches_lock. */
+/*
+ * The list of all arenas.  An arena on it exists while the lock is held.  Taken inside of
+ * qr_caches_lock.
+ */
 extern struct mutex qr_arenas_lock;
 extern struct list_head qr_arenas;
 
-/* Requests that failed, and blocks from a node that was not asked for. */
+/* Allocations that failed, and blocks that came from another node than was asked for. */
 extern atomic64_t qr_arena_failed, qr_arena_fallbacks;
 
 static inline struct qr_arena *qr_arena_of(struct quarry_arena *pub)
@@ -79,13 +83,13 @@ static inline struct qr_arena *qr_arena_of(struct quarry_arena *pub)
 	return container_of(pub, struct qr_arena, pub);
 }
 
-/* How much is allocated. */
+/* How many bytes of the arena are allocated, including those lost to alignment. */
 static inline u64 qr_arena_offset(const struct qr_arena *a)
 {
 	return a->start + (READ_ONCE(a->pub.next) - a->base);
 }
 
-/* Destroy what was never destroyed; no client is left. */
+/* At unload, when no client is left: destroys the arenas that clients did not destroy. */
 void qr_arenas_exit(void);
 
 #endif /* QR_ARENA_H */

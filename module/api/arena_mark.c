@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Marks of arenas; see the header. */
+/* Which marks of an arena are valid; arena_mark.h explains how. */
 #include "api/arena_mark.h"
 
 #include <linux/kernel.h>
@@ -15,7 +15,7 @@ bool qr_mark_is_live(const struct qr_marks *marks, u64 offset, u64 serial)
 		return false;
 	for (i = marks->nr; i--;) {
 		cut = &marks->cut[i];
-		/* Those further down were earlier. */
+		/* Entries further down are older, so this one decides. */
 		if (cut->offset < offset)
 			return serial > cut->to;
 		if (cut->offset == offset && serial >= cut->from && serial < cut->to)
@@ -33,7 +33,7 @@ void qr_mark_release(struct qr_marks *marks, u64 offset, u64 serial)
 	       (last[-1].offset > offset || (last[-1].offset == offset && last[-1].from >= serial)))
 		last--;
 	marks->serial++;
-	/* The same place again, and no mark was made meanwhile but this one. */
+	/* The same offset again, and the only mark made since is this one: extend the entry. */
 	if (last > marks->cut && last[-1].offset == offset && last[-1].to + 1 == serial) {
 		last[-1].to = marks->serial;
 		marks->nr = last - marks->cut;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Samples of arenas; see the header. */
+/* The samples of an arena's objects; see arena_samples.h. */
 #include "api/arena_samples.h"
 
 #include "profile/profile_memory.h"
 
 /**
- * struct qr_arena_samples_part - some samples
- * @link: in their order
- * @nr: how many
- * @samples: of @sample, as the profiler wants it
- * @sample: what the profiler knows
- * @ptr: the objects
- * @offset: where in the arena they begin
- * @size: bytes they were given
+ * struct qr_arena_samples_part - up to QR_ARENA_SAMPLES_PART samples
+ * @link: in &struct qr_arena_samples.parts
+ * @nr: samples in use
+ * @samples: describes @sample to the profiler
+ * @sample: what the profiler knows of each object
+ * @ptr: address of each object
+ * @offset: offset of each object in the arena
+ * @size: bytes that each object was given
  */
 struct qr_arena_samples_part {
 	struct list_head link;
@@ -74,7 +74,10 @@ void qr_arena_samples_add(struct qr_arena_samples *t, const struct qr_sampled *w
 	raw_spin_unlock_irqrestore(&t->lock, flags);
 }
 
-/* Its last sample, if that is behind @offset.  Each under a lock of its own: there may be many. */
+/*
+ * Remove the last sample of @part if its object lies at @offset or behind it.  Takes the lock
+ * for one sample only, because there may be many.
+ */
 static bool cut_one(struct qr_arena_samples *t, struct qr_arena_samples_part *part, u64 offset)
 {
 	unsigned long flags;
@@ -94,7 +97,7 @@ static void part_drop(struct qr_arena_samples *t, struct qr_arena_samples_part *
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&t->lock, flags);
-	/* It was the last one: there is nothing more to read. */
+	/* The reader had come to this part, which was the last one: it is done. */
 	if (t->next == part)
 		t->next = NULL;
 	list_del(&part->link);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The samples of an arena's objects, in the order of allocation: those at the end go first.
- * In memory of the profiler's.
+ * The samples of an arena's objects, in the order of allocation.  They are removed from the
+ * end, as the arena is given up from the end.  The profiler's budget pays for their memory.
  */
 #ifndef QR_ARENA_SAMPLES_H
 #define QR_ARENA_SAMPLES_H
@@ -13,12 +13,13 @@
 struct qr_arena_samples_part;
 
 /**
- * struct qr_arena_samples - samples in a row
- * @lock: everything below; taken before the profiler's, with interrupts off
- * @parts: so many samples each; all but the last are full
- * @next: the part that whoever reads the trail comes to next, or NULL
+ * struct qr_arena_samples - the samples of one arena
+ * @lock: protects the members below; interrupts off; the profiler's lock is taken inside
+ * @parts: up to QR_ARENA_SAMPLES_PART samples each; all parts but the last are full
+ * @next: the part that the reader comes to next, or NULL
  *
- * One writer, and one reader beside it.
+ * There is one writer, the arena's user, and at most one reader at the same time, which holds
+ * qr_arenas_lock.
  */
 struct qr_arena_samples {
 	raw_spinlock_t lock;
@@ -27,10 +28,10 @@ struct qr_arena_samples {
 };
 
 /**
- * struct qr_arena_sample - one of the objects
- * @ptr: where it is
- * @size: bytes it was given
- * @sample: what is known of it
+ * struct qr_arena_sample - a copy of one sample
+ * @ptr: address of the object
+ * @size: bytes that the object was given
+ * @sample: what the profiler knows of the object
  */
 struct qr_arena_sample {
 	const void *ptr;
@@ -40,21 +41,23 @@ struct qr_arena_sample {
 
 void qr_arena_samples_init(struct qr_arena_samples *t);
 /*
- * An object was drawn, @offset bytes from the beginning of the arena.  Without memory it is
- * counted as dropped.  In the caller's context, no lock held.
+ * Add the sample of an object that was drawn, @offset bytes from the beginning of the arena.  If
+ * there is no memory, the sample is counted as dropped.  Called in the client's context, with
+ * no lock held.
  */
 void qr_arena_samples_add(struct qr_arena_samples *t, const struct qr_sampled *what, u64 offset,
 			  gfp_t gfp);
-/* The objects at @offset and behind it are gone.  The memory of a few samples is kept. */
+/* Remove the samples of objects at @offset and behind it.  One part stays allocated. */
 void qr_arena_samples_cut(struct qr_arena_samples *t, u64 offset);
-/* The memory, too; no sample is left. */
+/* Free the last part.  All samples must have been removed. */
 void qr_arena_samples_exit(struct qr_arena_samples *t);
 
 #define QR_ARENA_SAMPLES_PART 16
 
 /*
- * Read the trail, oldest objects first: what one call returned, up to QR_ARENA_SAMPLES_PART, may be
- * gone at the next.  Returns how many; 0 is the end.
+ * Read the samples from the beginning, oldest objects first.  Each call copies up to
+ * QR_ARENA_SAMPLES_PART of them to @out and returns their number; 0 is the end.  The objects of
+ * one call may be gone by the next.
  */
 void qr_arena_samples_rewind(struct qr_arena_samples *t);
 unsigned int qr_arena_samples_read(struct qr_arena_samples *t, struct qr_arena_sample *out);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Arenas, as observers see them while they are in use. */
+/* What observers see of arenas: statistics, sampled objects and checks. */
 #include "api/arena_view.h"
 
 #include <linux/kernel.h>

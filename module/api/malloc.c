@@ -1,6 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The malloc family, and the public header's inline functions out of line.
+ * The layer api: what clients call, beyond the functions of a single cache.
+ *
+ * It offers the malloc family (malloc.c, malloc_family.c), the kernel's slab API for unedited
+ * modules (shim.c, shim_malloc.c), reserves (reserve.c), arenas (arena*.c), pools (pool.c,
+ * pool_shelf.c) and counts of a task's allocations (allocs_per_run.c).  It uses all folders
+ * below it: core, pages, profile, slab, magazine and cache.
+ *
+ * Contexts: allocations and frees work in process, softirq and hardirq context, with interrupts
+ * on or off, but not in NMI; quarry_reserve_alloc() works in NMI too.  Functions that create,
+ * destroy, drain or walk something sleep.
+ *
+ * Locks: malloc and reserves have none.  The mutexes qr_arenas_lock, pools_lock (pool.c) and
+ * owner_lock (allocs_per_run.c) protect lists and owners.  A pool's mutex protects the objects
+ * that leave the pool.  The raw spinlocks of an arena, of its samples and of a pool's shelf are
+ * taken with interrupts off and held for a bounded time.
+ *
+ * This file has the functions of the malloc family that take any size, and the copies of the
+ * public header's inline functions for clients that call instead of inlining.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -23,7 +40,7 @@ EXPORT_SYMBOL_QUARRY(qr_class_cache);
 struct qr_head __percpu *qr_class_head[QR_NR_CLASSES] __read_mostly;
 EXPORT_SYMBOL_QUARRY(qr_class_head);
 
-/* Not part of the called form, whose stack frame it would enlarge. */
+/* Kept out of line: inlined, it would enlarge the stack frame of qr_malloc_call(). */
 noinline void *qr_malloc_other(size_t size, gfp_t gfp)
 {
 	if (size <= QR_MAX_TINY) {
@@ -39,12 +56,15 @@ EXPORT_SYMBOL_QUARRY(qr_malloc_other);
 /**
  * quarry_malloc_node() - allocate memory of any size on a node
  * @size: bytes, as for quarry_malloc()
- * @gfp: as for quarry_cache_alloc_node()
- * @node: NUMA node, NUMA_NO_NODE or QUARRY_CALL_LOCAL for this CPU's, or
- *	QUARRY_CALL_INTERLEAVE for each in turn
+ * @gfp: as for quarry_cache_alloc(); with __GFP_THISNODE no other node serves
+ * @node: NUMA node; NUMA_NO_NODE or QUARRY_CALL_LOCAL for this CPU's node; or
+ *	QUARRY_CALL_INTERLEAVE for the nodes in turn
+ *
+ * Without __GFP_THISNODE another node serves if @node has no memory.
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the memory, or NULL when it could not be had or @size is too large.
+ * Return: the memory, or NULL if there is none, @size is too large or there is no such node;
+ * the latter is logged.
  */
 void *quarry_malloc_node(size_t size, gfp_t gfp, int node)
 {
@@ -87,20 +107,20 @@ static void *malloc_small(size_t size, gfp_t gfp, unsigned long ip)
  * @size: bytes, up to QUARRY_MAX_MAPPED; 0 gives the smallest object
  * @gfp: as for quarry_cache_alloc()
  *
- * The twin of kvmalloc().  What quarry_malloc() would give is tried first, without much
- * effort above 32 KiB; if there is no such memory, single pages and whatever is
- * contiguous among them are mapped in a row, if @gfp allows to sleep.  The result is not for
- * DMA, nor for virt_to_page() unless is_vmalloc_addr() says no.  Aligned to a page above
- * 32 KiB.  Normally from this CPU's node.
+ * The counterpart of kvmalloc().  It tries contiguous memory first, as quarry_malloc() gives
+ * it, but above 32 KiB without much effort.  If that fails and @gfp allows to sleep, it maps
+ * separate pages to contiguous addresses.  Mapped memory is not for DMA, and virt_to_page()
+ * works only where is_vmalloc_addr() is false.  Memory above 32 KiB is aligned to a page.  It
+ * normally comes from this CPU's node.
  *
- * With __GFP_NOFAIL it does not fail up to 2 MiB.  Above that it may, and says so in the
- * log whether or not there is __GFP_NOWARN.
+ * With __GFP_NOFAIL the call does not fail up to 2 MiB.  Above that it may; such a failure is
+ * logged, even with __GFP_NOWARN.
  *
- * Freed by quarry_free(), from any context that is good for that: where it may not sleep
- * the pages go back a little later.
+ * quarry_free() frees the memory, in every context in which it may be called.  Where it may
+ * not sleep, mapped pages are given back a little later.
  *
- * Context: process, softirq, hardirq; not NMI.  Mapped memory in process context only.
- * Return: the memory, or NULL when it could not be had or @size is too large.
+ * Context: process, softirq, hardirq; not NMI.  Only process context gets mapped memory.
+ * Return: the memory, or NULL if there is none or @size is too large.
  */
 void *quarry_vmalloc(size_t size, gfp_t gfp)
 {
@@ -111,7 +131,10 @@ void *quarry_vmalloc(size_t size, gfp_t gfp)
 }
 EXPORT_SYMBOL_QUARRY(quarry_vmalloc);
 
-/* Whose object begins at @p, and how much room it has? */
+/*
+ * Find the slab of the object that begins at @p, and how many bytes the object offers.  Returns
+ * QR_MISUSE_NONE, or what is wrong with @p.
+ */
 static enum qr_misuse find_object(const void *p, struct qr_slab **slabp, size_t *usable)
 {
 	enum qr_misuse what = QR_MISUSE_NONE;
@@ -137,7 +160,10 @@ static enum qr_misuse find_object(const void *p, struct qr_slab **slabp, size_t 
 	return what;
 }
 
-/* Can the object at @p serve as one of @size bytes, without waste? */
+/*
+ * Let the object at @p have @size bytes where it is.  False if it has no room or would waste
+ * too much of it.
+ */
 static bool resize_in_place(struct qr_slab *slab, void *p, size_t usable, size_t size, gfp_t gfp,
 			    unsigned long ip)
 {
@@ -158,7 +184,7 @@ static void *resize_by_copy(struct qr_slab *slab, void *p, size_t usable, size_t
 {
 	void *copy;
 
-	/* For what is smaller there is a way out. */
+	/* If there is no memory for a smaller copy, the object can stay: do not insist. */
 	if (size <= usable)
 		gfp = (gfp & ~__GFP_NOFAIL) | __GFP_NOWARN;
 	if (size <= QUARRY_MAX_SMALL)
@@ -184,28 +210,31 @@ static void *resize_by_copy(struct qr_slab *slab, void *p, size_t usable, size_t
 }
 
 /**
- * quarry_realloc() - change the size of memory
- * @p: from quarry_malloc(), quarry_vmalloc() and their like, or NULL
- * @size: bytes that it shall have, as for quarry_malloc(); mapped memory as for
- *	quarry_vmalloc()
+ * quarry_realloc() - change the size of allocated memory
+ * @p: from quarry_malloc(), quarry_vmalloc() or another function of their family, or NULL
+ * @size: the new size in bytes, with the limit of quarry_malloc(); for mapped memory with that
+ *	of quarry_vmalloc()
  * @gfp: as for quarry_cache_alloc()
  *
- * As krealloc(): what is in it stays, up to the smaller of the two sizes.  NULL is
- * allocated, as by quarry_malloc().  With a @size of 0, @p is freed.  With __GFP_ZERO what is
- * added is zero if @p was allocated, and all its sizes were set, with __GFP_ZERO.
+ * Works like krealloc().  The contents stay, up to the smaller of the two sizes.  If @p is
+ * NULL, this is quarry_malloc().  If @size is 0 and @p is not NULL, this is quarry_free().
+ * With __GFP_ZERO the added bytes are zero, provided that @p was allocated with __GFP_ZERO and
+ * so was every change of its size.
  *
- * It stays where it is while it has the room and is not more than twice too large.  Over
- * 32 KiB it is cut to the pages that it needs, and grows where it is when the pages behind
- * are free; in the books that is a free and an allocation.  Otherwise it moves to this CPU's
- * node, contiguous if it was so before.  To make something smaller never fails.  Its cleanups,
- * see quarry_cleanup_add(), go where it goes.
+ * The memory stays in its place if it has room for @size bytes and more than half of it is
+ * then used.  Contiguous memory above 32 KiB gives back the pages that it no longer needs, and
+ * grows in place if the pages behind it are free; the statistics count either as a free and an
+ * allocation.  Otherwise the memory moves to this CPU's node; contiguous memory stays
+ * contiguous.  A smaller @size never fails.  Cleanups (see quarry_cleanup_add()) move along.
  *
- * Objects of a cache have one size: for those, NULL is returned, and logged.  Anything else
- * that is not the start of an object is misuse, reported as by quarry_free(), and NULL.
+ * An object of a cache from quarry_cache_create() has a fixed size: the call is logged and
+ * returns NULL.  A pointer that is not the start of an object is reported as by quarry_free(),
+ * and the call returns NULL.
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the memory, where @p may no longer be used if it is another; or NULL when it
- * could not be had, and @p is as it was, or when @size is 0.
+ * Return: the memory.  If it differs from @p, do not use @p any more.  NULL if @size is 0 and
+ * @p was freed; or if there is no memory or @size is too large, and @p stays valid and
+ * unchanged.
  */
 void *quarry_realloc(void *p, size_t size, gfp_t gfp)
 {
@@ -242,12 +271,12 @@ void *quarry_realloc(void *p, size_t size, gfp_t gfp)
 EXPORT_SYMBOL_QUARRY(quarry_realloc);
 
 /**
- * quarry_usable_size() - how much memory lies behind a pointer
- * @p: from any Quarry allocation and not yet freed, or NULL
+ * quarry_usable_size() - how many bytes of an allocation may be used
+ * @p: from any Quarry allocation except an arena's, and not yet freed; or NULL
  *
  * Context: any.
- * Return: bytes, at least what was asked for; 0 for NULL and for pointers that
- * are not the start of a Quarry object.
+ * Return: bytes, at least as many as were asked for; 0 if @p is NULL or not the start of an
+ * object.
  */
 size_t quarry_usable_size(const void *p)
 {
@@ -259,8 +288,8 @@ size_t quarry_usable_size(const void *p)
 EXPORT_SYMBOL_QUARRY(quarry_usable_size);
 
 /*
- * Worth a cache line of their own, and not worth an ftrace site, which costs
- * an instruction even when it is off; the inline forms have none either.
+ * Each called form begins a cache line and has no ftrace site, which would cost an instruction
+ * even while tracing is off.  The inline forms have no ftrace site either.
  */
 #define QR_CALLED __attribute__((hot)) __aligned(64) notrace
 
@@ -307,7 +336,7 @@ int qr_malloc_init(void)
 {
 	unsigned int k, cpu;
 
-	/* Class 0: the magazine of everything that has none.  Always full. */
+	/* Class 0 is for pointers without a size class.  Its magazine is always full. */
 	qr_class_head[0] = qr_meta_percpu(sizeof(struct qr_head), SMP_CACHE_BYTES);
 	if (!qr_class_head[0])
 		return -ENOMEM;
@@ -332,7 +361,7 @@ int qr_malloc_init(void)
 	return 0;
 }
 
-/* The classes themselves go with all other caches. */
+/* The caches of the size classes are destroyed together with all other caches. */
 void qr_malloc_exit(void)
 {
 	qr_meta_percpu_free(qr_class_head[0], sizeof(struct qr_head));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The malloc family: a cache for each size class. */
+/* The malloc family, which has a cache for each size class. */
 #ifndef QR_MALLOC_H
 #define QR_MALLOC_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The malloc family beyond what api/malloc.c has: alignment, many at a time, secrets.
+ * More of the malloc family: aligned memory, many allocations at a time, memory with secrets.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -25,18 +25,18 @@ EXPORT_SYMBOL_QUARRY(qr_malloc_overflow);
 /* --- Alignment --- */
 
 /**
- * quarry_aligned_alloc() - allocate memory at a multiple of a power of two
- * @align: bytes, a power of two up to QUARRY_MAX_ALIGN
- * @size: bytes, up to QUARRY_MAX_LARGE, or QUARRY_MAX_ALIGN if @align is more than a page;
- *	it need not be a multiple of @align.  0 gives the smallest object
+ * quarry_aligned_alloc() - allocate memory with a given alignment
+ * @align: alignment in bytes, a power of two up to QUARRY_MAX_ALIGN
+ * @size: bytes, up to QUARRY_MAX_LARGE, or up to QUARRY_MAX_ALIGN if @align is more than a
+ *	page.  It need not be a multiple of @align.  0 gives the smallest object
  * @gfp: as for quarry_cache_alloc()
  *
- * Freed by quarry_free(), as all memory.  quarry_realloc() may move it to where it is
- * aligned as quarry_malloc() does.  Normally from this CPU's node.
+ * The memory normally comes from this CPU's node.  quarry_free() frees it.  quarry_realloc()
+ * may move it to memory that is only aligned as quarry_malloc() aligns.
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the memory, or NULL when it could not be had, @size is too large, or @align is no
- * power of two or too large; the latter is logged.
+ * Return: the memory, or NULL if there is none, @size is too large, or @align is not a power
+ * of two or too large; a bad @align is logged.
  */
 void *quarry_aligned_alloc(size_t align, size_t size, gfp_t gfp)
 {
@@ -61,16 +61,17 @@ EXPORT_SYMBOL_QUARRY(quarry_aligned_alloc);
 /* --- Many at a time --- */
 
 /**
- * quarry_malloc_bulk() - allocate memory of one size, many times
- * @size: bytes of each, as for quarry_malloc()
+ * quarry_malloc_bulk() - make many allocations of one size
+ * @size: bytes of each allocation, as for quarry_malloc()
  * @gfp: as for quarry_cache_alloc()
- * @n: how many
- * @objs: where to put them
+ * @n: number of allocations
+ * @objs: array of @n entries that receives the pointers
  *
- * All or none.  Up to 32 KiB it costs what quarry_cache_alloc_bulk() costs.
+ * Allocates all or none.  Up to 32 KiB it is as fast as quarry_cache_alloc_bulk().  The memory
+ * normally comes from this CPU's node.
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: @n, or 0 when not all of the memory could be had or @size is too large.
+ * Return: @n, or 0 if there is not enough memory for all or @size is too large.
  */
 unsigned int quarry_malloc_bulk(size_t size, gfp_t gfp, unsigned int n, void **objs)
 {
@@ -95,7 +96,7 @@ unsigned int quarry_malloc_bulk(size_t size, gfp_t gfp, unsigned int n, void **o
 }
 EXPORT_SYMBOL_QUARRY(quarry_malloc_bulk);
 
-/* The size class at @p for a fast free on this CPU; 0 is none. */
+/* The size class of @p if this CPU can free it on the fast path, or 0. */
 static unsigned int class_here(const void *p)
 {
 	unsigned long off = qr_offset(p);
@@ -109,12 +110,13 @@ static unsigned int class_here(const void *p)
 }
 
 /**
- * quarry_free_bulk() - give back many pieces of memory
- * @n: how many
- * @objs: what any Quarry allocations returned; sizes and caches may differ.  NULLs are
- *	skipped
+ * quarry_free_bulk() - free many allocations
+ * @n: number of entries in @objs
+ * @objs: array of pointers, each as for quarry_free(); sizes and caches may differ, and NULLs
+ *	are skipped
  *
- * Each is treated as by quarry_free().  Neighbours of one size class go together.
+ * Frees each as quarry_free() does, so memory of another node is sent back to that node.
+ * Neighbouring entries of the same size class are freed together, which is faster.
  *
  * Context: process, softirq, hardirq; not NMI.
  */
@@ -137,11 +139,13 @@ void quarry_free_bulk(unsigned int n, void **objs)
 EXPORT_SYMBOL_QUARRY(quarry_free_bulk);
 
 /**
- * quarry_free_sensitive() - give back memory that nobody shall read again
- * @p: from quarry_malloc() and its like or from a cache, or NULL
+ * quarry_free_sensitive() - zero memory that holds secrets, and free it
+ * @p: from quarry_malloc(), another function of its family or a cache; NULL is allowed and
+ *	does nothing
  *
- * All of quarry_usable_size() is zero before it goes, whether or not init_on_free is on.
- * What a cache has a constructor for is not left as that made it: use it for no such object.
+ * Zeroes all bytes up to quarry_usable_size(), whether or not init_on_free is on, and frees
+ * the memory as quarry_free() does.  Not for objects of a cache with a constructor, which
+ * must be freed in the state that the constructor left.
  *
  * Context: process, softirq, hardirq; not NMI.
  */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The life of a pool, and what empties it.  See api/pool_shelf.c for what it is.
+ * How pools are created and destroyed, and what takes objects out of them: the shrinker,
+ * quarry_pool_drain() and the cache below.  pool_shelf.c explains what a pool is.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -20,7 +21,7 @@
 #include "compat.h"
 #include "core/metadata.h"
 
-/* The most objects that a magazine holds, out of other CPUs' reach. */
+/* Largest capacity of a pool's magazine.  Its objects are out of reach for other CPUs. */
 #define PRIVATE_MAX 16U
 /* Lock order: pools_lock, a pool's lock, cpus_read_lock(). */
 static DEFINE_MUTEX(pools_lock);
@@ -33,7 +34,11 @@ static struct qr_pool *keeper_pool(struct qr_keeper *keeper)
 
 /* --- Objects that leave --- */
 
-/* One goes to its slab; interrupts off.  It counted as cached, and as freed. */
+/*
+ * Return the object at @p, which the counters show as freed and cached, to its slab.  @what is
+ * what qr_pool_look_at() found; misuse is reported and the object stays where it is.  A slab
+ * that becomes empty goes to @doomed.  Interrupts off.
+ */
 static void give_back(struct qr_cache *c, void *p, enum qr_misuse what, struct qr_slab *slab,
 		      struct list_head *doomed)
 {
@@ -48,7 +53,7 @@ static void give_back(struct qr_cache *c, void *p, enum qr_misuse what, struct q
 	qr_pool_report(c, what, p, _RET_IP_);
 }
 
-/* Undo and free what is in @leaving; with the pool's lock. */
+/* Undo and free the objects in @pool->leaving.  With the pool's lock held. */
 static void leave(struct qr_pool *pool)
 {
 	struct qr_cache *c = pool->cache;
@@ -60,7 +65,7 @@ static void leave(struct qr_pool *pool)
 		enum qr_misuse what;
 		unsigned long flags;
 
-		preempt_disable(); /* it may be anybody's */
+		preempt_disable(); /* @p may be a pointer to anything */
 		what = qr_pool_look_at(c, p, &slab);
 		preempt_enable();
 		if (likely(!what) && pool->exit)
@@ -73,7 +78,7 @@ static void leave(struct qr_pool *pool)
 	qr_slabs_destroy(&doomed);
 }
 
-/* Up to QR_POOL_LEAVING victims of a shelf. */
+/* Move up to QR_POOL_LEAVING victims from a shelf to @pool->leaving; returns how many. */
 static unsigned int take_victims(struct qr_pool *pool, struct qr_shelf *s)
 {
 	unsigned long flags;
@@ -132,22 +137,23 @@ static void collect_here(void *arg)
 }
 
 /*
- * What CPUs hold in their magazines goes to their shelves.  Reclaim may wait for an
- * interrupt of another CPU, as it does to flush its TLB; for a work item it may not.
+ * Move what the magazines of @cpus hold to the shelves, by an interrupt on each CPU.  A work
+ * item would not do: the shrinker calls this, and reclaim may wait for interrupts of other CPUs,
+ * as it does to flush their TLBs, but not for work items.
  */
 static void collect(struct qr_pool *pool, const struct cpumask *cpus)
 {
 	on_each_cpu_cond_mask(has_private, collect_here, pool, true, cpus);
 }
 
-/* All that it has.  Other CPUs go on meanwhile. */
+/* Undo and free all unused objects; returns how many.  Other CPUs may use the pool meanwhile. */
 static unsigned int drain(struct qr_pool *pool)
 {
 	unsigned int sum = 0, pass;
 
 	mutex_lock(&pool->lock);
 	cpus_read_lock();
-	/* A shelf has room for the magazine when it is empty. */
+	/* The first pass empties the shelves, which makes room for what the magazines hold. */
 	for (pass = 0; pass < 2; pass++) {
 		make_victims(pool, cpu_possible_mask);
 		sum += free_victims(pool, cpu_possible_mask);
@@ -160,9 +166,12 @@ static unsigned int drain(struct qr_pool *pool)
 	return sum;
 }
 
-/* --- The keeper of a cache --- */
+/* --- The keeper of the pool's cache, see struct qr_keeper --- */
 
-/* It must go, and no shelf has room: interrupts are off, so nobody sees it on its way. */
+/*
+ * Undo and free an object for which no shelf has room.  Interrupts are off, so the walker, which
+ * stops the machine, does not miss the object while it is on no list.
+ */
 static void undo_here(struct qr_pool *pool, void *p, struct list_head *doomed)
 {
 	struct qr_slab *slab;
@@ -251,14 +260,14 @@ static struct quarry_pool *refuse(const char *name, const char *why)
 }
 
 /**
- * quarry_pool_create() - make a pool of objects that are dear to set up
- * @args: what it is made of; copied
+ * quarry_pool_create() - create a pool for objects that are expensive to set up
+ * @args: name, size, functions and so on; copied
  *
- * Its objects are those of a cache of its own, which is seen where caches are: what clients
- * hold is live, what is put aside is cached.
+ * The pool has a cache of its own, which appears in the statistics like any other: objects that
+ * clients hold are live, unused objects of the pool are cached.
  *
  * Context: process; sleeps.
- * Return: the pool, or NULL.  Bad arguments are explained in the log.
+ * Return: the pool, or NULL if there is no memory or an argument is bad; the log says why.
  */
 struct quarry_pool *quarry_pool_create(const struct quarry_pool_args *args)
 {
@@ -318,11 +327,11 @@ struct quarry_pool *quarry_pool_create(const struct quarry_pool_args *args)
 EXPORT_SYMBOL_QUARRY(quarry_pool_create);
 
 /**
- * quarry_pool_drain() - undo and free all that is put aside
- * @pool: from quarry_pool_create(); may be in use meanwhile
+ * quarry_pool_drain() - undo and free all unused objects of a pool
+ * @pool: from quarry_pool_create(); other contexts may use it meanwhile
  *
  * Context: process; sleeps.
- * Return: objects that were freed.
+ * Return: number of objects that were freed.
  */
 unsigned int quarry_pool_drain(struct quarry_pool *pool)
 {
@@ -333,10 +342,10 @@ EXPORT_SYMBOL_QUARRY(quarry_pool_drain);
 
 /**
  * quarry_pool_destroy() - destroy a pool
- * @pool: from quarry_pool_create(), or NULL.  Nobody uses it any more
+ * @pool: from quarry_pool_create(), or NULL.  The caller must have stopped using it
  *
- * All of its objects should have been put.  If not, that is reported, and late puts do no
- * harm, as with quarry_cache_destroy().
+ * Clients should have put all objects.  As with quarry_cache_destroy(), objects that are still
+ * held are reported, and putting them later does no harm.
  *
  * Context: process; sleeps.
  */
@@ -351,11 +360,11 @@ void quarry_pool_destroy(struct quarry_pool *pool)
 	list_del(&p->link);
 	mutex_unlock(&pools_lock);
 	drain(p);
-	quarry_cache_destroy(&p->cache->pub); /* which takes the pool along */
+	quarry_cache_destroy(&p->cache->pub); /* frees the pool too, by keeper_gone() */
 }
 EXPORT_SYMBOL_QUARRY(quarry_pool_destroy);
 
-/* --- For others --- */
+/* --- For the shrinker and for observers --- */
 
 static bool mask_of_node(int node, struct cpumask *cpus)
 {
@@ -396,7 +405,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_pools_pages);
 
 unsigned long qr_pools_age(int node)
 {
-	static struct cpumask cpus; /* pools_lock */
+	static struct cpumask cpus; /* protected by pools_lock */
 	unsigned long freed = 0;
 	struct qr_pool *pool;
 

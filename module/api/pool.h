@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Pools, for the shrinker and for observers. */
+/* What the shrinker and observers use of pools. */
 #ifndef QR_POOL_H
 #define QR_POOL_H
 
 #include <quarry/stats.h>
 
-/* What the CPUs of @node have put aside, in pages, about. */
+/* Roughly how many pages the unused objects of the CPUs of @node fill; 0 if a lock is taken. */
 unsigned long qr_pools_pages(int node);
 
 /*
- * A round of the shrinker on @node: what was there at the last one and has not been got
- * since is undone and freed, and what is there now will be in the next.  Nothing is waited
- * for but other CPUs' interrupts.  Returns objects freed.
+ * One round of the shrinker on @node.  Undoes and frees the objects that were unused in the last
+ * round already, and marks those that are unused now as the victims of the next round.  Waits
+ * for nothing but interrupts on other CPUs: a pool whose lock is taken is passed over.  Returns
+ * the number of objects freed.
  */
 unsigned long qr_pools_age(int node);
 
-/* One pool's numbers, exact when it is at rest. */
+/* The statistics of one pool; exact while no other context uses the pool. */
 void qr_pool_sum(struct quarry_pool *pool, struct quarry_pool_stats *st);
 
 #endif /* QR_POOL_H */

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pools.
+ * Pools: the slow paths of get and put.
  *
- * A pool is a cache whose magazines hold objects that are set up.  What lies below a
- * magazine is not the depot, whose objects are raw, but a shelf: a few objects of each CPU,
- * under a lock, to which it moves some when its magazine is full, from which it refills,
- * and where other CPUs help themselves before they make a new one.
+ * A pool is a cache whose magazines hold objects that are set up.  Below a magazine lies not
+ * the depot, whose objects are raw, but a shelf: each CPU has one, with a lock.  A CPU moves
+ * objects to its shelf when its magazine is full, and refills the magazine from its shelf.
+ * Other CPUs take objects from the shelf before they make new ones.
  *
- * An object is undone and freed when there is no room for it, when it is a sampled one,
- * whose memory the profiler wants back, or in two steps when the kernel is short of
- * memory: what the shrinker finds on a shelf is a victim, which may still be got; what
- * is one still when the shrinker comes again goes.
+ * The pool undoes and frees an object in three cases.  It has no room for the object.  Or the
+ * object is a sampled one: the profiler then notes the free, and the memory returns to the
+ * slabs of sampled objects.  Or the kernel is short of memory: the shrinker makes all objects
+ * on the shelves victims, which may still be got, and in its next round frees those that still
+ * are victims.
  *
- * A private place, shelves to steal from, and victims are the design of Go's sync.Pool
- * (src/sync/pool.go).  There the garbage collector's rounds make victims.
+ * A private place per CPU, shelves to steal from, and victims are the design of Go's sync.Pool
+ * (src/sync/pool.go), where the garbage collector makes the victims.
  *
- * To the cache's counters a get is an allocation and a put is a free.  A new object is
- * taken past the magazine and given to the client at once, or it is sampled: the magazine's
- * countdown is one of gets.
+ * The cache's counters show a get as an allocation and a put as a free.  The magazine's
+ * countdown counts gets: a new object bypasses the magazine and goes straight to the client.
  */
 #include "api/pool_shelf.h"
 
@@ -27,7 +27,10 @@
 #include "compat.h"
 #include "core/task_count.h"
 
-/* Up to @want objects, or one that is a victim; returns how many. */
+/*
+ * Take up to @want objects that are no victims; if there are victims only, take one and set
+ * *@victim.  Returns how many were taken.  Interrupts off.
+ */
 static unsigned int shelf_take(struct qr_shelf *s, void **out, unsigned int want, bool *victim)
 {
 	unsigned int n;
@@ -79,8 +82,9 @@ void qr_pool_report(struct qr_cache *c, enum qr_misuse what, const void *p, unsi
 /* --- Get --- */
 
 /*
- * From this CPU's magazine or shelf, with @n from qr_head_claim() or its like.  NULL with
- * *@weight if it is to be sampled.  Interrupts off.
+ * Get an object from this CPU's magazine or shelf.  @n is from qr_head_claim() or its like.
+ * NULL if there is none, or if this get is to be sampled, and then *@weight is set.  Releases
+ * the head if @n shows that it is claimed.  Interrupts off.
  */
 static void *get_own(struct qr_pool *pool, struct qr_head *h, int n, u64 *weight)
 {
@@ -117,13 +121,16 @@ static void *get_own(struct qr_pool *pool, struct qr_head *h, int n, u64 *weight
 		qr_head_count_one(h);
 	}
 	qr_head_release(h, n);
-	/* What comes from elsewhere is not counted down; with no countdown it has been drawn. */
+	/*
+	 * A get that is served elsewhere is not counted down, so it is drawn by itself.  Without
+	 * a countdown qr_head_expired() has drawn for it already.
+	 */
 	if (!p && likely(h->countdown > 0))
 		*weight = qr_is_drawn(c);
 	return p;
 }
 
-/* From another CPU's shelf, near ones first.  Interrupts off. */
+/* Get an object from another CPU's shelf, those of this node first.  Interrupts off. */
 static void *steal(struct qr_pool *pool, struct qr_head *h)
 {
 	unsigned int this = smp_processor_id(), cpu, pass;
@@ -150,6 +157,7 @@ static void *steal(struct qr_pool *pool, struct qr_head *h)
 	return NULL;
 }
 
+/* Allocate a new object, which is sampled if @weight is set, and set it up. */
 static noinline void *get_new(struct qr_pool *pool, u64 weight, gfp_t gfp, unsigned long ip)
 {
 	struct qr_cache *c = pool->cache;
@@ -172,7 +180,7 @@ static noinline void *get_new(struct qr_pool *pool, u64 weight, gfp_t gfp, unsig
 	return p;
 }
 
-/* After a failed qr_head_pop(): preemption is off, the claim as that left it. */
+/* Called after a failed qr_head_pop(), with preemption off and the head as that left it. */
 void *qr_pool_get_slow(struct quarry_pool *pub, gfp_t gfp)
 {
 	struct qr_pool *pool = qr_pool_of(pub);
@@ -198,7 +206,7 @@ EXPORT_SYMBOL_QUARRY(qr_pool_get_slow);
 
 /* --- Put --- */
 
-/* There is no place for it. */
+/* Undo and free an object that the pool does not keep. */
 static void undo(struct qr_pool *pool, void *p)
 {
 	if (pool->exit)
@@ -207,8 +215,9 @@ static void undo(struct qr_pool *pool, void *p)
 }
 
 /*
- * Part of a full magazine goes to the shelf.  Returns how many stay.  Interrupts off, the
- * head claimed.
+ * Move half of a full magazine to the shelf, as far as there is room.  Pointers that turn out to
+ * be misuse are reported and dropped.  Returns how many objects stay in the magazine.
+ * Interrupts off, the head claimed.
  */
 static int flush(struct qr_pool *pool, struct qr_head *h, int n, unsigned long ip)
 {
@@ -235,7 +244,10 @@ static int flush(struct qr_pool *pool, struct qr_head *h, int n, unsigned long i
 	return n - bad - k;
 }
 
-/* A good object, in the magazine; false if there is no room.  As above. */
+/*
+ * Put a valid object into the magazine and release the head.  False if there is no room.
+ * Interrupts off, the head claimed.
+ */
 static bool put_own(struct qr_pool *pool, struct qr_head *h, int n, void *p, unsigned long ip)
 {
 	struct qr_cache *c = pool->cache;
@@ -253,7 +265,10 @@ static bool put_own(struct qr_pool *pool, struct qr_head *h, int n, void *p, uns
 	return kept;
 }
 
-/* A good object, on a shelf of its node; false if there is no room.  Interrupts off. */
+/*
+ * Put a valid object on a shelf of its node: this CPU's own shelf, or for another node's object
+ * any shelf of that node.  False if there is no room.  Interrupts off.
+ */
 static bool shelve(struct qr_pool *pool, struct qr_head *h, void *p, int node)
 {
 	bool remote = node != raw_cpu_read(qr_home_node);
@@ -277,8 +292,8 @@ static bool shelve(struct qr_pool *pool, struct qr_head *h, void *p, int node)
 }
 
 /*
- * Everything that a put may meet.  Entered with interrupts off; @n is of a head that is
- * claimed, or below zero.
+ * Put an object of any kind.  Called with interrupts off and restores them from @flags.  @n is
+ * the number of objects in a head that is claimed; below zero, the head may not be used.
  */
 static void put_any(struct qr_pool *pool, struct qr_head *h, int n, void *p, unsigned long flags,
 		    bool from_fast_path, unsigned long ip)
@@ -306,7 +321,7 @@ static void put_any(struct qr_pool *pool, struct qr_head *h, int n, void *p, uns
 		undo(pool, p);
 }
 
-/* After a failed qr_head_push(): preemption is off, the claim as that left it. */
+/* Called after a failed qr_head_push(), with preemption off and the head as that left it. */
 void qr_pool_put_full(struct quarry_pool *pub, void *p)
 {
 	struct qr_pool *pool = qr_pool_of(pub);
@@ -319,7 +334,7 @@ void qr_pool_put_full(struct quarry_pool *pub, void *p)
 }
 EXPORT_SYMBOL_QUARRY(qr_pool_put_full);
 
-/* What is sampled, another node's, of a mixed chunk, or none of ours. */
+/* Called for an object that is sampled, of another node or of a mixed chunk, or not ours. */
 void qr_pool_put_slow(struct quarry_pool *pub, void *p)
 {
 	struct qr_pool *pool = qr_pool_of(pub);

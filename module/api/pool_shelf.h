@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A pool, and what each CPU has put aside in it for all. */
+/* A pool, and the shelves on which CPUs keep its unused objects for all CPUs. */
 #ifndef QR_POOL_SHELF_H
 #define QR_POOL_SHELF_H
 
@@ -9,19 +9,20 @@
 #include "core/misuse.h"
 #include "magazine/magazine.h"
 
-/* Objects that are on their way out at a time. */
+/* Objects that are undone and freed at a time. */
 #define QR_POOL_LEAVING 16U
 
 /**
- * struct qr_shelf - what one CPU has put aside for all
- * @lock: all of the below but the counters; interrupts off
+ * struct qr_shelf - unused objects of one CPU that every CPU may take
+ * @lock: protects @nr, @nr_victims and @obj; interrupts off
  * @nr: objects in @obj, last in first out
- * @nr_victims: the first ones, that were here in the shrinker's last round
- * @shared: gets that this CPU served from here; this and what follows is the CPU's own
- * @stolen: those that it served from other CPUs' shelves
- * @victims: those that it served with a victim, from any
- * @misses: those for which it made one
- * @dropped: puts for which it found no room
+ * @nr_victims: the first objects of @obj, which lay here in the shrinker's last round
+ * @shared: gets that this CPU served from this shelf.  Only this CPU changes this counter and
+ *	those that follow
+ * @stolen: gets that this CPU served from other CPUs' shelves
+ * @victims: gets that this CPU served with a victim, from any shelf
+ * @misses: gets for which this CPU made a new object
+ * @dropped: puts for which this CPU found no room
  * @obj: the objects
  */
 struct qr_shelf {
@@ -40,15 +41,15 @@ struct qr_shelf {
  * struct qr_pool - a pool
  * @pub: what clients see
  * @keeper: what the cache sees
- * @cache: whose objects these are, and whose magazines the fast path works on
- * @shelves: by CPU
- * @places: objects that a shelf takes from puts; it has room for a magazine more
- * @shelf_bytes: size of one
+ * @cache: the cache that the objects are from; the fast paths work on its magazines
+ * @shelves: one for each CPU
+ * @places: objects that a shelf takes from puts.  It has room for a full magazine beyond that
+ * @shelf_bytes: size of one shelf
  * @init: see &struct quarry_pool_args
- * @exit: likewise
- * @lock: who takes objects away
- * @nr_leaving: objects in @leaving; changed with interrupts off, so that the walker finds
- *	each object somewhere
+ * @exit: see &struct quarry_pool_args
+ * @lock: held while objects are taken out of the pool to be freed; taken inside of pools_lock
+ * @nr_leaving: objects in @leaving.  It changes with interrupts off, so that the walker, which
+ *	stops the machine, finds each object exactly once
  * @leaving: objects that are being undone
  * @link: in the list of pools
  */
@@ -61,7 +62,7 @@ struct qr_pool {
 	unsigned int shelf_bytes;
 	int (*init)(void *obj, void *arg, gfp_t gfp);
 	void (*exit)(void *obj, void *arg);
-	struct mutex lock; /* @nr_leaving and @leaving */
+	struct mutex lock; /* protects @nr_leaving and @leaving */
 	unsigned int nr_leaving;
 	void *leaving[QR_POOL_LEAVING];
 	struct list_head link;
@@ -72,7 +73,10 @@ static inline struct qr_pool *qr_pool_of(struct quarry_pool *pub)
 	return container_of(pub, struct qr_pool, pub);
 }
 
-/* The last ones of @n objects, while there are no more than @most; returns how many.  IRQs off. */
+/*
+ * Put the last ones of @n objects on a shelf, until it has @most.  Returns how many it took.
+ * Interrupts off.
+ */
 static inline unsigned int qr_shelf_give(struct qr_shelf *s, void **objs, unsigned int n,
 					 unsigned int most)
 {
@@ -86,9 +90,12 @@ static inline unsigned int qr_shelf_give(struct qr_shelf *s, void **objs, unsign
 	return k;
 }
 
-/* What is wrong with an object that is about to be put or to leave?  Preemption off. */
+/*
+ * Returns what is wrong with an object that is about to be put or to be freed, and its slab, if
+ * it has one, in *@slab.  Preemption off.
+ */
 enum qr_misuse qr_pool_look_at(struct qr_cache *cache, const void *p, struct qr_slab **slab);
-/* Say so. */
+/* Report misuse that qr_pool_look_at() found. */
 void qr_pool_report(struct qr_cache *cache, enum qr_misuse what, const void *p, unsigned long ip);
 
 #endif /* QR_POOL_SHELF_H */

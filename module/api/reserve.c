@@ -2,13 +2,13 @@
 /*
  * Reserves.
  *
- * A block has places for objects and a count of those that are taken up.  Who takes an
- * object counts it off first, which is a promise: there is one in some place, whoever
- * else takes.  Nothing is locked, so a reserve serves interrupts and NMIs that come in the
- * middle of anything.
+ * A reserve is a list of blocks.  A block has places for objects and a count of the objects in
+ * it.  A taker first decrements the count.  That entitles it to one object: one of the places
+ * holds an object for it, whoever else takes objects meanwhile.  There is no lock, so a reserve
+ * can be used by interrupts and NMIs that arrive in the middle of any operation.
  *
- * In the books an object that leaves a reserve is freed by who filled it and allocated by
- * who takes it.
+ * The statistics and the profile show an object that leaves a reserve as freed by the client
+ * that filled the reserve, and as allocated by the client that takes the object.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -27,20 +27,20 @@
 #include "core/task_count.h"
 #include "slab/sizeclass.h"
 
-/* Objects that one block has places for: whole pages of the kernel's, few at a time. */
+/* Most places of a block: a block then fills whole pages, but only a few. */
 #define BLOCK_MAX 2040U
-/* Objects that are allocated at a time. */
+/* Objects that are allocated at a time while a reserve is filled. */
 #define UNIT	  16U
 
 /**
  * struct qr_reserve_block - a part of a reserve
- * @next: one that was made before
- * @cache: whose objects it has
- * @places: for so many
- * @left: so many are here, and promised to nobody
- * @obj: the objects; NULL where there is none
+ * @next: the block that was added before this one, or NULL
+ * @cache: the cache that the objects are from
+ * @places: entries of @obj
+ * @left: objects in this block that no taker has claimed yet
+ * @obj: the objects; NULL marks a free place
  *
- * It stays until the reserve is returned.
+ * A block exists until the reserve is returned.
  */
 struct qr_reserve_block {
 	struct qr_reserve_block *next;
@@ -57,7 +57,7 @@ static size_t block_bytes(unsigned int places)
 
 static struct qr_reserve_block *first_block(const struct quarry_reserve *r)
 {
-	return smp_load_acquire(&r->blocks); /* with what is in it: see add_block() */
+	return smp_load_acquire(&r->blocks); /* pairs with add_block() */
 }
 
 static bool add_block(struct quarry_reserve *r, struct qr_cache *c, unsigned int n, gfp_t gfp)
@@ -70,13 +70,14 @@ static bool add_block(struct quarry_reserve *r, struct qr_cache *c, unsigned int
 	b->next = r->blocks;
 	b->cache = c;
 	b->places = places;
-	smp_store_release(&r->blocks, b); /* for first_block() */
+	smp_store_release(&r->blocks, b); /* pairs with first_block() */
 	return true;
 }
 
 /*
- * False if there is no place: who counted an object off may not have taken it yet, and may
- * wait for us.
+ * Put @p into a free place, looking from *@place on.  False if there is none: a taker has
+ * decremented the count but not yet taken its object.  Do not wait for it, because this context
+ * may have interrupted it.
  */
 static bool put(struct qr_reserve_block *b, void *p, unsigned int *place)
 {
@@ -84,7 +85,7 @@ static bool put(struct qr_reserve_block *b, void *p, unsigned int *place)
 
 	for (i = 0; i < b->places; i++) {
 		if (!cmpxchg(&b->obj[*place], NULL, p)) {
-			atomic_inc(&b->left); /* after the object is there */
+			atomic_inc(&b->left); /* only now may it be taken */
 			return true;
 		}
 		*place = (*place + 1) % b->places;
@@ -92,7 +93,7 @@ static bool put(struct qr_reserve_block *b, void *p, unsigned int *place)
 	return false;
 }
 
-/* Up to @n objects more, as there is room; returns how many, or -ENOMEM. */
+/* Add up to @n objects, as far as the block has room.  Returns how many, or -ENOMEM. */
 static int fill_block(struct qr_reserve_block *b, unsigned int n, size_t asked, gfp_t gfp,
 		      unsigned long ip)
 {
@@ -161,19 +162,20 @@ static bool is_sane(const struct quarry_reserve *r, const void *of, unsigned int
 }
 
 /**
- * quarry_reserve_fill() - see to it that a reserve has a number of objects
- * @r: the reserve; a zeroed one is empty
- * @cache: whose objects; those of another only when it has none of these left
- * @n: objects that it has then, if it did not have more; up to QUARRY_RESERVE_MAX
- * @gfp: as for quarry_cache_alloc().  With __GFP_ZERO those that are added are zeroed
+ * quarry_reserve_fill() - fill a reserve up to a number of objects
+ * @r: the reserve; a zeroed struct is an empty one
+ * @cache: the cache to allocate from.  The reserve must be empty or hold objects of this cache
+ * @n: number of objects that the reserve holds afterwards, up to QUARRY_RESERVE_MAX; a reserve
+ *	that holds more is left as it is
+ * @gfp: as for quarry_cache_alloc().  With __GFP_ZERO the added objects are zeroed
  *
- * The memory is this CPU's node's.  Others may take objects meanwhile; but one at a time
- * fills a reserve or returns it.
+ * The objects normally come from this CPU's node.  Other contexts may take objects meanwhile,
+ * but only one at a time may fill or return the reserve.
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: 0; -ENOMEM when not all could be had: those that could are there, and so is
- * what was there before; -EINVAL, logged, when @n is too large or it has another
- * cache's objects.
+ * Return: 0; -ENOMEM if there is not enough memory, and the reserve then holds what it held
+ * before and what could be added; -EINVAL, which is logged, if an argument is NULL, @n is too
+ * large or the reserve holds objects of another cache.
  */
 int quarry_reserve_fill(struct quarry_reserve *r, struct quarry_cache *cache, unsigned int n,
 			gfp_t gfp)
@@ -189,17 +191,18 @@ int quarry_reserve_fill(struct quarry_reserve *r, struct quarry_cache *cache, un
 EXPORT_SYMBOL_QUARRY(quarry_reserve_fill);
 
 /**
- * quarry_reserve_fill_size() - the same with memory as from quarry_malloc()
- * @r: the reserve; a zeroed one is empty
- * @size: bytes of each, up to QUARRY_MAX_SMALL; another size class than before only when
- *	none is left
+ * quarry_reserve_fill_size() - fill a reserve with memory as from quarry_malloc()
+ * @r: the reserve; a zeroed struct is an empty one
+ * @size: bytes of each object, up to QUARRY_MAX_SMALL.  The reserve must be empty or hold
+ *	objects of the same size class
  * @n: as for quarry_reserve_fill()
  * @gfp: as for quarry_reserve_fill()
  *
- * What is taken is freed by quarry_free().
+ * Nodes and concurrent use are as for quarry_reserve_fill().  Objects that are taken are freed
+ * by quarry_free().
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: as quarry_reserve_fill(); -EINVAL as well when @size is too large.
+ * Return: as quarry_reserve_fill(); -EINVAL, which is logged, also if @size is too large.
  */
 int quarry_reserve_fill_size(struct quarry_reserve *r, size_t size, unsigned int n, gfp_t gfp)
 {
@@ -218,7 +221,7 @@ int quarry_reserve_fill_size(struct quarry_reserve *r, size_t size, unsigned int
 }
 EXPORT_SYMBOL_QUARRY(quarry_reserve_fill_size);
 
-/* One that was counted off: it is in some place. */
+/* Take an object after @b->left was decremented: some place, from @place down, holds it. */
 static void *take(struct qr_reserve_block *b, unsigned int place)
 {
 	void *p;
@@ -231,7 +234,7 @@ static void *take(struct qr_reserve_block *b, unsigned int place)
 	}
 }
 
-/* From who filled the reserve to who takes it. */
+/* Count the object, and move its sample, from the client that filled the reserve to the taker. */
 static void hand_on(struct qr_cache *c, void *p, unsigned long ip)
 {
 	struct qr_slab *slab = qr_slab_of(p);
@@ -246,7 +249,7 @@ static void hand_on(struct qr_cache *c, void *p, unsigned long ip)
 
 	atomic64_inc(&c->handed_on);
 	qr_count_alloc();
-	/* Not in NMI, where the profiler's lock cannot be waited for. */
+	/* Not in NMI, which must not wait for the profiler's lock. */
 	if (unlikely(slab->samples.at) && !in_nmi())
 		qr_profile_handed_on(&slab->samples, qr_slab_index(slab, p), &what,
 				     GFP_NOWAIT | __GFP_NOWARN);
@@ -256,12 +259,12 @@ static void hand_on(struct qr_cache *c, void *p, unsigned long ip)
  * quarry_reserve_alloc() - take an object from a reserve
  * @r: the reserve
  *
- * From the node of the CPU that filled it.  Freed as any object of its cache, or by
- * quarry_free().  In the profile it is the caller's from now on; but where this is an NMI,
- * it stays that of who filled the reserve.
+ * The object normally comes from the node of the CPU that filled the reserve.  It is freed like
+ * any object of its cache.  From now on the profile shows it as allocated by the caller; in NMI
+ * it stays with the client that filled the reserve.
  *
- * Context: any, NMI included, and from several CPUs at a time; never sleeps.
- * Return: the object; NULL when none is left.
+ * Context: any, NMI included, on several CPUs at a time; never sleeps.
+ * Return: the object, or NULL if the reserve is empty.
  */
 void *quarry_reserve_alloc(struct quarry_reserve *r)
 {
@@ -282,11 +285,11 @@ void *quarry_reserve_alloc(struct quarry_reserve *r)
 EXPORT_SYMBOL_QUARRY(quarry_reserve_alloc);
 
 /**
- * quarry_reserve_left() - how many objects a reserve has
+ * quarry_reserve_left() - how many objects a reserve holds
  * @r: the reserve
  *
  * Context: any.
- * Return: objects; others may take some at the same time.
+ * Return: number of objects; other contexts may take some at the same time.
  */
 unsigned int quarry_reserve_left(const struct quarry_reserve *r)
 {
@@ -300,10 +303,11 @@ unsigned int quarry_reserve_left(const struct quarry_reserve *r)
 EXPORT_SYMBOL_QUARRY(quarry_reserve_left);
 
 /**
- * quarry_reserve_return() - give back what is left of a reserve
- * @r: the reserve, or NULL; nobody takes from it any more
+ * quarry_reserve_return() - free the objects that are left in a reserve
+ * @r: the reserve, or NULL.  No other context may use it meanwhile
  *
- * It is empty then, and can be filled anew.  To be done before the cache is destroyed.
+ * The reserve is empty afterwards and can be filled again.  Return a reserve before its cache
+ * is destroyed.  Objects of another node are sent back to that node.
  *
  * Context: process, softirq, hardirq; not NMI.
  */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's slab API for modules that are moved to Quarry unedited: caches and frees.
+ * The kernel's slab API for unedited modules (see quarry/kmem_shim.h): caches and frees.
  *
- * A struct kmem_cache means nothing to a module but its address.  That of a cache of
- * Quarry's has the topmost bit inverted: a bit tells it from a cache of the kernel's, of
- * which modules use some (__getname() does), and where the kernel itself is given one and
- * looks into it, it stops at that very address instead of working on what it takes for
- * its own.
+ * A module uses a struct kmem_cache only by its address.  The address of a Quarry cache is
+ * given to the module with its topmost bit inverted.  The bit tells Quarry's caches from the
+ * kernel's, some of which modules use too (__getname() does).  And if a module passes such an
+ * address to the kernel, the kernel faults on it at once, instead of taking a Quarry cache for
+ * one of its own.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -23,7 +23,7 @@
 
 #define MARK BIT(BITS_PER_LONG - 1)
 
-/* Of no effect here. */
+/* Flags that have no effect in Quarry. */
 #define FLAGS_IGNORED                                                                              \
 	(SLAB_ACCOUNT | SLAB_RECLAIM_ACCOUNT | SLAB_MEM_SPREAD | SLAB_NOLEAKTRACE |                \
 	 SLAB_NO_MERGE | SLAB_NO_USER_FLAGS | SLAB_KASAN | SLAB_SKIP_KFENCE)
@@ -51,7 +51,7 @@ static struct kmem_cache *to_kmem(struct quarry_cache *cache)
 
 /* --- Life of a cache --- */
 
-/* Why is it not for Quarry?  NULL if it is. */
+/* Returns why Quarry cannot serve such a cache, or NULL if it can. */
 static const char *unfit(unsigned int size, unsigned int align, slab_flags_t flags)
 {
 	if (flags & (SLAB_CACHE_DMA | SLAB_CACHE_DMA32))
@@ -100,7 +100,7 @@ struct kmem_cache *qr_shim_cache_create_args(const char *name, unsigned int size
 		ours.flags |= QUARRY_TYPESAFE_BY_RCU;
 	if (flags & SLAB_RED_ZONE)
 		ours.flags |= QUARRY_RED_ZONE;
-	/* SLUB leaves these as they are, too. */
+	/* Objects that must keep their contents are not poisoned; SLUB does the same. */
 	if ((flags & SLAB_POISON) && !args->ctor && !(flags & SLAB_TYPESAFE_BY_RCU))
 		ours.flags |= QUARRY_POISON;
 	cache = quarry_cache_create(name, size, &ours);
@@ -208,7 +208,7 @@ void qr_shim_cache_free(struct kmem_cache *s, void *obj)
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_cache_free);
 
-/* Without a cache it is kfree_bulk(). */
+/* If @s is NULL, this is kfree_bulk(). */
 void qr_shim_cache_free_bulk(struct kmem_cache *s, size_t n, void **objs)
 {
 	if (is_ours(s)) {
@@ -222,14 +222,14 @@ void qr_shim_cache_free_bulk(struct kmem_cache *s, size_t n, void **objs)
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_cache_free_bulk);
 
-/* Nothing of Quarry's is charged. */
+/* Quarry charges nothing to memory cgroups, so charging its objects succeeds. */
 bool qr_shim_cache_charge(void *obj, gfp_t gfp)
 {
 	return qr_shim_owns(obj) || qr_compat_cache_charge(obj, gfp);
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_cache_charge);
 
-/* The kernel calls these, for pools of a module's. */
+/* The kernel's mempools call these two, if a module created the mempool on a cache. */
 void *qr_shim_mempool_alloc(gfp_t gfp, void *pool_data)
 {
 	return qr_shim_cache_alloc(pool_data, gfp);
@@ -242,12 +242,13 @@ void qr_shim_mempool_free(void *element, void *pool_data)
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_mempool_free);
 
-/* --- Frees, of whatever it is --- */
+/* --- Frees, of Quarry's memory and of the kernel's --- */
 
 /*
- * Of a whole chunk every page is ours that is not a hole, also where nothing is live: a
- * double free is not to reach the kernel.  A hole, and a mixed chunk's page without a
- * slab, cannot become ours while somebody has memory there.
+ * In a whole chunk every page that is not a hole belongs to Quarry, even if no object on it is
+ * live: otherwise a double free would reach the kernel.  A hole, and a page of a mixed chunk
+ * without a slab, may belong to the kernel.  Such a page cannot become Quarry's while the
+ * caller's object is on it.
  */
 bool qr_shim_owns(const void *p)
 {
@@ -271,8 +272,8 @@ bool qr_shim_owns(const void *p)
 }
 
 /*
- * As quarry_free(), for memory that has a size class and is near; false for all other, be
- * it Quarry's or not.
+ * The fast path of quarry_free(), for memory of a size class on this CPU's node.  False for all
+ * other memory, whether it is Quarry's or not.
  */
 static __always_inline bool free_fast(void *p)
 {
@@ -340,7 +341,7 @@ void qr_shim_kvfree_sensitive(const void *p, size_t len)
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_kvfree_sensitive);
 
-/* Quarry's frees are good where these are, but for NMI. */
+/* Quarry's free works in every context in which the kernel's does, except in NMI. */
 void qr_shim_kfree_nolock(const void *p)
 {
 	if (qr_shim_owns(p))
@@ -359,7 +360,7 @@ void qr_shim_kvfree_atomic(const void *p)
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_kvfree_atomic);
 
-/* It knows the kernel's constants, and Quarry's memory is none. */
+/* The kernel's function recognizes constants; Quarry's memory never is one. */
 void qr_shim_kfree_const(const void *p)
 {
 	if (qr_shim_owns(p))
@@ -375,7 +376,7 @@ size_t qr_shim_ksize(const void *p)
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_ksize);
 
-/* All that kfree_rcu() and its like come down to, with a head and without. */
+/* kfree_rcu() and its variants all call this function, with an rcu_head or without. */
 void qr_shim_kvfree_call_rcu(QR_COMPAT_FREE_RCU_ARGS)
 {
 	const void *p = qr_compat_rcu_object(head, ptr);
@@ -394,7 +395,7 @@ void qr_shim_kvfree_rcu_barrier(void)
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_kvfree_rcu_barrier);
 
-/* Of a cache of the kernel's, it is more than what was asked for. */
+/* For a cache of the kernel this waits for more than was asked: for all caches. */
 void qr_shim_kvfree_rcu_barrier_on_cache(struct kmem_cache *s)
 {
 	if (is_ours(s))
@@ -404,7 +405,7 @@ void qr_shim_kvfree_rcu_barrier_on_cache(struct kmem_cache *s)
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_kvfree_rcu_barrier_on_cache);
 
-/* What the kernel has for modules to name as the function that frees their memory. */
+/* The next two are functions that modules pass to the kernel, which frees memory by them. */
 void qr_shim_kfree_link(void *p)
 {
 	qr_shim_kfree(p);

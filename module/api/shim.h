@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What takes the place of the kernel's slab API in modules that are built with
- * quarry/kmem_shim.h, which lists what stands for what.
+ * Functions that take the place of the kernel's slab API in modules that are built with
+ * quarry/kmem_shim.h, which lists the pairs.
  *
- * Each is of the type of the function that it stands for, of the kernel that this is built
- * for.  What Quarry cannot do stays the kernel's: caches and memory of both kinds live side
- * by side in a module, and it is told from the pointer whose they are.
+ * Each function has the type of the kernel function that it replaces, in the kernel that Quarry
+ * is built for, and works in the same contexts.  What Quarry cannot serve goes to the kernel.
+ * So a module has caches and memory of both kinds, and the functions tell from the pointer
+ * which kind it is.
  */
 #ifndef QR_SHIM_H
 #define QR_SHIM_H
@@ -32,7 +33,7 @@ bool qr_shim_cache_charge(void *obj, gfp_t gfp);
 extern typeof(qr_compat_noprof(kmem_cache_alloc)) qr_shim_cache_alloc;
 extern typeof(qr_compat_noprof(kmem_cache_alloc_lru)) qr_shim_cache_alloc_lru;
 extern typeof(qr_compat_noprof(kmem_cache_alloc_node)) qr_shim_cache_alloc_node;
-/* A number, or whether it is that number. */
+/* Some kernels return the number of objects, others a bool. */
 typedef typeof(qr_compat_noprof(kmem_cache_alloc_bulk)(NULL, 0, 0, NULL)) qr_shim_bulk_t;
 qr_shim_bulk_t qr_shim_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t n, void **objs);
 extern typeof(kmem_cache_free) qr_shim_cache_free;
@@ -57,12 +58,12 @@ void qr_shim_kvfree_rcu_barrier(void);
 void qr_shim_kvfree_rcu_barrier_on_cache(struct kmem_cache *s);
 
 /*
- * Does @p point into Quarry's pages?  It may be what any allocator returned, and is
- * live; or it was Quarry's, and is not.
+ * Does @p point into Quarry's pages?  @p is a live object of any allocator, or an object of
+ * Quarry that may have been freed already.
  */
 bool qr_shim_owns(const void *p);
 
-/* --- kmalloc() and its like --- */
+/* --- kmalloc() and its family --- */
 
 extern typeof(qr_compat_noprof(__kmalloc)) qr_shim_kmalloc;
 extern typeof(qr_compat_noprof(__kmalloc_node)) qr_shim_kmalloc_node;

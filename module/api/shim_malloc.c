@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's slab API for modules that are moved to Quarry unedited: kmalloc() and its
- * like.
+ * The kernel's slab API for unedited modules (see quarry/kmem_shim.h): kmalloc() and its family.
  *
- * It promises more than quarry_malloc(): memory is aligned to the largest power of two that
- * divides its size, whatever that is.  What Quarry cannot do so is asked of the kernel, as
- * is memory of a zone.
+ * kmalloc() promises more than quarry_malloc(): memory is aligned to the largest power of two
+ * that divides its size.  Requests that Quarry cannot serve so go to the kernel, and so do
+ * requests for memory of a zone.
  */
 #include "api/shim.h"
 
@@ -26,7 +25,7 @@ static size_t alignment(size_t size)
 	return size & -size;
 }
 
-/* The class for a size that is not 0 and not large. */
+/* The size class for @size bytes with kmalloc()'s alignment; not for 0 or large sizes. */
 static __always_inline unsigned int class_for(size_t size)
 {
 	unsigned int class = qr_size_class[(size + 7) / 8];
@@ -57,7 +56,7 @@ static __always_inline bool is_odd(size_t size, gfp_t gfp)
 	return unlikely(size - 1 >= QUARRY_MAX_SMALL) || unlikely(gfp & GFP_ZONEMASK);
 }
 
-/* Of no bytes, too many, or of a zone. */
+/* Serves size 0, large sizes and requests for a zone. */
 static noinline void *malloc_odd(size_t size, gfp_t gfp, int node, unsigned long ip)
 {
 	if (!size)
@@ -82,7 +81,10 @@ static void *malloc_node(size_t size, gfp_t gfp, int node, unsigned long ip)
 				      ip);
 }
 
-/* A profile names the caller of who calls this last. */
+/*
+ * An exported function must call this last.  Its call of qr_malloc_class_call() is then a tail
+ * call, and a profile names the exported function's caller.
+ */
 static __always_inline void *malloc_inline(size_t size, gfp_t gfp, unsigned long ip)
 {
 	if (is_odd(size, gfp))
@@ -96,7 +98,7 @@ void *qr_shim_kmalloc(qr_compat_size(size), gfp_t gfp)
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_kmalloc);
 
-/* The caches are the kernel's for constant sizes; the size says the same. */
+/* @s is the kernel's cache for a constant size; @size is enough to find Quarry's. */
 void *qr_shim_kmalloc_cache(struct kmem_cache *s, gfp_t gfp, size_t size)
 {
 	return malloc_inline(size, gfp, _RET_IP_);
@@ -115,7 +117,7 @@ void *qr_shim_kmalloc_large_node(size_t size, gfp_t gfp, int node)
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_kmalloc_large_node);
 
-/* Who has made a set of caches of his own keeps it. */
+/* A module that created buckets of its own (a set of caches) keeps using them. */
 void *qr_shim_kmalloc_node(qr_compat_size_of(size, b), gfp_t gfp, int node)
 {
 	if (PASS_BUCKET_PARAM(b))
@@ -132,7 +134,10 @@ void *qr_shim_kmalloc_track(qr_compat_size_of(size, b), gfp_t gfp, int node, uns
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_kmalloc_track);
 
-/* Mapped memory is not of one node, so who names one may get it from the kernel. */
+/*
+ * Quarry cannot map memory of one chosen node.  If @node is given and has no contiguous memory,
+ * the kernel serves the request.
+ */
 static void *kvmalloc_any(size_t size, gfp_t gfp, int node)
 {
 	gfp_t light = (gfp & ~__GFP_NOFAIL) | __GFP_NORETRY | __GFP_NOWARN;
@@ -144,7 +149,7 @@ static void *kvmalloc_any(size_t size, gfp_t gfp, int node)
 	return quarry_malloc_node(size, light, node) ?: kvmalloc_node(size, gfp, node);
 }
 
-/* A multiple of an alignment has that alignment. */
+/* Round @size up to @align: kmalloc() aligns a multiple of @align to @align. */
 static size_t aligned_size(size_t size, size_t align)
 {
 	size_t rounded = round_up(size, align);
@@ -159,8 +164,8 @@ void *qr_shim_kvmalloc_node(QR_COMPAT_KVMALLOC_ARGS)
 EXPORT_SYMBOL_QUARRY(qr_shim_kvmalloc_node);
 
 /*
- * As the kernel does, what fits stays where it is, however much is left over; and of
- * that nothing remains to be seen if zeros are asked for.
+ * Memory that has room for @size bytes stays in its place, however much is left over, as the
+ * kernel does it.  With __GFP_ZERO the rest is zeroed.
  */
 static bool fits(const void *p, size_t usable, size_t size, size_t align, gfp_t gfp)
 {
@@ -187,7 +192,7 @@ void *qr_shim_krealloc(QR_COMPAT_KREALLOC_ARGS)
 		return qr_compat_krealloc(p, size, gfp);
 	if (fits(p, usable, size, QR_COMPAT_ALIGN, gfp))
 		return (void *)p;
-	/* Which may find room behind it. */
+	/* quarry_realloc() can grow it in place if the pages behind it are free. */
 	if (usable > QUARRY_MAX_SMALL && want > usable && alignment(want) <= PAGE_SIZE &&
 	    QR_COMPAT_NODE == NUMA_NO_NODE && !(gfp & GFP_ZONEMASK))
 		return quarry_realloc((void *)p, want, gfp);
