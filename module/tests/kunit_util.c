@@ -103,7 +103,7 @@ void qt_no_chunks(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, chunks_again, NULL));
 }
 
-/* Pages that are linked by &page.lru, with their order in private. */
+/* Blocks of pages, linked by page->lru, with their order in page->private. */
 struct qt_full {
 	struct list_head pages;
 };
@@ -162,7 +162,7 @@ static u64 word_at(size_t at, unsigned int seed)
 	return (at + 1) * 0x9e3779b97f4a7c15ULL ^ seed;
 }
 
-/* By words, as KASAN looks at each access; the last ones of the object byte by byte. */
+/* Word by word, as KASAN checks each access; the last bytes of the object one by one. */
 void qt_fill(void *p, size_t size, unsigned int seed)
 {
 	size_t at;
@@ -197,8 +197,9 @@ void qt_budget(struct kunit *test, u32 kib)
 
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, budget_again, was));
 	qr_percpu_kib_set(0);
-	qr_magazines_tick(); /* and who was refused */
-	qr_magazines_tick(); /* is forgotten */
+	/* Two looks forget which heads were refused capacity. */
+	qr_magazines_tick();
+	qr_magazines_tick();
 	qr_percpu_kib_set(kib);
 }
 
@@ -257,7 +258,7 @@ static void remember(struct quarry_stats *st)
 {
 	qr_drain_all();
 	qr_heap_release_idle();
-	rcu_barrier(); /* chunks are forgotten after a grace period */
+	rcu_barrier(); /* structs of chunks are freed after a grace period */
 	quarry_stats_read(st);
 }
 
@@ -267,10 +268,10 @@ int qt_suite_init(struct kunit_suite *suite)
 
 	if (!st)
 		return -ENOMEM;
-	/* Suites see what they do themselves; those about sampling turn it on. */
+	/* Sampling is off; suites about sampling turn it on. */
 	qr_rate_set(0);
 	WRITE_ONCE(qr_scavenger_paused, true);
-	/* Nothing is taken from magazines behind their backs. */
+	/* No work in the background takes capacity from magazines. */
 	qr_magazines_ticking(false);
 	remember(st);
 	before.live_objects = st->live_objects;

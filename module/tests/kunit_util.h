@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Fixtures that the suites share.  What they make is undone when the case
- * ends, however it ends.
+ * Fixtures that the suites share.  They undo what they did when the case ends, passed or failed.
  */
 #ifndef QR_TESTS_KUNIT_UTIL_H
 #define QR_TESTS_KUNIT_UTIL_H
@@ -13,29 +12,29 @@
 #include "pages/release.h"
 #include "reclaim/scavenger.h"
 
-/* A cache that is destroyed with the case, which must have freed its objects. */
+/* Create a cache.  It is destroyed when the case ends; the case must have freed its objects. */
 struct quarry_cache *qt_cache(struct kunit *test, unsigned int size,
 			      const struct quarry_cache_args *args);
-/* Destroy it before that. */
+/* Destroy the cache earlier. */
 void qt_cache_destroy(struct kunit *test, struct quarry_cache *cache);
 
 /* The same for an arena. */
 struct quarry_arena *qt_arena(struct kunit *test, const struct quarry_arena_args *args);
 void qt_arena_destroy(struct kunit *test, struct quarry_arena *arena);
 
-/* Objects of a cache; the case fails if they cannot be had.  Given back last first. */
+/* Allocate @n objects; the case fails if one is NULL.  Free @n objects, the last one first. */
 void qt_alloc_n(struct kunit *test, struct quarry_cache *cache, void **objs, unsigned int n);
 void qt_free_n(struct quarry_cache *cache, void **objs, unsigned int n);
 
-/* A text that was made, and goes with the case. */
+/* Free the text when the case ends; fails the case if @t is an error. */
 struct qr_text *qt_text_owned(struct kunit *test, struct qr_text *t);
-/* All of it, with a zero behind it. */
+/* The bytes of the text, with a zero byte behind them. */
 char *qt_text_bytes(struct kunit *test, struct qr_text *t);
 
-/* Zeroed memory of any size. */
+/* Zeroed memory of any size, for the rest of the case. */
 void *qt_array(struct kunit *test, size_t n, size_t size);
 
-/* Stay on @cpu until the case ends; skips the case if there is no such CPU. */
+/* Run the case on @cpu from now on; skips the case if there is no such CPU. */
 void qt_pin(struct kunit *test, unsigned int cpu);
 
 /* A CPU near @node; skips the case if there is none, or only one node. */
@@ -43,56 +42,56 @@ unsigned int qt_cpu_of_node(struct kunit *test, int node);
 /* A second node with memory; skips the case if there is none. */
 int qt_other_node(struct kunit *test, int node);
 
-/* Whole chunks cannot be had, for the rest of the case. */
+/* For the rest of the case the page heap gets no whole chunks from the kernel. */
 void qt_no_chunks(struct kunit *test);
-/* Nor can quarry_vmalloc() have more than @pages in a row. */
+/* For the rest of the case quarry_vmalloc() gets at most @pages side by side. */
 void qt_longest_run(struct kunit *test, unsigned int pages);
 
 /*
- * Take what a node's page allocator gives without effort, until the case ends or it is given
- * back.  There is some more for who may sleep.
+ * Take the pages that a node's page allocator gives without reclaim, until the case ends or
+ * qt_free_node().  Allocations that may sleep can still get some.
  */
 struct qt_full *qt_fill_node(struct kunit *test, int node);
 void qt_free_node(struct kunit *test, struct qt_full *f);
 
-/* Memory that tells from its contents where in which object a byte is. */
+/* Fill memory with bytes that depend on @seed and on their place, and compare it with them. */
 void qt_fill(void *p, size_t size, unsigned int seed);
 bool qt_is_filled(const void *p, size_t size, unsigned int seed);
 
-/* Each CPU's magazines may have so much, for the rest of the case; now they have nothing. */
+/* Set the budget of each CPU for the rest of the case.  All magazines start without capacity. */
 void qt_budget(struct kunit *test, u32 kib);
-/* Magazines are left alone; fit to be an action. */
+/* Stop the work that balances capacity; can be used as a KUnit action. */
 void qt_no_ticks(void *unused);
 
-/* The cache's numbers.  Exact when the cache is at rest. */
+/* The cache's numbers.  Exact while no CPU uses the cache. */
 struct quarry_cache_stats qt_sum(struct quarry_cache *cache);
 struct quarry_stats *qt_stats(struct kunit *test);
 
-/* This CPU's magazine; the caller is pinned. */
+/* This CPU's head of the cache; the caller is pinned. */
 struct qr_head *qt_head(struct quarry_cache *cache);
 
 int qt_node_of(const void *p);
 bool qt_is_zero(const void *p, size_t size);
 
 /*
- * Fails the case unless the books balance.  Suites have it as .exit, so that
- * it runs after every case, before the case's own caches are destroyed.
+ * Fails the case unless the walker finds that all books agree.  Every suite has it as .exit, so
+ * that it runs after each case, before the caches of the case are destroyed.
  */
 void qt_exit(struct kunit *test);
-/* The last case of every suite: everything was given back. */
+/* The last case of every suite: all objects of the suite have been freed. */
 void qt_books_balance(struct kunit *test);
-/* Remembers what was live before the suite. */
+/* Remember what was live before the suite. */
 int qt_suite_init(struct kunit_suite *suite);
 
 /**
- * struct qt_shadow - who holds what, kept in the objects themselves
- * @live: the word that a held object starts with; differs from case to case
- * @allocs: objects handed out
- * @frees: objects given back
- * @errors: objects handed out twice, or changed while they were held
+ * struct qt_shadow - which objects are live, noted in the objects themselves
+ * @live: first word of a live object; differs from case to case
+ * @allocs: objects allocated
+ * @frees: objects freed
+ * @errors: objects that were allocated twice, or changed while they were live
  *
- * Quarry writes nothing into free objects, so the mark of a free one lasts.
- * May be used from several contexts at once.
+ * Quarry writes nothing into free objects, so the first word of a free object stays.  Several
+ * contexts may use a shadow at once.
  */
 struct qt_shadow {
 	u64 live;
@@ -103,7 +102,7 @@ struct qt_shadow {
 
 void qt_shadow_init(struct qt_shadow *s);
 
-/* @p was handed out: it must not be in anybody's hands. */
+/* @p was allocated, or is NULL: it must not have been live before. */
 static inline void *qt_got(struct qt_shadow *s, void *p)
 {
 	if (p) {
@@ -114,7 +113,7 @@ static inline void *qt_got(struct qt_shadow *s, void *p)
 	return p;
 }
 
-/* @p is about to be given back: it must still be in ours. */
+/* @p is about to be freed, or is NULL: it must still be marked live. */
 static inline void *qt_put(struct qt_shadow *s, void *p)
 {
 	if (p) {
@@ -125,7 +124,7 @@ static inline void *qt_put(struct qt_shadow *s, void *p)
 	return p;
 }
 
-/* The shadow and the cache's own numbers agree; the cache is at rest. */
+/* The numbers of the shadow and of the cache must agree.  No CPU uses the cache. */
 void qt_shadow_check(struct kunit *test, struct qt_shadow *s, struct quarry_cache *cache);
 
 #endif /* QR_TESTS_KUNIT_UTIL_H */

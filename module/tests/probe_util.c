@@ -6,7 +6,7 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 
-/* Neither the symbol's size nor kallsyms_lookup() is for modules; its text is. */
+/* Modules cannot call kallsyms_lookup(), but the text of a symbol has its size. */
 void qt_function_ends(struct kunit *test, unsigned long at, unsigned long *from, unsigned long *to)
 {
 	char text[KSYM_SYMBOL_LEN], *plus;
@@ -22,7 +22,7 @@ void qt_function_ends(struct kunit *test, unsigned long at, unsigned long *from,
 	*to = *from + size;
 }
 
-/* Its presence keeps the kernel from turning the probe into a jump. */
+/* A probe with a post handler is not optimised into a jump. */
 static void after(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
 {
 }
@@ -42,7 +42,7 @@ unsigned long qt_probe(struct qt_probes *p, unsigned long at, unsigned long to, 
 		kp->addr = (void *)at;
 		kp->pre_handler = handler;
 		kp->post_handler = after;
-		/* Refused where no instruction starts, and on jump labels. */
+		/* The kernel refuses addresses where no instruction starts, and jump labels. */
 		if (register_kprobe(kp))
 			continue;
 		p->there[p->nr++] = kp;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Kprobes on the instructions of a function, for suites that nest into it there. */
+/* Kprobes on the instructions of a function, for suites that run code in the middle of it. */
 #ifndef QR_TESTS_PROBE_UTIL_H
 #define QR_TESTS_PROBE_UTIL_H
 
@@ -7,16 +7,16 @@
 #include <linux/kprobes.h>
 
 /*
- * Probes that come and go together, for each going takes a grace period.  All of them
- * are stepped over while one is at work, so more of them are not faster.
+ * Probes that are set and removed together, because each removal takes a grace period.  All set
+ * probes are hit while only one of them is in use, so a larger number would not be faster.
  */
 #define QT_PROBES 16
 
 /**
- * struct qt_probes - some probes
- * @kp: their places
- * @there: those that are set
- * @nr: how many are
+ * struct qt_probes - a group of probes
+ * @kp: storage for the probes
+ * @there: pointers to those that are set
+ * @nr: how many are set
  */
 struct qt_probes {
 	struct kprobe kp[QT_PROBES];
@@ -24,19 +24,19 @@ struct qt_probes {
 	unsigned int nr;
 };
 
-/* Where the function that has @at in it begins and ends. */
+/* Set @from and @to to the begin and end of the function that contains the address @at. */
 void qt_function_ends(struct kunit *test, unsigned long at, unsigned long *from, unsigned long *to);
 
 /*
- * One out of @every instructions gets a probe, from @at to before @to, as many as there
- * is room for.  Returns where to go on.
+ * Set a probe on one out of @every instructions from @at to before @to, up to QT_PROBES of them.
+ * Returns the address to go on from.
  */
 unsigned long qt_probe(struct qt_probes *p, unsigned long at, unsigned long to, unsigned int every,
 		       kprobe_pre_handler_t handler);
-/* Of a struct qt_probes; fit to be an action. */
+/* Remove all probes of a struct qt_probes; can be used as a KUnit action. */
 void qt_unprobe(void *probes);
 
-/* Call @fn once from a kprobe's handler, which is as good as an NMI. */
+/* Call @fn once from a kprobe's handler, where in_nmi() is true. */
 void qt_in_nmi(struct kunit *test, void (*fn)(void *arg), void *arg);
 
 #endif /* QR_TESTS_PROBE_UTIL_H */

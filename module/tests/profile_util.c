@@ -27,7 +27,7 @@ void qp_rate(struct kunit *test, u32 rate)
 	qr_rate_set(rate);
 }
 
-/* A size class outlives the case; any other cache may have gone by then. */
+/* The cache of a size class still exists when the case ends; another may have been destroyed. */
 static void cache_rate_again(void *id)
 {
 	qr_cache_rate_set((unsigned long)id, 0, false);
@@ -78,7 +78,7 @@ void qp_sum(const struct quarry_profile *p, u32 cache, struct quarry_site *sum)
 	for (i = 0; i < p->nr; i++) {
 		const struct quarry_site *site = &p->site[i];
 
-		/* Row 0 is of all caches, and says 0. */
+		/* Row 0 stands for all caches; its cache field is 0, too. */
 		if (site->cache != cache || !site->id)
 			continue;
 		add(&sum->alloc, &site->alloc);
@@ -172,7 +172,7 @@ void qp_books_agree(struct kunit *test, const struct qp_books *b, u64 asked)
 	KUNIT_EXPECT_EQ(test, qp_objects(live), is->inuse.objects - was->inuse.objects);
 	KUNIT_EXPECT_EQ(test, now.live_bytes - b->live_bytes, is->inuse.space - was->inuse.space);
 	KUNIT_EXPECT_EQ(test, asked, is->asked - was->asked);
-	/* What stands for itself alone leaves nothing open. */
+	/* A sample that stands for itself alone adds no error. */
 	KUNIT_EXPECT_TRUE(test, is->inuse.var_objects == was->inuse.var_objects);
 	KUNIT_EXPECT_TRUE(test, is->alloc.var_space == was->alloc.var_space);
 	if (b->cache) {
@@ -199,7 +199,7 @@ void qp_expect_all_found(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, qp_counts().live_samples, found);
 }
 
-/* Under the profiler's lock. */
+/* Called with the profiler's lock held. */
 static void watch_event(struct qr_watcher *watcher, const struct qr_event *e)
 {
 	struct qp_watch *w = container_of(watcher, struct qp_watch, w);
@@ -236,7 +236,7 @@ unsigned int qp_stack(u32 stack, unsigned long **entries)
 	return qr_site_stack(&site, entries);
 }
 
-/* The name of the function that a return address leads back to, without .isra and such. */
+/* The name of the function that contains a return address, without suffixes such as .isra. */
 static const char *function_of(char *text, unsigned long ret)
 {
 	sprint_symbol(text, ret - 1);

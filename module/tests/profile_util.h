@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Fixtures of the suites that sample.  What they make and set is undone when the
- * case ends.
+ * Fixtures of the suites that sample.  They undo what they did when the case ends.
  */
 #ifndef QR_TESTS_PROFILE_UTIL_H
 #define QR_TESTS_PROFILE_UTIL_H
@@ -10,31 +9,31 @@
 #include "profile/profile.h"
 #include "tests/kunit_util.h"
 
-/* A number of objects as the profile writes it. */
+/* A number of objects in the fixed point form of the profile. */
 static inline u64 qp_objects(u64 n)
 {
 	return n << QR_OBJECTS_SHIFT;
 }
 
-/* What the default rate is until the case ends; 0 after it. */
+/* Set the default rate until the case ends; then it is 0. */
 void qp_rate(struct kunit *test, u32 rate);
-/* A cache's own, until the case ends. */
+/* Set the rate of one cache, until the case ends. */
 void qp_cache_rate(struct kunit *test, struct quarry_cache *cache, u32 rate);
 
 struct qr_profile_counts qp_counts(void);
-/* A snapshot that goes with the case. */
+/* Take a snapshot of the profile, which is freed when the case ends. */
 struct quarry_profile *qp_take(struct kunit *test, u32 cache, bool with_ages);
-/* The sum of a cache's rows in @p; 0 are objects over 32 KiB. */
+/* Add up the rows of a cache in @p; cache 0 is the objects over 32 KiB. */
 void qp_sum(const struct quarry_profile *p, u32 cache, struct quarry_site *sum);
-/* The same of a new snapshot. */
+/* The same for a new snapshot. */
 void qp_now(struct kunit *test, u32 cache, struct quarry_site *sum);
-/* So many objects, within six standard errors as the profile has them. */
+/* The sum must estimate @truth objects to within six of the profile's standard errors. */
 void qp_expect_near(struct kunit *test, const struct quarry_sum *sum, u64 truth);
-/* A row of @p that has more allocations than in @base, of @rows such; there must be one. */
+/* A row of @p with more allocations than in @base; sets *@rows to the number of such rows. */
 const struct quarry_site *qp_grown(struct kunit *test, const struct quarry_profile *p,
 				   const struct quarry_profile *base, unsigned int *rows);
 
-/* A node with memory: another than the first if there are two. */
+/* The last node with memory. */
 int qp_last_node(void);
 
 static inline u32 qp_id(struct quarry_cache *cache)
@@ -43,13 +42,13 @@ static inline u32 qp_id(struct quarry_cache *cache)
 }
 
 /**
- * struct qp_books - a cache's counters and its profile, from some moment on
- * @id: the cache's number, or 0 for objects over 32 KiB
+ * struct qp_books - the counters and the profile of a cache at some moment
+ * @id: the id of the cache, or 0 for objects over 32 KiB
  * @cache: the cache, unless @id is 0
- * @mallocs: what the counters said then
- * @live: likewise
- * @live_bytes: likewise
- * @was: what the profile said then
+ * @mallocs: allocations by the counters
+ * @live: live objects by the counters
+ * @live_bytes: live bytes by the counters
+ * @was: the sum of the profile
  */
 struct qp_books {
 	u32 id;
@@ -60,24 +59,24 @@ struct qp_books {
 	struct quarry_site was;
 };
 
-/* For a @cache, or for large objects if that is NULL. */
+/* Note the present state of @cache, or of objects over 32 KiB if it is NULL. */
 void qp_books_open(struct kunit *test, struct qp_books *b, struct quarry_cache *cache);
 /*
- * Since then everything has been sampled: the profile and the counters agree.
- * @asked: bytes asked for, of the objects since then that are live.
+ * Every allocation since qp_books_open() was sampled: the profile and the counters must agree.
+ * @asked: bytes that were asked for, of the objects since then that are live.
  */
 void qp_books_agree(struct kunit *test, const struct qp_books *b, u64 asked);
 
-/* The walk over all that is sampled finds as many objects as the profile says are live. */
+/* The walk over sampled objects must find as many as the profile says are live. */
 void qp_expect_all_found(struct kunit *test);
 
 /**
- * struct qp_watch - the events of one cache
+ * struct qp_watch - counts the sample events of a cache
  * @w: the watcher
- * @cache: the cache's number, or QUARRY_CACHE_ALL
- * @nr: how many there were
+ * @cache: the id of the cache, or QUARRY_CACHE_ALL
+ * @nr: events so far
  * @allocs: how many of them were allocations
- * @last: the last of them
+ * @last: the last event
  */
 struct qp_watch {
 	struct qr_watcher w;
@@ -87,13 +86,13 @@ struct qp_watch {
 	struct qr_event last;
 };
 
-/* Until the case ends. */
+/* Count events until qp_unwatch() or the end of the case. */
 struct qp_watch *qp_watch(struct kunit *test, u32 cache);
 void qp_unwatch(struct kunit *test, struct qp_watch *w);
 
-/* The stack of a handle. */
+/* The call stack of a handle; returns how many entries it has. */
 unsigned int qp_stack(u32 stack, unsigned long **entries);
-/* Whether a frame of it is in the function that is called that. */
+/* Is a frame of the call stack in the function of that name? */
 bool qp_stack_has(u32 stack, const char *function);
 /* The name of its innermost function. */
 const char *qp_leaf(struct kunit *test, u32 stack);

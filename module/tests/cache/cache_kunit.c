@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The life of a cache, and what its arguments promise.  Nodes: node_kunit.c. */
+/* The life of a cache, and its arguments.  Node policies are in tests/magazine/node_kunit.c. */
 #include "tests/kunit_util.h"
 
 #include <linux/cache.h>
@@ -78,7 +78,7 @@ static int by_address(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* @n objects of a cache: aligned, of their full size, none over another. */
+/* Objects of a cache are aligned, have their full size and do not overlap. */
 static void check_layout(struct kunit *test, unsigned int size,
 			 const struct quarry_cache_args *args, unsigned int align)
 {
@@ -175,7 +175,7 @@ static void constructed_once_and_kept(struct kunit *test)
 		}
 		quarry_cache_free_bulk(cache, n, (void **)objs);
 	}
-	/* New slabs, over old pages, are constructed again. */
+	/* Objects of new slabs are constructed, also in pages that were used before. */
 	quarry_cache_shrink(cache);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).slabs);
 	atomic_set(&ctor_calls, 0);
@@ -197,7 +197,7 @@ static void shrink_gives_slabs_back(struct kunit *test)
 	slabs = qt_sum(cache).slabs;
 	KUNIT_EXPECT_GE(test, slabs, 10);
 	KUNIT_EXPECT_GT(test, qt_stats(test)->inuse_bytes, inuse);
-	/* All but one: its slab has to stay, the others have not. */
+	/* Free all but one object: only its slab has to stay. */
 	for (i = 1; i < n; i++)
 		quarry_cache_free(cache, objs[i]);
 	KUNIT_EXPECT_GT(test, quarry_cache_shrink(cache), 0);
@@ -227,12 +227,12 @@ static void busy_destroy_is_survived(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->zombie_caches + 1, st->zombie_caches);
 	KUNIT_EXPECT_EQ(test, before->live_objects + 5, st->live_objects);
 	qt_exit(test);
-	/* What is still held is nobody else's. */
+	/* The objects that are live are still good. */
 	for (i = 0; i < 5; i++) {
 		KUNIT_EXPECT_NULL(test, memchr_inv(objs[i], i, 128));
 		KUNIT_EXPECT_EQ(test, 128, quarry_usable_size(objs[i]));
 	}
-	/* Late frees, by both names; the cache is still there behind them. */
+	/* Late frees, with and without naming the cache, which stays until the last one. */
 	quarry_free(objs[0]);
 	quarry_cache_free(cache, objs[1]);
 	quarry_cache_free_bulk(cache, 2, objs + 2);

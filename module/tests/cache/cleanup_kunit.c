@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Cleanups run once, in order, when their object is freed in whatever way it can be. */
+/* Cleanups run once, in order, when their object is freed, in every way to free an object. */
 #include "tests/cache/cleanup_util.h"
 
 #include <linux/irq_work.h>
@@ -39,7 +39,7 @@ static void in_order(struct kunit *test)
 	}
 }
 
-/* A few of many objects of the same slabs have some. */
+/* A few of many objects in the same slabs have cleanups. */
 static void several_objects(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 48, NULL);
@@ -90,7 +90,7 @@ static void removed(struct kunit *test)
 		for (k = 0; k < 3; k++)
 			KUNIT_EXPECT_EQ(test, k + (k >= i), log->tag[k]);
 	}
-	/* Of equal ones the first. */
+	/* Of equal cleanups the one added first is removed. */
 	p = quarry_malloc(100, GFP_KERNEL);
 	log->nr = 0;
 	for (k = 0; k < 4; k++)
@@ -100,7 +100,7 @@ static void removed(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 3, log->nr);
 	for (k = 0; k < 3; k++)
 		KUNIT_EXPECT_EQ(test, !(k & 1), log->tag[k]);
-	/* All of them, and none. */
+	/* Remove the only cleanup, and cleanups that do not exist. */
 	p = quarry_malloc(SZ_64K, GFP_KERNEL);
 	log->nr = 0;
 	KUNIT_EXPECT_FALSE(test, quarry_cleanup_remove(p, qc_ran, &args[0]));
@@ -196,7 +196,7 @@ static void sampled(struct kunit *test)
 	qp_expect_all_found(test);
 }
 
-/* The profile knows the object while its cleanups run. */
+/* A sampled object is still in the profile while its cleanups run. */
 static void count_samples(void *p, void *arg)
 {
 	*(u64 *)arg = qp_counts().live_samples;
@@ -319,7 +319,7 @@ static long free_there(void *arg)
 	return 0;
 }
 
-/* Whose magazines are warm, and who was told of nothing. */
+/* Every CPU runs the cleanups, although its magazine is warm and nothing told it of them. */
 static void from_each_cpu(struct kunit *test)
 {
 	struct qc_log *log = qc_log(test);
@@ -364,9 +364,8 @@ static void free_children(void *p, void *arg)
 
 	++*t->freed;
 	for (i = 0; i < 2; i++) {
-		/* Some get their cleanups from here. */
-		if (t->child[i] && t->late &&
-		    quarry_cleanup_add(t->child[i], free_children, NULL))
+		/* Some children get their cleanups here. */
+		if (t->child[i] && t->late && quarry_cleanup_add(t->child[i], free_children, NULL))
 			WARN_ON(1);
 		quarry_cache_free(t->cache, t->child[i]);
 	}
@@ -381,7 +380,7 @@ static struct tree *grow_tree(struct kunit *test, struct quarry_cache *cache, un
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	*t = (struct tree){ .cache = cache, .freed = freed, .late = depth % 2 };
-	/* Those below an odd one have none yet. */
+	/* Nodes below one of odd depth get theirs when that one is freed. */
 	if (!late)
 		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(t, free_children, NULL));
 	for (i = 0; i < 2 && depth; i++)
@@ -402,7 +401,7 @@ static void frees_others(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
 }
 
-/* In a bulk, to an object whose turn has not come. */
+/* A cleanup that adds one to the next object of the same bulk free. */
 static void add_to_next(void *p, void *arg)
 {
 	void **rest = arg;
@@ -430,7 +429,7 @@ static void adds_to_the_next(struct kunit *test)
 			quarry_cache_free_bulk(cache, 64, objs);
 		else
 			quarry_free_bulk(64, objs);
-		/* Nothing is written into free objects, so that it is still there. */
+		/* Quarry writes nothing into free objects, so they still have the word. */
 		for (i = 0; i < 64; i++)
 			KUNIT_EXPECT_EQ(test, 0xfeed, *(u64 *)objs[i]);
 	}

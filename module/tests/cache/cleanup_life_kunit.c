@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Cleanups and all that may happen to their objects, their slabs and the fast path. */
+/* Cleanups: the fast path, realloc, misuse, and slabs and caches that are destroyed. */
 #include "tests/cache/cleanup_util.h"
 
 #include <linux/sizes.h>
@@ -19,7 +19,7 @@ static void count(void *p, void *arg)
 
 /* --- The fast path --- */
 
-/* Frees @p, which goes into this CPU's magazine and leaves as the next one from it. */
+/* Free @p: it must go into this CPU's magazine.  The next allocation takes it from there. */
 static void expect_cached(struct kunit *test, struct quarry_cache *cache, void *p)
 {
 	unsigned int n = qr_head_peek(qt_head(cache));
@@ -31,7 +31,7 @@ static void expect_cached(struct kunit *test, struct quarry_cache *cache, void *
 	KUNIT_EXPECT_PTR_EQ(test, p, quarry_cache_alloc(cache, GFP_KERNEL));
 }
 
-/* Slow while there is a cleanup, whichever way it goes; the other slabs' classes stay. */
+/* Frees are slow while an object of the slab has a cleanup; other slabs of the class stay fast. */
 static void class_is_back(struct kunit *test)
 {
 	struct quarry_cache *cache = qr_class_cache[qr_size_class[13]];
@@ -68,7 +68,7 @@ static void class_is_back(struct kunit *test)
 	quarry_free(far);
 }
 
-/* Of caches it is the chunk, until the last slab of any is clean. */
+/* With objects of caches the whole chunk is slow, until its last cleanup has gone. */
 static void chunk_is_back(struct kunit *test)
 {
 	struct quarry_cache *a = qt_cache(test, 64, NULL), *b = qt_cache(test, 128, NULL);
@@ -102,7 +102,7 @@ static void chunk_is_back(struct kunit *test)
 	quarry_cache_free(a, r);
 }
 
-/* What is kept for them is Quarry's, and goes. */
+/* The memory of cleanups counts as metadata, and is freed. */
 static void memory_is_back(struct kunit *test)
 {
 	struct quarry_stats *before, *st;
@@ -113,7 +113,7 @@ static void memory_is_back(struct kunit *test)
 
 	qt_pin(test, 0);
 	p = quarry_malloc(SZ_64K, GFP_KERNEL);
-	/* A chunk is there, and stays. */
+	/* Have a chunk, which stays. */
 	quarry_free(quarry_malloc(64, GFP_KERNEL));
 	for (k = 0; k < 2; k++) {
 		qr_drain_all();
@@ -135,7 +135,7 @@ static void memory_is_back(struct kunit *test)
 		qr_drain_all();
 		rcu_barrier();
 		st = qt_stats(test);
-		/* The large object keeps its row.  Chunks come and go as the page heap wants. */
+		/* The large object keeps its array.  The page heap may add or free chunks. */
 		more = st->metadata_bytes - before->metadata_bytes - (k ? 0 : sizeof(void *));
 		KUNIT_EXPECT_EQ(test, 0, more % (s64)sizeof(struct qr_chunk));
 		KUNIT_EXPECT_EQ(test, st->sys_bytes,
@@ -162,7 +162,7 @@ static void resize(struct kunit *test, size_t from, size_t to, bool is_mapped)
 	KUNIT_EXPECT_EQ(test, 0, log->nr);
 	KUNIT_EXPECT_TRUE(test, qt_is_filled(q, min(from, to), 3));
 	qt_exit(test);
-	/* The old one is as if there had been none. */
+	/* The old object has no cleanup any more. */
 	if (q != p && qr_slab_of(p) && !is_vmalloc_addr(p))
 		KUNIT_EXPECT_EQ(test, 0,
 				qr_slab_of(p)->nr_cleaned - (qr_slab_of(p) == qr_slab_of(q)));
@@ -213,7 +213,7 @@ static void no_object(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(large + 4096, count, &ran));
 	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cleanup_add(p, NULL, &ran));
 	KUNIT_EXPECT_EQ(test, 0, qr_slab_of(p)->nr_cleaned);
-	/* One that is free, in a slab that is in use. */
+	/* A free object, in a slab with live ones. */
 	q = quarry_cache_alloc(cache, GFP_KERNEL);
 	quarry_cache_free(cache, q);
 	quarry_cache_shrink(cache);
@@ -239,7 +239,7 @@ static long free_it(void *p)
 	return 0;
 }
 
-/* All that one must not do to the object that is being freed. */
+/* A cleanup that does to its own object what it must not do. */
 static void on_itself(void *p, void *arg)
 {
 	struct own *own = arg;
@@ -277,12 +277,12 @@ static void freed_while_it_runs(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, before->frees + 1, qt_stats(test)->frees);
 			qt_exit(test);
 		}
-		/* And once more with all of them sampled. */
+		/* Again, with every object sampled. */
 		qp_rate(test, 1);
 	}
 }
 
-/* Only what frees the object runs them. */
+/* Frees that are misuse do not run cleanups. */
 static void wrong_frees(struct kunit *test)
 {
 	struct quarry_cache *a = qt_cache(test, 100, NULL), *b = qt_cache(test, 100, NULL);
@@ -298,7 +298,7 @@ static void wrong_frees(struct kunit *test)
 	quarry_cache_free(a, p + 16);
 	quarry_free(q + 8);
 	KUNIT_EXPECT_EQ(test, before->misuse_interior + 3, qt_stats(test)->misuse_interior);
-	/* At once, since the chunk is slow. */
+	/* Misuse is found at once, because frees in the chunk are slow. */
 	quarry_cache_free(b, p);
 	quarry_cache_free(b, q);
 	KUNIT_EXPECT_EQ(test, before->misuse_wrong_cache + 2, qt_stats(test)->misuse_wrong_cache);
@@ -307,7 +307,7 @@ static void wrong_frees(struct kunit *test)
 	quarry_cache_free(a, p);
 	quarry_free(q);
 	KUNIT_EXPECT_EQ(test, 2, atomic_read(&ran));
-	/* A second time, with the slab in use. */
+	/* Double frees, with another object of the slab live. */
 	quarry_cache_shrink(a);
 	q = quarry_cache_alloc(a, GFP_KERNEL);
 	p = quarry_cache_alloc(a, GFP_KERNEL);
@@ -339,7 +339,7 @@ static void use_in_nmi(void *unused)
 	quarry_cache_free(nmi.cache, nmi.p);
 }
 
-/* There is a lock, which may be the interrupted code's: nothing is added, removed or run. */
+/* In an NMI the lock may be held by the interrupted code, so nothing is added, removed or run. */
 static void not_in_nmi(struct kunit *test)
 {
 	struct quarry_stats *before;
@@ -365,7 +365,7 @@ static void not_in_nmi(struct kunit *test)
 
 /* --- Slabs and caches that go --- */
 
-/* Pages leave slabs in which there are cleanups, and go to others of another class. */
+/* Pages are trimmed off slabs with cleanups, and slabs of other classes take them. */
 static void trimmed(struct kunit *test)
 {
 	unsigned int n = 800, m = 2000, i, k, left = 0;
@@ -395,7 +395,7 @@ static void trimmed(struct kunit *test)
 		for (i = 0; i < n && k; i += 23)
 			KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(objs[i], count, &ran));
 		qt_exit(test);
-		/* They take the pages that went. */
+		/* These take the pages that left. */
 		for (i = 0; i < m; i++) {
 			more[i] = quarry_malloc(i % 2 ? 200 : 3000, GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, more[i]);
@@ -403,7 +403,7 @@ static void trimmed(struct kunit *test)
 		}
 		qt_exit(test);
 		KUNIT_EXPECT_GT(test, qt_stats(test)->trimmed_bytes, before->trimmed_bytes);
-		/* The first ones by removal, the others by frees. */
+		/* Half of the cleanups are removed, the others run. */
 		for (i = 0; i < n / 2; i += 23)
 			while (quarry_cleanup_remove(objs[i], count, &ran))
 				atomic_inc(&ran);
@@ -417,7 +417,7 @@ static void trimmed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 3 * m, left);
 }
 
-/* The client may be gone by the time of late frees: nothing of it runs. */
+/* The client may be unloaded before a late free of its object: no cleanup of it runs. */
 static void destroyed(struct kunit *test)
 {
 	struct quarry_cache *cache = quarry_cache_create(test->name, 100, NULL);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Cleanups when memory is short, and when many hands are at it. */
+/* Cleanups without memory, and with many threads at once. */
 #include "tests/cache/cleanup_util.h"
 
 #include <linux/completion.h>
@@ -20,8 +20,9 @@ static void count(void *p, void *arg)
 #define QUIET (GFP_NOWAIT | __GFP_NOWARN)
 
 /*
- * Each of the kernel's allocations fails in turn; returns how many there were.  It may do
- * without some, as SLUB does when it does not get a slab as long as it would like.
+ * Call @fn again and again: in the first call the kernel's first allocation fails, in the second
+ * call its second one, and so on, until no allocation is left to fail.  Returns how many there
+ * were.  @fn may work in spite of a failure: SLUB has a fallback for slabs of high order.
  */
 static unsigned int until_it_works(struct kunit *test, bool (*fn)(struct kunit *test, void **p),
 				   void **p)
@@ -46,7 +47,7 @@ static unsigned int until_it_works(struct kunit *test, bool (*fn)(struct kunit *
 			continue;
 		rcu_barrier();
 		after = qt_stats(test)->metadata_bytes;
-		/* Room that was made for rows stays. */
+		/* An array for the rows of a slab stays. */
 		KUNIT_EXPECT_LE(test, after, before + QR_SLAB_MAX_OBJECTS * sizeof(void *));
 		qt_exit(test);
 	}
@@ -89,14 +90,14 @@ static void no_memory(struct kunit *test)
 		atomic_set(&ran, 0);
 		added = 0;
 		KUNIT_EXPECT_GE(test, until_it_works(test, add_once, p), 2);
-		/* Room is there now. */
+		/* Now the slab has its array. */
 		KUNIT_EXPECT_GE(test, until_it_works(test, add_once, p), 1);
 		KUNIT_EXPECT_EQ(test, 0, atomic_read(&ran));
 		quarry_free(p[0]);
 		KUNIT_EXPECT_GE(test, added, 2);
 		KUNIT_EXPECT_EQ(test, added, atomic_read(&ran));
 	}
-	/* The object is had at once, room for its cleanups at the second try. */
+	/* The object itself needs no memory of the kernel's; the array for its cleanups does. */
 	qr_drain_all();
 	p[0] = quarry_malloc(100, GFP_KERNEL);
 	held = quarry_malloc(300, GFP_KERNEL);
@@ -146,7 +147,7 @@ static void *storm_alloc(struct storm *s)
 	return quarry_malloc(what < 15 ? 40 * what : 40000, GFP_KERNEL);
 }
 
-/* Objects go through many hands, each of which adds or removes something. */
+/* Threads pass objects on; each adds or removes a cleanup, or frees the object. */
 static int storm_fn(void *arg)
 {
 	struct storm *s = arg;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the suites of cleanups share. */
+/* Fixtures that the suites of cleanups share. */
 #ifndef QR_TESTS_CLEANUP_UTIL_H
 #define QR_TESTS_CLEANUP_UTIL_H
 
@@ -8,10 +8,10 @@
 #define QC_LOG 64
 
 /**
- * struct qc_log - cleanups that ran
- * @nr: how many
- * @p: the objects of the first ones
- * @tag: what told them apart
+ * struct qc_log - which cleanups ran, in order
+ * @nr: how many ran
+ * @p: their objects, of the first QC_LOG
+ * @tag: the tags of their arguments
  */
 struct qc_log {
 	unsigned int nr;
@@ -21,15 +21,15 @@ struct qc_log {
 
 /**
  * struct qc_arg - a cleanup's argument
- * @log: where it enters itself
- * @tag: as what
+ * @log: the log that it is to be entered in
+ * @tag: what to enter
  */
 struct qc_arg {
 	struct qc_log *log;
 	unsigned int tag;
 };
 
-/* The cleanup itself; its object is live still. */
+/* A cleanup that logs itself; the log has NULL for an object that is not live any more. */
 static inline void qc_ran(void *p, void *arg)
 {
 	struct qc_arg *a = arg;
@@ -55,7 +55,7 @@ static inline void qc_add(struct kunit *test, void *p, struct qc_arg *arg)
 	KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, qc_ran, arg));
 }
 
-/* Would its free take the fast path on a CPU of its node? */
+/* Would the free of @p take the fast path on a CPU of its node? */
 static inline bool qc_is_fast(void *p)
 {
 	struct qr_slab *slab = qr_slab_of(p);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * quarry_cache_alloc_nolock() and _free_nolock() at every instruction of the slow paths,
- * with whatever lock they hold there.  A kprobe's handler is what a tracing program is:
- * it runs in the middle of them, interrupts on or off.
+ * quarry_cache_alloc_nolock() and quarry_cache_free_nolock(), called at every instruction of the
+ * slow paths, whichever lock these hold there.  As a tracing program does, a kprobe's handler runs
+ * in the middle of the slow path, with interrupts on or off.
  */
 #include "tests/kunit_util.h"
 #include "tests/probe_util.h"
@@ -15,15 +15,15 @@
 
 struct intruder {
 	struct qt_probes probes;
-	const void *at; /* the probe that is on */
+	const void *at; /* address of the probe in use */
 	struct task_struct *task;
 	struct quarry_cache *cache;
 	struct qt_shadow shadow;
 	bool armed;
 	unsigned int hits;
 	unsigned int got;
-	unsigned int set; /* objects that the operation takes and gives */
-	void *held[HELD]; /* what the handler frees, and gets */
+	unsigned int set; /* objects that the operation allocates and frees */
+	void *held[HELD]; /* objects that the handler frees and allocates */
 };
 
 static struct intruder *now;
@@ -35,7 +35,7 @@ static int intrude(struct kprobe *kp, struct pt_regs *regs)
 
 	if (kp->addr != n->at || current != n->task || !READ_ONCE(n->armed))
 		return 0;
-	WRITE_ONCE(n->armed, false); /* once for each operation */
+	WRITE_ONCE(n->armed, false); /* only once for each operation */
 	n->hits++;
 	for (i = 0; i < HELD; i++) {
 		quarry_cache_free_nolock(n->cache, qt_put(&n->shadow, n->held[i]));
@@ -45,7 +45,7 @@ static int intrude(struct kprobe *kp, struct pt_regs *regs)
 	return 0;
 }
 
-/* Through all of the slow paths: out of slabs, into the depot, and back. */
+/* Take all slow paths: objects leave slabs, go to the depot, and return to the slabs. */
 static void work(struct intruder *n, void **objs)
 {
 	unsigned int i;
@@ -73,7 +73,7 @@ static void drop_held(void *arg)
 	}
 }
 
-/* At one out of @every; @few is the least that it is to find. */
+/* Probe one out of @every instructions; the handler must get @few objects or more in all. */
 static void at_instructions(struct kunit *test, void *fn, const char *name, unsigned int every,
 			    unsigned int few)
 {
@@ -112,7 +112,7 @@ static void at_instructions(struct kunit *test, void *fn, const char *name, unsi
 	KUNIT_EXPECT_EQ_MSG(test, 0, qr_validate(&v), "%s", v.first);
 	qt_shadow_check(test, &n->shadow, cache);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
-	/* It came by, and found something at times. */
+	/* The handler ran, and got objects at times. */
 	kunit_info(test, "%s: %u of %u places, %u objects\n", name, hit, places, n->got);
 	KUNIT_EXPECT_GT(test, hit, 5);
 	KUNIT_EXPECT_GE(test, n->got, few);
@@ -138,7 +138,7 @@ static void inside_free_full(struct kunit *test)
 	at_instructions(test, qr_free_full, "qr_free_full", 1, 5);
 }
 
-/* Any context will do, also an ordinary one: every object comes back. */
+/* The calls work in ordinary contexts, too, and every object comes back. */
 static void in_ordinary_contexts(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
@@ -147,7 +147,7 @@ static void in_ordinary_contexts(struct kunit *test)
 	void *objs[100];
 
 	qt_shadow_init(&shadow);
-	/* It does not make slabs. */
+	/* The call creates no slab. */
 	KUNIT_EXPECT_NULL(test, quarry_cache_alloc_nolock(cache, 0));
 	KUNIT_EXPECT_EQ(test, 1, atomic64_read(&qr_cache_of(cache)->failed));
 	qt_alloc_n(test, cache, objs, 100);
@@ -170,7 +170,7 @@ static void in_ordinary_contexts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 100 + got, qt_sum(cache).mallocs);
 }
 
-/* Past an empty magazine the depot is that of the cache's node. */
+/* When the magazine is empty, objects come from the depot of the cache's node. */
 static void from_the_node_of_the_cache(struct kunit *test)
 {
 	int near = first_node(qr_nodes), far = qt_other_node(test, near);
@@ -184,14 +184,14 @@ static void from_the_node_of_the_cache(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, objs[0]);
 	while (n <= all && (objs[n] = quarry_cache_alloc_nolock(cache, 0)))
 		n++;
-	/* All of its slab, of which the magazine had a batch. */
+	/* All objects of the slab; the magazine had a batch of them. */
 	KUNIT_EXPECT_EQ(test, all, n);
 	for (i = 0; i < n; i++)
 		KUNIT_EXPECT_EQ(test, far, qt_node_of(objs[i]));
 	qt_free_n(cache, objs, n);
 }
 
-/* Another node's objects and sampled ones have no place in the magazine. */
+/* Sampled objects must not go into the magazine, so their free is deferred. */
 static void sampled_ones_are_deferred(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
@@ -200,7 +200,7 @@ static void sampled_ones_are_deferred(struct kunit *test)
 	void *objs[20];
 
 	qt_pin(test, 0);
-	/* It has room for others. */
+	/* The magazine has room for ordinary objects. */
 	qt_alloc_n(test, cache, objs, ARRAY_SIZE(objs));
 	qt_free_n(cache, objs, ARRAY_SIZE(objs));
 	c->rate = 1;
@@ -215,7 +215,7 @@ static void sampled_ones_are_deferred(struct kunit *test)
 	after = qt_stats(test);
 	KUNIT_EXPECT_EQ(test, before->live_samples, after->live_samples);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
-	/* A sample that is due stays so for an ordinary allocation. */
+	/* A sample that is due waits for the next ordinary allocation. */
 	c->rate = 0;
 	qr_magazine_redraw(c, 0);
 	qt_alloc_n(test, cache, objs, ARRAY_SIZE(objs));
@@ -235,7 +235,7 @@ static void sampled_ones_are_deferred(struct kunit *test)
 	quarry_cache_free(cache, objs[1]);
 }
 
-/* A cache may go right behind them: it waits for what is late. */
+/* A cache may be destroyed right after such a free: it waits for deferred objects. */
 static void destroyed_right_behind(struct kunit *test)
 {
 	struct quarry_cache *cache = quarry_cache_create(test->name, 64, NULL);
@@ -281,7 +281,7 @@ static void misuse_is_reported(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->misuse_wrong_cache + 3, after->misuse_wrong_cache);
 	KUNIT_EXPECT_EQ(test, before->misuse_interior + 3, after->misuse_interior);
 	KUNIT_EXPECT_EQ(test, before->misuse_foreign + 3, after->misuse_foreign);
-	/* They are what they were. */
+	/* Both objects are still live and good. */
 	quarry_cache_free(cache, p);
 	quarry_free(large);
 	quarry_rcu_barrier();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Many objects at a time. */
+/* Allocating and freeing many objects in one call. */
 #include "tests/kunit_util.h"
 
 #include <linux/kprobes.h>
@@ -26,7 +26,7 @@ static void free_bulk(struct qt_shadow *s, struct quarry_cache *cache, unsigned 
 	quarry_cache_free_bulk(cache, n, objs);
 }
 
-/* Sizes whose slabs, batches and depots end in different places. */
+/* Numbers of objects around the limits of batches, slabs and depots. */
 static void any_number_is_exact(struct kunit *test)
 {
 	static const unsigned int sizes[] = { 8, 64, 1000, 7168 };
@@ -64,7 +64,7 @@ static void any_number_is_exact(struct kunit *test)
 				free_bulk(&s, cache, n, objs);
 				qt_shadow_check(test, &s, cache);
 			}
-			/* Cold the second time, with slabs kept the third. */
+			/* The second round starts without slabs, the third with kept ones. */
 			if (round == 0)
 				quarry_cache_shrink(cache);
 		}
@@ -166,8 +166,8 @@ static void sets_are_zeroed(struct kunit *test)
 
 #ifdef CONFIG_KPROBES
 /*
- * In a kprobe's handler no slab can be made, as in an NMI.  So more than there
- * is cannot be had, for certain and without exhausting the machine.
+ * A kprobe's handler counts as an NMI, where no slab can be created.  So allocations of more
+ * objects than the cache has must fail, and the test need not use up the memory of the machine.
  */
 static struct {
 	struct kprobe kp;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* CPUs that go and come back with full magazines. */
+/* CPUs that go offline with full magazines, and come back. */
 #include "tests/kunit_util.h"
 
 #include <linux/cpu.h>
@@ -14,7 +14,7 @@ static void bring_back(void *arg)
 		add_cpu(cpu);
 }
 
-/* A CPU that can go: the last one. */
+/* The CPU to take offline: the last one. */
 static unsigned int victim(struct kunit *test)
 {
 	unsigned int cpu = cpumask_last(cpu_online_mask);
@@ -43,7 +43,7 @@ static void fill_and_take_down(struct kunit *test, struct quarry_cache *cache, s
 		objs[i] = qt_got(s, quarry_cache_alloc(cache, GFP_KERNEL));
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 	}
-	/* All but a few that are held across; the last one is another node's. */
+	/* Ten objects stay live.  The last one that is freed is another node's. */
 	for (i = 10; i < N - 1; i++)
 		quarry_cache_free(cache, qt_put(s, objs[i]));
 	if (nodes_weight(qr_nodes) > 1) {
@@ -78,7 +78,7 @@ static void dead_cpu_keeps_nothing(struct kunit *test)
 		qt_shadow_check(test, &s, cache);
 		KUNIT_EXPECT_EQ(test, 10, qt_sum(cache).live_objects);
 		qt_exit(test);
-		/* Its node's objects can be had and given back from here. */
+		/* This CPU can allocate and free the objects of the dead CPU's node. */
 		for (i = 10; i < N; i++) {
 			objs[i] = qt_got(&s, quarry_cache_alloc_node(cache, GFP_KERNEL,
 								     per_cpu(qr_home_node, cpu)));
@@ -118,7 +118,7 @@ static void caches_change_while_it_is_down(struct kunit *test)
 	for (i = 0; i < N; i++)
 		quarry_cache_free(made, qt_put(&s, objs[i]));
 	qt_shadow_check(test, &s, made);
-	/* Fast ones: it sees its own chunks again. */
+	/* All frees were fast: the CPU has its view of the chunks again. */
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(made).direct_frees);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Magazines: order, batches, exact counters, and timers that interrupt. */
+/* Magazines: order, batches, exact counters, and timers that interrupt operations. */
 #include "tests/kunit_util.h"
 
 #include <linux/hrtimer.h>
@@ -84,7 +84,7 @@ static void counters_are_exact(struct kunit *test)
 		for (i = 0; i < 6000; i++) {
 			unsigned int j = get_random_u32_below(k == 3 ? 40 : 300);
 
-			/* Elsewhere now and then: frees that are another CPU's. */
+			/* Change the CPU now and then, so that it frees objects of another one. */
 			if (i % 512 == 0)
 				qt_pin(test, i / 512 % num_online_cpus());
 			if (objs[j])
@@ -107,7 +107,7 @@ static void counters_are_exact(struct kunit *test)
 	}
 }
 
-/* Make this CPU's countdown @left, without a change of what it has counted. */
+/* Set this CPU's countdown to @left without a change of its count of allocations. */
 static void set_countdown(struct quarry_cache *cache, int left)
 {
 	struct qr_head *h = qt_head(cache);
@@ -180,7 +180,7 @@ struct storm {
 	bool stop;
 };
 
-/* In hard or soft interrupt context, on top of whatever the thread does. */
+/* Runs in hard or soft interrupt context, in the middle of what the thread does. */
 static enum hrtimer_restart storm_fn(struct hrtimer *timer)
 {
 	struct storm *st = container_of(timer, struct storm, timer);
@@ -200,7 +200,7 @@ static enum hrtimer_restart storm_fn(struct hrtimer *timer)
 	}
 	if (READ_ONCE(st->stop))
 		return HRTIMER_NORESTART;
-	/* From now, not from when it was due: the thread must get on, too. */
+	/* Count from now, not from when the timer was due, so that the thread gets time, too. */
 	hrtimer_forward_now(timer, ns_to_ktime(2000 + prandom_u32_state(&st->rnd) % 30000));
 	return HRTIMER_RESTART;
 }
@@ -229,9 +229,8 @@ static void storm_bulk(struct storm *st, void **objs, unsigned int n)
 }
 
 /*
- * A timer that expires in hard interrupt context may not reach the page
- * allocator (its locks are sleeping ones on PREEMPT_RT), so there are objects
- * enough beforehand, and too few slabs for one to be given up.
+ * A timer in hard interrupt context must not call the page allocator, whose locks sleep on
+ * PREEMPT_RT.  So there are enough objects beforehand, and so few slabs that the depot keeps all.
  */
 static void storm_run(struct kunit *test, enum hrtimer_mode mode)
 {
@@ -274,7 +273,7 @@ static void storm_run(struct kunit *test, enum hrtimer_mode mode)
 		rounds++;
 		cond_resched();
 		ms = ktime_ms_delta(ktime_get(), start);
-		/* A machine that goes by single steps is slow. */
+		/* A machine that is single-stepped is slow: wait for enough interrupts. */
 	} while (ms < STORM_MS || (READ_ONCE(st->fired) < STORM_LEAST && ms < 20 * STORM_MS));
 	storm_stop(st);
 	for (i = 0; i < NESTED_MAX; i++)

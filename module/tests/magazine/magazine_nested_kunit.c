@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Operations nested into operations, at every instruction where an interrupt
- * could come.  A kprobe is put on each instruction of a function in turn; its
- * handler allocates and frees on the magazine that the function is at work on.
- * Unlike a timer this misses no boundary and needs no luck.
+ * Operations nested into operations, at every instruction where an interrupt could come.  A kprobe
+ * is set on each instruction of a function in turn.  Its handler allocates from and frees to the
+ * magazine that the function is changing.  Unlike a timer, this reaches every instruction.
  *
- * The handler runs as in an NMI, so the slow path only tries the depot's lock.
- * It does nothing where interrupts were off: nothing can nest there.
+ * The handler runs as in an NMI, so the slow path only tries the depot's lock.  It does nothing
+ * where the interrupted function has interrupts off, because no interrupt can come there.
  */
 #include "tests/kunit_util.h"
 #include "tests/probe_util.h"
 
 #include <linux/ptrace.h>
 
-#define NEST_HELD 6 /* objects that the handler has to give */
+#define NEST_HELD 6 /* objects that the handler has to free */
 #define NEST_POOL 400
 
 struct nest {
 	struct qt_probes probes;
-	const void *at; /* the probe that is on */
+	const void *at; /* address of the probe in use */
 	struct task_struct *task;
 	struct quarry_cache *cache;
 	struct qt_shadow shadow;
@@ -31,7 +30,7 @@ struct nest {
 	unsigned int nr_pool;
 };
 
-/* The nested operations are another copy of the code, without a probe in it. */
+/* The handler calls these copies of the inline code, which have no probe. */
 static noinline void *nested_alloc(struct quarry_cache *cache)
 {
 	return quarry_cache_alloc(cache, GFP_ATOMIC | __GFP_NOWARN);
@@ -64,12 +63,12 @@ static int nest_handler(struct kprobe *kp, struct pt_regs *regs)
 			nested_free(n->cache, qt_put(&n->shadow, n->held[--n->nr_held]));
 		}
 	}
-	/* Once per operation: loops must not use up what is held. */
+	/* Only once for each operation, or a loop would use up the held objects. */
 	WRITE_ONCE(n->ops, NULL);
 	return 0;
 }
 
-/* The functions to be interrupted. */
+/* The functions that get the probes. */
 static noinline void *probed_alloc(struct quarry_cache *cache)
 {
 	return quarry_cache_alloc(cache, GFP_ATOMIC | __GFP_NOWARN);
@@ -158,7 +157,7 @@ static void do_free_bulk(struct nest *n)
 	quarry_cache_free_bulk(n->cache, NEST_BULK, objs);
 }
 
-/* Bring magazine, pool and what the handler holds to a known level. */
+/* Bring the magazine, the pool and the handler's objects to a known number of objects. */
 static void prepare(struct nest *n, unsigned int level, bool expire)
 {
 	struct qr_head *h = qt_head(n->cache);
@@ -191,7 +190,7 @@ static void drop_all(void *arg)
 		nested_free(n->cache, qt_put(&n->shadow, n->held[--n->nr_held]));
 }
 
-/* With the probe in place: every state of the magazine, every kind of nesting. */
+/* Test one probe, in every state of the magazine, with every kind of nested operation. */
 static void nest_at(struct kunit *test, struct nest *n, void (*op)(struct nest *n),
 		    unsigned int off)
 {
@@ -219,7 +218,7 @@ static void nest_at(struct kunit *test, struct nest *n, void (*op)(struct nest *
 					    "at +0x%x, level %u, nested %s", off, i, ops[k]);
 			KUNIT_ASSERT_EQ_MSG(test, n->nr_pool + n->nr_held, st.live_objects,
 					    "at +0x%x, level %u, nested %s", off, i, ops[k]);
-			/* From this state the operation does not come by here. */
+			/* In this state the operation does not reach the probe. */
 			if (n->hits == hits)
 				break;
 		}
@@ -240,7 +239,7 @@ static void nest_run(struct kunit *test, struct quarry_cache *cache, void *fn,
 	n->cache = cache;
 	n->task = current;
 	qt_shadow_init(&n->shadow);
-	/* The handler cannot make slabs: there must be objects enough below. */
+	/* The handler cannot create slabs, so there must be enough objects in the depot. */
 	KUNIT_ASSERT_EQ(test, 900, quarry_cache_alloc_bulk(cache, GFP_KERNEL, 900, objs));
 	quarry_cache_free_bulk(cache, 900, objs);
 	atomic64_set(&n->shadow.allocs, was.mallocs + 900);
@@ -270,8 +269,8 @@ static void nest_run(struct kunit *test, struct quarry_cache *cache, void *fn,
 	KUNIT_EXPECT_GT(test, n->hits, probed / 4);
 	KUNIT_EXPECT_EQ(test, 0, n->missed);
 	/*
-	 * Some of them must have met a claimed head, or nothing was shown.  The
-	 * generic form enters the slow path with the head released.
+	 * Some nested operations must have found the head claimed, or the test shows nothing.
+	 * In the generic form the head is not claimed when a slow path begins.
 	 */
 	if (!QR_HEAD_REST && (fn == qr_alloc_slow || fn == qr_free_full))
 		return;
@@ -319,7 +318,7 @@ static void into_free_full(struct kunit *test)
 	nest_run(test, qt_cache(test, 64, NULL), qr_free_full, do_free);
 }
 
-/* A magazine that is granted less than it could use, and asks again at each miss. */
+/* A magazine that is granted less than it can use, so that each miss asks for more. */
 static void into_alloc_slow_small(struct kunit *test)
 {
 	qt_budget(test, 1);

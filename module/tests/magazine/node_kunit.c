@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Which node objects come from, and where they go when they are freed. */
+/* Which node objects come from, and which node they go to when they are freed. */
 #include "tests/kunit_util.h"
 
 #define N 300
@@ -10,7 +10,7 @@ struct two {
 	void *objs[N];
 };
 
-/* Pinned to a CPU of the first node, with a second one there. */
+/* Run on a CPU of the first node; skips the case if there is no second one. */
 static struct two *two_nodes(struct kunit *test)
 {
 	struct two *t = qt_array(test, 1, sizeof(*t));
@@ -88,7 +88,7 @@ static void interleave_goes_round(struct kunit *test)
 	unsigned int batch = qr_cache_of(cache)->batch;
 
 	alloc_all(test, t, cache);
-	/* Turn by turn, a batch at a time. */
+	/* The nodes take turns, a batch at a time. */
 	KUNIT_EXPECT_GE(test, count_on(t, t->near) + 2 * batch, N / 2);
 	KUNIT_EXPECT_GE(test, count_on(t, t->far) + 2 * batch, N / 2);
 	KUNIT_EXPECT_EQ(test, N, count_on(t, t->near) + count_on(t, t->far));
@@ -109,10 +109,10 @@ static void remote_frees_go_home(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, N, qt_sum(cache).remote_frees);
 	KUNIT_EXPECT_EQ(test, N, qt_sum(cache).direct_frees);
 	KUNIT_EXPECT_EQ(test, 0, qr_head_peek(qt_head(cache)));
-	/* They are to be had again where they came from, and not here. */
+	/* Their own node can allocate them again; this one cannot. */
 	alloc_all(test, t, cache);
 	KUNIT_EXPECT_EQ(test, N, count_on(t, t->far));
-	/* Without the cache's name, too. */
+	/* The same with quarry_free(), which does not name the cache. */
 	qt_pin(test, t->cpu);
 	for (i = 0; i < N; i++)
 		quarry_free(t->objs[i]);
@@ -144,7 +144,7 @@ static void alloc_node_is_obeyed(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, quarry_cache_alloc_node(cache, GFP_KERNEL, -4));
 }
 
-/* THISNODE although the magazine is full of the other node's objects. */
+/* __GFP_THISNODE holds although the magazine is full of the other node's objects. */
 static void this_node_whatever_is_cached(struct kunit *test)
 {
 	struct two *t = two_nodes(test);
@@ -191,7 +191,7 @@ static void malloc_node_is_obeyed(struct kunit *test)
 	}
 }
 
-/* What the call says goes before the cache's policy. */
+/* The node of a call overrides the cache's policy. */
 static void calls_have_policies(struct kunit *test)
 {
 	struct two *t = two_nodes(test);
@@ -219,7 +219,7 @@ static void calls_have_policies(struct kunit *test)
 			t->objs[i] = quarry_cache_alloc_node(cache, gfp, QUARRY_CALL_INTERLEAVE);
 			KUNIT_ASSERT_NOT_NULL(test, t->objs[i]);
 		}
-		/* Each in its turn; a node without memory gives its turn away. */
+		/* The nodes take turns; the turn of a node without memory goes to another one. */
 		near = count_on(t, t->near);
 		KUNIT_EXPECT_GE(test, near, N / num_possible_nodes());
 		KUNIT_EXPECT_GE(test, count_on(t, t->far), N / num_possible_nodes());

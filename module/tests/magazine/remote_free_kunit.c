@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Frees of other nodes' objects: they go home, some at a time, and nobody loses
- * count of them on the way.  And allocations that had to go to another node.
+ * Frees of other nodes' objects go home in batches, and are counted all the way.  Allocations that
+ * had to go to another node are counted, too.
  */
 #include "tests/kunit_util.h"
 
@@ -16,7 +16,7 @@ struct away {
 	void *objs[N];
 };
 
-/* Objects of every other node, in no order, on a CPU near the first. */
+/* Allocate objects of every other node, in random order, on a CPU of the first node. */
 static struct away *objects_from_away(struct kunit *test, struct quarry_cache *cache)
 {
 	struct away *a = qt_array(test, 1, sizeof(*a));
@@ -49,7 +49,7 @@ static void free_some(struct quarry_cache *cache, void **objs, unsigned int n)
 		quarry_cache_free(cache, objs[i]);
 }
 
-/* Objects that the slabs of the cache miss. */
+/* Count the objects that are not in their slabs. */
 static int add_used(const struct quarry_slab_info *si, void *sum)
 {
 	*(u64 *)sum += si->objects - si->free;
@@ -81,7 +81,7 @@ static void go_home_in_batches(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, i + 1, st.remote_frees);
 		KUNIT_ASSERT_EQ(test, (i + 1) % room, h->nr_remote);
 		full += !h->nr_remote;
-		/* One lock for each node that is in a full buffer. */
+		/* A full buffer takes one lock for each node whose objects are in it. */
 		KUNIT_ASSERT_GE(test, st.remote_batches, full);
 		KUNIT_ASSERT_LE(test, st.remote_batches, full * min(others, room));
 		if (i % 7 == 0)
@@ -89,7 +89,7 @@ static void go_home_in_batches(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, N / room, full);
 	KUNIT_EXPECT_EQ(test, 0, qr_head_peek(h));
-	/* A batch was not a whole one of the depot's, so they are in their slabs. */
+	/* The batches are smaller than the depot's, so it put their objects into the slabs. */
 	KUNIT_EXPECT_EQ(test, 0, used(cache));
 	KUNIT_EXPECT_EQ(test, 0, st.live_objects);
 }
@@ -109,7 +109,7 @@ static void drain_sends_them_home(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).cached_objects);
 	KUNIT_EXPECT_EQ(test, N - 5, used(cache));
 	qt_exit(test);
-	/* Without the cache's name, too. */
+	/* The same with quarry_free(), which does not name the cache. */
 	for (i = 5; i < N; i++)
 		quarry_free(a->objs[i]);
 	qr_drain_all();
@@ -128,7 +128,7 @@ static void ticks_send_them_home(struct kunit *test)
 	qr_magazines_tick();
 	KUNIT_EXPECT_EQ(test, 0, h->nr_remote);
 	KUNIT_EXPECT_EQ(test, N - 5, used(cache));
-	/* There was some traffic, and then none. */
+	/* The first look saw remote frees; the second sees none, and takes the room away. */
 	KUNIT_EXPECT_EQ(test, QR_REMOTE_MAX, h->remote_room);
 	qr_magazines_tick();
 	KUNIT_EXPECT_EQ(test, 0, h->remote_room);
@@ -137,7 +137,7 @@ static void ticks_send_them_home(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, QR_REMOTE_MAX, h->remote_room);
 }
 
-/* The room is part of the budget; without it they go home one by one. */
+/* The room for remote frees is part of the budget; without it each object goes home alone. */
 static void no_room_no_batch(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 200, NULL);
@@ -161,7 +161,7 @@ static void no_room_no_batch(struct kunit *test)
 	free_some(cache, a->objs + 150, N - 150);
 }
 
-/* As an interrupt in the middle of an operation would find it. */
+/* The head is claimed, as an interrupt in the middle of an operation would find it. */
 static void claimed_head_is_passed_by(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
@@ -193,7 +193,7 @@ static void destroy_finds_them(struct kunit *test)
 	free_some(cache, a->objs, N - 3);
 	KUNIT_ASSERT_GT(test, qt_head(cache)->nr_remote, 0);
 	free_some(cache, a->objs + N - 3, 3);
-	/* An odd number of them is in the buffer, of this CPU and of another. */
+	/* One object is in the buffer of this CPU, and one in that of another CPU. */
 	a->objs[0] = quarry_cache_alloc_node(cache, GFP_KERNEL | __GFP_THISNODE, a->far);
 	a->objs[1] = quarry_cache_alloc_node(cache, GFP_KERNEL | __GFP_THISNODE, a->near);
 	KUNIT_ASSERT_NOT_NULL(test, a->objs[0]);
@@ -216,7 +216,7 @@ static void double_free_is_found(struct kunit *test)
 	struct away *a = objects_from_away(test, cache);
 	u64 before = qt_stats(test)->misuse_double_free;
 
-	/* Both in one buffer. */
+	/* Both frees are in one buffer. */
 	quarry_cache_free(cache, a->objs[0]);
 	quarry_cache_free(cache, a->objs[0]);
 	KUNIT_EXPECT_EQ(test, 2, qt_head(cache)->nr_remote);
@@ -224,13 +224,13 @@ static void double_free_is_found(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before + 1, qt_stats(test)->misuse_double_free);
 	KUNIT_EXPECT_EQ(test, N - 1, qt_sum(cache).live_objects);
 	qt_exit(test);
-	/* The second when the first has reached its slab. */
+	/* The second free comes after the first has reached the slab. */
 	quarry_cache_free(cache, a->objs[0]);
 	quarry_cache_shrink(cache);
 	KUNIT_EXPECT_EQ(test, before + 2, qt_stats(test)->misuse_double_free);
 	KUNIT_EXPECT_EQ(test, N - 1, qt_sum(cache).live_objects);
 	qt_exit(test);
-	/* And when it fills the buffer, among good ones. */
+	/* The second free fills the buffer, with good frees beside it. */
 	free_some(cache, a->objs + 1, QR_REMOTE_MAX - 1);
 	quarry_cache_free(cache, a->objs[0]);
 	KUNIT_EXPECT_EQ(test, before + 3, qt_stats(test)->misuse_double_free);
@@ -240,7 +240,7 @@ static void double_free_is_found(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
 }
 
-/* Whole batches of the depot's, which takes them unlooked-at. */
+/* The buffer has a full batch of the depot, which takes it without a look at its objects. */
 static void large_ones_go_by_the_batch(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 32768, NULL);
@@ -285,7 +285,10 @@ static void expect_remote(struct kunit *test, struct quarry_cache *cache, u64 re
 #define MUCH   60000
 #define ENOUGH 3000
 
-/* Until so many come from another node; the page allocator has some more for who may sleep. */
+/*
+ * Allocate until ENOUGH objects came from another node.  Before, the full node's page allocator
+ * still gives some pages to callers that may sleep.
+ */
 static unsigned int alloc_until_remote(struct kunit *test, struct quarry_cache *cache, void **objs)
 {
 	unsigned int n = 0;
@@ -310,7 +313,7 @@ static void full_node_falls_back(struct kunit *test)
 
 	qt_other_node(test, near);
 	qt_pin(test, qt_cpu_of_node(test, near));
-	/* What is held idle would serve as well. */
+	/* Idle pages of the page heap would serve the allocations, too. */
 	qr_heap_release_idle();
 	f = qt_fill_node(test, near);
 	before = qt_stats(test);
@@ -323,10 +326,10 @@ static void full_node_falls_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->remote_allocs + away, qt_stats(test)->remote_allocs);
 	KUNIT_EXPECT_EQ(test, qt_stats(test)->mallocs,
 			qt_stats(test)->local_allocs + qt_stats(test)->remote_allocs);
-	/* They came from as many slabs as they fill, and not from a new one for each batch. */
+	/* They fill their slabs: not every batch came from a new slab. */
 	KUNIT_EXPECT_LE(test, qt_stats(test)->remote_fallbacks - before->remote_fallbacks,
 			DIV_ROUND_UP(away, qr_cache_of(cache)->geo.objects) + 2);
-	/* What is refilled and not allocated is not counted, wherever it goes. */
+	/* Objects that were refilled but never allocated do not count, wherever they go. */
 	qt_exit(test);
 	quarry_cache_shrink(cache);
 	expect_remote(test, cache, away);
@@ -336,7 +339,7 @@ static void full_node_falls_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).slabs);
 	expect_remote(test, cache, away);
 
-	/* With memory at home again, nothing comes from away. */
+	/* The node has memory again: no object comes from another one. */
 	qt_free_node(test, f);
 	qr_heap_release_idle();
 	for (i = 0; i < ENOUGH; i++) {
@@ -348,7 +351,7 @@ static void full_node_falls_back(struct kunit *test)
 	quarry_cache_free_bulk(cache, ENOUGH, objs);
 }
 
-/* Every kind of call, with the nodes full in turn: the counter against the addresses. */
+/* remote_allocs must agree with the addresses of the objects, for every kind of call. */
 static void remote_allocs_are_exact(struct kunit *test)
 {
 	struct quarry_cache_args kinds[] = {
@@ -372,7 +375,7 @@ static void remote_allocs_are_exact(struct kunit *test)
 		qt_fill_node(test, near);
 		n = alloc_until_remote(test, hog, rest);
 		KUNIT_EXPECT_EQ(test, ENOUGH, qt_sum(hog).remote_allocs);
-		/* By name, the node that was asked for is known. */
+		/* Calls that name a node. */
 		for (i = 0; i < 400; i++) {
 			int node = i % 3 ? near : far;
 
@@ -386,7 +389,7 @@ static void remote_allocs_are_exact(struct kunit *test)
 		KUNIT_EXPECT_GT(test, away, 0);
 		quarry_cache_free_bulk(cache, 400, objs);
 		expect_remote(test, cache, away);
-		/* Sizes of magazines and fallbacks in all combinations. */
+		/* Magazines of all sizes, with and without objects of another node. */
 		for (round = 0; kind == 0 && round < 400; round++) {
 			unsigned int some = 1 + get_random_u32_below(300);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Pages leave a slab, against a model that knows nothing of bits and inverses. */
+/* Trimming one slab, compared with a model that has no bitmaps and no multiplicative inverses. */
 #include "tests/kunit_util.h"
 
 #include <linux/prandom.h>
@@ -35,7 +35,7 @@ static unsigned int model_count(const struct slab_model *m, enum state state)
 	return n;
 }
 
-/* What the model says leaves now. */
+/* Trim the model; returns the pages that leave. */
 static u32 model_trim(struct slab_model *m)
 {
 	unsigned int page, i;
@@ -70,7 +70,7 @@ static void model_agrees(struct kunit *test, struct slab_model *m)
 		wrong += qr_slab_has_lost(slab, i) != (m->object[i] == LOST);
 	}
 	KUNIT_ASSERT_EQ(test, 0, wrong);
-	/* At every address by which the slab is found: what may be given, and its number. */
+	/* For every address in the slab: its object number, and whether it may be given. */
 	for (offset = 0; offset < slab->run.nr * PAGE_SIZE; offset += step) {
 		void *p = slab->base + offset;
 		bool starts = !(offset % slab->stride) && offset / slab->stride < slab->nr_cut;
@@ -103,7 +103,7 @@ static void model_take(struct kunit *test, struct slab_model *m, unsigned int wa
 	}
 }
 
-/* All but @keep of those that are held, somewhere. */
+/* Give back all but @keep of the held objects, chosen at random. */
 static void model_give(struct kunit *test, struct slab_model *m, unsigned int keep)
 {
 	unsigned int n = model_count(m, HELD);
@@ -138,7 +138,7 @@ static void slab_rounds(struct kunit *test, struct slab_model *m, unsigned int s
 		model_give(test, m, 1 + prandom_u32_state(&m->rnd) % held);
 		pages = model_trim(m);
 		KUNIT_ASSERT_EQ(test, pages, qr_slab_trim(m->slab));
-		/* Not even before the heap has them. */
+		/* Pages that left no longer lead to the slab, even before the heap has them. */
 		for (page = 0; page < m->slab->run.nr; page++)
 			KUNIT_ASSERT_EQ(test, m->gone[page],
 					qr_slab_of(m->slab->base + page * PAGE_SIZE) != m->slab);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Trimming while every CPU allocates and frees: heaps that grow, fall to a tenth, and
- * grow again, and objects that are freed by another CPU than theirs.
+ * Trimming while every CPU allocates and frees.  The number of live objects grows, falls to a
+ * fraction and grows again, and some objects are freed by another CPU than allocated them.
  */
 #include "tests/profile_util.h"
 
@@ -16,13 +16,13 @@
 #include <linux/string.h>
 
 #define STORM_MS    3000
-#define HELD	    1200 /* by a thread, at most */
-#define PASSED	    64	 /* on their way to another thread */
-#define LEAST_PAGES 1000 /* that must have left */
+#define HELD	    1200 /* objects that a thread holds at most */
+#define PASSED	    64	 /* objects on their way to another thread */
+#define LEAST_PAGES 1000 /* pages that must have left slabs */
 
 static const unsigned int sizes[] = { 64, 200, 1000, 4096, 5000 };
 
-/* Of an object's 8-byte words. */
+/* The use of an object's 8-byte words. */
 enum { SHADOW, KIND, BYTE, REST };
 
 struct storm {
