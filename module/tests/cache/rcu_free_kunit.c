@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Frees by RCU, deferred ones, and caches whose memory readers rely on. */
+/* Frees by RCU, deferred objects, and QUARRY_TYPESAFE_BY_RCU caches. */
 #include "tests/kunit_util.h"
 #include "tests/profile_util.h"
 
@@ -24,7 +24,7 @@ static void no_blocks(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, blocks_again, NULL));
 }
 
-/* Nothing waits, and this CPU's head is at rest or not, as it was. */
+/* Wait until no object waits.  This may leave the heads at rest or not. */
 static void settle(struct kunit *test)
 {
 	quarry_rcu_barrier();
@@ -40,7 +40,7 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* None of @n new objects is one of the @nr in @old, which is sorted. */
+/* Allocate @n objects: none of them may be one of the @nr in @old, which is sorted. */
 static void none_again(struct kunit *test, struct quarry_cache *cache, void **old, unsigned int nr,
 		       void **new, unsigned int n)
 {
@@ -57,8 +57,8 @@ static void none_again(struct kunit *test, struct quarry_cache *cache, void **ol
 }
 
 /*
- * What a reader may see is neither changed nor handed out again.  It is in this very
- * task, which no grace period can pass by, however long it takes to look.
+ * Objects that a reader may see are neither changed nor allocated again.  This task is the reader,
+ * so no grace period can end while it looks.
  */
 static void readers_see_no_reuse(struct kunit *test)
 {
@@ -75,7 +75,7 @@ static void readers_see_no_reuse(struct kunit *test)
 		sort(seen, SEEN, sizeof(*seen), compare, NULL);
 		for (i = 0; i < SEEN; i++)
 			qt_fill(seen[i], 64, i);
-		/* Enough of others for the second look. */
+		/* Have enough free objects for none_again(). */
 		qt_alloc_n(test, cache, new, 2 * SEEN);
 		qt_free_n(cache, new, 2 * SEEN);
 
@@ -102,7 +102,7 @@ static void readers_see_no_reuse(struct kunit *test)
 	}
 }
 
-/* A reader on another CPU, which begins before and ends when it is told to. */
+/* An RCU reader on another CPU: it enters its section, and leaves when @leave is set. */
 struct reader {
 	struct completion in;
 	bool leave;
@@ -134,7 +134,7 @@ static int wait_all(void *unused)
 	return 0;
 }
 
-/* Neither the barrier nor a hurry ends before the reader, and each frees all. */
+/* Neither quarry_rcu_barrier() nor qr_rcu_hurry() ends before the reader; both free all objects. */
 static void waiters_wait_for_readers(struct kunit *test)
 {
 	int (*const waiters[])(void *) = { wait_all, hurry };
@@ -164,7 +164,7 @@ static void waiters_wait_for_readers(struct kunit *test)
 			get_task_struct(waiting);
 			wake_up_process(waiting);
 		}
-		/* The other CPU's work cannot run while it reads; ours can. */
+		/* The reader keeps its CPU; the waiter runs on this one. */
 		msleep(50);
 		KUNIT_EXPECT_EQ(test, SEEN, qr_rcu_pending());
 		KUNIT_EXPECT_EQ(test, SEEN, qt_sum(cache).live_objects);
@@ -179,7 +179,7 @@ static void waiters_wait_for_readers(struct kunit *test)
 	}
 }
 
-/* Without a barrier: they are freed when it is time. */
+/* Objects are freed after a while without a barrier. */
 static void nobody_has_to_wait(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
@@ -196,7 +196,7 @@ static void nobody_has_to_wait(struct kunit *test)
 			msleep(20);
 		KUNIT_EXPECT_EQ(test, 0, qr_rcu_pending());
 		KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
-		/* Its timer finds none, and goes. */
+		/* The timer finds nothing and stops. */
 		msleep(300);
 	}
 }
@@ -255,7 +255,7 @@ static void mapped_memory(struct kunit *test)
 	}
 }
 
-/* Destroying the cache waits for them: nothing is said to be live. */
+/* Destroying the cache waits for its objects, so none is reported as live. */
 static void destroy_waits(struct kunit *test)
 {
 	struct quarry_stats *before = qt_stats(test), *st;
@@ -283,7 +283,7 @@ static void destroy_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->live_objects, st->live_objects);
 }
 
-/* What waits is live in the profile, too, to the object; and nothing of it stays. */
+/* Waiting objects are live in the profile, exactly; after their free it has none of them. */
 static void profile_knows_of_them(struct kunit *test)
 {
 	struct quarry_cache *cache;
@@ -308,7 +308,7 @@ static void profile_knows_of_them(struct kunit *test)
 		settle(test);
 		qp_books_agree(test, &books, 0);
 	}
-	/* Some are sampled: those that are freed by RCU are forgotten, and no others. */
+	/* Some objects are sampled: their samples end with the free by RCU. */
 	qp_rate(test, 2048);
 	qt_alloc_n(test, cache, objs, 1000);
 	for (i = 0; i < 1000; i++)
@@ -322,7 +322,7 @@ static void profile_knows_of_them(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, sum->inuse.space);
 }
 
-/* A known stream, of which some are sampled and every other one is freed by RCU. */
+/* The profile estimates a known number of objects, of which every other one is freed by RCU. */
 static void profile_is_unbiased(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
@@ -386,8 +386,8 @@ static void run_cleanups(struct kunit *test, void **objs, unsigned int n,
 }
 
 /*
- * What is to run when an object is freed runs when it is, and not before.  Size classes by
- * themselves: a cache's objects make the frees of all in their chunk slow.
+ * Cleanups run when the object is freed, and not before.  Objects of size classes are tested apart,
+ * because cleanups on a cache's objects make all frees in the chunk slow.
  */
 static void cleanups_run(struct kunit *test)
 {
@@ -422,7 +422,7 @@ static void nothing_is_nothing(struct kunit *test)
 	quarry_rcu_barrier();
 }
 
-/* From a hard interrupt that comes again and again into the same thing done by a task. */
+/* A hard interrupt frees by RCU, again and again, while a task does the same. */
 struct storm {
 	struct hrtimer timer;
 	struct quarry_cache *cache;
@@ -445,7 +445,7 @@ static enum hrtimer_restart storm_tick(struct hrtimer *timer)
 	}
 	if (READ_ONCE(s->stop))
 		return HRTIMER_NORESTART;
-	/* At ever other places of the loop. */
+	/* Vary the period, to interrupt the loop at different places. */
 	s->turn = (s->turn * 75 + 74) % 65537;
 	hrtimer_forward_now(timer, ns_to_ktime(20000 + s->turn % 20000));
 	return HRTIMER_RESTART;
@@ -500,8 +500,8 @@ static void put_deferred(struct kunit *test, void **objs, unsigned int n)
 }
 
 /*
- * Some objects of a slab are put while the grace period of its others is under way.  That
- * says nothing of a reader who came in between.
+ * Objects of a slab are deferred while the grace period of others in it is under way.  That period
+ * does not cover a reader that came in between, so all of them wait for another one.
  */
 static void deferred_ones_wait_again(struct kunit *test)
 {
@@ -522,13 +522,13 @@ static void deferred_ones_wait_again(struct kunit *test)
 
 	rcu_read_lock();
 	put_deferred(test, objs, 20);
-	mdelay(50); /* it begins, and has to wait for us */
+	mdelay(50); /* the first grace period begins, and waits for this task */
 	wake_up_process(reading);
 	while (!try_wait_for_completion(&r.in))
 		cpu_relax();
 	put_deferred(test, objs + 20, 20);
 	rcu_read_unlock();
-	msleep(100); /* it ends, unless it waits for both of us */
+	msleep(100); /* the first grace period ends; the reader holds up the next */
 	KUNIT_EXPECT_EQ(test, 40, atomic_long_read(&qr_deferred_objects));
 	KUNIT_EXPECT_EQ(test, 40, qt_sum(cache).live_objects);
 	WRITE_ONCE(r.leave, true);
@@ -560,7 +560,7 @@ static void walker_keeps_deferred_ones(struct kunit *test)
 
 #define TINY (3 * QR_SLAB_MAX_OBJECTS)
 
-/* Slabs of tiny objects have more of them, and longer maps. */
+/* Slabs of tiny objects have more objects, and longer maps. */
 static void deferred_ones_are_tiny(struct kunit *test)
 {
 	void **objs = qt_array(test, TINY, sizeof(*objs));
@@ -583,7 +583,7 @@ static void deferred_ones_are_tiny(struct kunit *test)
 
 static const struct quarry_cache_args typesafe = { .flags = QUARRY_TYPESAFE_BY_RCU };
 
-/* Pages that are this cache's; for somebody in a reader's section. */
+/* How many of the objects lie in slabs of the cache.  Called as an RCU reader. */
 static u64 own_pages(void **objs, unsigned int n, struct quarry_cache *cache)
 {
 	unsigned int i, own = 0;
@@ -605,7 +605,7 @@ static void slabs_outlive_readers(struct kunit *test)
 	unsigned int i, changed = 0;
 
 	qt_pin(test, 0);
-	/* It can be seen: an ordinary cache's pages go at once. */
+	/* For comparison: the slabs of an ordinary cache go at once. */
 	qt_alloc_n(test, plain, objs, 1000);
 	qt_free_n(plain, objs, 1000);
 	rcu_read_lock();
@@ -625,7 +625,7 @@ static void slabs_outlive_readers(struct kunit *test)
 	qr_magazine_drain(c, smp_processor_id());
 	preempt_enable();
 	qr_cache_settle(c);
-	/* All of its slabs are on their way back. */
+	/* All slabs have left the depot, and wait for the grace period. */
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).inuse_bytes);
 	mdelay(30);
 	KUNIT_EXPECT_EQ(test, 1000, own_pages(objs, 1000, cache));
@@ -654,7 +654,7 @@ static void zeroing_off(void *unused)
 	static_branch_disable(&init_on_alloc);
 }
 
-/* Neither the kernel's switches nor a free change what a reader sees; __GFP_ZERO does. */
+/* Neither a free nor init_on_alloc changes what a reader sees; only __GFP_ZERO does. */
 static void contents_stay(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, &typesafe);

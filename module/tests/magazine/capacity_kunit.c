@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The budget of a CPU's magazines: never more than that, and where the misses are.
- * Time passes by calls of qr_magazines_tick() only.
+ * The capacity of magazines: it never exceeds the CPU's budget, and moves to where the misses are.
+ * Time passes only by calls of qr_magazines_tick().
  */
 #include "tests/kunit_util.h"
 
@@ -16,7 +16,7 @@
 #include "core/slow_path_time.h"
 
 #define SIZE  64
-#define TICKS 8 /* as many halvings leave nothing of the largest magazine */
+#define TICKS 8 /* after so many halvings nothing is left of the largest magazine */
 
 static unsigned long granted_here(void)
 {
@@ -33,7 +33,7 @@ static unsigned int full(struct quarry_cache *cache)
 	return qr_cache_of(cache)->capacity;
 }
 
-/* One allocation and one free that both find nothing in a magazine of any size. */
+/* One allocation that finds the magazine empty, and frees that fill it. */
 static void miss(struct kunit *test, struct quarry_cache *cache)
 {
 	unsigned int n = qr_head_peek(qt_head(cache)) + 1;
@@ -43,7 +43,7 @@ static void miss(struct kunit *test, struct quarry_cache *cache)
 	qt_free_n(cache, objs, n);
 }
 
-/* Operations that stay within the magazine. */
+/* An allocation and a free that the magazine serves. */
 static void hit(struct kunit *test, struct quarry_cache *cache)
 {
 	void *p = quarry_cache_alloc(cache, GFP_KERNEL);
@@ -75,7 +75,7 @@ static void granted_at_the_first_miss(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, qr_cache_of(by_alloc)->batch - 1, qr_head_peek(qt_head(by_alloc)));
 	quarry_cache_free(by_alloc, p);
 
-	/* Past the magazine, so that the free comes first there. */
+	/* __GFP_THISNODE bypasses the magazine, so the free is the first to miss. */
 	p = quarry_cache_alloc_node(by_free, GFP_KERNEL | __GFP_THISNODE,
 				    raw_cpu_read(qr_home_node));
 	KUNIT_ASSERT_NOT_NULL(test, p);
@@ -90,14 +90,14 @@ static void granted_at_the_first_miss(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, granted_here());
 }
 
-/* Of what is left, half or a quarter and so on. */
+/* If the budget has not room for the whole, a half, a quarter and so on is granted. */
 static void parts_are_granted(struct kunit *test)
 {
 	struct quarry_cache *cache[4];
 	unsigned int i;
 
 	qt_pin(test, 0);
-	/* Of 128 objects that each could use, there is room for 128 + 64 + 32 + 16. */
+	/* Each could use 128 objects; the budget has room for 128 + 64 + 32 + 16. */
 	qt_budget(test, (128 + 64 + 32 + 31) * SIZE / 1024);
 	for (i = 0; i < ARRAY_SIZE(cache); i++) {
 		cache[i] = qt_cache(test, SIZE, NULL);
@@ -115,14 +115,14 @@ static void class_zero_gets_nothing(struct kunit *test)
 
 	qt_pin(test, 0);
 	qt_alloc_n(test, cache, objs, 8);
-	/* By its address alone it has no size class, so the head of class 0 is met. */
+	/* The address leads to no size class, so quarry_free() uses the head of class 0. */
 	while (qt_sum(cache).live_objects)
 		quarry_free(objs[qt_sum(cache).live_objects - 1]);
 	KUNIT_EXPECT_EQ(test, 0, raw_cpu_ptr(qr_class_head[0])->capacity);
 	KUNIT_EXPECT_GT(test, capacity_of(cache), 0);
 }
 
-/* Without capacity all goes on, past the magazine, and is counted. */
+/* Without any capacity, all operations bypass the magazine, and are counted. */
 static void nothing_at_all(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, SIZE, NULL);
@@ -155,7 +155,7 @@ static void nothing_at_all(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).cached_objects);
 	KUNIT_EXPECT_EQ(test, 0, granted_here());
 	qt_exit(test);
-	/* It all comes back with the budget. */
+	/* With a new budget the magazine gets its capacity back. */
 	qr_percpu_kib_set(64);
 	miss(test, cache);
 	KUNIT_EXPECT_EQ(test, full(cache), capacity_of(cache));
@@ -176,7 +176,7 @@ static void idle_ones_shrink_to_nothing(struct kunit *test)
 		miss(test, cache[i]);
 		KUNIT_ASSERT_EQ(test, full(cache[i]), capacity_of(cache[i]));
 	}
-	/* The first look sees that they were used. */
+	/* The first look sees that all of them were used. */
 	KUNIT_EXPECT_TRUE(test, qr_magazines_tick());
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
 		KUNIT_EXPECT_EQ(test, full(cache[i]), capacity_of(cache[i]));
@@ -187,7 +187,7 @@ static void idle_ones_shrink_to_nothing(struct kunit *test)
 		more = qr_magazines_tick();
 		KUNIT_EXPECT_EQ(test, was < 4 ? 0 : was / 2, capacity_of(cache[0]));
 		KUNIT_EXPECT_LE(test, qr_head_peek(qt_head(cache[0])), capacity_of(cache[0]));
-		/* This one is in use. */
+		/* This cache is in use. */
 		KUNIT_EXPECT_EQ(test, full(cache[1]), capacity_of(cache[1]));
 		qt_exit(test);
 	}
@@ -208,7 +208,7 @@ static void idle_ones_shrink_to_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache[1]).cached_objects);
 }
 
-/* An idle cache's depot keeps its room for batches as long as it has slabs. */
+/* The depot of an idle cache is emptied, but keeps spare batches for the slabs that it has. */
 static void depots_of_idle_caches_are_emptied(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, SIZE, NULL);
@@ -256,7 +256,7 @@ static void moves_from_idle_to_missing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, capacity_of(idle));
 }
 
-/* One that is used, but does without the depot, gives when another is refused. */
+/* A magazine that is used without misses gives capacity when another head is refused some. */
 static void moves_from_hitting_to_missing(struct kunit *test)
 {
 	struct quarry_cache *rich = qt_cache(test, SIZE, NULL), *poor = qt_cache(test, SIZE, NULL);
@@ -266,7 +266,7 @@ static void moves_from_hitting_to_missing(struct kunit *test)
 	qt_budget(test, 128 * SIZE / 1024);
 	miss(test, rich);
 	tick(1);
-	/* As long as nobody else wants it, it keeps all. */
+	/* As long as no other head is refused capacity, it keeps all. */
 	for (k = 0; k < TICKS; k++) {
 		hit(test, rich);
 		tick(1);
@@ -283,7 +283,7 @@ static void moves_from_hitting_to_missing(struct kunit *test)
 	qt_exit(test);
 }
 
-/* It gives before one that misses does, though that has more. */
+/* A magazine without misses gives before a larger one that misses. */
 static void hitting_gives_before_missing(struct kunit *test)
 {
 	struct quarry_cache *large = qt_cache(test, SIZE, NULL);
@@ -306,7 +306,7 @@ static void hitting_gives_before_missing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, full(small) / 4, capacity_of(small));
 }
 
-/* Where all miss, the largest gives until they are not too far apart. */
+/* When all magazines miss, the largest one gives, until none is much larger than another. */
 static void moves_from_large_to_small(struct kunit *test)
 {
 	struct quarry_cache *cache[6];
@@ -356,7 +356,7 @@ static void budget_is_lowered(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, kib[k], qr_percpu_kib_get());
 		for_each_online_cpu(cpu) {
 			KUNIT_EXPECT_LE(test, qr_percpu_granted(cpu), kib[k] << 10);
-			/* And not more than needed was taken. */
+			/* No more was taken than needed. */
 			KUNIT_EXPECT_GE(test, qr_percpu_granted(cpu), kib[k] << 8);
 		}
 		KUNIT_EXPECT_EQ(test, (u64)num_online_cpus() * kib[k] << 10,
@@ -486,9 +486,9 @@ static void storm_stop(void *arg)
 }
 
 /*
- * Magazines are granted, shrunk and closed while a timer allocates from them; the
- * timer may not reach the page allocator, so there are objects enough, of slabs that
- * cannot go because one object in each stays.
+ * Magazines are granted capacity, shrunk and closed while a timer allocates from them.  The timer
+ * must not call the page allocator, so there are enough objects, and one live object in each slab
+ * keeps it.
  */
 static void interrupts_come_between(struct kunit *test)
 {
@@ -547,7 +547,7 @@ static void interrupts_come_between(struct kunit *test)
 	qt_exit(test);
 }
 
-/* The work that is queued by a grant comes by itself, and not again when all is done. */
+/* A grant queues the work, and the work stops when no magazine has capacity. */
 static void ticks_come_and_go(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, SIZE, NULL);
@@ -557,7 +557,7 @@ static void ticks_come_and_go(struct kunit *test)
 	qt_budget(test, 4096);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, qt_no_ticks, NULL));
 	qr_magazines_ticking(true);
-	/* The first one finds nothing. */
+	/* The first look finds nothing to do. */
 	for (wait = 0; wait < 100 && delayed_work_pending(&qr_balance_work); wait++)
 		msleep(100);
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&qr_balance_work));
@@ -579,9 +579,9 @@ static int compare(const void *a, const void *b)
 }
 
 /*
- * What is estimated against what a clock says.  Every operation takes a slow path, and
- * four of each round are timed.  The machine may be stopped for longer than a round takes,
- * so the faster rounds are looked at.
+ * The estimate of the time in slow paths must agree with a clock.  Every operation takes a slow
+ * path, and four in each round are timed.  The machine may stop for longer than a round, so the
+ * test compares the lower quartiles of all rounds.
  */
 static void slow_paths_are_timed(struct kunit *test)
 {
@@ -606,7 +606,7 @@ static void slow_paths_are_timed(struct kunit *test)
 		   took[ROUNDS / 4]);
 	KUNIT_EXPECT_GT(test, said[ROUNDS / 4], took[ROUNDS / 4] / 8);
 	KUNIT_EXPECT_LT(test, said[ROUNDS / 4], 2 * took[ROUNDS / 4]);
-	/* What is served by the magazine takes none of it. */
+	/* Operations that the magazine serves add nothing to the estimate. */
 	qr_percpu_kib_set(64);
 	hit(test, cache);
 	before = qr_slow_path_ns();

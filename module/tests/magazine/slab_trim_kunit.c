@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pages under free objects leave: exactly those on which nobody holds an object, and
- * what is held does not notice.
+ * Trimming caches: exactly the pages without a live object leave, and live objects stay as they
+ * are.
  */
 #include "tests/profile_util.h"
 
@@ -13,7 +13,7 @@
 #include "view/snapshot.h"
 
 #define ALL   ULONG_MAX
-#define BYTES (2U << 20) /* that a case's objects have at most */
+#define BYTES (2U << 20) /* of the objects of a case, at most */
 #define MOST  4000	 /* objects at most */
 
 struct object {
@@ -22,17 +22,17 @@ struct object {
 };
 
 /**
- * struct traffic - a cache, and what is held of it
+ * struct traffic - a cache and its live objects
  * @cache: the cache
- * @constructed: it has a constructor
- * @fill: bytes of an object that are written; the rest is the constructor's
- * @objs: the objects
- * @n: how many
- * @room: how many there may be
- * @seq: makes objects differ
- * @errors: objects that were not what they had been
- * @rnd: random numbers
- * @pages: for held_pages()
+ * @constructed: the cache has a constructor
+ * @fill: bytes of an object that the test writes; the constructor has written the rest
+ * @objs: the live objects
+ * @n: how many are live
+ * @room: how many may be live
+ * @seq: number of the next object, from which its contents are derived
+ * @errors: objects whose contents were wrong
+ * @rnd: state of the random numbers
+ * @pages: scratch space for held_pages()
  */
 struct traffic {
 	struct quarry_cache *cache;
@@ -47,7 +47,7 @@ struct traffic {
 	unsigned long *pages;
 };
 
-/* What the constructor makes of the end of an object of 1,000 bytes. */
+/* The constructor fills the end of an object of 1,000 bytes. */
 #define CTOR_FROM  900
 #define CTOR_BYTES 100
 #define CTOR_MADE  0x5a
@@ -102,7 +102,7 @@ static void traffic_fill(struct kunit *test, struct traffic *t)
 		traffic_alloc(test, t);
 }
 
-/* What is freed is overwritten before, where that is allowed. */
+/* Free an object; first overwrite the part that is not the constructor's. */
 static void traffic_free(struct traffic *t, unsigned int i)
 {
 	struct object o = t->objs[i];
@@ -113,7 +113,7 @@ static void traffic_free(struct traffic *t, unsigned int i)
 	quarry_cache_free(t->cache, o.p);
 }
 
-/* Down to @left objects, whichever. */
+/* Free objects at random until @left are left. */
 static void traffic_free_until(struct traffic *t, unsigned int left)
 {
 	while (t->n > left)
@@ -147,7 +147,7 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Pages that an object of @t lies on. */
+/* The number of pages on which live objects of @t lie. */
 static unsigned long held_pages(struct traffic *t)
 {
 	unsigned int stride = qr_cache_of(t->cache)->geo.stride, i;
@@ -165,7 +165,7 @@ static unsigned long held_pages(struct traffic *t)
 	return different;
 }
 
-/* All that can leave does, and nothing else; the numbers say so. */
+/* A trim takes exactly the pages without a live object, and all counters agree. */
 static void trim_is_exact(struct kunit *test, struct traffic *t)
 {
 	struct quarry_stats *before, *after;
@@ -184,7 +184,7 @@ static void trim_is_exact(struct kunit *test, struct traffic *t)
 	st = qt_sum(t->cache);
 	KUNIT_EXPECT_EQ(test, held, st.inuse_bytes >> PAGE_SHIFT);
 	KUNIT_EXPECT_EQ(test, t->n, st.live_objects);
-	/* A drained cache has no empty slab, so all of them left slabs that live on. */
+	/* A drained cache has no empty slab, so no slab was destroyed. */
 	KUNIT_EXPECT_EQ(test, slabs, st.slabs);
 	KUNIT_EXPECT_EQ(test, (u64)pages << PAGE_SHIFT,
 			after->trimmed_bytes - before->trimmed_bytes);
@@ -206,7 +206,7 @@ static void everything_comes_back(struct kunit *test, struct traffic *t)
 	qt_exit(test);
 }
 
-/* Nine of ten go, at random; then it grows, shrinks, and is trimmed by turns. */
+/* Free nine of ten objects at random; then grow, shrink and trim the cache in turn. */
 static void life(struct kunit *test, unsigned int size, unsigned int align, bool constructed)
 {
 	struct traffic *t = traffic_new(test, size, align, constructed);
@@ -222,7 +222,7 @@ static void life(struct kunit *test, unsigned int size, unsigned int align, bool
 		while (t->n < left)
 			traffic_alloc(test, t);
 		traffic_free_until(t, left);
-		/* Whoever has the pages now writes to them. */
+		/* Another cache takes the pages and writes to them. */
 		if (round % 2)
 			traffic_fill(test, other);
 		else
@@ -239,7 +239,10 @@ static void life(struct kunit *test, unsigned int size, unsigned int align, bool
 	everything_comes_back(test, other);
 }
 
-/* None has a page behind its last object, which would stay while all objects are held. */
+/*
+ * In none of these layouts has a slab a whole page behind its last object: such a page would stay
+ * while all objects of the slab are live.
+ */
 static const struct {
 	unsigned int size, align;
 } layouts[] = {
@@ -275,7 +278,7 @@ static void mixed_chunks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_stats(test)->mixed_bytes);
 }
 
-/* A sample stays its object's, and leaves with it. */
+/* The sample of an object stays while the object is live, and ends with its free. */
 static void sampled_objects(struct kunit *test)
 {
 	static const unsigned int sizes[] = { 24, 1000, 5000 };
@@ -324,7 +327,7 @@ static int find_object(const struct qr_object *o, void *arg)
 	return 0;
 }
 
-/* The walk over live objects meets each once, also where slabs have lost their beginning. */
+/* The walk over live objects visits each once, also in slabs whose first pages have left. */
 static void walks_find_what_is_left(struct kunit *test)
 {
 	static const unsigned int sizes[] = { 1000, 4096, 5000 };
@@ -373,7 +376,7 @@ static void slabs_tell_what_left(struct kunit *test)
 	everything_comes_back(test, t);
 }
 
-/* It stops when it has enough, and goes on where that was. */
+/* A trim stops when it has enough pages, and the next one goes on there. */
 static void no_more_than_wanted(struct kunit *test)
 {
 	struct traffic *t = traffic_new(test, 1024, 0, false);
@@ -399,7 +402,7 @@ static void no_more_than_wanted(struct kunit *test)
 	KUNIT_EXPECT_GT(test, times, 3);
 	KUNIT_EXPECT_EQ(test, held, before - sum);
 	KUNIT_EXPECT_LE(test, sum, most);
-	/* Of whole pages the guess is right. */
+	/* For objects of whole pages the estimate is exact. */
 	everything_comes_back(test, t);
 	t = traffic_new(test, 4096, 0, false);
 	traffic_fill(test, t);
@@ -411,7 +414,7 @@ static void no_more_than_wanted(struct kunit *test)
 	everything_comes_back(test, t);
 }
 
-/* Slabs that are kept for a burst go first, and may be all that is wanted. */
+/* Empty slabs that the depot keeps go first; if they are enough, no other slab is trimmed. */
 static void empty_slabs_first(struct kunit *test)
 {
 	struct traffic *t = traffic_new(test, 4096, 0, false);
@@ -423,7 +426,7 @@ static void empty_slabs_first(struct kunit *test)
 	qt_pin(test, 0);
 	traffic_fill(test, t);
 	d = qr_cache_of(t->cache)->depot[qt_node_of(t->objs[0].p)];
-	/* By address, so that whole slabs are free, and more than batches can take. */
+	/* In order of address, so that whole slabs become empty; batches cannot take so many. */
 	for (i = 0; i < t->n - 1; i++)
 		quarry_cache_free(t->cache, t->objs[i].p);
 	t->objs[0] = t->objs[i];
@@ -463,7 +466,7 @@ static bool shares_a_chunk(const void *p, const struct traffic *t)
 	return false;
 }
 
-/* What leaves a slab serves others at once, as long as the heap may keep it. */
+/* Pages that left a slab serve other caches at once, as long as the page heap keeps them. */
 static void others_have_the_pages(struct kunit *test)
 {
 	struct traffic *t = traffic_new(test, 4096, 0, false);
@@ -471,14 +474,14 @@ static void others_have_the_pages(struct kunit *test)
 	unsigned int pages, i, taken = 0;
 	u64 chunks;
 
-	/* Nothing else is idle. */
+	/* No other page is idle. */
 	qr_drain_all();
 	qr_scavenge_now();
 	set_keep(ULONG_MAX);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, keep_nothing, NULL));
 	qt_pin(test, 0);
 	traffic_fill(test, t);
-	/* One of each slab is left. */
+	/* One object of each slab stays. */
 	for (i = t->n; i--;)
 		if (((unsigned long)t->objs[i].p >> PAGE_SHIFT) % 8)
 			traffic_free(t, i);
@@ -509,7 +512,7 @@ static void shrinking_trims(struct kunit *test)
 	everything_comes_back(test, t);
 }
 
-/* All caches, as whoever wants pages does it. */
+/* Trim all caches, as the scavenger and the shrinker do. */
 static void all_caches(struct kunit *test)
 {
 	struct traffic *t[3];
