@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The demo, as it runs in the guest of scripts/demo: index some text in Quarry's
-# memory, look at the allocator meanwhile, and give everything back.
+# The demo, run by scripts/demo in its guest: index some text in Quarry's memory, show the state
+# of the allocator meanwhile, and give everything back.
 #
 # Usage: demo.sh TEXT...
-# Exit status: 1 when the books do not balance or something was not given back.
+# Exit status: 1 if the books do not balance or if something was not given back.
 
 quarry=/sys/kernel/debug/quarry
 rounds=10
@@ -21,14 +21,14 @@ fail()
 	status=1
 }
 
-# value NAME: a number of the whole allocator.
+# value NAME: print a counter of quarry/stats.
 value()
 {
 	awk -v name="$1" '$1 == name { print $2 }' "$quarry/stats"
 }
 
-# The three equations of the books, from one reading. The last two are how sys and
-# live are worked out; that they agree with what is there, validate finds out.
+# Check the three equations of the books, from one reading. Quarry computes sys and live by the
+# last two; that the numbers agree with the pages and objects that exist, validate checks.
 balance()
 {
 	awk '
@@ -80,12 +80,12 @@ unload()
 	rmmod "$1" || fail "rmmod $1"
 }
 
-# So little text would give a handful of samples at the default of 512 KiB.
+# At the default rate of 512 KiB so little text would give only a handful of samples.
 insmod /lib/quarry/quarry.ko rate=8K || exit 1
 insmod /lib/quarry/wordindex.ko || exit 1
 
 title "Text into /dev/wordindex, on Linux $(uname -r)"
-# Each alone, in place of the one before, so that memory also comes back.
+# Index each text alone, in place of the one before, so that memory is freed as well.
 for text; do
 	cat "$text" >/dev/wordindex || fail "$text"
 done
@@ -131,7 +131,7 @@ unload wordindex
 pages_held
 unload quarry
 [ ! -d "$quarry" ] || fail "debugfs still has quarry/"
-# It speaks up when it goes with less than it took.
+# At unload the module logs an error if it did not give all pages back.
 dmesg | grep 'quarry: unloaded with' && fail "pages were not given back"
 [ "$status" != 0 ] || echo "Quarry is unloaded, and no page is held any more."
 exit "$status"

@@ -2,14 +2,14 @@
 /*
  * wordindex: the demo of Quarry, /dev/wordindex.
  *
- *   cat text > /dev/wordindex	index a text instead of what was there
- *   cat more >> /dev/wordindex	add to it
- *   cat /dev/wordindex		the most frequent words
+ *   cat text > /dev/wordindex	index a text in place of the one before
+ *   cat more >> /dev/wordindex	add a text
+ *   cat /dev/wordindex		show the most frequent words
  *   : > /dev/wordindex		forget everything
  *
- * A word is a run of ASCII letters, digits and inner apostrophes; case does not
- * matter.  It may be split between two writes, for which each open file keeps
- * the beginning, and it ends with the file at the latest.
+ * A word is a sequence of ASCII letters, digits and inner apostrophes; case does not matter.  A
+ * word may be split between two writes: each open file keeps the beginning of an unfinished word.
+ * When the file is closed, the word ends.
  */
 #include <linux/ctype.h>
 #include <linux/fs.h>
@@ -40,10 +40,10 @@ static DEFINE_MUTEX(word_index_lock);
 /**
  * struct writer - what an open file keeps between two writes
  * @len: bytes in @word
- * @word: the beginning of a word whose end has not been seen
- * @piece: text on its way from user space
+ * @word: the beginning of a word that has not ended yet
+ * @piece: buffer for text from user space
  *
- * All under word_index_lock.
+ * word_index_lock guards all members.
  */
 struct writer {
 	size_t len;
@@ -51,7 +51,7 @@ struct writer {
 	char piece[PIECE];
 };
 
-/* The word that was collected is over. */
+/* The word in @writer has ended: add it to the index. */
 static int end_word(struct writer *writer)
 {
 	size_t len = writer->len;
@@ -71,9 +71,9 @@ static int end_word(struct writer *writer)
 }
 
 /*
- * Returns the bytes consumed, which are fewer than @len only with *err set. A word
- * that could not be added is kept, and the byte that ended it is not consumed:
- * to write the rest again is to try again.
+ * Returns the number of bytes consumed, which is less than @len only if *err is set.  A word that
+ * could not be added is kept, and the byte that ended it is not consumed.  So a client that
+ * writes the rest again tries the word again.
  */
 static size_t take_text(struct writer *writer, size_t len, int *err)
 {
@@ -150,7 +150,7 @@ static int wordindex_open(struct inode *inode, struct file *file)
 
 	if (!writer)
 		return -ENOMEM;
-	file->private_data = NULL; /* the misc device; seq_file wants the place */
+	file->private_data = NULL; /* it pointed to the misc device; seq_file needs it */
 	err = single_open(file, wordindex_show, writer);
 	if (err) {
 		quarry_free(writer);
@@ -169,7 +169,7 @@ static int wordindex_release(struct inode *inode, struct file *file)
 	struct writer *writer = writer_of(file);
 
 	mutex_lock(&word_index_lock);
-	end_word(writer); /* nobody is left who could be told of a failure */
+	end_word(writer); /* a failure cannot be reported any more */
 	mutex_unlock(&word_index_lock);
 	quarry_free(writer);
 	return single_release(inode, file);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The index lives in Quarry's memory, in the three ways there are to ask for it:
+ * The index is in Quarry's memory, and shows the three ways to allocate it:
  *
- *   a word         quarry_malloc(), of a size known only when the word is
- *   the table      quarry_zalloc(), from 4 KiB up to the largest object
- *   the positions  quarry_cache_alloc(), all of one size: a cache of its own,
- *                  with a name under which they are seen in debugfs
+ *   a word         quarry_malloc(): the size depends on the word
+ *   the table      quarry_zalloc(): from 4 KiB up to the largest object
+ *   the positions  quarry_cache_alloc(): all have one size, so they have a cache, whose name
+ *                  debugfs shows
  *
- * Every function leaves the index whole when memory runs out.  Those that allocate
- * are not inlined, so that a heap profile tells them apart.
+ * If memory runs out, every function leaves the index consistent.  Functions that allocate are not
+ * inlined, so that a heap profile tells them apart.
  */
 #include <linux/errno.h>
 #include <linux/jhash.h>
@@ -23,7 +23,7 @@
 #define MAX_BUCKETS	(QUARRY_MAX_LARGE / sizeof(struct word *))
 #define BLOCK_POSITIONS 13
 
-/* One cache line.  Most words need no second one. */
+/* A block of positions: one cache line.  Most words need only one. */
 struct positions {
 	struct positions *next;
 	u32 nr;
@@ -55,7 +55,7 @@ static struct word **bucket_of(const struct word_index *index, u32 hash)
 	return &index->buckets[hash & (index->nr_buckets - 1)];
 }
 
-/* Double the table when it is full.  Without memory the chains grow instead. */
+/* Double the table if it is full.  If there is no memory for that, the chains grow longer. */
 static noinline int make_room(struct word_index *index)
 {
 	struct word_index grown = *index;
@@ -99,7 +99,7 @@ static struct word *find_word(const struct word_index *index, u32 hash, const ch
 	return NULL;
 }
 
-/* The first position of a word that was not there before. */
+/* Add a word that is not in the index yet; @block has its first position. */
 static noinline int add_new(struct word_index *index, u32 hash, const char *text, size_t len,
 			    struct positions *block)
 {
@@ -132,7 +132,7 @@ static noinline int add_new(struct word_index *index, u32 hash, const char *text
  * @text: the word, not terminated
  * @len: its length, 1 to WORD_MAX
  *
- * Return: 0, or -ENOMEM and nothing was added.
+ * Return: 0, or -ENOMEM; then nothing was added.
  */
 int word_index_add(struct word_index *index, const char *text, size_t len)
 {
@@ -179,7 +179,7 @@ static void free_word(struct word *word)
 	quarry_free(word);
 }
 
-/* Give everything back; the index is empty and usable. */
+/* Free everything.  The index is then empty and can be used again. */
 void word_index_clear(struct word_index *index)
 {
 	unsigned int i;
@@ -207,13 +207,13 @@ static bool comes_before(const struct word *a, const struct word *b)
 /**
  * word_index_top() - find the most frequent words
  * @index: the index
- * @top: filled with them, largest count first, equal ones by the alphabet
- * @max: room in @top, at least 1
+ * @top: filled with the words, largest count first, those with equal counts by the alphabet
+ * @max: number of entries of @top, at least 1
  *
- * Most words lose against the last of @top at once, so this is one walk over
- * the words and cheaper than to sort them.
+ * This walks over the words once and compares most of them with the last of @top only, which is
+ * cheaper than to sort them.
  *
- * Return: how many there are in @top, valid as long as the caller's lock.
+ * Return: the number of words in @top.  They are valid while the caller holds its lock.
  */
 unsigned int word_index_top(const struct word_index *index, const struct word **top,
 			    unsigned int max)

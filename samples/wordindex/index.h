@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* An inverted index: which words a text has, how often, and where. */
+/* An inverted index: which words a text has, how often each occurs, and where. */
 #ifndef WORDINDEX_INDEX_H
 #define WORDINDEX_INDEX_H
 
 #include <linux/types.h>
 
-#define WORD_MAX 63 /* bytes of a word that are kept */
+#define WORD_MAX 63 /* bytes of a word that are kept; the rest is cut off */
 
 struct positions;
 
 /**
  * struct word - a word of the text
- * @next: in its bucket
- * @first: where it stands, in order
- * @last: the block that takes the next position
- * @hash: of @text
- * @count: how often it was seen
+ * @next: the next word in the same bucket
+ * @first: blocks of the word's positions in the text, in order
+ * @last: the last of these blocks, which takes the next position
+ * @hash: hash of @text
+ * @count: how often the word occurs
  * @text: the word, with a terminating zero
  */
 struct word {
@@ -30,11 +30,11 @@ struct word {
 /**
  * struct word_index - all words of one text
  * @buckets: the hash table; NULL before the first word
- * @nr_buckets: a power of two, or 0
- * @nr_words: different words
- * @length: words in the text
+ * @nr_buckets: number of buckets: a power of two, or 0
+ * @nr_words: number of different words
+ * @length: number of words in the text
  *
- * All zeros is an empty index.  The caller locks.
+ * A struct of zeros is an empty index.  The caller locks.
  */
 struct word_index {
 	struct word **buckets;

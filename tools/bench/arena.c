@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Many small objects that all go at once: an arena, against freeing each of them.
+ * Many small objects that are all freed at once: an arena, compared with a free of each object.
  *
- * Lines are
+ * Lines of the result are
  *
  *   arena step size objects slub_x100 quarry_x100 arena_x100
  *
- * where "alloc" is an allocation, "free" a free, or an object's share of destroying the arena,
- * and "both" is both; that of the arena includes making it.
+ * The step "alloc" is an allocation.  "free" is a free, or for the arena an object's share of
+ * its destruction.  "both" is the sum.  The arena's figures include its creation.
  *
- * Each is the least of some rounds.  In a million allocations there are places where the kernel
- * lets others run, and what these do is counted too: right after boot its tests of ciphers
- * (scripts/bench turns them off) took more instructions in one round than the arena did.
+ * Each figure is the least of ROUNDS rounds.  Within a million allocations the kernel runs other
+ * tasks too, and their instructions are counted as well: right after boot its tests of ciphers
+ * (which scripts/bench turns off) took more instructions in one round than the arena did.
  */
 #include <linux/errno.h>
 #include <linux/minmax.h>
@@ -28,7 +28,7 @@ enum { SLUB, QUARRY, ARENA, SIDES };
 
 static struct quarry_arena *arena;
 
-/* A loop for each side, in which its own calls are expanded. */
+/* A loop for each side, with the side's own calls inlined. */
 /* clang-format off */
 #define FILL(objs, alloc)					\
 ({								\
@@ -71,7 +71,7 @@ static bench_timed u64 fill_64(unsigned int side, void **objs)
 	}
 }
 
-/* A size that the compiler does not know. */
+/* The same with a size that the compiler does not know. */
 static bench_timed u64 fill(unsigned int side, void **objs, size_t size)
 {
 	switch (side) {
@@ -100,7 +100,7 @@ static bench_timed u64 drain(unsigned int side, void **objs)
 	}
 }
 
-/* x100 instructions per object; what is less than in earlier rounds. */
+/* One round.  *@alloc and *@release are lowered to its figures if these are less. */
 static int run(unsigned int side, void **objs, size_t size, u64 *alloc, u64 *release)
 {
 	u64 start = bench_ticks(), made = 0, ticks;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Quarry in its small form: every operation is a call into quarry.ko. */
+/* Quarry with QUARRY_CALLED, which makes clients small: every operation calls quarry.ko. */
 #define QUARRY_CALLED
 #include "quarry_side.h"
 

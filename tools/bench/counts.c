@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * What an operation costs on one processor: the cases that scripts/bench
- * counts in guest instructions.
- */
+/* The cost of an operation on one processor.  scripts/bench runs these cases under -icount. */
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
 #include "measure.h"
 
-#define PAIRS	      1000    /* per repeat, */
-#define PAIRS_BYTES   0x10000 /* but so many bytes only: most repeats shall meet no sample */
-#define BULKS	      200
-#define BATCH_OBJECTS 4096 /* per repeat at least */
+#define PAIRS	      1000    /* pairs per repeat */
+#define PAIRS_BYTES   0x10000 /* bytes per repeat at most, so that most repeats have no sample */
+#define BULKS	      200     /* bulk operations per repeat */
+#define BATCH_OBJECTS 4096    /* objects per repeat at least */
 
 static const struct bench_side *const sides[] = { &bench_slub, &bench_inline, &bench_called };
 
-/* One case on one cache: @bulk is 0 unless the case is one of bulks. */
+/* Run one case on one cache.  @bulk: objects per bulk operation, or 0 for single objects. */
 static s64 run_pairs(const struct bench_side *side, void *cache, unsigned int n, bool zeroed,
 		     unsigned int bulk)
 {
@@ -36,7 +33,7 @@ static int repeat_pairs(const char *name, const struct bench_side *side, void *c
 	unsigned int r;
 	s64 ticks;
 
-	/* The first fills the magazine. */
+	/* The first run fills the magazine and is not counted. */
 	ticks = run_pairs(side, cache, n, zeroed, bulk);
 	for (r = 0; ticks >= 0 && r < BENCH_REPEATS; r++) {
 		cond_resched();
@@ -121,7 +118,7 @@ int bench_malloc(void)
 	return err;
 }
 
-/* @n objects at a time, several times over when they are few. */
+/* Allocate and free @n objects at a time, in several rounds if @n is small. */
 static int repeat_batch(const struct bench_side *side, void *cache, unsigned int size,
 			unsigned int n, bool shuffled)
 {
@@ -142,7 +139,7 @@ static int repeat_batch(const struct bench_side *side, void *cache, unsigned int
 			alloc += a;
 			free += f;
 		}
-		if (r < 0) /* the first makes the slabs */
+		if (r < 0) /* the first repeat creates the slabs and is not counted */
 			continue;
 		allocs[r] = bench_x100(alloc, ops, bench_overhead.fill);
 		frees[r] = bench_x100(free, ops, bench_overhead.drain);

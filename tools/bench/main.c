@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * quarry_bench: Quarry against the kernel's own allocator, in one boot.
+ * quarry_bench: compares Quarry with the kernel's own allocator, in one boot.
  *
- * Write a group ("counts", "native" or one of groups[]) to
- * /sys/kernel/debug/quarry_bench/run; when the write returns, "results" holds
- * one line per result:
+ * Write the name of a group (one of groups[], or "counts" for several) to
+ * /sys/kernel/debug/quarry_bench/run.  When the write returns, the file "results" next to it has
+ * one line for each result:
  *
  *   case size batch side min_x100 median_x100
  *
- * and remarks behind '#'.  Groups that tell what a rate of the profiler costs
- * are run for one side, as "churn inline", at whatever rate is set: the samples
- * that "stats" counts meanwhile are then that side's.  "search" has no sides, and lines
+ * Lines that begin with '#' are remarks.  Groups that measure the profiler run for one side, as
+ * "churn inline", at the rate that is set: the samples that "stats" counts meanwhile are then
+ * that side's.  "search" has no sides; its lines are
  *
  *   search state find heap_mib searches mean_x100 worst bound
  *
- * and those of "arena" have all sides in a line, see there.  "hold inline" leaves what was
- * written to "words" allocated, a string for each line, until "drop inline", and says
+ * A line of "arena" has all sides, see arena.c.  "hold inline" allocates a string for each line
+ * that was written to the file "words", until "drop inline" frees them.  It prints
  *
  *   strings words bytes
  *
@@ -63,7 +63,7 @@ static const struct bench_group {
 static const struct bench_side *const sides[] = { &bench_slub, &bench_inline, &bench_called };
 
 static struct dentry *dir;
-static DEFINE_MUTEX(lock); /* one run at a time; guards all below */
+static DEFINE_MUTEX(lock); /* one run at a time; guards the variables below */
 static char text[16384];
 static size_t text_len;
 
@@ -146,7 +146,7 @@ static int run_groups(void *data)
 	return found ? err : -EINVAL;
 }
 
-/* In a thread of its own: a writer may not be bound to a processor. */
+/* A thread that is bound to CPU 0 does the run.  The writer itself may be on any processor. */
 static int run_on_first_cpu(char *name)
 {
 	struct run run = { .name = strsep(&name, " "), .side = name };
@@ -160,7 +160,7 @@ static int run_on_first_cpu(char *name)
 	kthread_bind(task, 0);
 	get_task_struct(task);
 	wake_up_process(task);
-	/* A thread that is told to stop before it ran would not run at all. */
+	/* Wait first: kthread_stop() on a thread that has not begun would keep it from running. */
 	wait_for_completion(&run.done);
 	ret = kthread_stop(task);
 	put_task_struct(task);

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The clock, what the loops cost by themselves, and the order in which a
- * batch is freed.
- */
+/* The clock, the overhead of the timed loops, and the order in which a batch is freed. */
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
@@ -10,10 +7,10 @@
 #include <linux/vmalloc.h>
 #include "measure.h"
 
-/* In one of these many turns of a loop, one tick is a hundredth of a turn. */
+/* Turns of a loop that are timed to find its overhead: to a thousandth of a tick a turn. */
 #define CALIBRATION_TURNS 1000
 
-/* How far the clock may be off one tick per nanosecond and still be that. */
+/* A clock within 1 % of one tick per nanosecond counts as exactly that. */
 #define CLOCK_TOLERANCE 10 /* of 1000 */
 
 struct bench_overhead bench_overhead;
@@ -46,7 +43,7 @@ static noinline bench_timed u64 empty_clock(void)
 	return bench_ticks() - start;
 }
 
-/* The twins of the loops in pairs.h, with nothing in them. */
+/* The same loops as in pairs.h, without allocations and frees. */
 static noinline bench_timed u64 empty_pair(unsigned int n)
 {
 	void *p = bench_objs;
@@ -86,8 +83,8 @@ static noinline bench_timed u64 empty_drain(void **objs, unsigned int n)
 }
 
 /*
- * Under -icount the TSC advances by one per instruction whatever frequency
- * it claims; elsewhere its frequency is anything.
+ * Measure how many ticks the clock makes per microsecond.  Under -icount the TSC counts
+ * instructions, whatever frequency it reports; elsewhere it can have any frequency.
  */
 static void calibrate_clock(void)
 {
@@ -126,7 +123,7 @@ void bench_calibrate(void)
 		   bench_overhead.pair, bench_overhead.fill, bench_overhead.drain);
 }
 
-/* The same permutation in every run: results must not depend on luck. */
+/* The permutation is the same in every run, so that results can be compared. */
 void bench_shuffle(unsigned int n, bool shuffled)
 {
 	u64 x = 88172645463325252ULL;
@@ -154,7 +151,7 @@ void bench_permute(unsigned int n)
 		bench_order[i] = bench_objs[permutation[i]];
 }
 
-/* Nanoseconds x100 per operation of @ticks for @ops, less what the loop takes. */
+/* @ticks for @ops operations: 100 times the nanoseconds of one, without the loop's overhead. */
 u64 bench_x100(u64 ticks, u64 ops, u64 overhead)
 {
 	u64 x100 = div64_u64(ticks * 100, ops);

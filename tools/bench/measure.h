@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the parts of the benchmark share.
+ * Types and functions that all parts of the benchmark use.
  *
- * Three sides run the same cases: "slub", "inline" (Quarry as quarry.h gives
- * it) and "called" (Quarry with QUARRY_CALLED).  pairs.h and workers.h are
- * compiled once for each, so that every allocator meets the same loop with its
- * own calls expanded in place.
+ * Three sides run the same cases: "slub", "inline" (Quarry as quarry.h is by default) and "called"
+ * (Quarry with QUARRY_CALLED).  pairs.h and workers.h are compiled once for each side, so that
+ * every allocator runs in the same loops, with its own calls inlined there.
  *
- * All results are times in units of 10 ps, "x100" of a nanosecond.  Under
+ * All results are times in units of 10 ps: names with x100 are 100 times the nanoseconds.  Under
  * QEMU's -icount shift=0 a nanosecond is one guest instruction.
  */
 #ifndef BENCH_MEASURE_H
@@ -21,9 +20,9 @@
 
 #define BENCH_REPEATS	 15
 #define BENCH_MAX_BATCH	 16384
-#define BENCH_CHURN_SIZE 256 /* bytes, in the cases on the profiler's rate */
+#define BENCH_CHURN_SIZE 256 /* bytes, in the cases that measure the profiler */
 
-/* GCC takes what only a module's init or a table refers to for cold: it is not. */
+/* GCC treats functions that only a table or init code refers to as cold; these are hot. */
 #define bench_timed __attribute__((__hot__))
 
 #if defined(CONFIG_X86_64) && !defined(CONFIG_UML)
@@ -46,7 +45,10 @@ static __always_inline u64 bench_ticks(void)
 }
 #endif
 
-/* Ticks for @n turns, or -ENOMEM.  A client looks at what it was given, too. */
+/*
+ * Ticks for @n pairs of an allocation and a free, or -ENOMEM.  The loop checks for NULL, as a
+ * client does.
+ */
 /* clang-format off */
 #define BENCH_LOOP(n, alloc, release)				\
 ({								\
@@ -68,15 +70,15 @@ static __always_inline u64 bench_ticks(void)
 
 /**
  * struct bench_worker - one thread of a case with two processors
- * @cache: shared by both workers
- * @ctl: what both workers share
- * @index: 0 or 1
- * @seed: of its random numbers
+ * @cache: the cache, the same for both workers
+ * @ctl: state that both workers share
+ * @index: 0 or 1; also the CPU that the worker runs on
+ * @seed: state of the worker's random numbers
  * @run: the side's loop
  * @task: the thread
- * @err: why it ended early
- * @pairs: objects allocated and freed so far; on a line of its own because
- *	the controller reads it while the case runs
+ * @err: why the worker ended early, or 0
+ * @pairs: objects allocated and freed so far.  It has a cache line of its own because the
+ *	controlling thread reads it while the case runs
  */
 struct bench_worker {
 	void *cache;
@@ -90,20 +92,20 @@ struct bench_worker {
 };
 
 /*
- * Slots between producer and consumer: enough for either to go on while the
- * other's processor, a thread of the host, is not running.
+ * Slots of the ring between producer and consumer.  A processor of the guest is a thread of the
+ * host and may not run for a while; the ring is long enough for the other one to go on then.
  */
 #define BENCH_RING    16384
 #define BENCH_PUBLISH 16   /* objects handed over at a time */
-#define BENCH_SLOTS   4096 /* shared slots of the handing-over case */
-#define BENCH_CHURN   256  /* objects that a churning worker holds */
+#define BENCH_SLOTS   4096 /* slots that both workers of "handover" share */
+#define BENCH_CHURN   256  /* objects that a worker of "churn" holds */
 
 /**
- * struct bench_control - what the workers of a case share
- * @stop: set when they shall end
- * @head: ring slots filled; the producer's
- * @tail: ring slots emptied; the consumer's
- * @ring: objects under way
+ * struct bench_control - state that the workers of a case share
+ * @stop: tells the workers to end
+ * @head: ring slots filled so far; written by the producer
+ * @tail: ring slots emptied so far; written by the consumer
+ * @ring: objects that go from the producer to the consumer
  * @slots: objects that either worker may free
  */
 struct bench_control {
@@ -115,30 +117,30 @@ struct bench_control {
 };
 
 /**
- * struct bench_side - one allocator in one form
- * @name: as in the results
+ * struct bench_side - an allocator, as one side of the comparison
+ * @name: name in the results
  * @create: make a cache of objects of @size bytes
- * @destroy: undo @create
- * @free: free one object, untimed
+ * @destroy: destroy a cache
+ * @free: free one object, without timing
  * @pair: @n times allocate and free
  * @zeroed: the same with __GFP_ZERO
  * @atomic: the same with GFP_ATOMIC, for callers with interrupts off
- * @replace: @n times free what is in a random one of the @slots, put a new object of
- *	BENCH_CHURN_SIZE bytes there and fill it; likewise.  @mask is their number less
- *	one, a power of two.  No slot is empty but after -ENOMEM
+ * @replace: @n times free the object in a random slot of @slots, put a new object of
+ *	BENCH_CHURN_SIZE bytes there and fill it, also with interrupts off.  The number of
+ *	slots is @mask + 1, a power of two.  All slots have objects, except after -ENOMEM
  * @fill: allocate @n objects into @objs
  * @drain: free @n objects
  * @malloc_const: @n times allocate 64 bytes, a constant, and free by pointer
  * @malloc_var: the same with a size that the compiler does not know
  * @bulk: @n times allocate and free @bulk objects at once; may be NULL
- * @rcu_fill: allocate @n objects of 64 bytes that @rcu_drain can free; 0 or -ENOMEM
+ * @rcu_fill: allocate @n objects of 64 bytes for @rcu_drain; returns 0 or -ENOMEM
  * @rcu_drain: free @n of them after a grace period
- * @churn: worker that replaces objects of its own at random
+ * @churn: worker that replaces its own objects at random
  * @pipe: worker 0 allocates, worker 1 frees
- * @handover: worker that replaces objects of either worker at random
+ * @handover: worker that replaces objects of both workers at random
  *
- * Those that take @n return ticks, or -ENOMEM with nothing left allocated,
- * except for @fill, which stores NULL.
+ * Functions with @n return ticks, unless it says otherwise.  On failure they return -ENOMEM with
+ * nothing left allocated, except @fill, which stores NULL.
  */
 struct bench_side {
 	const char *name;
@@ -164,11 +166,11 @@ struct bench_side {
 extern const struct bench_side bench_slub, bench_inline, bench_called;
 
 /**
- * struct bench_overhead - what the loops cost by themselves
+ * struct bench_overhead - what the timed loops cost without an allocator
  * @clock: ticks between two readings of the clock
- * @pair: x100 ticks per turn of a pair's loop
- * @fill: the same for fill
- * @drain: the same for drain
+ * @pair: 100 times the ticks of one turn of a pair's loop
+ * @fill: the same for the loop that fills
+ * @drain: the same for the loop that drains
  */
 struct bench_overhead {
 	u64 clock;
@@ -191,7 +193,7 @@ void bench_report(const char *name, unsigned int size, unsigned int batch, const
 void bench_line(const char *fmt, ...) __printf(1, 2);
 void bench_note(const char *fmt, ...) __printf(1, 2);
 
-/* Allocates @n objects and frees them permuted.  Returns 0 or -ENOMEM. */
+/* Allocate @n objects and free them in the order of bench_shuffle().  Returns 0 or -ENOMEM. */
 int bench_batch_once(const struct bench_side *side, void *cache, unsigned int n, u64 *alloc,
 		     u64 *free);
 

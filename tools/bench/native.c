@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What an operation takes in real time, and how two processors get on: the
- * cases that scripts/bench-native runs in User Mode Linux.
+ * The real time of an operation, and the throughput of two processors.  scripts/bench-native runs
+ * these cases in User Mode Linux.
  *
- * The machine drifts while they run, so the sides take turns, and medians
- * count.
+ * The speed of the machine drifts while they run.  So the sides take turns, and medians are used.
  */
 #include <linux/cpumask.h>
 #include <linux/delay.h>
@@ -19,7 +18,7 @@
 #include "measure.h"
 
 #define REPEATS	    9
-#define PAIRS	    500000 /* per repeat */
+#define PAIRS	    500000 /* pairs per repeat */
 #define ROUNDS	    100	   /* batches per repeat */
 #define BATCH	    1024
 #define OBJECT	    64 /* bytes */
@@ -73,13 +72,13 @@ static int worker_thread(void *data)
 	struct bench_worker *w = data;
 
 	w->run(w);
-	/* Its counts are read until it is told to go. */
+	/* The struct and its counts are read until kthread_stop(). */
 	while (!kthread_should_stop())
 		schedule_timeout_interruptible(1);
 	return 0;
 }
 
-/* Objects that no worker came to free. */
+/* Free the objects that the workers left in the ring and in slots. */
 static void free_left_over(const struct bench_side *side, void *cache, struct bench_control *ctl)
 {
 	unsigned int i;
@@ -113,7 +112,10 @@ static u64 pairs_done(const struct bench_worker *w)
 	return READ_ONCE(w[0].pairs) + READ_ONCE(w[1].pairs);
 }
 
-/* Two workers, one to a processor; time per object is its reciprocal throughput. */
+/*
+ * Two workers, one on each processor.  The time per object is the elapsed time divided by the
+ * objects of both.
+ */
 static int once_workers(const struct bench_side *side, void *cache,
 			void (*run)(struct bench_worker *w), u64 *x100)
 {
@@ -202,9 +204,9 @@ static int run_case(const struct native_case *c, void **caches)
 }
 
 /*
- * User Mode Linux with several processors makes two system calls of what is
- * two instructions elsewhere.  It weighs on whoever turns interrupts off, so
- * batches there say little; let the reader see it.
+ * In User Mode Linux with several processors, to turn interrupts off and on takes two system calls,
+ * elsewhere two instructions.  An allocator that does so looks slow there, so results of
+ * batches mean little.  This note in the results lets the reader see it.
  */
 static void note_interrupts_off(void)
 {

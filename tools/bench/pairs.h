@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The timed loops, for the side that includes this file.  It has defined
- * side_alloc(), side_free(), side_malloc(), side_malloc_free(), side_free_rcu() and, with
- * SIDE_BULK, side_bulk_alloc() and side_bulk_free().
+ * The timed loops.  A side includes this file after it has defined side_alloc(), side_free(),
+ * side_malloc(), side_malloc_free(), side_free_rcu() and, if it defines SIDE_BULK,
+ * side_bulk_alloc() and side_bulk_free().
  *
- * The loops are twins of those in measure.c that find out what a loop costs:
- * change both.
+ * The empty loops in measure.c must have the same shape as these, because their time is
+ * subtracted as overhead: change both.
  */
 
 static bench_timed s64 side_pair(void *cache, unsigned int n)
@@ -100,7 +100,7 @@ static bench_timed s64 side_bulk(void *cache, void **objs, unsigned int bulk, un
 #define side_bulk NULL
 #endif
 
-/* Knuth's generator; the high bits are the random ones. */
+/* Knuth's linear congruential generator.  Only the high bits are random enough. */
 static __always_inline unsigned int side_lcg(u64 *seed)
 {
 	*seed = *seed * 6364136223846793005ULL + 1442695040888963407ULL;

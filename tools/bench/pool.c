@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An object out of a pool and back, against a fresh one of SLUB's ("pool") and one of a
- * mempool over SLUB ("pool-mempool").  Neither needs setting up, which is what a pool saves.
+ * An object taken from a pool and put back, compared with an object allocated from SLUB and freed
+ * ("pool"), and with a mempool over SLUB ("pool-mempool").  The objects need no set-up here, which
+ * is the work that a pool saves.
  */
 #include <linux/kernel.h>
 #include <linux/math64.h>
@@ -11,9 +12,9 @@
 #include <quarry/quarry.h>
 #include "measure.h"
 
-#define PAIRS 1000 /* per repeat */
-#define SIZE  256
-#define DEEP  12 /* objects held at a time, for the hit rate */
+#define PAIRS 1000 /* pairs per repeat */
+#define SIZE  256  /* bytes */
+#define DEEP  12   /* the most objects held at a time, for the hit rate */
 
 static unsigned int made;
 
@@ -55,7 +56,7 @@ static int repeat(const char *name, const char *side, s64 (*loop)(void *from), v
 	return 0;
 }
 
-/* Some objects at a time, by turns many and few. */
+/* Hold 1 to DEEP objects at a time, and count how many gets needed a new object. */
 static int hit_rate(struct quarry_pool *pool)
 {
 	unsigned int gets = 0, round, n, i;

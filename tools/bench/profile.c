@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the heap profiler costs at the rate that is set.  Its share of the hot
- * path must be nothing, so that is the least of many short repeats, some of which
- * meet no sample.  What samples cost is a mean, over as many steps as it takes
- * for hundreds of them; interrupts are off meanwhile, as theirs is not asked for.
+ * The cost of the heap profiler at the rate that is set.  On the hot path it must be zero: that is
+ * the least of many short repeats, some of which have no sample.  The cost of samples is a
+ * mean over enough steps for hundreds of samples.  Interrupts are off meanwhile, so that the
+ * instructions of their handlers are not counted.
  */
 #include <linux/irqflags.h>
 #include <linux/kernel.h>
@@ -11,10 +11,10 @@
 #include <linux/sched.h>
 #include "measure.h"
 
-#define HOT_PAIRS    250 /* per repeat */
+#define HOT_PAIRS    250 /* pairs per repeat */
 #define HOT_REPEATS  60
-#define SLOTS	     1024 /* objects that are live */
-#define STEPS	     512  /* with interrupts off */
+#define SLOTS	     1024 /* live objects */
+#define STEPS	     512  /* steps with interrupts off at a time */
 #define WARM	     (32 * STEPS)
 #define CHURN_STEPS  (2048 * STEPS)
 #define STACKS_STEPS (512 * STEPS)
@@ -25,7 +25,7 @@ static int hot(const struct bench_side *side, void *cache)
 	u64 values[HOT_REPEATS];
 	int r;
 
-	for (r = -1; r < HOT_REPEATS; r++) { /* the first fills the magazine */
+	for (r = -1; r < HOT_REPEATS; r++) { /* the first fills the magazine, uncounted */
 		s64 ticks;
 
 		cond_resched();
@@ -53,7 +53,7 @@ int bench_rate_hot(const struct bench_side *side)
 	return err ? err : hot(side, NULL);
 }
 
-/* What runs STEPS times; returns ticks. */
+/* Runs STEPS steps of a case; returns their ticks, or -ENOMEM. */
 typedef s64 (*steps_fn)(const struct bench_side *side, void *cache, u64 *seed);
 
 static int mean(const char *name, const struct bench_side *side, void *cache, steps_fn fn,
@@ -89,8 +89,8 @@ static s64 bare_steps(const struct bench_side *side, void *cache, u64 *seed)
 }
 
 /*
- * One of 2^@depth call stacks that end at the same place.  The comments keep the
- * compiler from making one of the two calls.
+ * Allocate from one of 2^@depth call stacks that end at the same place.  The assembler comments
+ * differ so that the compiler does not merge the two calls.
  */
 static noinline __noclone s64 by_path(const struct bench_side *side, void *cache, unsigned int path,
 				      unsigned int depth)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Quarry; in which form, the including file has said by QUARRY_CALLED. */
+/* Quarry as a side.  The including file defines QUARRY_CALLED, or not. */
 #include <linux/sched.h>
 #include <quarry/quarry.h>
 #include "measure.h"
@@ -40,7 +40,7 @@ static __always_inline void side_free_rcu(void *p)
 }
 
 #ifdef QUARRY_CALLED
-/* Bulk operations are always called. */
+/* Bulk operations are calls on both sides, so only the side "called" measures them. */
 static __always_inline bool side_bulk_alloc(void *cache, gfp_t gfp, unsigned int n, void **objs)
 {
 	return quarry_cache_alloc_bulk(cache, gfp, n, objs);

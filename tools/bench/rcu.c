@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Frees after a grace period: what the call costs, and what it costs with all that
- * follows from it until the object is free.
+ * Frees after a grace period: the cost of the call ("rcu-call"), and the cost of the call and
+ * everything that follows until the object is free ("rcu-all").
  *
- * The latter is the time in which the processor was not idle, of long enough a while
- * for either side's timers, less that of as long a while in which nothing was freed.  Of each of
- * these whiles it is the least of some, as the kernel has other things to do now and then.
+ * For "rcu-all", the busy time of the processor is measured over ALL_MS, which is long enough for
+ * the timers of either side, and the busy time of as long a period without frees is subtracted.
+ * Of both, the least of several repeats is used, because the kernel also has other work to do.
  */
 #include <linux/delay.h>
 #include <linux/kernel.h>
@@ -17,10 +17,10 @@
 #include "measure.h"
 
 #define SIZE	    64
-#define CALLS	    1000 /* per repeat */
+#define CALLS	    1000 /* frees per repeat */
 #define ALL_OBJECTS BENCH_MAX_BATCH
 #define ALL_REPEATS 8
-#define ALL_MS	    7000 /* kfree_rcu() lets five seconds go by */
+#define ALL_MS	    7000 /* kfree_rcu() waits up to five seconds before it begins */
 
 static const struct bench_side *const sides[] = { &bench_slub, &bench_inline, &bench_called };
 
@@ -36,14 +36,14 @@ static int the_call(const struct bench_side *side)
 			return ticks;
 		ticks = side->rcu_drain(bench_objs, CALLS);
 		values[r] = bench_x100(ticks - bench_overhead.clock, CALLS, bench_overhead.drain);
-		/* Grace periods end, and what they let go can be used again. */
+		/* Let the grace period end, so that the objects can be used again. */
 		msleep(100);
 	}
 	bench_report("rcu-call", SIZE, 1, side->name, values, BENCH_REPEATS);
 	return 0;
 }
 
-/* The processor's time that was not idle, of a while with @n frees.  ns, or -ENOMEM. */
+/* Free @n objects and wait ALL_MS.  Returns the busy time of the processor in ns, or -ENOMEM. */
 static s64 busy(const struct bench_side *side, unsigned int n)
 {
 	u64 start, idle;

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How many summaries the page heap looks at to find a run of pages, in heaps of up to
- * 1 TiB: the tree alone, without any page behind it.
+ * How many summaries the page heap looks at to find a run of pages, in heaps of up to 1 TiB.  Only
+ * the tree is there, without any pages.
  *
- * Heaps are
- *	empty		no page in use
- *	fragmented	every second page in use, but for one run of 512 pages, the last
- *	moved		the same with that run in one of RUNS places, which a search that
- *			likes the end, or the beginning, does not know
+ * The states of a heap are
+ *	empty		no page is in use
+ *	fragmented	every second page is in use, except in the last leaf, which is a free run
+ *			of 512 pages
+ *	moved		the same, with the free run in RUNS random places in turn, so that a search
+ *			gains nothing if it prefers the beginning or the end
  *
- * and each is searched for all sizes by all finds.  SLUB has nothing to compare: it
- * knows no runs of pages.
+ * In each state, all finds search for all sizes.  There is no figure for SLUB, which has no runs
+ * of pages.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -24,8 +25,8 @@
 #include "measure.h"
 
 /*
- * A stock kernel's quarry.ko exports nothing of its tree, so here is another: the same
- * file, with memory that is not in Quarry's books.
+ * On a stock kernel quarry.ko does not export its tree.  So the same file is compiled here again,
+ * with memory that is not part of Quarry's account.
  */
 #undef EXPORT_SYMBOL_QUARRY_TEST
 #define EXPORT_SYMBOL_QUARRY_TEST(sym)
@@ -41,18 +42,18 @@ void qr_meta_vfree(void *p, size_t size)
 	vfree(p);
 }
 
-#define LEAF_PAGES 512u /* of 4 KiB: a leaf is 2 MiB */
+#define LEAF_PAGES 512u /* pages of 4 KiB: a leaf is 2 MiB */
 #define RUNS	   1024u
 
 static const unsigned int heaps_mib[] = { 64, 1024, 1024 * 1024 };
 static const unsigned int sizes[] = { 1, 8, 64, 512 };
 
 /**
- * struct tally - what the searches of one row looked at
- * @searches: how many
- * @steps: summaries, of all
- * @worst: of the one that looked at most
- * @wrong: searches that found another place than they should
+ * struct tally - what the searches of one line of the result looked at
+ * @searches: number of searches
+ * @steps: summaries that all searches looked at
+ * @worst: summaries that one search looked at, at most
+ * @wrong: searches that found a wrong place
  */
 struct tally {
 	unsigned int searches;
@@ -63,7 +64,7 @@ struct tally {
 
 enum find { FIND_ACROSS, FIND_LEAF, FIND_NEXT, NR_FINDS };
 
-/* As qr_tree_find(), qr_tree_find_leaf() from the first leaf, and from another. */
+/* qr_tree_find(), qr_tree_find_leaf() from the first leaf, and the latter from another leaf. */
 static const char *const find_names[] = { "across", "leaf", "next" };
 
 static void count(struct tally *t, unsigned int steps, bool right)
@@ -83,7 +84,7 @@ static void search(const struct qr_tree *tree, enum find find, unsigned long fro
 
 	if (find == FIND_ACROSS) {
 		at = qr_tree_find(tree, nr, &inside, &steps);
-		/* A run may begin with the page before the leaf, which is free. */
+		/* The run may begin with the last page of the leaf before, which is free. */
 		at = at < 0 ? at : (at + 1) / LEAF_PAGES;
 	} else {
 		at = qr_tree_find_leaf(tree, from, nr, &steps);
@@ -91,27 +92,27 @@ static void search(const struct qr_tree *tree, enum find find, unsigned long fro
 	count(t, steps, at == wanted);
 }
 
-/* The leaf from @from on that a search of @nr pages must come to. */
+/* The leaf that a search for @nr pages from leaf @from on must find. */
 static long wanted(unsigned long from, u32 nr, unsigned long free, bool empty)
 {
 	return empty || nr == 1 || from > free ? from : free;
 }
 
-/* @free: the leaf without a page in use, if not all are. */
+/* @free: the leaf without a page in use; if @empty, all leaves are, and it is the last. */
 static void search_all(const struct qr_tree *tree, enum find find, unsigned long free, bool empty,
 		       struct rnd_state *rnd, struct tally *t)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		/* No further than to the leaf that has it. */
+		/* A leaf not behind the one that has the run. */
 		unsigned long from = find == FIND_NEXT ? prandom_u32_state(rnd) % (free + 1) : 0;
 
 		search(tree, find, from, sizes[i], wanted(from, sizes[i], free, empty), t);
 	}
 }
 
-/* A search that goes elsewhere may well look at less: that is no result. */
+/* A search that finds a wrong place may take fewer steps, so that is an error. */
 static int report(const char *state, enum find find, unsigned int mib, const struct qr_tree *tree,
 		  const struct tally *t)
 {

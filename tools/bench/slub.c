@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's own allocator.
+ * SLUB, the kernel's own allocator, as a side.
  *
- * A cache without a constructor may be merged with another of the same size,
- * whose users would then leave their marks on its slabs: boot with
- * slab_nomerge.
+ * Boot with slab_nomerge.  Otherwise SLUB may merge the benchmark's cache with another cache of the
+ * same size, whose users change the state of its slabs.
  */
 #include <linux/sched.h>
 #include <linux/slab.h>

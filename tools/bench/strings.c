@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What it takes to hold the words of a text, each a string of its own: kstrdup() against
- * quarry_strdup().  The text is what was written to the file "words", a word a line.
+ * The memory that the words of a text take, each as a string of its own: kstrdup() compared with
+ * quarry_strdup().  The text is written to the file "words", one word on each line.
  *
- * "hold" and a side begins to hold them, "drop" and the same side ends it; between the two
- * scripts/bench looks at what the kernel says.
+ * "hold SIDE" allocates the strings, and "drop SIDE" frees them.  Between the two, scripts/bench
+ * reads the kernel's count of pages.
  */
 #include <linux/debugfs.h>
 #include <linux/errno.h>
@@ -21,8 +21,8 @@
 
 #define MAX_TEXT SZ_4M
 
-static DEFINE_MUTEX(lock); /* guards all below */
-static char *text;	   /* a zero behind each word */
+static DEFINE_MUTEX(lock); /* guards the variables below */
+static char *text;	   /* the words, each with a zero behind it */
 static size_t text_len, nr_words;
 static char **held;
 static const struct bench_side *holder;
@@ -100,7 +100,7 @@ int bench_drop(const struct bench_side *side)
 	return err;
 }
 
-/* Text is added to what there is; a word ends with its line. */
+/* A write adds to the text.  A word ends with its line. */
 static ssize_t words_write(struct file *file, const char __user *buf, size_t count, loff_t *pos)
 {
 	size_t i;

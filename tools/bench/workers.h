@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The loops of the cases with two processors, for the side that includes this
- * file after pairs.h.  Each runs until told to stop and counts the objects
- * that went all the way.  Every object is written by the one who allocates
- * it and read by the one who frees it, as a client would.
+ * The loops of the cases with two processors.  A side includes this file after pairs.h.  Each
+ * loop runs until ctl->stop is set and counts the objects that were allocated and freed.  The
+ * worker that allocates an object writes to it, and the worker that frees it reads it, as
+ * clients do.
  */
 
 static __always_inline u64 side_random(struct bench_worker *w)
@@ -31,7 +31,7 @@ static __always_inline void side_put(struct bench_worker *w, void *obj)
 	side_free(w->cache, obj);
 }
 
-/* A few hundred pairs between looks at the world. */
+/* Count @pairs more pairs and let other tasks run.  False if the worker should stop. */
 static __always_inline bool side_go_on(struct bench_worker *w, unsigned int pairs)
 {
 	WRITE_ONCE(w->pairs, w->pairs + pairs);
@@ -41,7 +41,7 @@ static __always_inline bool side_go_on(struct bench_worker *w, unsigned int pair
 
 static bench_timed void side_churn(struct bench_worker *w)
 {
-	/* The halves of the shared slots belong to one worker each here. */
+	/* Here each worker has one half of the slots to itself. */
 	void **slots = w->ctl->slots + w->index * (BENCH_SLOTS / 2);
 	unsigned int i, k;
 
