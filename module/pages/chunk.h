@@ -49,8 +49,8 @@ struct qr_slab;
  * @used: bit set for each page that is not idle: in use, or a hole; heap lock
  * @holes: bit set for each hole, which has its bit in @used as well; heap lock
  * @fresh: bit set for each idle page that was never used since the kernel zeroed it; heap lock
- * @nr_slow: slabs here that have objects with cleanups, while which no free in the chunk is
- *	fast; qr_cleanups_lock
+ * @nr_slow: slabs without a size class that have objects with cleanups.  While there are any,
+ *	no free to a cache is fast in this chunk.  qr_cleanups_lock
  * @rcu: the descriptor is freed after a grace period, for readers that found it by address
  * @class: for each page the size class of its objects, or 0
  * @slab: for each page the slab that it belongs to, or NULL

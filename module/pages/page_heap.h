@@ -19,8 +19,8 @@
  * off.  They are innermost: under them only a tree and maps of chunks are changed, and no
  * memory is asked for.
  *
- * Contexts: any but NMI.  Functions that take gfp flags are called with no lock held, and sleep
- * if the flags allow it.
+ * Contexts: any but NMI, in which only an address can be looked up (qr_slab_of()).  Functions
+ * with gfp flags are called with no lock held, and sleep if the flags allow it.
  */
 #ifndef QR_PAGE_HEAP_H
 #define QR_PAGE_HEAP_H

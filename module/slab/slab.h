@@ -11,7 +11,7 @@
  *	slab.h		slabs, and the descriptors that large objects and arenas use too
  *	guard.h		red zones and poison
  *	large.h		objects over 32 KiB
- *	mapped.h	those of them whose pages are not a run
+ *	mapped.h	large objects whose pages are not a run
  *
  * slab/ uses profile/, pages/ and core/.  It knows nothing of magazines, depots and caches: for it
  * struct qr_depot and struct qr_cache are names only.
@@ -19,8 +19,10 @@
  * Locks: the lock of a slab's depot guards the slab's state, and the callers hold it.  The layer
  * itself has qr_cleanups_lock (below) and retired_lock (mapped.c), both raw spinlocks.
  *
- * Contexts: any but NMI.  Functions that take gfp flags are called with no lock held and sleep if
- * the flags allow it.  Mapped objects are made and unmapped only where sleep is allowed.
+ * Contexts: any but NMI.  In NMI, an address can be looked up, and a caller that got the depot's
+ * lock by trying can take and give objects.  Functions with gfp flags are called with no lock
+ * held and sleep if the flags allow it.  Mapped objects are made and unmapped only where sleep
+ * is allowed.
  */
 #ifndef QR_SLAB_H
 #define QR_SLAB_H
