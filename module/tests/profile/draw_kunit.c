@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The arithmetic of sampling, against other ways to compute the same: longer
- * ones, with more places.
+ * The arithmetic of sampling (profile/draw.c), compared with slower computations of
+ * the same numbers that use more fractional bits ("places").
  */
 #include <kunit/test.h>
 #include <linux/kernel.h>
@@ -11,9 +11,9 @@
 #include "profile/draw.h"
 #include "profile/log2_table.h"
 
-#define STRATA 65536U /* equally likely numbers; sums of them have 16 places */
+#define STRATA 65536U /* equally spaced random numbers; a sum over them has 16 places */
 #define TRIALS 200000
-#define SIGMAS 6 /* two in 10^9 are farther off */
+#define SIGMAS 6 /* two of 10^9 results are farther off by chance */
 
 static const u32 rates[] = { 1, 2, 8, 100, 4096, 65536, 512 << 10, 1 << 30, U32_MAX };
 static const u32 sizes[] = { 1, 4, 6, 8, 16, 64, 256, 4096, 32768, 1 << 20, 2 << 20 };
@@ -54,12 +54,12 @@ static u64 long_neg_log2(u32 x)
 
 static void expect_log2(struct kunit *test, u32 x)
 {
-	/* Of rounding to QR_LOG2_SHIFT places, of the table's entries, of the long way. */
+	/* The errors of rounding to QR_LOG2_SHIFT places, of the table and of the slow way. */
 	const u64 rounding = (1 << (32 - QR_LOG2_SHIFT - 1)) + 2;
 	const u64 table = QR_LOG2_TABLE_ERROR << (32 - QR_LOG2_TABLE_SHIFT);
 	u64 is = (u64)qr_neg_log2(x) << (32 - QR_LOG2_SHIFT), should = long_neg_log2(x);
 
-	/* Chords lie below the curve, so what is negated is too large, if anything. */
+	/* Chords lie below the curve of log2, so its negation can only be too large. */
 	KUNIT_ASSERT_GE_MSG(test, is + rounding, should, "x = %u", x);
 	KUNIT_ASSERT_LE_MSG(test, is, should + table + rounding, "x = %u", x);
 }
@@ -98,7 +98,7 @@ static void log2_is_monotonic(struct kunit *test)
 		KUNIT_ASSERT_LE_MSG(test, second, first, "x = %u", x);
 		last = second;
 	}
-	/* Where one piece meets the next, if anywhere. */
+	/* At the borders between two pieces, where it would most likely fail. */
 	for (knot = BIT_ULL(31); knot < BIT_ULL(32); knot += BIT_ULL(31 - QR_LOG2_TABLE_BITS)) {
 		for (x = knot - 4; x != (u32)knot + 4; x++)
 			KUNIT_ASSERT_LE_MSG(test, qr_neg_log2(x + 1), qr_neg_log2(x), "x = %u", x);
@@ -128,7 +128,7 @@ static u64 probability(u32 rate, u32 size)
 	u64 e = FULL - series(FULL), rest = FULL, whole, f;
 	u32 remainder;
 
-	/* size << 58 does not fit: long division, in two halves. */
+	/* size << 58 does not fit into 64 bits: divide in two halves. */
 	f = (u64)div_u64_rem((u64)size << 29, rate, &remainder) << 29;
 	f += div_u64((u64)remainder << 29, rate);
 	whole = f / FULL;
@@ -140,7 +140,7 @@ static u64 probability(u32 rate, u32 size)
 	return FULL - mul_u64_u64_shr(rest, FULL - series(f), 58);
 }
 
-/* Within 2^-20 of the truth, and half of the last place; the test allows a whole one. */
+/* The error is at most 2^-20 and half of the last place; the test allows a whole one. */
 static void expect_weight(struct kunit *test, u32 rate, u32 size)
 {
 	u64 weight = qr_weight(rate, size), p, product;
@@ -170,7 +170,7 @@ static void weight_is_exact(struct kunit *test)
 		u32 rate = max(prandom_u32_state(&rnd) >> (i / 21 % 32), 1U);
 
 		expect_weight(test, rate, size);
-		/* About as large as the size: all the doublings. */
+		/* Rates near the size and below it, so that all numbers of doublings occur. */
 		expect_weight(test, size / (1 + i % 33) + 1, size);
 	}
 }
@@ -193,7 +193,7 @@ static void weight_of_known_arguments(struct kunit *test)
 
 /* --- Draws --- */
 
-/* Of all random numbers alike, as many objects go by as the weight says. */
+/* Over all random numbers, the mean distance between two samples is the weight. */
 static void draws_have_the_right_distribution(struct kunit *test)
 {
 	unsigned int i, k, n, cases = 0;
@@ -204,7 +204,7 @@ static void draws_have_the_right_distribution(struct kunit *test)
 			u64 weight = qr_weight(rate, size), mean = STRATA, zeros = 0;
 			bool drawn;
 
-			/* The largest draw is 11.8 times as large: not capped. */
+			/* The largest draw is 11.8 times the mean, so it is not capped. */
 			if (rate / size > QR_DRAW_MAX / 12)
 				continue;
 			for (n = 0; n < STRATA; n++) {
@@ -218,7 +218,7 @@ static void draws_have_the_right_distribution(struct kunit *test)
 			KUNIT_EXPECT_LE_MSG(test, distance(mean, weight), weight >> 14,
 					    "rate %u size %u: %llu is not %llu", rate, size, mean,
 					    weight);
-			/* The limit is within one stratum; a little for the logarithm. */
+			/* The border is within one stratum; half of one is for the logarithm. */
 			KUNIT_EXPECT_LE_MSG(test, distance(zeros * weight, STRATA * QR_WEIGHT_ONE),
 					    weight + weight / 2, "rate %u size %u: %llu zeros",
 					    rate, size, zeros);
@@ -248,7 +248,7 @@ static void draws_are_capped(struct kunit *test)
 	bool drawn = false;
 	unsigned int i;
 
-	/* 32 ln 2 = 22.18070977791825 times the rate. */
+	/* The largest draw is 32 ln 2 = 22.18070977791825 times the rate. */
 	KUNIT_EXPECT_EQ(test, 1073741809, qr_draw_from(0, 48408812, 1, &drawn));
 	KUNIT_EXPECT_TRUE(test, drawn);
 	KUNIT_EXPECT_EQ(test, QR_DRAW_MAX, qr_draw_from(0, 48408813, 1, &drawn));
@@ -256,7 +256,7 @@ static void draws_are_capped(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, QR_DRAW_MAX, qr_draw_from(0, U32_MAX, 1, &drawn));
 	KUNIT_EXPECT_FALSE(test, drawn);
 
-	/* A longer product than 64 bits. */
+	/* The product does not fit into 64 bits. */
 	KUNIT_EXPECT_EQ(test, 45426, qr_draw_from(0, U32_MAX, 2 << 20, &drawn));
 	KUNIT_EXPECT_TRUE(test, drawn);
 	KUNIT_EXPECT_EQ(test, 22, qr_draw_from(0, U32_MAX, U32_MAX, &drawn));
@@ -269,7 +269,7 @@ static void draws_are_capped(struct kunit *test)
 
 /* --- With this CPU's own random numbers --- */
 
-/* A sum over TRIALS, of @mean and @variance each; all of them with 16 places. */
+/* @sum is over TRIALS numbers of @mean and @variance; all three have 16 places. */
 static void expect_sum(struct kunit *test, u64 sum, u64 mean, u64 variance, const char *what)
 {
 	u64 sigma = int_sqrt(variance * TRIALS) << (QR_WEIGHT_SHIFT / 2);
@@ -297,9 +297,9 @@ static void chance_is_fair(struct kunit *test)
 			objects += qr_draw(rate, size, &drawn);
 			local_irq_restore(flags);
 		}
-		/* One that counts w with a chance of 1 / w, or else nothing. */
+		/* Each trial counts w with probability 1 / w, otherwise 0. */
 		expect_sum(test, hits * weight, QR_WEIGHT_ONE, less, "qr_draw_one");
-		/* Geometric. */
+		/* The variance of the geometric distribution. */
 		expect_sum(test, objects << QR_WEIGHT_SHIFT, weight,
 			   (weight * less) >> QR_WEIGHT_SHIFT, "qr_draw");
 	}
@@ -319,7 +319,7 @@ static void chance_at_its_ends(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, TRIALS, one);
 	KUNIT_EXPECT_EQ(test, TRIALS, large);
-	/* 2^-32 each; two in all would be one chance in 10^9. */
+	/* Each has probability 2^-32; two among all have a chance of one in 10^9. */
 	KUNIT_EXPECT_LT(test, rare, 2);
 }
 

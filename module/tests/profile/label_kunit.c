@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Labels: what samples carry of themselves, and what scopes add to it. */
+/* Labels of samples: those that the profiler sets, and those that scopes add. */
 #include "tests/profile_util.h"
 
 #include <linux/completion.h>
@@ -24,7 +24,7 @@ static struct bench bench(struct kunit *test)
 	return b;
 }
 
-/* The labels of an allocation that is made now. */
+/* Makes an allocation and returns the number of its label set. */
 static u32 labels_now(struct kunit *test, struct bench *b)
 {
 	unsigned int nr = b->watch->allocs;
@@ -43,7 +43,7 @@ static void expect_label(struct kunit *test, u32 labels, const char *key, const 
 	KUNIT_EXPECT_STREQ_MSG(test, value, qp_label(labels, key) ?: "(absent)", "%s", key);
 }
 
-/* So many, no two with the same key. */
+/* The set has @n labels, no two with the same key. */
 static void expect_count(struct kunit *test, u32 labels, unsigned int n)
 {
 	const struct quarry_labels *l = qr_labels_get(labels);
@@ -73,7 +73,7 @@ static void those_that_come_by_themselves(struct kunit *test)
 	expect_label(test, labels, "node", number);
 	again = labels_now(test, &b);
 	KUNIT_EXPECT_EQ(test, labels, again);
-	/* The node is the memory's, not the processor's. */
+	/* The node is that of the memory, not of the CPU. */
 	for_each_node_mask(node, qr_nodes) {
 		void *p = quarry_cache_alloc_node(b.cache, GFP_KERNEL | __GFP_THISNODE, node);
 
@@ -150,12 +150,12 @@ static void ended_in_any_order(struct kunit *test)
 	quarry_label_end(&first);
 	labels = labels_now(test, &b);
 	expect_label(test, labels, "k", "second");
-	quarry_label_end(&first); /* nothing is left of it */
+	quarry_label_end(&first); /* has ended already: nothing happens */
 	quarry_label_end(&second);
 	KUNIT_EXPECT_EQ(test, none, labels_now(test, &b));
 }
 
-/* A set is what it says, not how it came about. */
+/* Two sets with the same labels are one, in whichever order the scopes began. */
 static void order_makes_no_difference(struct kunit *test)
 {
 	struct quarry_label_scope x, y;
@@ -237,7 +237,7 @@ static void accepted_labels(struct kunit *test)
 	}
 }
 
-/* There is room for five of a task's own: those that are nearest. */
+/* Of more than five scopes the five innermost count. */
 static void more_than_five(struct kunit *test)
 {
 	static const char *const keys[] = { "g", "a", "f", "b", "e", "c", "d" };
@@ -253,7 +253,7 @@ static void more_than_five(struct kunit *test)
 		for (k = 0; k <= i; k++)
 			expect_label(test, labels, keys[k], i - k < 5 ? "v" : "(absent)");
 	}
-	/* One that hides another takes no room. */
+	/* A scope with the key of another one does not count as one more. */
 	KUNIT_EXPECT_EQ(test, 0, quarry_label_begin(&again, "d", "inner"));
 	labels = labels_now(test, &b);
 	expect_count(test, labels, 8);
@@ -292,7 +292,7 @@ static int other_task_fn(void *arg)
 	quarry_label_begin(&scope, "mine", "other's");
 	other->with = quiet_labels(other->bench);
 	complete(&other->done);
-	/* Its scope lasts while the test's are looked at. */
+	/* This scope exists while the test looks at the labels of its own task. */
 	wait_for_completion(&other->go);
 	quarry_label_end(&scope);
 	complete(&other->done);
@@ -312,7 +312,7 @@ static void each_task_its_own(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, 0, quarry_label_begin(&scope, "mine", "the test's"));
 	KUNIT_EXPECT_EQ(test, 0, quarry_label_begin(&second, "second", "2"));
-	/* More tasks than the table of scopes has slots: some share this one's. */
+	/* More tasks than the table of scopes has slots, so some share the slot of this task. */
 	for (i = 0; i < ARRAY_SIZE(task); i++) {
 		init_completion(&other.done);
 		init_completion(&other.go);
@@ -351,7 +351,7 @@ static enum hrtimer_restart interrupt_fn(struct hrtimer *timer)
 	struct interrupt *in = container_of(timer, struct interrupt, timer);
 	struct quarry_label_scope scope;
 
-	/* Labels are a task's. */
+	/* Refused: only a task can have labels. */
 	in->err = quarry_label_begin(&scope, "mine", "the interrupt's");
 	in->p = quarry_cache_alloc(in->bench->cache, GFP_ATOMIC);
 	quarry_label_end(&scope);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is sampled says how much there was.  Estimates must be within six standard
- * errors, by the profile's own account of these: beyond lies one run in 500 million,
- * or a bias.
+ * The profile's estimates of allocations and live objects.  They must be within six of
+ * the standard errors that the profile itself states.  One run in 500 million is farther
+ * off by chance; otherwise the profile is biased.
  */
 #include "tests/profile_util.h"
 
@@ -13,7 +13,7 @@
 #define MANY 200000
 #define SIZE 64
 
-/* @truth in objects, @space in bytes. */
+/* @sum estimates @truth objects of @space bytes. */
 static void expect_near(struct kunit *test, const struct quarry_sum *sum, u64 truth, u64 space)
 {
 	s64 off = sum->objects - qp_objects(truth), space_off = sum->space - space;
@@ -29,12 +29,12 @@ static void expect_near(struct kunit *test, const struct quarry_sum *sum, u64 tr
 			      "%llu bytes: off by %lld", space, space_off);
 }
 
-/* The same for how many were drawn, by the distribution that this must have. */
+/* The number of samples of @n objects is as the binomial distribution says. */
 static void expect_drawn(struct kunit *test, u64 samples, u64 n, u32 rate, u32 size)
 {
 	u64 weight = qr_weight(rate, size);
 	u64 mean = div64_u64(n << QR_OBJECTS_SHIFT, weight);
-	/* n p (1 - p), the weight being 1 / p */
+	/* n p (1 - p), where p is 1 / weight */
 	u64 variance = mean - div64_u64(mean << QR_OBJECTS_SHIFT, weight);
 	s64 off = samples - mean;
 
@@ -126,7 +126,7 @@ static void by_node(struct kunit *test)
 	estimate(test, churn_far, 4096, MANY);
 }
 
-/* A countdown that is drawn anew favours neither the early nor the late. */
+/* Setting a rate draws all countdowns anew.  That makes samples neither more nor less likely. */
 static void churn_redrawn(struct kunit *test, struct quarry_cache *cache, unsigned int n)
 {
 	u32 rate;
@@ -175,7 +175,7 @@ static void what_is_live(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, sum.asked);
 }
 
-/* What was sampled at one rate keeps its weight after the next. */
+/* A sample keeps the weight of the rate at which it was drawn. */
 static void two_rates_in_one_row(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, SIZE, NULL);
@@ -229,7 +229,7 @@ static void large_objects(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, was.inuse.samples, sum.inuse.samples);
 }
 
-/* All sizes at one rate: bytes are what is drawn, whatever they are cut into. */
+/* Many sizes at one rate: the sum over all rows is right too. */
 static void all_sizes_together(struct kunit *test)
 {
 	struct quarry_profile *before, *p;
@@ -264,7 +264,7 @@ static noinline void *malloc_variable(size_t size)
 	return quarry_malloc(size, GFP_KERNEL);
 }
 
-/* What the classes of tiny objects sum up to in the profile. */
+/* The sum of the profile's rows of all classes of tiny objects. */
 static void tiny_sum(struct kunit *test, struct quarry_sum *sum, u64 *live)
 {
 	unsigned int cls;
@@ -284,7 +284,7 @@ static void tiny_sum(struct kunit *test, struct quarry_sum *sum, u64 *live)
 	}
 }
 
-/* Several to 8 bytes: they weigh as much as they are given, whichever way they were asked for. */
+/* Objects smaller than 8 bytes count as the bytes given, whichever way they were allocated. */
 static void tiny_objects(struct kunit *test)
 {
 	u64 n = MANY, space = 0, live_was, live;

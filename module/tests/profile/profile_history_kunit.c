@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a profile says of the past: the difference to an earlier one, resets, and ages. */
+/* What a profile tells about the past: deltas to an earlier profile, resets and ages. */
 #include "tests/profile_util.h"
 
 #include <linux/delay.h>
@@ -48,13 +48,13 @@ static void deltas(struct kunit *test)
 		if (p->site[i].cache == qp_id(cache))
 			for (age = 0; age < QR_AGES; age++)
 				freed += p->ages[i].freed_objects[age];
-		/* Nothing else had happened. */
+		/* No other cache was used. */
 		if (p->site[i].cache != qp_id(cache) && p->site[i].cache != qp_id(later))
 			KUNIT_EXPECT_EQ(test, 0, p->site[i].alloc.samples);
 	}
 	KUNIT_EXPECT_EQ(test, qp_objects(4), freed);
 
-	/* The base of one cache will do for a profile of that cache. */
+	/* A base of one cache is enough for a profile of that cache. */
 	base = qp_take(test, qp_id(cache), false);
 	qt_alloc_n(test, cache, objs, 2);
 	p = qp_take(test, qp_id(cache), false);
@@ -86,8 +86,8 @@ static noinline void some_of_a_cache(struct kunit *test, struct quarry_cache *ca
 }
 
 /*
- * Rows of caches that are gone are made one if they read the same, and others use theirs
- * again: what was there at the base does not count another time.
+ * Rows of destroyed caches are merged if they read the same, and their numbers are reused.
+ * A delta counts no allocation from before the base, in any of these cases.
  */
 static void deltas_and_caches_that_go(struct kunit *test)
 {
@@ -110,7 +110,7 @@ static void deltas_and_caches_that_go(struct kunit *test)
 		qr_profile_subtract(p, base);
 		KUNIT_EXPECT_EQ(test, 0, grown_by(p));
 
-		/* By turns of the same name and of another. */
+		/* The next cache has the same name in every other round. */
 		if (i % 2) {
 			next = qt_cache(test, 64, &args);
 		} else {
@@ -132,8 +132,9 @@ static void deltas_and_caches_that_go(struct kunit *test)
 }
 
 /*
- * A client that is loaded again and again, and has live objects whenever its code goes:
- * its rows are made one as soon as that can be, and nothing is told twice or not at all.
+ * A client that is loaded again and again and has live objects when it is unloaded.  Its
+ * rows are merged as soon as they have no live objects, and no allocation is counted twice
+ * or lost.
  */
 static void deltas_and_modules_that_go(struct kunit *test)
 {
@@ -148,7 +149,7 @@ static void deltas_and_modules_that_go(struct kunit *test)
 	u64 sites = 0;
 
 	KUNIT_EXPECT_EQ(test, 0, strncmp(names, "qt_free_n", 9));
-	/* Rows of one node: those of another do not read the same. */
+	/* Rows with another node's label do not read the same, so stay on one node. */
 	qt_pin(test, 0);
 	qp_rate(test, 1);
 	first = qp_take(test, QUARRY_CACHE_ALL, false);
@@ -170,7 +171,7 @@ static void deltas_and_modules_that_go(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 7, grown_by(p));
 		qp_now(test, qp_id(cache), &sum);
 		KUNIT_EXPECT_EQ(test, 7 * (i + 1), sum.alloc.samples);
-		/* The oldest, the last one, and the one before, to be made one with the oldest. */
+		/* Three rows from now on: the oldest, the last, and one that is merged next. */
 		if (i == 2)
 			sites = qp_counts().sites;
 	}
@@ -203,7 +204,7 @@ static void resets(struct kunit *test)
 	samples = qp_counts().samples;
 	qr_profile_reset();
 
-	/* Rows that nothing happened to since have forgotten as well. */
+	/* Rows that have not changed since the reset have forgotten their history as well. */
 	p = qp_take(test, QUARRY_CACHE_ALL, true);
 	KUNIT_EXPECT_EQ(test, base->resets + 1, p->resets);
 	KUNIT_EXPECT_EQ(test, 0, p->dropped_samples);
@@ -228,7 +229,7 @@ static void resets(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, sum.alloc.samples);
 	KUNIT_EXPECT_EQ(test, 3, sum.inuse.samples);
 
-	/* What came before the reset is no base for what came after: it counts as zero. */
+	/* A base from before the reset counts as zero. */
 	qr_profile_subtract(p, base);
 	KUNIT_EXPECT_TRUE(test, p->delta);
 	KUNIT_EXPECT_LT(test, p->duration_ns, p->time_ns - base->time_ns);
@@ -236,7 +237,7 @@ static void resets(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 3, sum.alloc.samples);
 	KUNIT_EXPECT_EQ(test, 12, sum.inuse.samples);
 
-	/* What was live at the reset is known to the end. */
+	/* Objects that were live at the reset are counted until they are freed. */
 	qt_free_n(cache, objs + 8, 12);
 	qt_free_n(quiet, silent + 2, 3);
 	qp_now(test, qp_id(cache), &sum);
@@ -245,7 +246,7 @@ static void resets(struct kunit *test)
 	qp_now(test, qp_id(quiet), &sum);
 	KUNIT_EXPECT_EQ(test, 0, sum.inuse.samples);
 	KUNIT_EXPECT_EQ(test, 0, sum.asked);
-	/* The totals of `stats` only grow. */
+	/* A reset does not change the totals of `stats`. */
 	KUNIT_EXPECT_EQ(test, samples + 3, qp_counts().samples);
 }
 
@@ -268,7 +269,7 @@ static void names_of_ages(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, ">=1000s", qr_age_name(QR_AGES - 1));
 }
 
-/* All of @sum objects are in the classes from @least to @most. */
+/* All @sum objects are in the age classes from @least to @most. */
 static void expect_aged(struct kunit *test, const u64 *objects, const u64 *space, u64 sum,
 			unsigned int least, unsigned int most)
 {
@@ -314,7 +315,7 @@ static void ages(struct kunit *test)
 	p = qp_take(test, qp_id(cache), true);
 	expect_aged(test, p->ages->freed_objects, p->ages->freed_space, 7, least, most);
 	expect_aged(test, p->ages->live_objects, p->ages->live_space, 2, least, QR_AGES - 1);
-	/* In the same place again, and freed at once: it has the age of the new one. */
+	/* A new object in the place of an old one, freed at once: its own age counts. */
 	begin = ktime_get_mono_fast_ns();
 	objs[0] = quarry_cache_alloc(cache, GFP_KERNEL);
 	quarry_cache_free(cache, objs[0]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is sampled, by whichever way it was allocated and freed.  At a rate of 1 the
- * profile is no estimate: it must say what the counters say.
+ * Every way to allocate and free is sampled.  At a rate of 1 the profile is no estimate:
+ * its numbers must be those of the counters.
  */
 #include "tests/profile_util.h"
 
@@ -104,7 +104,7 @@ static void through_all_ways(struct kunit *test, unsigned int size,
 	qt_shadow_init(&s);
 	qp_books_open(test, &books, cache);
 	for (k = 0; k < ARRAY_SIZE(alloc_fns); k++) {
-		/* Now and then from elsewhere, so that frees are another CPU's. */
+		/* Change the CPU in some rounds, so that another CPU frees. */
 		qt_pin(test, k % num_online_cpus());
 		for (i = 0; i < N; i++) {
 			objs[i] = qt_got(&s, alloc_fns[k](cache, GFP_KERNEL));
@@ -117,7 +117,7 @@ static void through_all_ways(struct kunit *test, unsigned int size,
 		qp_books_agree(test, &books, 0);
 	}
 	qt_shadow_check(test, &s, cache);
-	/* None of them went by the magazines, in either direction. */
+	/* No allocation and no free used a magazine. */
 	KUNIT_EXPECT_EQ(test, N * ARRAY_SIZE(alloc_fns), qt_sum(cache).direct_allocs);
 	KUNIT_EXPECT_EQ(test, N * ARRAY_SIZE(alloc_fns), qt_sum(cache).direct_frees);
 	qt_exit(test);
@@ -161,7 +161,7 @@ static void in_sets(struct kunit *test)
 	for (i = 0; i < 2 * ARRAY_SIZE(n); i++) {
 		unsigned int k = n[i % ARRAY_SIZE(n)];
 
-		/* The second time the magazine is full of what is not sampled. */
+		/* The second time the magazine is full of objects that are not sampled. */
 		if (i == ARRAY_SIZE(n)) {
 			qr_rate_set(0);
 			KUNIT_ASSERT_EQ(test, most,
@@ -184,7 +184,7 @@ static void *malloc_one_of_bulk(size_t size)
 	return quarry_malloc_bulk(size, GFP_KERNEL, 1, &p) ? p : NULL;
 }
 
-/* Whether a size is known to the compiler makes a difference in how it is allocated. */
+/* Hides the size from the compiler, because malloc of a constant size has code of its own. */
 static void *malloc_of(unsigned int how, size_t size)
 {
 	OPTIMIZER_HIDE_VAR(size);
@@ -285,7 +285,7 @@ static void malloc_of_constants(struct kunit *test)
 	qp_books_agree(test, &books, 0);
 }
 
-/* What was allocated before the profiler was on stays unknown, and its free harmless. */
+/* Objects allocated before sampling was on are not in the profile; their frees change nothing. */
 static void only_what_came_since(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
@@ -312,7 +312,7 @@ static void only_what_came_since(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, books.was.inuse.samples);
 	KUNIT_EXPECT_EQ(test, 0, books.was.inuse.space);
 	KUNIT_EXPECT_EQ(test, 40, books.was.alloc.samples);
-	large_books.live--; /* it was freed, and never known */
+	large_books.live--; /* it was freed, and was never in the profile */
 	large_books.live_bytes -= round_up(100000, PAGE_SIZE);
 	qp_books_agree(test, &large_books, 0);
 }
@@ -337,7 +337,7 @@ static void mix_alloc(struct mix *m, unsigned int i, struct rnd_state *rnd)
 		m->size[i] = qr_cache_of(m->cache[which])->asked;
 		m->obj[i] = alloc_fns[how % ARRAY_SIZE(alloc_fns)](m->cache[which], GFP_KERNEL);
 	} else {
-		/* Of one class, and large. */
+		/* Sizes of one class, or large ones. */
 		m->size[i] = which == 3 ? 450 + how % 62 : 32769 + how % 100000;
 		m->obj[i] = malloc_of(how % 7, m->size[i]);
 	}
@@ -382,7 +382,7 @@ static void everything_mixed(struct kunit *test)
 		qp_books_open(test, &m->books[k], m->cache[k]);
 	qp_books_open(test, &m->books[3], qr_class_cache[qr_class_const(512)]);
 	qp_books_open(test, &m->books[4], NULL);
-	/* All of the sizes that mix_alloc() may choose for the fourth are one class. */
+	/* All sizes that mix_alloc() may choose for the fourth belong to one class. */
 	KUNIT_ASSERT_PTR_EQ(test, m->books[3].cache, qr_class_cache[qr_class_for(450)]);
 	for (i = 0; i < 20000; i++) {
 		k = prandom_u32_state(&rnd) % SLOTS;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sampled objects that are misused or outlive their cache, a profiler that has no
- * memory left, and those who watch.
+ * Sampled objects that are misused or outlive their cache, a profiler without memory,
+ * and watchers.
  */
 #include "tests/profile_util.h"
 
@@ -11,7 +11,7 @@
 
 #define N 50
 
-/* So many sampled objects of the cache are live, and the walk finds each of them. */
+/* The cache has @live live objects, all sampled, and the walk finds each of them. */
 static void expect_live(struct kunit *test, struct quarry_cache *cache, unsigned int live)
 {
 	struct quarry_site sum;
@@ -25,7 +25,7 @@ static void expect_live(struct kunit *test, struct quarry_cache *cache, unsigned
 
 /* --- Misuse --- */
 
-/* No magazine is in between: each is seen where it happens. */
+/* Sampled objects bypass the magazines, so each misuse is reported where it happens. */
 static void misuse_is_reported(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL), *wrong = qt_cache(test, 64, NULL);
@@ -54,7 +54,7 @@ static void misuse_is_reported(struct kunit *test)
 	expect_live(test, cache, N - 1);
 	KUNIT_EXPECT_EQ(test, N - 1, qt_sum(cache).live_objects);
 
-	/* It is handed out again, once, and by then it is another sample. */
+	/* The object is allocated again, once, and is a new sample. */
 	objs[3] = quarry_cache_alloc(cache, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, objs[3]);
 	for (i = 0; i < N; i++)
@@ -108,7 +108,7 @@ static void shrinking_keeps_what_is_live(struct kunit *test)
 		if (i != 500)
 			quarry_cache_free(cache, objs[i]);
 	KUNIT_EXPECT_GT(test, qt_sum(cache).slabs, 1);
-	/* Nothing is cached above the slabs, which go all but one. */
+	/* No object is cached, so all slabs but one are freed at once. */
 	KUNIT_EXPECT_EQ(test, 0, quarry_cache_shrink(cache));
 	KUNIT_EXPECT_EQ(test, 1, qt_sum(cache).slabs);
 	expect_live(test, cache, 1);
@@ -122,7 +122,7 @@ static void shrinking_keeps_what_is_live(struct kunit *test)
 	expect_live(test, cache, 0);
 }
 
-/* The memory of samples goes with their slabs. */
+/* The memory of samples is freed with their slabs. */
 static void samples_give_their_memory_back(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 256, NULL);
@@ -139,7 +139,7 @@ static void samples_give_their_memory_back(struct kunit *test)
 		quarry_cache_shrink(cache);
 		used[i] = atomic_long_read(&qr_profile_memory_used);
 	}
-	/* The first time there were rows to be made. */
+	/* Both rounds: the rows were made in the first, and stay. */
 	KUNIT_EXPECT_EQ(test, used[0], used[1]);
 }
 
@@ -161,14 +161,14 @@ static void caches_outlived(struct kunit *test)
 	qt_exit(test);
 	qt_free_n(cache, objs + 1, N - 1);
 	expect_live(test, cache, 1);
-	/* It is still a cache that a rate can be set for. */
+	/* Setting the rate of all caches still covers the zombie cache. */
 	qr_rate_set(2);
 	qr_rate_set(1);
 	quarry_free(objs[0]);
 	qr_drain_all();
 	KUNIT_EXPECT_EQ(test, before->zombie_caches, qt_stats(test)->zombie_caches);
 	KUNIT_EXPECT_EQ(test, before->misuse_double_free, qt_stats(test)->misuse_double_free);
-	/* Of the cache no more than its name is known. */
+	/* The profile knows the cache only by its name now. */
 	p = qp_take(test, QUARRY_CACHE_ALL, false);
 	for (i = 0; i < p->nr; i++) {
 		if (strcmp(p->site[i].cache_name, test->name))
@@ -187,7 +187,7 @@ static void budget_restore(void *limit)
 	qr_profile_memory_limit = (unsigned long)limit;
 }
 
-/* Not a byte more than is used now, until the case ends or budget_restore(). */
+/* The profiler gets no more memory until the case ends or budget_restore(). */
 static void *no_budget(struct kunit *test)
 {
 	void *limit = (void *)qr_profile_memory_limit;
@@ -248,7 +248,7 @@ static noinline void *new_site(struct quarry_cache *cache)
 	return p;
 }
 
-/* There is room for the sample but not for its row: row 0 has it, till it is freed. */
+/* There is room for the sample but not for its row: row 0 counts it until it is freed. */
 static void no_memory_for_rows(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 200, NULL);
@@ -347,7 +347,7 @@ static void watchers_see_everything(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, N, w->allocs);
 	KUNIT_EXPECT_EQ(test, 2 * N, all->nr);
 
-	/* Double frees and what is not sampled are no events. */
+	/* Double frees and objects that are not sampled make no events. */
 	quarry_cache_free(cache, objs[0]);
 	qr_rate_set(0);
 	objs[0] = quarry_cache_alloc(cache, GFP_KERNEL);
@@ -370,7 +370,7 @@ static void watchers_see_everything(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, w->allocs, sum.alloc.samples);
 }
 
-/* The bytes that an event stands for are those that the row counts. */
+/* The weighted bytes of the events add up to the bytes of the row. */
 static void watchers_see_weights(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 100, NULL);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sampling, interrupted after every instruction, or of long functions after some, which
- * are others each time.  The allocator's functions get a kprobe on each of theirs in
- * turn, whose handler asks for an interrupt: that comes when the instruction has been
- * executed, and allocates and frees from the very cache that was being worked on.  (The
- * handler itself is as good as an NMI, where nothing is sampled.)
+ * Sampling, interrupted after every instruction.  (In long functions only after some of
+ * the instructions, which are different ones in each run.)  Each instruction of a
+ * function gets a kprobe, one after the other.  Its handler queues an irq_work, so an
+ * interrupt comes when the instruction has been executed.  The interrupt allocates
+ * and frees objects of the cache that the interrupted code uses.  (The handler itself
+ * cannot do that: it runs as if in an NMI, where nothing is sampled.)
  */
 #include "tests/probe_util.h"
 #include "tests/profile_util.h"
@@ -20,19 +21,19 @@
 
 struct nest {
 	struct qt_probes probes;
-	const void *at; /* the one that is on */
+	const void *at; /* address of the probe whose handler acts */
 	struct irq_work work;
 	struct task_struct *task;
 	struct quarry_cache *cache;
 	struct qt_shadow shadow;
 	const char *ops;	/* what the interrupt does: allocate, free, large; NULL: nothing */
-	unsigned long from, to; /* the function */
+	unsigned long from, to; /* bounds of the function */
 	unsigned int turn;
 	unsigned int asked;
 	unsigned int inside;
 	unsigned int missed;
 	u64 larges;
-	u64 samples; /* what there were already */
+	u64 samples; /* samples before the run */
 	void *held[HELD];
 	unsigned int nr_held;
 };
@@ -61,7 +62,7 @@ static void one_large(struct nest *n)
 	quarry_free(p);
 }
 
-/* What was interrupted is the first frame of the task's. */
+/* Was the probed function interrupted?  It is then the first frame of the task. */
 static bool came_between(struct nest *n)
 {
 	unsigned long entries[32];
@@ -78,7 +79,7 @@ static void nest_work(struct irq_work *work)
 
 	if (!op)
 		return;
-	/* Once per operation: loops must not use up what is held. */
+	/* Only once per operation: a loop must not use up the held objects. */
 	n->ops = NULL;
 	n->inside += came_between(n);
 	for (; *op; op++) {
@@ -145,7 +146,7 @@ static void one_set(struct nest *n)
 
 typedef void (*op_fn)(struct nest *n);
 
-/* By turns from two callers, so that no stack is remembered from the last time. */
+/* Two callers that alternate, so that no stack is found in a memo from the last time. */
 static noinline void call_one_way(struct nest *n, op_fn op)
 {
 	op(n);
@@ -163,7 +164,7 @@ static noinline void call_another_way(struct nest *n, op_fn op)
 
 /* --- Where --- */
 
-/* A function of Quarry's; the compiler may have made a variant of it. */
+/* The address of a function of Quarry, or of the variant that the compiler made of it. */
 static unsigned long find_function(struct kunit *test, const char *name)
 {
 	static const char *const suffixes[] = { "", ".constprop.0", ".isra.0" };
@@ -184,7 +185,7 @@ static unsigned long find_function(struct kunit *test, const char *name)
 	return found;
 }
 
-/* The counters, the profile and the shadow agree; all of a rate of 1 has been sampled. */
+/* The counters, the profile and the shadow agree.  @all: all objects have been sampled. */
 static void expect_balance(struct kunit *test, struct nest *n, bool all, const char *ops)
 {
 	struct quarry_cache_stats st = qt_sum(n->cache);
@@ -226,7 +227,7 @@ static void nest_at(struct kunit *test, struct nest *n, op_fn op, bool all)
 		irq_work_sync(&n->work);
 		WRITE_ONCE(n->ops, NULL);
 		expect_balance(test, n, all, ops[k]);
-		/* The operation does not come by here. */
+		/* The operation does not execute this instruction. */
 		if (n->asked == asked)
 			break;
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Rates: which caches they are for, and that they take effect at once. */
+/* Sampling rates: which caches they apply to, and that they take effect at once. */
 #include "tests/profile_util.h"
 
 #include <linux/err.h>
@@ -14,7 +14,7 @@ static u64 samples_of(struct kunit *test, u32 id)
 	return sum.alloc.samples;
 }
 
-/* N allocations, of which so many must be sampled. */
+/* Makes N allocations, of which @samples must be sampled. */
 static void expect_sampled(struct kunit *test, struct quarry_cache *cache, unsigned int samples)
 {
 	u64 before = samples_of(test, qp_id(cache));
@@ -56,7 +56,7 @@ static void off_means_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before, qp_counts().samples);
 	KUNIT_EXPECT_EQ(test, 0, qp_counts().live_samples);
 	KUNIT_EXPECT_EQ(test, 0, qp_counts().live_space);
-	/* But for the one with a node, which may be another than this, the magazine had all. */
+	/* All were from the magazine, except the one from a node that may be another. */
 	KUNIT_EXPECT_LE(test, qt_sum(cache).direct_allocs, 1);
 }
 
@@ -89,7 +89,7 @@ static void all_but_one(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qr_cache_rate_set(qp_id(cache), 0, false));
 	expect_rate(test, cache, 1, false);
 	expect_sampled(test, cache, N);
-	/* Its own again, which the others' end does not end. */
+	/* The cache has a rate of its own again, which the rate of all caches does not change. */
 	qp_cache_rate(test, cache, 1);
 	qr_rate_set(0);
 	expect_rate(test, cache, 1, true);
@@ -130,7 +130,7 @@ static void no_such_cache(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENOENT, PTR_ERR(qr_profile_take(id, false)));
 }
 
-/* From the first allocation on; a profile of one cache shows that one. */
+/* A new cache has the rate of all caches from its first allocation on. */
 static void new_caches_begin_with_it(struct kunit *test)
 {
 	struct quarry_profile *p;
@@ -153,7 +153,7 @@ static void new_caches_begin_with_it(struct kunit *test)
 	}
 }
 
-/* Every CPU has a countdown of its own, which the old rate made long. */
+/* A new rate replaces the countdowns of all CPUs, which the old rate has made long. */
 static void at_once_and_everywhere(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL), *own = qt_cache(test, 64, NULL);
@@ -169,7 +169,7 @@ static void at_once_and_everywhere(struct kunit *test)
 		qp_cache_rate(test, own, before[i]);
 		for_each_online_cpu(cpu) {
 			qt_pin(test, cpu);
-			/* So little is sampled by chance once in 100,000 runs. */
+			/* At large rates one run in 100,000 samples an object by chance. */
 			expect_sampled(test, cache, before[i] == 1 ? N : 0);
 			expect_sampled(test, own, before[i] == 1 ? N : 0);
 		}
@@ -194,7 +194,7 @@ static void at_once_and_everywhere(struct kunit *test)
 			expect_sampled(test, class, 0);
 		}
 	}
-	/* The countdowns count allocations as well. */
+	/* Countdowns also count allocations, so the books must still balance. */
 	qt_exit(test);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Sampling while timers interrupt it anywhere, which do the same to the same cache. */
+/* Sampling while timer interrupts come anywhere, and use the same cache. */
 #include "tests/profile_util.h"
 
 #include <linux/hrtimer.h>
@@ -42,7 +42,7 @@ static enum hrtimer_restart storm_fn(struct hrtimer *timer)
 	}
 	if (READ_ONCE(st->stop))
 		return HRTIMER_NORESTART;
-	/* From now, not from when it was due: the thread must get on, too. */
+	/* Counted from now, not from when it was due, so that the thread makes progress too. */
 	hrtimer_forward_now(timer, ns_to_ktime(20000 + prandom_u32_state(&st->rnd) % 200000));
 	return HRTIMER_RESTART;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Call stacks: the caller of Quarry is the leaf, whichever way it called, and what
- * is remembered from one allocation to the next is never taken for another.
+ * Call stacks: the caller of Quarry is the leaf, whichever function it called, and the
+ * stack that a memo remembers is never taken for another one.
  */
 #include "tests/profile_util.h"
 
@@ -18,8 +18,9 @@
 /* --- The leaf --- */
 
 /*
- * Every form of allocation in a function of its own.  There is something left to do after
- * the call, so it is no tail call; a number keeps equal functions from becoming one.
+ * Every form of allocation in a function of its own.  The function stores the result after
+ * the call, so that it is no tail call.  A different number in each keeps the compiler from
+ * merging equal functions.
  */
 /* clang-format off */
 #define SITE(name, expr)							\
@@ -110,7 +111,7 @@ static void caller_is_the_leaf(struct kunit *test)
 	unsigned int i, round;
 
 	qp_rate(test, 1);
-	/* The second time it is remembered. */
+	/* The second time the stack is found in a memo. */
 	for (round = 0; round < 2; round++) {
 		for (i = 0; i < ARRAY_SIZE(sites); i++) {
 			unsigned int nr = w->nr;
@@ -121,7 +122,7 @@ static void caller_is_the_leaf(struct kunit *test)
 			KUNIT_ASSERT_NOT_NULL(test, p);
 			KUNIT_ASSERT_EQ(test, nr + 1, w->nr);
 			KUNIT_EXPECT_STREQ(test, sites[i].name, qp_leaf(test, w->last.stack));
-			/* Whom that returns to is this very function. */
+			/* The next frame is this function. */
 			KUNIT_ASSERT_GE(test, qp_stack(w->last.stack, &entries), 2);
 			KUNIT_EXPECT_TRUE(test, qp_stack_has(w->last.stack, __func__));
 			KUNIT_EXPECT_TRUE(test, within_module(entries[1], THIS_MODULE));
@@ -172,23 +173,23 @@ static void one_row_per_stack(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 20, rows);
 }
 
-/* --- The memory of stacks --- */
+/* --- Remembered stacks --- */
 
-#define WAYS 6 /* to call on */
+#define WAYS 6 /* functions for each leg */
 #define LEGS 4 /* calls until the allocation */
 
 struct walk {
 	struct kunit *test;
 	struct quarry_cache *cache;
 	struct qp_watch *watch;
-	const u8 *way;	  /* of each leg */
-	unsigned int pad; /* bytes */
+	const u8 *way;	  /* function of each leg */
+	unsigned int pad; /* bytes of all frames of variable size */
 	unsigned long trace[QUARRY_STACK_MAX];
 	unsigned int nr;
 	u64 wrong;
 };
 
-/* The leaf differs in where it is from; all else must be as the unwinder says. */
+/* The leaf's return address differs; all other frames must be those that the unwinder finds. */
 static noinline void walk_end(struct walk *walk)
 {
 	unsigned long *entries;
@@ -209,8 +210,8 @@ typedef void (*walk_fn)(struct walk *walk, unsigned int leg);
 static noinline void walk_on(struct walk *walk, unsigned int leg);
 
 /*
- * Two of each size of frame, so that stacks are equally deep that differ in one return
- * address or in nothing but the order of the same ones.
+ * Two functions for each size of frame.  So two stacks of the same depth may differ in one
+ * return address only, or only in the order of the same return addresses.
  */
 /* clang-format off */
 #define WAY(nr, bytes)								\
@@ -244,7 +245,7 @@ static noinline void walk_on(struct walk *walk, unsigned int leg)
 	barrier();
 }
 
-/* A frame of any size, whose place the unwinder learns from a register. */
+/* A frame of variable size, which the unwinder finds through a register. */
 static noinline void walk_begin(struct walk *walk, unsigned int bytes)
 {
 	unsigned char *pad = __builtin_alloca(bytes);
@@ -273,12 +274,12 @@ static struct walk *walk_new(struct kunit *test)
 	walk->cache = qt_cache(test, 64, NULL);
 	walk->watch = qp_watch(test, qp_id(walk->cache));
 	qp_rate(test, 1);
-	/* There must be memory for one stack at least while others come and go. */
+	/* Memos belong to a CPU, so stay on one. */
 	qt_pin(test, 0);
 	return walk;
 }
 
-/* Turn by turn by pairs of stacks, and then whichever. */
+/* First pairs of similar stacks that alternate, then random stacks. */
 static void callers_are_told_apart(struct kunit *test)
 {
 	struct walk *walk = walk_new(test);
@@ -292,12 +293,12 @@ static void callers_are_told_apart(struct kunit *test)
 	for (i = 0; i < 60; i++) {
 		for (leg = 0; leg < LEGS; leg++) {
 			way[0][leg] = prandom_u32_state(&rnd) % WAYS;
-			/* The other one of the same size. */
+			/* The other function with the same size of frame. */
 			way[1][leg] = way[0][leg] ^ (prandom_u32_state(&rnd) & 1);
-			/* The same ones in reverse. */
+			/* The same functions in reverse order. */
 			way[2][LEGS - 1 - leg] = way[0][leg];
 		}
-		/* One leg is another. */
+		/* One leg differs. */
 		memcpy(way[3], way[0], LEGS);
 		way[3][prandom_u32_state(&rnd) % LEGS] ^= 1;
 		for (k = 0; k < 24; k++) {
@@ -315,7 +316,7 @@ static void callers_are_told_apart(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, walk->wrong);
 }
 
-/* The same calls at the same depth, but for a frame in between that is elsewhere. */
+/* The same calls at the same depth, with one frame in between at varying places. */
 static void frames_of_any_size(struct kunit *test)
 {
 	static const u8 way[LEGS] = { 0, 1, 0, 1 };
@@ -367,7 +368,7 @@ static noinline void interrupted_thread(struct interrupt *in, enum hrtimer_mode 
 	if (mode) {
 		hrtimer_start(&in->timer, ns_to_ktime(300000), mode);
 	} else {
-		/* On this task's stack, where softirqs are allowed again. */
+		/* The tasklet runs on this task's stack, when softirqs are enabled again. */
 		local_bh_disable();
 		tasklet_schedule(&in->tasklet);
 		local_bh_enable();
@@ -413,7 +414,7 @@ static void interrupt_has_a_stack_of_its_own(struct kunit *test, enum hrtimer_mo
 		KUNIT_EXPECT_EQ(test, 0, e->pid);
 		quarry_free(in->p[i]);
 	}
-	/* From the task itself there is a difference. */
+	/* An allocation of the task itself has the task's frames. */
 	site_alloc(in->cache, 0, &in->p[0]);
 	KUNIT_EXPECT_TRUE(test, qp_stack_has(w[0]->last.stack, "kthread"));
 	quarry_free(in->p[0]);
