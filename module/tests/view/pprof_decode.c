@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A reader of profile.proto for the tests. */
+/* A decoder of profile.proto for the tests. */
 #include "tests/view/pprof_decode.h"
 
 #include <linux/string.h>
@@ -7,15 +7,15 @@
 
 #define MAX_FIELD 15
 
-/* Bytes still to be read, and the field that was read last. */
+/* The bytes that are still to be read, and the field that was read last. */
 struct cursor {
 	struct kunit *test;
 	const u8 *at;
 	const u8 *end;
 	unsigned int field;
 	bool nested;
-	u64 v;		/* its value, or its length */
-	const u8 *data; /* its bytes, if it is nested */
+	u64 v;		/* value of the field, or its length if it is nested */
+	const u8 *data; /* bytes of the field, if it is nested */
 };
 
 static u64 varint(struct cursor *c)
@@ -90,7 +90,7 @@ static void read_strings(struct kunit *test, struct pd_profile *d, const u8 *dat
 	d->string = qt_array(test, n, sizeof(d->string[0]));
 	d->sample = qt_array(test, samples + 1, sizeof(d->sample[0]));
 	d->function = qt_array(test, functions + 1, sizeof(d->function[0]));
-	/* All of them and a zero behind each. */
+	/* Room for all strings, with a zero behind each. */
 	text = qt_array(test, size + n, 1);
 	c = start(test, data, size);
 	while (next(&c)) {
@@ -260,7 +260,7 @@ struct pd_profile *pd_decode(struct kunit *test, const struct qr_text *t)
 
 	KUNIT_ASSERT_EQ(test, size, qr_text_copy(t, 0, data, size));
 	read_strings(test, d, data, size);
-	/* Samples come last: locations and types may stand anywhere. */
+	/* Locations and samples are read in later passes: fields may come in any order. */
 	for (c = start(test, data, size); next(&c);) {
 		switch (c.field) {
 		case 1:

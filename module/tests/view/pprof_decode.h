@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A reader of profile.proto for the tests, as strict as the strictest of those
- * that people use.  It fails the case at the first thing that is wrong.
+ * A decoder of profile.proto for the tests.  It is as strict as the strictest of the
+ * readers that people use, and fails the case at the first error.
  */
 #ifndef QR_TESTS_PPROF_DECODE_H
 #define QR_TESTS_PPROF_DECODE_H
@@ -26,7 +26,7 @@ struct pd_mapping {
 	const char *build_id;
 };
 
-/* Strings are copies; what is counted by identifiers begins at 1. */
+/* Strings are copies.  Arrays of what has identifiers (mapping, function) begin at index 1. */
 struct pd_profile {
 	const char **string;
 	u64 nr_strings;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Profiles as people and programs get them: rows, and the four formats.
- * The profiles are made up here; what was written is read by a decoder that
- * shares nothing with the writer.
+ * Profiles as people and programs get them: rows, and the four formats.  The profiles are
+ * made up here.  A decoder that shares no code with the writer reads profile.proto.
  */
 #include "tests/kunit_util.h"
 
@@ -47,7 +46,7 @@ static struct quarry_profile *profile_new(struct kunit *test, u32 nr)
 	return p;
 }
 
-/* A stack of real functions, of the kernel's and of ours, which is different for each @i. */
+/* A stack of real functions, of the kernel and of Quarry.  Each @i gives another stack. */
 static u32 stack_new(unsigned int i)
 {
 	unsigned long f[] = {
@@ -61,7 +60,7 @@ static u32 stack_new(unsigned int i)
 
 	for (k = 0; k < n; k++) {
 		entries[k] = f[(i >> (3 * (k % 6))) % ARRAY_SIZE(f)] + 1 + k % 2;
-		/* Beyond what the digits of i say, to have all of them. */
+		/* The octal digits of @i choose six functions; these here make all of @f occur. */
 		if (k >= 6)
 			entries[k] = f[k % ARRAY_SIZE(f)] + 1;
 	}
@@ -115,7 +114,7 @@ static void errors_are_square_roots(struct kunit *test)
 		qr_u128 var = ((qr_u128)values[i] * values[i]) << (2 * QR_OBJECTS_SHIFT);
 		u64 error = qr_error(var);
 
-		/* The root is of the upper 64 bits. */
+		/* The square root is taken of the upper 64 bits only, which cuts off the rest. */
 		KUNIT_EXPECT_LE(test, error, values[i]);
 		KUNIT_EXPECT_LE(test, values[i] - error, values[i] >> 30);
 	}
@@ -149,7 +148,10 @@ static void objects_are_rounded(struct kunit *test)
 	qr_report_exit(&r);
 }
 
-/* Many rows of a few objects and a fraction: none is lost, and no row is off by one. */
+/*
+ * Many rows with a few objects and a fraction: the sum is right, and no row is off by a whole
+ * object.
+ */
 static void fractions_are_not_lost(struct kunit *test)
 {
 	enum { ROWS = 64 };
@@ -167,7 +169,7 @@ static void fractions_are_not_lost(struct kunit *test)
 			struct quarry_site *site = &p->site[i];
 
 			site->alloc.objects = (i % 5 + 1) * (ONE + fraction[k]);
-			/* None of them, all of them, some. */
+			/* By turns no object is live, all are, some are. */
 			site->inuse.objects = i % 3 == 0 ? 0 :
 					      i % 3 == 1 ? site->alloc.objects :
 							   ONE + fraction[k];
@@ -194,7 +196,7 @@ static void fractions_are_not_lost(struct kunit *test)
 				KUNIT_EXPECT_EQ(test, row.value[0], row.value[2]);
 		}
 		KUNIT_EXPECT_EQ(test, (alloc + ONE / 2) >> QR_OBJECTS_SHIFT, allocs);
-		/* Not so exact: it goes with the other. */
+		/* Live objects are less exact: they are rounded with the carry of the allocated ones. */
 		KUNIT_EXPECT_LE(test, abs((live << QR_OBJECTS_SHIFT) - (s64)inuse),
 				(s64)(ROWS / 8 * ONE));
 		qr_report_exit(&r);
@@ -351,7 +353,7 @@ static void pprof_knows_functions(struct kunit *test)
 	unsigned long nobody[2];
 	struct pd_profile *d;
 
-	/* Data is no code, and has no name either. */
+	/* The address of data belongs to no code and has no name. */
 	nobody[0] = (unsigned long)p->site;
 	nobody[1] = (unsigned long)schedule + 1;
 	p->site[0].stack = 0;
@@ -475,7 +477,7 @@ static void legacy_text_is_consistent(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "[quarry] "));
 }
 
-/* --- Modules that have gone --- */
+/* --- Unloaded modules --- */
 
 static void names_outlive_modules(struct kunit *test)
 {
@@ -490,7 +492,7 @@ static void names_outlive_modules(struct kunit *test)
 		p->site[i].stack = stack_depot_save(stack, 3, GFP_KERNEL);
 		p->site[i].cache = 1000000;
 	}
-	/* Two rows of one module, and one of which not even the names are known. */
+	/* Two rows with the names of an unloaded module, and one without even the names. */
 	p->site[0].names = "ghost_fn [ghost]\nschedule\n0xffffffffc0000001\n";
 	p->site[1].names = kunit_kstrdup(test, p->site[0].names, GFP_KERNEL);
 	p->site[2].names = "";

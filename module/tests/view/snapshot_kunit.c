@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Snapshots, and the peak: each is of one moment, while the heap goes on changing. */
+/* Snapshots and the peak each show one moment, although the heap changes meanwhile. */
 #include "tests/profile_util.h"
 
 #include <linux/delay.h>
@@ -21,7 +21,7 @@ struct model {
 	unsigned int live[KINDS];
 	unsigned int at_peak[KINDS];
 	u64 other, total, peak;
-	u64 peak_from, peak_until; /* when that was */
+	u64 peak_from, peak_until; /* the peak was between these times */
 };
 
 static void model_init(struct kunit *test, struct model *m)
@@ -32,7 +32,7 @@ static void model_init(struct kunit *test, struct model *m)
 		m->cache[k] = qt_cache(test, 16 << k, NULL);
 	qp_rate(test, 1);
 	qr_profile_reset();
-	/* Whatever is live for other reasons is part of the peak. */
+	/* Other samples that are live are part of the peak too. */
 	m->other = qp_counts().live_space;
 	m->total = m->other;
 	m->peak = m->other;
@@ -80,7 +80,7 @@ static void model_check(struct kunit *test, struct model *m)
 		KUNIT_EXPECT_EQ(test, qp_objects(m->at_peak[k]), sum.peak_objects);
 		KUNIT_EXPECT_EQ(test, m->at_peak[k] * m->cache[k]->size, sum.peak_space);
 	}
-	/* The clocks that time is taken from may run apart a little. */
+	/* The clocks that the times come from may differ a little. */
 	KUNIT_EXPECT_GE(test, p->peak_time_ns + slack, m->peak_from);
 	KUNIT_EXPECT_LE(test, p->peak_time_ns, m->peak_until + slack);
 	qr_profile_free(p);
@@ -97,7 +97,7 @@ static void peak_is_of_one_moment(struct kunit *test)
 	prandom_seed_state(&rnd, seed);
 	model_init(test, m);
 	for (i = 0; i < 6000; i++) {
-		/* It grows and shrinks, by turns. */
+		/* Change every 500 steps between growing and shrinking. */
 		if (i % 500 == 0)
 			up = 20 + prandom_u32_state(&rnd) % 60;
 		k = prandom_u32_state(&rnd) % KINDS;
@@ -110,7 +110,7 @@ static void peak_is_of_one_moment(struct kunit *test)
 		if (i % 100 == 99)
 			model_check(test, m);
 		if (i == 3000) {
-			/* From here on it is a new one, which begins with what is live. */
+			/* The reset begins a new peak, with the objects that are live now. */
 			qr_profile_reset();
 			m->peak = m->total;
 			memcpy(m->at_peak, m->live, sizeof(m->live));
@@ -128,10 +128,10 @@ static void peak_is_of_one_moment(struct kunit *test)
 /* --- One moment --- */
 
 #define BITS	  9
-#define ROWS	  300 /* between two, so that copying takes several sections */
+#define ROWS	  300 /* between two rows, so that they are copied in different sections */
 #define SNAPSHOTS 400
 
-/* Stacks that differ in who calls whom, all of them equally deep. */
+/* Different stacks of the same depth: @path says which function calls which. */
 static noinline void path_zero(struct quarry_cache *cache, unsigned int path, unsigned int bits);
 static noinline void path_one(struct quarry_cache *cache, unsigned int path, unsigned int bits);
 
@@ -161,10 +161,10 @@ static noinline void path_one(struct quarry_cache *cache, unsigned int path, uns
 #define DO_A 1
 #define DO_B 2
 
-/* A thread that has an object of a whenever it has one of b. */
+/* A thread that always holds an object of a while it holds one of b. */
 struct pair {
 	struct quarry_cache *a, *b;
-	unsigned int what; /* is to be done, as main says */
+	unsigned int what; /* what the test wants to be done */
 	unsigned int doing;
 	u64 rounds;
 	u64 failed;
@@ -195,7 +195,7 @@ static int pair_thread(void *arg)
 
 		pair_round(pair, what);
 		WRITE_ONCE(pair->rounds, pair->rounds + !!what);
-		/* A round that begins now knows of it. */
+		/* From now on each round does this, until what changes again. */
 		WRITE_ONCE(pair->doing, what);
 		cond_resched();
 	}
@@ -233,7 +233,7 @@ static void expect_ahead(struct kunit *test, u64 a, u64 b, const char *what, uns
 	KUNIT_EXPECT_TRUE_MSG(test, a - b <= 1, "snapshot %u: %s %llu and %llu", i, what, a, b);
 }
 
-/* The rows of a and of b are far apart, @first with the lower number. */
+/* The rows of a and b are far apart in the table; that of @first has the lower number. */
 static void one_moment(struct kunit *test, unsigned int first)
 {
 	struct quarry_cache *fill = qt_cache(test, 64, NULL), *used = qt_cache(test, 64, NULL);
@@ -245,7 +245,7 @@ static void one_moment(struct kunit *test, unsigned int first)
 	qt_pin(test, 0);
 	qp_rate(test, 1);
 	pair = pair_start(test);
-	/* Until there are no rows to be used again, so that numbers go up. */
+	/* Use up the unused rows, so that new rows get ascending numbers. */
 	sites = qp_counts().sites;
 	for (i = 0; i < 1U << BITS && qp_counts().sites == sites; i++)
 		path_next(used, i, BITS);
@@ -278,7 +278,10 @@ static void one_moment(struct kunit *test, unsigned int first)
 		last = a.alloc.samples;
 	}
 	KUNIT_EXPECT_EQ(test, 0, pair->failed);
-	/* Or nothing was shown.  Two processors may be emulated by one. */
+	/*
+	 * Otherwise the test has shown nothing.  The limits are low because one processor may
+	 * emulate both CPUs.
+	 */
 	KUNIT_EXPECT_GT(test, moved, SNAPSHOTS / 20);
 	KUNIT_EXPECT_GT(test, held, 0);
 	KUNIT_EXPECT_LT(test, held, SNAPSHOTS);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The numbers that clients read are those of the observers, and fit together. */
+/* Clients and observers read the same numbers, and the numbers agree with each other. */
 #include "tests/kunit_util.h"
 
 #include <linux/irq_work.h>
@@ -22,7 +22,7 @@ static int find(const struct quarry_cache_stats *st, void *arg)
 	return 0;
 }
 
-/* What the table of caches says is what the cache's client reads. */
+/* The table of caches shows the numbers that the cache's client reads. */
 static void expect_same(struct kunit *test, struct quarry_cache *cache,
 			struct quarry_cache_stats *st)
 {
@@ -112,7 +112,7 @@ static int add_up(const struct quarry_cache_stats *cs, void *arg)
 	return 0;
 }
 
-/* The totals are the caches' and the large objects'. */
+/* The totals are the sums over all caches and large objects. */
 static void all_of_them(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 72, NULL);

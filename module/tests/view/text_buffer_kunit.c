@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Output that is written once and read in any pieces. */
+/* Text that is written once and then read in pieces of any size. */
 #include "tests/kunit_util.h"
 
 #include <linux/err.h>
@@ -118,7 +118,7 @@ static void strings_become_clean(struct kunit *test)
 				qr_text_clean(buf, clean[i][0], sizeof(buf) - 1, ';'));
 		KUNIT_EXPECT_STREQ(test, clean[i][1], buf);
 	}
-	/* Cut within a character. */
+	/* The limit of 3 bytes is within a character. */
 	qr_text_clean(buf, "ab\xc3\xbc", 3, 0);
 	KUNIT_EXPECT_STREQ(test, "ab?", buf);
 }
