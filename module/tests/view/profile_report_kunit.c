@@ -196,7 +196,7 @@ static void fractions_are_not_lost(struct kunit *test)
 				KUNIT_EXPECT_EQ(test, row.value[0], row.value[2]);
 		}
 		KUNIT_EXPECT_EQ(test, (alloc + ONE / 2) >> QR_OBJECTS_SHIFT, allocs);
-		/* Live objects are less exact: they are rounded with the carry of the allocated ones. */
+		/* Less exact: live objects are rounded with the carry of the allocated ones. */
 		KUNIT_EXPECT_LE(test, abs((live << QR_OBJECTS_SHIFT) - (s64)inuse),
 				(s64)(ROWS / 8 * ONE));
 		qr_report_exit(&r);
