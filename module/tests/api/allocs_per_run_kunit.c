@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* One task's allocations are counted, each once, and nobody else's. */
+/* Counts of allocations: each one of the counting task counts once, and no other task's. */
 #include "tests/profile_util.h"
 
 #include <linux/completion.h>
@@ -48,7 +48,7 @@ static struct work *work(struct kunit *test, unsigned int size, unsigned int n)
 	return w;
 }
 
-/* So many each run, whatever the number of runs; and the counters know of them all. */
+/* Expects @each allocations per run, for any number of runs, and in the statistics as well. */
 static void expect_each(struct kunit *test, long each, void (*fn)(void *arg), struct work *w)
 {
 	static const unsigned int runs[] = { 1, 2, 7, 60 };
@@ -140,7 +140,7 @@ static void nothing(void *unused)
 {
 }
 
-/* Each object counts once, from an empty magazine and a full one. */
+/* Each object counts once, whether the magazine is empty or full. */
 static void exact(struct kunit *test)
 {
 	struct work *w = work(test, 64, 700);
@@ -165,7 +165,7 @@ static void exact(struct kunit *test)
 	expect_each(test, 0, in_vain, w);
 }
 
-/* Memory that stays in its place is not allocated. */
+/* A realloc counts only if the memory moves. */
 static void resized(struct kunit *test)
 {
 	void *p = quarry_malloc(100, GFP_KERNEL), *q;
@@ -194,7 +194,7 @@ static void every_other(void *arg)
 {
 	struct work *w = arg;
 
-	/* The first of those that count does not. */
+	/* Allocates in every other run; the first run that counts is one that does not. */
 	if (!(w->runs++ % 2))
 		quarry_free(quarry_malloc(10, GFP_KERNEL));
 }
@@ -241,7 +241,7 @@ static void misused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_alloc_count_end());
 }
 
-/* --- Others --- */
+/* --- Other tasks and interrupts --- */
 
 static void sleeping(void *arg)
 {
@@ -284,7 +284,7 @@ static int allocate_like_mad(void *arg)
 	return 0;
 }
 
-/* Until others have done what they do, too. */
+/* Allocates, and waits until the other task has allocated as well. */
 static void with_others(void *arg)
 {
 	struct work *w = arg;
@@ -368,7 +368,7 @@ static void interrupts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 42, w->interrupts);
 }
 
-/* One that makes its caches as it goes. */
+/* Creates and destroys a cache in each run. */
 static void create(void *arg)
 {
 	struct quarry_cache *cache = quarry_cache_create("as_it_goes", 48, NULL);
@@ -405,7 +405,7 @@ static void all_sampled(struct kunit *test)
 	qp_expect_all_found(test);
 }
 
-/* As by countdown: estimates within six standard errors, and weights as ever. */
+/* Sampling object by object is as exact as by countdown: within six standard errors. */
 static void unbiased(struct kunit *test)
 {
 	struct work *w = work(test, 64, 500);
@@ -468,7 +468,7 @@ static void fast_again(struct kunit *test)
 		expect_heads(test, cache, true);
 		qt_alloc_n(test, cache, objs, 40);
 		qt_free_n(cache, objs, 40);
-		/* Another rate does not change that. */
+		/* Not even a new sampling rate gives the heads a countdown. */
 		qr_rate_set(k ? 512 * SZ_1K : 0);
 		expect_heads(test, cache, true);
 		qt_exit(test);
@@ -479,7 +479,7 @@ static void fast_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 3 * 120, qt_sum(cache).mallocs);
 }
 
-/* --- Who counts --- */
+/* --- The task that counts --- */
 
 static int count_and_die(void *arg)
 {
@@ -506,14 +506,14 @@ static void died(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, qr_is_counting());
 	expect_each(test, 10, by_cache, w);
 	KUNIT_EXPECT_FALSE(test, qr_is_counting());
-	/* Nobody holds it any more but we, once the kernel has let go. */
+	/* Only our reference is left once the kernel has dropped its own. */
 	for (i = 0; i < 1000 && refcount_read(&other->usage) > 1; i++)
 		usleep_range(500, 1000);
 	KUNIT_EXPECT_EQ(test, 1, refcount_read(&other->usage));
 	put_task_struct(other);
 }
 
-/* Who counts is held for so long, and no longer. */
+/* Counting holds a reference to the task and drops it at the end. */
 static void held_meanwhile(struct kunit *test)
 {
 	unsigned int held = refcount_read(&current->usage), i;
@@ -522,7 +522,7 @@ static void held_meanwhile(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, 0, quarry_alloc_count_begin());
 		KUNIT_EXPECT_EQ(test, 0, quarry_alloc_count_end());
 	}
-	/* Others may hold it for a moment, but not so many. */
+	/* Other references may come and go, but not 50 of them. */
 	KUNIT_EXPECT_LT(test, refcount_read(&current->usage), held + 50);
 }
 
@@ -537,7 +537,7 @@ static int count_once(void *arg)
 	return 0;
 }
 
-/* The second waits for the first, and neither counts for the other. */
+/* A second task waits for the first, and neither counts the other's allocations. */
 static void in_turn(struct kunit *test)
 {
 	struct work *w = work(test, 64, 10);
@@ -581,7 +581,7 @@ static void by_reserve(void *arg)
 	quarry_reserve_return(&r);
 }
 
-/* What was just freed is at hand. */
+/* The object that was just freed is in the magazine, so the nolock call finds it. */
 static void by_nolock(void *arg)
 {
 	struct work *w = arg;
@@ -598,7 +598,7 @@ static void pool_destroy(void *pool)
 	quarry_pool_destroy(pool);
 }
 
-/* Each get of a pool, whether it has one or makes one, and each that a reserve hands on. */
+/* Each pool get counts; an object of a reserve counts when it is filled in and when taken. */
 static void what_was_put_aside(struct kunit *test)
 {
 	struct quarry_pool_args args = { .name = "count", .size = 256 };
@@ -611,7 +611,7 @@ static void what_was_put_aside(struct kunit *test)
 	expect_each(test, w->n, by_pool, w);
 	expect_each(test, 2 * w->n, by_reserve, w);
 	expect_each(test, 2, by_nolock, w);
-	/* Sampled ones are made anew each time. */
+	/* A get that is sampled makes a new object each time. */
 	qp_rate(test, 1);
 	expect_each(test, w->n, by_pool, w);
 	expect_each(test, 2 * w->n, by_reserve, w);
@@ -619,7 +619,7 @@ static void what_was_put_aside(struct kunit *test)
 	expect_each(test, w->n, by_pool, w);
 }
 
-/* An expectation that is not met fails its test, and says what was counted. */
+/* An expectation that is not met fails its test. */
 static void expectations(struct kunit *test)
 {
 	struct kunit *fake = kunit_kzalloc(test, sizeof(*fake), GFP_KERNEL);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Arenas: what is allocated, and what a mark gives up. */
+/* Arenas: allocations, and what a release to a mark gives up. */
 #include "tests/api/arena_util.h"
 
 #include <linux/jump_label.h>
@@ -52,7 +52,7 @@ static void aligned(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, quarry_arena_alloc_aligned(arena, PAGE_SIZE, SIZE_MAX, QUIET));
 }
 
-/* Everything in it has been written to. */
+/* Writes to every byte of the arena's memory, then resets it. */
 static void dirty(struct kunit *test, struct quarry_arena *arena)
 {
 	unsigned int i;
@@ -129,8 +129,8 @@ static void init_on_alloc_is_honoured(struct kunit *test)
 }
 
 /*
- * On a kernel that was booted with it: with init_on_free the kernel takes all free pages for
- * zeroed, so it cannot be turned on later.
+ * Runs only on a kernel that was booted with init_on_free.  The kernel then assumes that all free
+ * pages are zero, so the test cannot turn the option on later.
  */
 static void init_on_free_is_honoured(struct kunit *test)
 {
@@ -141,7 +141,7 @@ static void init_on_free_is_honoured(struct kunit *test)
 
 	if (!static_key_enabled(&init_on_free))
 		kunit_skip(test, "booted without it");
-	/* From the first byte on. */
+	/* The first bytes of the arena are zeroed too. */
 	p = qa_must(test, quarry_arena_alloc(arena, 100, GFP_KERNEL));
 	memset(p, 0x5a, 104);
 	quarry_arena_reset(arena);
@@ -157,7 +157,7 @@ static void init_on_free_is_honoured(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, qt_is_zero(p, 3000));
 	KUNIT_EXPECT_EQ(test, 0x5a, kept[103]);
 
-	/* Back over the beginning of a block, which becomes the spare one; others are gone. */
+	/* Release over the beginning of a block.  It becomes the spare block; others are freed. */
 	mark = quarry_arena_mark(arena);
 	p = qa_must(test, quarry_arena_alloc(arena, 2000, GFP_KERNEL));
 	memset(p, 0x5a, 2000);
@@ -196,7 +196,7 @@ static void large(struct kunit *test)
 			KUNIT_EXPECT_TRUE(test, qt_is_filled(p, sizes[i], i));
 			qt_exit(test);
 		}
-		/* They took nothing of the block at hand. */
+		/* The large objects took no room of the block at hand. */
 		behind = qa_must(test, quarry_arena_alloc(arena, 8, GFP_KERNEL));
 		if (!turn)
 			KUNIT_EXPECT_PTR_EQ(test, before + 104, behind);
@@ -210,7 +210,7 @@ static void large(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qa_allocated(arena));
 }
 
-/* Up to a quarter of the largest block an object begins a new one. */
+/* An object of more than a quarter of the largest block gets pages of its own. */
 static void from_when_on_alone(struct kunit *test)
 {
 	struct quarry_arena *arena = qt_arena(test, NULL);
@@ -242,7 +242,7 @@ static void marks(struct kunit *test)
 	qa_must(test, quarry_arena_alloc(arena, 64, GFP_KERNEL));
 	KUNIT_EXPECT_EQ(test, 0, quarry_arena_release(arena, &inner));
 	KUNIT_EXPECT_EQ(test, 128, qa_allocated(arena));
-	/* Used; then nothing changes. */
+	/* A mark works once; a second release with it changes nothing. */
 	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_arena_release(arena, &inner));
 	KUNIT_EXPECT_EQ(test, 128, qa_allocated(arena));
 	again = quarry_arena_mark(arena);
@@ -251,7 +251,7 @@ static void marks(struct kunit *test)
 	inner = quarry_arena_mark(arena);
 	KUNIT_EXPECT_EQ(test, 0, quarry_arena_release(arena, &outer));
 	KUNIT_EXPECT_EQ(test, 64, qa_allocated(arena));
-	/* Nested ones went with it, also when as much is allocated again. */
+	/* Nested marks died with it, and stay dead when as much is allocated again. */
 	KUNIT_EXPECT_PTR_EQ(test, q, quarry_arena_alloc(arena, 640, GFP_KERNEL));
 	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_arena_release(arena, &inner));
 	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_arena_release(arena, &again));
@@ -272,7 +272,7 @@ static void marks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before + 9, stale_marks(test));
 }
 
-/* Not even where one of its own would be good that is the same but for that. */
+/* A mark of another arena is refused even if an equal mark of this arena would be valid. */
 static void marks_of_a_twin(struct kunit *test)
 {
 	struct quarry_arena *arena = qt_arena(test, NULL), *twin = qt_arena(test, NULL);
@@ -289,7 +289,7 @@ static void marks_of_a_twin(struct kunit *test)
 
 #define DEPTH 40
 
-/* Contents below a mark stay; and what the arena says it has is what it gave. */
+/* Contents below a mark stay, and the arena's statistics match what it gave. */
 static void random_operations(struct kunit *test)
 {
 	struct quarry_arena_args args = { .block = SZ_32K };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Which marks are good: against a model that remembers every mark there was. */
+/* Which marks are valid, compared with a model that remembers all marks. */
 #include "tests/kunit_util.h"
 
 #include <linux/random.h>
@@ -8,12 +8,12 @@
 #define MARKS 400
 
 /**
- * struct model - what there was
- * @marks: what is tested
- * @at: where the arena is
- * @nr: of the marks below
- * @mark: each that there was, and whether it is good
- * @forgets: some releases may have been forgotten
+ * struct model - remembers all marks of an arena
+ * @marks: the code under test
+ * @at: offset of the arena
+ * @nr: number of marks in @mark
+ * @mark: every mark that was made, and whether it is valid
+ * @forgets: @marks may have forgotten some releases
  */
 struct model {
 	struct qr_marks marks;
@@ -40,7 +40,7 @@ static bool is_live(const struct model *m, unsigned int i)
 	return qr_mark_is_live(&m->marks, m->mark[i].offset, m->mark[i].serial);
 }
 
-/* A good one: it dies, and so do all that came later. */
+/* Release to a valid mark: it and all later marks die. */
 static void release(struct model *m, unsigned int i)
 {
 	m->forgets |= m->marks.nr == QR_MARK_CUTS;
@@ -75,7 +75,7 @@ static void check(struct kunit *test, const struct model *m)
 	}
 }
 
-/* @steps forward for each release. */
+/* Makes about @steps allocations and as many marks for each release. */
 static void random_walk(struct kunit *test, unsigned int turns, unsigned int steps, bool resets)
 {
 	struct model *m = qt_array(test, 1, sizeof(*m));
@@ -120,7 +120,7 @@ static void random_operations_match_model(struct kunit *test)
 	random_walk(test, 2000, 4, false);
 }
 
-/* The same place again and again needs no room; then the dead are known from any time. */
+/* Releases to one place over and over need one entry, so no dead mark is forgotten. */
 static void loops_need_no_room(struct kunit *test)
 {
 	struct model *m = qt_array(test, 1, sizeof(*m));
@@ -141,13 +141,13 @@ static void loops_need_no_room(struct kunit *test)
 	}
 	KUNIT_EXPECT_FALSE(test, is_live(m, first));
 	KUNIT_EXPECT_TRUE(test, is_live(m, outer));
-	/* One that was made before all of these takes their place. */
+	/* A release to an earlier mark replaces the entry. */
 	release(m, outer);
 	KUNIT_EXPECT_EQ(test, 1, m->marks.nr);
 	check(test, m);
 }
 
-/* More is kept behind each release: the last ones are known, good marks are never refused. */
+/* Something is kept behind each release.  The last ones are known; no valid mark is refused. */
 static void what_is_forgotten(struct kunit *test)
 {
 	struct model *m = qt_array(test, 1, sizeof(*m));
@@ -168,7 +168,7 @@ static void what_is_forgotten(struct kunit *test)
 	for (i = QR_MARK_CUTS; i < ARRAY_SIZE(dead); i++)
 		KUNIT_EXPECT_FALSE_MSG(test, is_live(m, dead[i]), "%u", i);
 	KUNIT_EXPECT_TRUE(test, is_live(m, outer));
-	/* To a lower place, from where nothing that is higher counts. */
+	/* A release to a lower place makes all entries for higher places superfluous. */
 	release(m, outer);
 	KUNIT_EXPECT_EQ(test, 1, m->marks.nr);
 	reset(m);

@@ -16,7 +16,7 @@ static void reset_keeps_a_block(struct kunit *test)
 		for (i = 0; i < SZ_4M / 64; i++)
 			qa_must(test, quarry_arena_alloc(arena, 64, GFP_KERNEL));
 		KUNIT_EXPECT_EQ(test, SZ_4M, qa_allocated(arena));
-		/* 1, 2, 4 ... 64 pages, and then as large as that. */
+		/* Blocks of 1, 2, 4 ... 64 pages, and then more of 64 pages. */
 		KUNIT_EXPECT_LE(test, qa_stats(arena).blocks, 7 + SZ_4M / QUARRY_ARENA_BLOCK);
 		KUNIT_EXPECT_LE(test, qa_stats(arena).bytes, SZ_4M + QUARRY_ARENA_BLOCK);
 		quarry_arena_reset(arena);
@@ -35,7 +35,7 @@ static void reset_keeps_a_block(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2, qa_stats(arena).blocks);
 }
 
-/* Over the end of a block and back, again and again, without asking for pages. */
+/* Goes over the end of a block and back many times without new pages. */
 static void release_keeps_a_block(struct kunit *test)
 {
 	struct quarry_arena *arena = qt_arena(test, NULL);
@@ -107,7 +107,7 @@ static void in_atomic_context(struct kunit *test)
 	local_bh_enable();
 	KUNIT_EXPECT_EQ(test, 2000, got);
 	KUNIT_EXPECT_EQ(test, 0, err);
-	/* Where no pages are to be asked for, and none are needed. */
+	/* With interrupts off, where the arena needs no new pages. */
 	local_irq_save(flags);
 	mark = quarry_arena_mark(arena);
 	got = !!quarry_arena_alloc(arena, 100, GFP_NOWAIT);
@@ -147,7 +147,7 @@ static void nodes(struct kunit *test)
 
 #define MUCH 10000
 
-/* One that is full: others serve, which is counted, but not who wants none of them. */
+/* A node is full: other nodes serve, which is counted, but not an arena of a fixed node. */
 static void full_node(struct kunit *test)
 {
 	gfp_t gfp = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN;
@@ -162,7 +162,7 @@ static void full_node(struct kunit *test)
 	fixed = qt_arena(test, &args);
 	local = qt_arena(test, NULL);
 	qr_drain_all();
-	/* What is held idle would serve as well. */
+	/* Idle pages would serve too, so give them back. */
 	qr_heap_release_idle();
 	qt_fill_node(test, near);
 	before = qt_stats(test)->remote_fallbacks;
@@ -208,7 +208,7 @@ static void limits(struct kunit *test)
 	KUNIT_EXPECT_LE(test, st->held_bytes, before->held_bytes + SZ_1M);
 	KUNIT_EXPECT_EQ(test, before->failed_allocs + 1, st->failed_allocs);
 	KUNIT_EXPECT_GT(test, st->hard_limit_hits, before->hard_limit_hits);
-	/* A request that fails leaves all as it was. */
+	/* A failed allocation changes nothing. */
 	KUNIT_EXPECT_NULL(test, quarry_arena_alloc(arena, SZ_2M, QUIET));
 	KUNIT_EXPECT_EQ(test, at, qa_allocated(arena));
 	qa_must(test, quarry_arena_alloc(arena, PAGE_SIZE, QUIET | __GFP_NOFAIL));
@@ -219,7 +219,7 @@ static void limits(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, qt_is_filled(p, 64, 1));
 }
 
-/* Where the kernel has no whole chunk, blocks are as long as can be had. */
+/* Without whole chunks, blocks are as long as the kernel's free runs. */
 static void in_mixed_chunks(struct kunit *test)
 {
 	struct quarry_arena *arena;

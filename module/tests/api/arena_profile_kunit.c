@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is sampled of arenas.  Estimates must be within six standard errors, by the
- * profile's own account of these: beyond lies one run in 500 million, or a bias.
+ * Sampling of arenas.  Estimates must be within six standard errors, as the profile reports
+ * them.  Chance exceeds that in one run of 500 million, so a failure means a bias.
  */
 #include "tests/profile_util.h"
 
@@ -33,7 +33,7 @@ static void expect_near(struct kunit *test, const struct quarry_sum *sum, u64 ob
 			      "%llu bytes: off by %lld", space, space_off);
 }
 
-/* --- All of them --- */
+/* --- All objects are sampled --- */
 
 static noinline void *from_here(struct quarry_arena *arena, size_t size)
 {
@@ -43,7 +43,7 @@ static noinline void *from_here(struct quarry_arena *arena, size_t size)
 	return p;
 }
 
-/* At a rate of 1 nothing is left to chance. */
+/* At a rate of 1 every object is sampled, so all values are exact. */
 static void everything(struct kunit *test)
 {
 	struct quarry_arena *arena = qt_arena(test, NULL), *unseen;
@@ -85,7 +85,7 @@ static void everything(struct kunit *test)
 	qp_now(test, id_of(unseen), &sum);
 	KUNIT_EXPECT_EQ(test, 0, sum.alloc.samples);
 
-	/* One site: whoever called, and the arena's name. */
+	/* All samples have one site: the calling function and the arena's name. */
 	row = qp_grown(test, qp_take(test, QUARRY_CACHE_ALL, true), before, &rows);
 	KUNIT_EXPECT_EQ(test, 1, rows);
 	KUNIT_EXPECT_STREQ(test, row->cache_name, test->name);
@@ -110,7 +110,7 @@ static void everything(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, space, sum.alloc.space);
 }
 
-/* Ages of what is live, and of what was given up. */
+/* Ages of live objects, and of objects that were given up. */
 static void ages(struct kunit *test)
 {
 	struct quarry_arena *arena = qt_arena(test, NULL);
@@ -138,7 +138,7 @@ static void ages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, qp_objects(50), freed);
 }
 
-/* Its rows outlive it; its memory of the profiler's does not. */
+/* After an arena is destroyed its rows stay, and the profiler's memory for it is freed. */
 static void after_the_end(struct kunit *test)
 {
 	static const unsigned int n[] = { 1, 1000, 1 };
@@ -222,7 +222,7 @@ static int cut_at_the_first(const struct qr_object *o, void *arg)
 	return 0;
 }
 
-/* Who walks has read a part, and comes to no other that is there no more. */
+/* A walk has read one part; it does not go on to parts that were given up meanwhile. */
 static void given_up_during_a_walk(struct kunit *test)
 {
 	struct cutter c;
@@ -237,7 +237,7 @@ static void given_up_during_a_walk(struct kunit *test)
 	qp_expect_all_found(test);
 }
 
-/* --- Some of them --- */
+/* --- Some objects are sampled --- */
 
 typedef size_t (*size_fn)(unsigned int i);
 
@@ -246,19 +246,19 @@ static size_t mixed_size(unsigned int i)
 	return get_random_u32_below(i % 50 ? 300 : 6000);
 }
 
-/* Each is given 8 bytes, the unit of distances, so that one too few is a good part of it. */
+/* Each object gets 8 bytes, the unit of distances, so an error of one unit shows. */
 static size_t least_size(unsigned int i)
 {
 	return 1 + i % 8;
 }
 
-/* Two fit into a block of a page, and each third has to wait for the next. */
+/* Two objects fit into a block of one page; the third begins the next block. */
 static size_t size_at_block_ends(unsigned int i)
 {
 	return 1400;
 }
 
-/* @block: bytes; @keep: objects after which the arena is released to a mark, or reset. */
+/* @block: in bytes; @keep: number of objects between two releases to a mark, or two resets. */
 static void estimate(struct kunit *test, size_t block, u32 rate, unsigned int n, size_fn size_of,
 		     unsigned int keep, bool reset)
 {
@@ -276,7 +276,7 @@ static void estimate(struct kunit *test, size_t block, u32 rate, unsigned int n,
 		size_t size = size_of(i);
 		void *p;
 
-		/* The least ones always: that is not the fast path's. */
+		/* The smallest objects always: this call bypasses the fast path. */
 		if (i % 8 == 7 || size <= 8)
 			p = quarry_arena_alloc_aligned(arena, 256, size, GFP_KERNEL);
 		else
@@ -311,7 +311,7 @@ static void sums_are_right(struct kunit *test)
 	estimate(test, 0, 32, MANY, least_size, 5000, true);
 }
 
-/* The distance to the next sample goes over the ends of blocks. */
+/* The distance to the next sample continues over the end of a block. */
 static void blocks_do_not_bias(struct kunit *test)
 {
 	estimate(test, PAGE_SIZE, 8192, MANY, size_at_block_ends, 1000, true);
@@ -319,7 +319,7 @@ static void blocks_do_not_bias(struct kunit *test)
 	estimate(test, PAGE_SIZE, 8192, MANY / 2, mixed_size, 1000, true);
 }
 
-/* And does not begin anew with a release, at whatever place that is. */
+/* The distance to the next sample does not start over at a release, wherever that is. */
 static void releases_do_not_bias(struct kunit *test)
 {
 	estimate(test, 0, 4096, MANY, mixed_size, 1, false);
@@ -327,7 +327,7 @@ static void releases_do_not_bias(struct kunit *test)
 	estimate(test, PAGE_SIZE, 8192, MANY, size_at_block_ends, 3, false);
 }
 
-/* What is live after releases to marks: each object's sample went with it. */
+/* After releases to marks, the live objects are estimated right: samples went with them. */
 static void what_is_live(struct kunit *test)
 {
 	unsigned int i, k, live = 0;
@@ -356,7 +356,7 @@ static void what_is_live(struct kunit *test)
 	qp_expect_all_found(test);
 }
 
-/* In the middle of blocks; what was drawn before keeps its weight. */
+/* The rate changes in the middle of blocks; older samples keep their weights. */
 static void rates_change(struct kunit *test)
 {
 	static const u32 rates[] = { 16384, 512, 65536, 1000, 4096 };
@@ -383,7 +383,7 @@ static void rates_change(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sum.alloc.samples, sum.inuse.samples);
 }
 
-/* To the last place: the weight is that of the draw, though the rate is another since. */
+/* The weight is exactly that of the rate at the draw, even if the rate has changed since. */
 static void weighs_as_it_was_drawn(struct kunit *test)
 {
 	const u32 rate = 65536;
@@ -393,7 +393,7 @@ static void weighs_as_it_was_drawn(struct kunit *test)
 
 	qp_rate(test, rate);
 	a = qr_arena_of(qt_arena(test, NULL));
-	/* The least that does not lie before the next sample. */
+	/* The smallest object that reaches the next sample. */
 	size = a->pub.limit - a->pub.next + a->ahead + QR_MIN_OBJECT;
 	qr_rate_set(1);
 	KUNIT_ASSERT_NOT_NULL(test, from_here(&a->pub, size));
@@ -415,13 +415,13 @@ static void off_and_on(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, from_here(arena, 100));
 	qp_now(test, id_of(arena), &sum);
 	KUNIT_EXPECT_EQ(test, 10, sum.alloc.samples);
-	/* Off is at once. */
+	/* Turning sampling off works at once. */
 	qr_rate_set(0);
 	for (i = 0; i < 100; i++)
 		KUNIT_ASSERT_NOT_NULL(test, from_here(arena, 100));
 	qp_now(test, id_of(arena), &sum);
 	KUNIT_EXPECT_EQ(test, 10, sum.alloc.samples);
-	/* On, with the next block, */
+	/* Turning it on works with the next block, */
 	qr_rate_set(1);
 	for (i = 0; i < QUARRY_ARENA_BLOCK / 100; i++)
 		KUNIT_ASSERT_NOT_NULL(test, from_here(arena, 100));
@@ -432,7 +432,7 @@ static void off_and_on(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, from_here(arena, 100));
 	qp_now(test, id_of(arena), &sum);
 	KUNIT_EXPECT_EQ(test, samples + 1, sum.alloc.samples);
-	/* or with a reset. */
+	/* or with a reset of the arena. */
 	qr_rate_set(0);
 	KUNIT_ASSERT_NOT_NULL(test, from_here(arena, 100));
 	qr_rate_set(1);

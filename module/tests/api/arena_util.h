@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the suites of arenas share. */
+/* Helpers for the suites of arenas. */
 #ifndef QR_TESTS_ARENA_UTIL_H
 #define QR_TESTS_ARENA_UTIL_H
 
@@ -32,7 +32,7 @@ static inline struct quarry_arena_stats qa_stats(struct quarry_arena *arena)
 	return st;
 }
 
-/* Bytes, with what alignment leaves unused. */
+/* Bytes that are allocated, including those lost to alignment. */
 static inline u64 qa_allocated(struct quarry_arena *arena)
 {
 	return qa_stats(arena).live_bytes;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The contexts that allocations and frees may be called from.  Lockdep and
- * DEBUG_ATOMIC_SLEEP complain of what would sleep there.
+ * The contexts from which allocations and frees may be called, and the gfp flags.  Lockdep and
+ * DEBUG_ATOMIC_SLEEP report code that would sleep there.
  */
 #include "tests/kunit_util.h"
 
@@ -9,7 +9,7 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
-#define N 700 /* enough for slabs and chunks to be made in that context */
+#define N 700 /* enough objects that the context needs new slabs and chunks */
 
 struct work {
 	struct kunit *test;
@@ -97,7 +97,7 @@ static void run_here(struct work *w)
 	take_or_give(w);
 }
 
-/* Allocate in one context, from nothing, and free in another. */
+/* Allocates in one context, with everything empty, and frees in another. */
 static void run(struct kunit *test, void (*take)(struct work *w), void (*give)(struct work *w))
 {
 	struct work *w = qt_array(test, 1, sizeof(*w));
@@ -172,7 +172,7 @@ static void flags_are_accepted(struct kunit *test)
 		for (k = 0; k < ARRAY_SIZE(sizes); k++) {
 			void *p;
 
-			/* From the kernel each time, or the flags go nowhere. */
+			/* Make Quarry ask the kernel for pages, so that the flags matter. */
 			qr_drain_all();
 			qr_heap_release_idle();
 			p = quarry_malloc(sizes[k], flags[i]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The malloc family: arrays, copies, alignment, many at a time, secrets. */
+/* The malloc family: arrays, copies, aligned and bulk allocations, memory with secrets. */
 #include "tests/kunit_util.h"
 
 #include <linux/log2.h>
@@ -9,7 +9,7 @@
 #include <linux/string.h>
 #include "slab/sizeclass.h"
 
-/* Two numbers whose product is @wraps modulo 2^64, and no size_t. */
+/* Pairs of numbers whose product overflows a size_t; @wraps is the product modulo 2^64. */
 static const struct {
 	size_t n, size, wraps;
 } overflows[] = {
@@ -38,7 +38,7 @@ static void arrays(struct kunit *test)
 	KUNIT_EXPECT_GE(test, quarry_usable_size(a), 12000);
 	KUNIT_EXPECT_NULL(test, memchr_inv(a, 0x6b, 4000));
 	quarry_free(a);
-	/* Of nothing: the smallest object, as malloc gives. */
+	/* An array of no bytes is the smallest object, as with quarry_malloc(0). */
 	a = quarry_calloc(0, n, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, 4, quarry_usable_size(a));
 	KUNIT_EXPECT_NULL(test, quarry_realloc_array(a, n, 0, GFP_KERNEL));
@@ -70,7 +70,7 @@ static void arrays_that_are_no_size(struct kunit *test)
 				  quarry_realloc_array(p, n, size, GFP_KERNEL | __GFP_NOWARN));
 	}
 	KUNIT_EXPECT_EQ(test, failed + 5 * ARRAY_SIZE(overflows), qt_stats(test)->failed_allocs);
-	/* Still ours. */
+	/* The memory is unchanged. */
 	KUNIT_EXPECT_EQ(test, 42, p[0]);
 	quarry_free(p);
 }
@@ -124,7 +124,7 @@ static void copies(struct kunit *test)
 	s = quarry_strndup(text, SIZE_MAX, GFP_KERNEL);
 	KUNIT_EXPECT_STREQ(test, text, s);
 	quarry_free(s);
-	/* Of one without an end no more is read; KASAN would tell. */
+	/* A string without an end is not read beyond the limit; KASAN would report it. */
 	s = quarry_strndup(open, sizeof(open), GFP_KERNEL);
 	KUNIT_EXPECT_STREQ(test, "open", s);
 	quarry_free(s);
@@ -145,7 +145,7 @@ static void copies(struct kunit *test)
 	}
 }
 
-/* Every power of two with sizes around all that matter, a few at a time. */
+/* Every alignment, with sizes around all limits, three objects at a time. */
 static void aligned(struct kunit *test)
 {
 	static const size_t sizes[] = {
@@ -177,7 +177,7 @@ static void aligned(struct kunit *test)
 	}
 }
 
-/* Alignment takes no more than the class that has it. */
+/* An aligned object takes no more than the smallest size class with that alignment. */
 static void aligned_without_waste(struct kunit *test)
 {
 	static const struct {
@@ -216,16 +216,16 @@ static void alignments_that_are_none(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		KUNIT_EXPECT_NULL(test, quarry_aligned_alloc(bad[i], 100, GFP_KERNEL));
-	/* More than 2 MiB is at a page, or at nothing. */
+	/* Above 2 MiB, alignments over a page are refused. */
 	KUNIT_EXPECT_NULL(test, quarry_aligned_alloc(8192, SZ_2M + 1, GFP_KERNEL | __GFP_NOWARN));
 	KUNIT_EXPECT_NULL(test, quarry_aligned_alloc(8, SIZE_MAX, GFP_KERNEL | __GFP_NOWARN));
 	p = quarry_aligned_alloc(PAGE_SIZE, SZ_2M + 1, GFP_KERNEL | __GFP_NOWARN);
-	if (p) /* that takes luck */
+	if (p) /* may fail when physical memory is fragmented */
 		KUNIT_EXPECT_EQ(test, 0, (unsigned long)p % PAGE_SIZE);
 	quarry_free(p);
 }
 
-/* Where no chunk is to be had, single blocks are aligned as well. */
+/* Without chunks, single blocks of the kernel are aligned too. */
 static void aligned_without_chunks(struct kunit *test)
 {
 	size_t align;
@@ -274,7 +274,7 @@ static void lift(void *unused)
 	quarry_limit_set(NULL, QUARRY_NO_LIMIT, QUARRY_NO_LIMIT);
 }
 
-/* All or none: what was had until then is given back. */
+/* All or none: if memory runs out, the objects allocated so far are freed. */
 static void many_or_none(struct kunit *test)
 {
 	void **objs = qt_array(test, N, sizeof(*objs));
@@ -294,7 +294,7 @@ static void many_or_none(struct kunit *test)
 	quarry_free_bulk(20, objs);
 }
 
-/* What one call gives back may come from anywhere. */
+/* One call of quarry_free_bulk() frees pointers of all kinds. */
 static void mixed(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 72, NULL);
@@ -328,7 +328,7 @@ static void mixed(struct kunit *test)
 			case 4:
 				objs[i] = quarry_malloc(prandom_u32_state(&rnd) % 2000, GFP_KERNEL);
 				break;
-			default: /* neighbours of one class */
+			default: /* several neighbours of one class */
 				objs[i] = quarry_malloc(100, GFP_KERNEL);
 				break;
 			}
@@ -358,7 +358,7 @@ static void secrets(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, p[i]);
 		memset(p[i], 0x5e, usable);
 		quarry_free_sensitive(p[i]);
-		/* Free, and Quarry's still: nobody else has got it meanwhile. */
+		/* The memory is free and still Quarry's, and no other context has allocated it. */
 		KUNIT_EXPECT_TRUE(test, qt_is_zero(p[i], usable));
 	}
 	quarry_free_sensitive(NULL);

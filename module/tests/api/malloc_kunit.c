@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The malloc family, from nothing to 2 MiB; large_kunit.c has what is larger. */
+/* quarry_malloc() from 0 bytes to 2 MiB; slab/large_kunit.c tests larger objects. */
 #include "tests/kunit_util.h"
 
 #include <linux/log2.h>
 #include "slab/sizeclass.h"
 
-/* Not a constant to the compiler, so that the table is used. */
+/* Hides that @size is a constant, so that the table of sizes is used. */
 static noinline void *malloc_variable(size_t size, gfp_t gfp)
 {
 	return quarry_malloc(size, gfp);
@@ -50,7 +50,7 @@ static __always_inline void constant(struct kunit *test, const size_t size)
 	check_one(test, size, z);
 	quarry_free(p);
 	quarry_free(z);
-	/* Once more, over what check_one() has left there. */
+	/* Once more, over the bytes that check_one() wrote. */
 	z = quarry_zalloc(size, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, z);
 	KUNIT_EXPECT_TRUE(test, qt_is_zero(z, quarry_usable_size(z)));
@@ -178,7 +178,7 @@ static void cache_objects_need_no_cache(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
 }
 
-/* What a size class gave may be given back by its cache. */
+/* An object of a size class may be freed with quarry_cache_free(). */
 static void class_objects_have_a_cache(struct kunit *test)
 {
 	struct quarry_cache *cache = qr_class_cache[qr_class_const(448)];
@@ -217,7 +217,7 @@ static void zeroed_after_dirty_use(struct kunit *test)
 	}
 }
 
-/* No zeroing beyond the object, either. */
+/* Zeroing an object does not touch its neighbours. */
 static void zeroing_ends_with_the_object(struct kunit *test)
 {
 	unsigned int cls, i;

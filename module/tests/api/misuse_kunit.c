@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Misuse: each raises exactly its own counter, once, and nothing is handed out
- * twice afterwards.  The fast path looks at no object, so what goes into a
- * magazine is found when it is drained.
+ * Misuse: each kind raises exactly its own counter, once, and no object is handed out twice
+ * afterwards.  The fast path does not look at objects, so misuse that goes into a magazine is
+ * noticed when the magazine is drained.
  */
 #include "tests/kunit_util.h"
 
@@ -34,7 +34,7 @@ static void counts(struct kunit *test, u64 *n)
 	n[QR_MISUSE_POISON] = st->misuse_poison;
 }
 
-/* Since @before, @what was seen @times, and nothing else. */
+/* Expects that since @before, @what was noticed @times times and no other misuse. */
 static void expect_only(struct kunit *test, const u64 *before, enum qr_misuse what, u64 times)
 {
 	u64 now[QR_NR_MISUSE];
@@ -46,7 +46,7 @@ static void expect_only(struct kunit *test, const u64 *before, enum qr_misuse wh
 				    names[i] ?: "");
 }
 
-/* Everything that the cache has, and more: each once, and all can be freed. */
+/* Allocates more than the cache holds: each object comes once, and all can be freed. */
 static void expect_sound(struct kunit *test, struct quarry_cache *cache)
 {
 	void **objs = qt_array(test, N, sizeof(*objs));
@@ -97,7 +97,7 @@ static void foreign_pointers(struct kunit *test)
 	expect_sound(test, cache);
 }
 
-/* A page of one of our chunks that is nobody's at the moment. */
+/* A pointer to an idle page of one of our chunks. */
 static void pointer_to_idle_page(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
@@ -135,7 +135,7 @@ static void interior_pointers(struct kunit *test)
 		quarry_cache_free(cache, p + offsets[i]);
 		quarry_cache_shrink(cache);
 		expect_only(test, before, QR_MISUSE_INTERIOR, 1);
-		/* Not a size class's, so this is looked at right away. */
+		/* quarry_free() checks at once: the object belongs to no size class. */
 		quarry_free(p + offsets[i]);
 		expect_only(test, before, QR_MISUSE_INTERIOR, 2);
 		KUNIT_EXPECT_EQ(test, 1, qt_sum(cache).live_objects);
@@ -173,7 +173,7 @@ static void double_free(struct kunit *test)
 	u64 before[QR_NR_MISUSE];
 	void *p[2];
 
-	/* The second one keeps their slab where it is. */
+	/* The second object stays live, so that the slab is not destroyed. */
 	KUNIT_ASSERT_EQ(test, 2, quarry_cache_alloc_bulk(cache, GFP_KERNEL, 2, p));
 	counts(test, before);
 	quarry_cache_free(cache, p[0]);
@@ -182,7 +182,7 @@ static void double_free(struct kunit *test)
 	expect_only(test, before, QR_MISUSE_DOUBLE_FREE, 1);
 	KUNIT_EXPECT_EQ(test, 1, qt_sum(cache).live_objects);
 	expect_sound(test, cache);
-	/* It is back in its slab by now. */
+	/* Now the object is back in its slab. */
 	quarry_cache_free(cache, p[0]);
 	quarry_cache_shrink(cache);
 	expect_only(test, before, QR_MISUSE_DOUBLE_FREE, 2);
@@ -194,7 +194,7 @@ static void double_free(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
 }
 
-/* The walker finds an object that is held twice, and leaves everything as it was. */
+/* The walker finds an object that is in a magazine twice, and changes nothing. */
 static void walker_changes_nothing(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
@@ -221,7 +221,7 @@ static void walker_changes_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
 }
 
-/* In mixed chunks no magazine is in between: it is seen where it happens. */
+/* Objects of mixed chunks bypass the magazine, so misuse is noticed at once. */
 static void seen_at_once_without_magazine(struct kunit *test)
 {
 	struct quarry_cache *cache, *other;
@@ -287,7 +287,7 @@ static void large_objects(struct kunit *test)
 	quarry_free(p);
 	KUNIT_EXPECT_EQ(test, live, qt_stats(test)->large_objects);
 	expect_only(test, before, QR_MISUSE_NONE, 0);
-	/* Nothing is left that would remember it: one of the two, once. */
+	/* The slab is gone, so the double free may count as one of a foreign pointer. */
 	quarry_free(p);
 	counts(test, now);
 	KUNIT_EXPECT_EQ(test, before[QR_MISUSE_FOREIGN] + before[QR_MISUSE_DOUBLE_FREE] + 1,
@@ -300,15 +300,15 @@ static void large_objects(struct kunit *test)
 	quarry_free(q);
 }
 
-/* Of 5,000 bytes: some that left begin on a page that stays. */
+/* Object size in bytes at which some objects that leave a slab begin on a page that stays. */
 #define STRADDLING 5000
 
 enum left { WITH_PAGE, BEFORE_PAGE, NOT, NR_LEFT };
 
 /*
- * A cache of which one object in eight is held and the rest has been trimmed.  Sets
- * @freed to an object that left with the page it begins on, one of which the page is
- * still there, and one that is free in a slab that lost others.
+ * Makes a cache of which one object in eight is live and the others have been trimmed.  Sets
+ * @freed to three free objects: one left its slab with the page that it begins on; one left,
+ * but that page is still there; one is still in a slab that lost other objects.
  */
 static struct quarry_cache *trimmed_cache(struct kunit *test, void **objs, void **freed)
 {
@@ -342,7 +342,7 @@ static struct quarry_cache *trimmed_cache(struct kunit *test, void **objs, void 
 	return cache;
 }
 
-/* The slab is not quite what the pointer remembers. */
+/* Misuse of pointers into slabs that have lost pages. */
 static void trimmed_slabs(struct kunit *test)
 {
 	static const enum qr_misuse found_as[] = {
@@ -364,7 +364,7 @@ static void trimmed_slabs(struct kunit *test)
 		quarry_cache_free(cache, freed[i]);
 		qr_drain_all();
 		expect_only(test, before, found_as[i], 2);
-		/* Among others, good ones and their like, in a batch. */
+		/* The same in one batch with valid objects. */
 		quarry_cache_free_bulk(cache, 1, &objs[8 * i]);
 		quarry_cache_free(cache, freed[i]);
 		quarry_cache_free(cache, freed[i]);
@@ -375,7 +375,7 @@ static void trimmed_slabs(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, live, qt_sum(cache).live_objects);
 		qt_exit(test);
 	}
-	/* Those that are held are as good as any. */
+	/* Misuse of live objects of such slabs is noticed as always. */
 	for (i = 24; i < 64; i += 8) {
 		counts(test, before);
 		quarry_free(objs[i] + 8);
@@ -399,7 +399,7 @@ static void trimmed_slabs(struct kunit *test)
 	expect_sound(test, cache);
 }
 
-/* The same where it is seen at once. */
+/* The same in mixed chunks, where misuse is noticed at once. */
 static void trimmed_mixed_slabs(struct kunit *test)
 {
 	void **objs = qt_array(test, N, sizeof(*objs)), *freed[NR_LEFT];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* No whole chunk to be had: slower, never wrong. */
+/* Without whole chunks everything works, only slower. */
 #include "tests/kunit_util.h"
 
 #include <linux/random.h>
@@ -7,7 +7,7 @@
 
 #define N 500
 
-/* Nothing whole is left to cut from, and nothing can be had. */
+/* Gives back all chunks, and makes the kernel have none. */
 static void start(struct kunit *test)
 {
 	qr_drain_all();
@@ -44,7 +44,7 @@ static void caches_work(struct kunit *test)
 		qt_shadow_check(test, &s, cache);
 		KUNIT_EXPECT_EQ(test, qt_sum(cache).inuse_bytes, qt_stats(test)->mixed_bytes);
 		qt_exit(test);
-		/* Each way of freeing; each goes past the magazine. */
+		/* Each way to free an object; all bypass the magazine. */
 		for (k = 0; k < n; k++) {
 			qt_put(&s, objs[k]);
 			if (k % 3 == 0)
@@ -140,7 +140,7 @@ static void alignment_is_kept(struct kunit *test)
 	}
 }
 
-/* A cache with slabs of both kinds: each object finds its own way. */
+/* A cache with slabs in whole and in mixed chunks. */
 static void both_kinds_in_one_cache(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 200, NULL);
@@ -154,7 +154,7 @@ static void both_kinds_in_one_cache(struct kunit *test)
 		objs[i] = qt_got(&s, quarry_cache_alloc(cache, GFP_KERNEL));
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 	}
-	/* Fill what chunks there are, so that the next slab must be mixed. */
+	/* When the present chunks are full, the next slab is in a mixed chunk. */
 	qt_no_chunks(test);
 	while (i < 2 * N) {
 		objs[i] = qt_got(&s, quarry_cache_alloc(cache, GFP_KERNEL));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Objects put aside as they are: where they are found again, and when not. */
+/* Pools: which object a get finds again, and when it makes a new one. */
 #include "tests/api/pool_util.h"
 
 #include <linux/completion.h>
@@ -127,7 +127,7 @@ static void the_same_again(struct kunit *test)
 		qt_exit(test);
 		again = quarry_pool_get(p->pool, GFP_KERNEL);
 		KUNIT_EXPECT_PTR_EQ(test, t, again);
-		/* Once for each time that it is used again, and never else. */
+		/* reset() runs once for each time that the object is used again. */
 		KUNIT_EXPECT_EQ(test, i + 1, atomic_read(&p->resets));
 		KUNIT_EXPECT_TRUE(test, qt_is_filled(t + 1, 300 - sizeof(*t), 7));
 	}
@@ -147,7 +147,7 @@ static void the_same_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&p->wrong));
 }
 
-/* Magazine, then shelf, then away; and all of them are found again. */
+/* Puts fill the magazine, then the shelf; the rest is freed.  Gets find all that was kept. */
 static void more_than_there_is_room_for(struct kunit *test)
 {
 	static const unsigned int sizes[] = { 32, 1000, 5000, 32768 };
@@ -187,7 +187,7 @@ static void more_than_there_is_room_for(struct kunit *test)
 	}
 }
 
-/* What one CPU has on its shelf another takes before it makes any. */
+/* A CPU takes what is on another CPU's shelf before it makes new objects. */
 static void from_another_cpu(struct kunit *test)
 {
 	void **objs = qt_array(test, MOST, sizeof(*objs));
@@ -203,7 +203,7 @@ static void from_another_cpu(struct kunit *test)
 	qo_get_n(test, p, objs, n);
 	st = qo_sum(p);
 	stolen = st.stolen_hits;
-	/* All but what lies in the other's magazine. */
+	/* It gets everything except what lies in the other CPU's magazine. */
 	KUNIT_EXPECT_EQ(test, qo_shared(p), stolen);
 	KUNIT_EXPECT_EQ(test, n - stolen, st.idle);
 	KUNIT_EXPECT_EQ(test, n + n - stolen, atomic_read(&p->inits));
@@ -218,7 +218,7 @@ static void from_another_cpu(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&p->wrong));
 }
 
-/* Put far from home it goes home. */
+/* An object that is put on another node goes back to its own node. */
 static void goes_home(struct kunit *test)
 {
 	int here = first_node(qr_nodes), there = qt_other_node(test, here);
@@ -245,7 +245,7 @@ static void goes_home(struct kunit *test)
 	qo_put_n(p, objs, n - 5);
 }
 
-/* A magazine that is emptied finds room on a full shelf; puts find none there then. */
+/* A shelf that is full for puts still has room for a magazine that is drained. */
 static void on_a_shelf_that_is_full(struct kunit *test)
 {
 	void **objs = qt_array(test, MOST, sizeof(*objs));
@@ -267,7 +267,7 @@ static void on_a_shelf_that_is_full(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&p->wrong));
 }
 
-/* Magazines may have nothing: the shelf serves. */
+/* Magazines have no capacity, so the shelf serves. */
 static void without_magazines(struct kunit *test)
 {
 	void **objs = qt_array(test, MOST, sizeof(*objs));
@@ -287,7 +287,7 @@ static void without_magazines(struct kunit *test)
 	qo_put_n(p, objs, n);
 }
 
-/* No whole chunks, so every put takes the slow path; and they stay all the same. */
+/* Without whole chunks every put takes the slow path, and objects are kept all the same. */
 static void in_mixed_chunks(struct kunit *test)
 {
 	void **objs = qt_array(test, MOST, sizeof(*objs));
@@ -323,7 +323,7 @@ static void set_up_fails(struct kunit *test)
 		for (i = 0; i < 20; i++)
 			KUNIT_EXPECT_NULL(test, quarry_pool_get(p->pool, GFP_KERNEL));
 		KUNIT_EXPECT_EQ(test, 0, qt_sum(p->cache).live_objects);
-		/* The one from before, which is not for who is sampled. */
+		/* A sampled get does not take the object of the first round. */
 		KUNIT_EXPECT_EQ(test, rate, qo_sum(p).idle);
 		qt_exit(test);
 		p->fail = false;
@@ -332,7 +332,7 @@ static void set_up_fails(struct kunit *test)
 		t->uses++;
 		quarry_pool_put(p->pool, t);
 	}
-	/* One that is there needs no setting up. */
+	/* A get of an unused object does not call init(), so it succeeds. */
 	qp_cache_rate(test, p->cache, 0);
 	t = quarry_pool_get(p->pool, GFP_KERNEL);
 	t->uses++;
@@ -344,7 +344,7 @@ static void set_up_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&p->wrong));
 }
 
-/* The memory for one cannot be had. */
+/* There is no memory for a new object. */
 static void no_memory(struct kunit *test)
 {
 	struct qo_pool *p = qo_pool(test, 4096);
@@ -408,7 +408,7 @@ static void in_atomic_contexts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&p->wrong));
 }
 
-/* As if an interrupt had come in the middle of an operation: it goes by the shelf. */
+/* As in an interrupt in the middle of an operation: with the head claimed, the shelf serves. */
 static void below_an_operation(struct kunit *test)
 {
 	struct qo_pool *p = qo_pool(test, 128);
@@ -441,7 +441,7 @@ static void below_an_operation(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 4, qo_sum(p).idle);
 }
 
-/* And is sampled as any other. */
+/* The same with sampling: the get is sampled like any other. */
 static void sampled_below_an_operation(struct kunit *test)
 {
 	struct qo_pool *p = qo_pool(test, 128);
@@ -452,7 +452,7 @@ static void sampled_below_an_operation(struct kunit *test)
 	int n;
 
 	qt_pin(test, 0);
-	/* One that is there is not for who is sampled. */
+	/* A sampled get does not take this unused object. */
 	qo_get_n(test, p, &obj, 1);
 	quarry_pool_put(p->pool, obj);
 	qp_cache_rate(test, p->cache, 1);
@@ -480,7 +480,7 @@ static void exact_at_a_rate_of_one(struct kunit *test)
 	unsigned int n = 100;
 
 	qt_pin(test, 0);
-	/* Objects from before, which the profile knows nothing of. */
+	/* Unused objects from before sampling, of which the profile knows nothing. */
 	qo_get_n(test, p, objs, n);
 	qo_put_n(p, objs, n);
 	KUNIT_EXPECT_GT(test, qo_sum(p).idle, 0);
@@ -532,7 +532,7 @@ static void estimate(struct kunit *test, u32 rate, unsigned int n, unsigned int 
 static void unbiased(struct kunit *test)
 {
 	estimate(test, 1000, 100000, 1, false);
-	/* Through the shelf, and past it. */
+	/* Up to the shelf's room, and beyond it. */
 	estimate(test, 1000, 100000, 40, false);
 	estimate(test, 1000, 60000, 1000, false);
 }
@@ -544,7 +544,7 @@ static void unbiased_across_cpus(struct kunit *test)
 	estimate(test, 1000, 40000, 200, true);
 }
 
-/* Each get is drawn for by itself then, from wherever it is served, and once. */
+/* While a task counts, each get is drawn by itself, exactly once, wherever it is served. */
 static void unbiased_while_a_task_counts(struct kunit *test)
 {
 	KUNIT_ASSERT_EQ(test, 0, quarry_alloc_count_begin());

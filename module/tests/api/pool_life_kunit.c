@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What empties pools, and what becomes of them when they are misused or destroyed. */
+/* What takes objects out of pools; misuse and destruction of pools. */
 #include "tests/api/pool_util.h"
 
 #include <linux/completion.h>
@@ -24,23 +24,23 @@ static void two_rounds(struct kunit *test)
 	qo_get_n(test, p, objs, n);
 	qo_put_n(p, objs, n);
 	KUNIT_EXPECT_EQ(test, n / 2, qr_pools_pages(node));
-	/* None after no round, however long: nothing here depends on time. */
+	/* Without a round of the shrinker nothing is freed: nothing depends on time. */
 	qr_magazines_tick();
 	qr_drain_all();
 	KUNIT_EXPECT_EQ(test, n, qo_sum(p).idle);
-	/* All of them after one. */
+	/* The first round makes all objects victims. */
 	KUNIT_EXPECT_EQ(test, 0, qr_pools_age(node));
 	KUNIT_EXPECT_EQ(test, n, qo_sum(p).idle);
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&p->exits));
 	qt_exit(test);
-	/* Those that are used again are as new. */
+	/* Victims that are used again are no victims any more. */
 	qo_get_n(test, p, objs, 5);
 	KUNIT_EXPECT_EQ(test, 5, qo_sum(p).victim_hits);
 	KUNIT_EXPECT_EQ(test, 0, qo_sum(p).private_hits);
 	KUNIT_EXPECT_EQ(test, 0, qo_sum(p).shared_hits);
 	KUNIT_EXPECT_EQ(test, 5, atomic_read(&p->resets));
 	qo_put_n(p, objs, 5);
-	/* The others go in the second. */
+	/* The second round frees the others. */
 	KUNIT_EXPECT_EQ(test, n - 5, qr_pools_age(node));
 	KUNIT_EXPECT_EQ(test, 5, qo_sum(p).idle);
 	KUNIT_EXPECT_EQ(test, n - 5, atomic_read(&p->exits));
@@ -57,7 +57,7 @@ static void two_rounds(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&p->wrong));
 }
 
-/* One that is being undone is idle until it is free, and the walker knows where it is. */
+/* An object that is being undone counts as idle, and the walker finds it. */
 static void seen_while_it_leaves(struct kunit *test)
 {
 	void **objs = qt_array(test, MOST, sizeof(*objs));
@@ -77,7 +77,7 @@ static void seen_while_it_leaves(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, 0, atomic_read(&p->wrong), "%s", p->found.first);
 }
 
-/* The kernel asks, and gets the pages; another node's pools are not touched. */
+/* The shrinker frees pages of the node that the kernel asks for, and of no other. */
 static void the_shrinker(struct kunit *test)
 {
 	void **objs = qt_array(test, MOST, sizeof(*objs));
@@ -111,7 +111,7 @@ static void the_shrinker(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qr_shrink_count(node));
 }
 
-/* A CPU's magazine that another cannot touch is asked to give. */
+/* A round empties the magazines of other CPUs too. */
 static void other_cpus_magazines(struct kunit *test)
 {
 	void **objs = qt_array(test, MOST, sizeof(*objs));
@@ -142,7 +142,7 @@ static void bring_back(void *arg)
 		add_cpu(cpu);
 }
 
-/* What a CPU had that has gone: others take it, and nothing is lost. */
+/* A CPU goes offline: others take its objects, and none is lost. */
 static void dead_cpu(struct kunit *test)
 {
 	void **objs = qt_array(test, MOST, sizeof(*objs));
@@ -160,13 +160,13 @@ static void dead_cpu(struct kunit *test)
 		qt_pin(test, cpu);
 		qo_get_n(test, p, objs, n + more);
 		qo_put_n(p, objs, n);
-		/* The last time the shelf has no room for what the magazine has. */
+		/* In the last round the shelf has no room for the magazine's objects. */
 		if (more) {
 			qr_drain_all();
 			KUNIT_EXPECT_EQ(test, 0, qr_head_peek(qt_head(p->cache)));
 			qo_put_n(p, objs + n, more);
 			if (nodes_weight(qr_nodes) < 2)
-				more = 0; /* but others have */
+				more = 0; /* but shelves of other CPUs of the node have */
 		}
 		KUNIT_EXPECT_GT(test, qr_head_peek(qt_head(p->cache)), 0);
 		qt_pin(test, 0);
@@ -207,7 +207,7 @@ static void nonsense(struct kunit *test)
 	args.flags = 1;
 	KUNIT_EXPECT_NULL(test, quarry_pool_create(&args));
 	args.flags = 0;
-	/* Without any of the functions. */
+	/* A pool without init(), reset() and exit(). */
 	p = quarry_pool_create(&args);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	obj = quarry_pool_get(p, GFP_KERNEL | __GFP_ZERO);
@@ -234,13 +234,13 @@ static void misuse(struct kunit *test)
 	quarry_pool_put(p->pool, (void *)8);
 	kfree(foreign);
 	KUNIT_EXPECT_EQ(test, 0, qo_sum(p).idle);
-	/* Not undone: it is still a client's. */
+	/* The free is refused: only the pool may free its objects. */
 	quarry_free(objs[0]);
 	st = qt_stats(test);
 	KUNIT_EXPECT_EQ(test, was->misuse_foreign + 2, st->misuse_foreign);
 	KUNIT_EXPECT_EQ(test, was->misuse_wrong_cache + 1, st->misuse_wrong_cache);
 	KUNIT_EXPECT_EQ(test, 2, qt_sum(p->cache).live_objects);
-	/* Another pool's, and one that is put twice: seen when they leave. */
+	/* Another pool's object, and one that is put twice, are noticed when they leave. */
 	quarry_pool_put(p->pool, objs[0]);
 	quarry_pool_put(p->pool, far);
 	quarry_pool_put(p->pool, objs[0]);
@@ -249,7 +249,7 @@ static void misuse(struct kunit *test)
 	st = qt_stats(test);
 	KUNIT_EXPECT_EQ(test, was->misuse_wrong_cache + 2, st->misuse_wrong_cache);
 	KUNIT_EXPECT_EQ(test, was->misuse_double_free + 1, st->misuse_double_free);
-	/* Nothing that was not its own has been undone, and nothing twice. */
+	/* exit() ran for the pool's own objects only, once for each. */
 	KUNIT_EXPECT_EQ(test, 2, atomic_read(&p->exits));
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&p->wrong));
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(p->cache).live_objects);
@@ -259,7 +259,7 @@ static void misuse(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(other->cache).live_objects);
 }
 
-/* Another pool's objects never get as far as the shelf. */
+/* Another pool's objects are noticed before they reach the shelf. */
 static void misuse_seen_at_the_shelf(struct kunit *test)
 {
 	struct qo_pool *p = qo_pool(test, 64), *other = qo_pool(test, 64);
@@ -273,10 +273,10 @@ static void misuse_seen_at_the_shelf(struct kunit *test)
 	qo_get_n(test, p, objs, n);
 	qo_get_n(test, other, objs + n, n);
 	was = qt_stats(test)->misuse_wrong_cache;
-	/* A magazine full, at which nobody looks, */
+	/* A full magazine is not looked at, */
 	qo_put_n(p, objs + n, n);
 	KUNIT_EXPECT_EQ(test, was, qt_stats(test)->misuse_wrong_cache);
-	/* until half of it has to make room. */
+	/* until half of it must move to the shelf. */
 	quarry_pool_put(p->pool, objs[0]);
 	KUNIT_EXPECT_EQ(test, was + n / 2, qt_stats(test)->misuse_wrong_cache);
 	KUNIT_EXPECT_EQ(test, n / 2 + 1, qo_sum(p).idle);
@@ -302,7 +302,7 @@ static void destroyed_with_objects_out(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&p->exits));
 	KUNIT_EXPECT_EQ(test, was + 1, qt_stats(test)->misuse_busy_destroy);
 	qt_exit(test);
-	/* Late ones are undone, and do no harm. */
+	/* Objects that are put after the destruction are undone and do no harm. */
 	quarry_pool_put(p->pool, objs[1]);
 	KUNIT_EXPECT_EQ(test, 2, atomic_read(&p->exits));
 	quarry_pool_put(p->pool, objs[2]);
@@ -312,7 +312,7 @@ static void destroyed_with_objects_out(struct kunit *test)
 	rcu_barrier();
 }
 
-/* The walker sees one that is in two places, and one that is in none. */
+/* The walker notices an object that is in two places, and one that is in none. */
 static void the_walker_sees_it(struct kunit *test)
 {
 	struct quarry_validation *v = kunit_kzalloc(test, sizeof(*v), GFP_KERNEL);
@@ -329,13 +329,13 @@ static void the_walker_sees_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qr_validate(v));
 	h = qt_head(p->cache);
 	was = h->obj[0];
-	h->obj[0] = objs[n - qo_private(p)]; /* of the half that went to the shelf first */
+	h->obj[0] = objs[n - qo_private(p)]; /* an object that is on the shelf */
 	KUNIT_EXPECT_EQ(test, -EUCLEAN, qr_validate(v));
 	h->obj[0] = was;
 	KUNIT_EXPECT_EQ(test, 0, qr_validate(v));
 }
 
-/* --- Several at a time --- */
+/* --- Several threads at a time --- */
 
 #define THREADS 4
 #define HELD	8

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Fixtures of the suites of pools. */
+/* Helpers for the suites of pools. */
 #ifndef QR_TESTS_POOL_UTIL_H
 #define QR_TESTS_POOL_UTIL_H
 
@@ -8,9 +8,9 @@
 
 /**
  * struct qo_thing - an object of a pool
- * @shadow: who holds it, see &struct qt_shadow
- * @magic: it is set up
- * @uses: times that it was got
+ * @shadow: tells whether a test holds it, see &struct qt_shadow
+ * @magic: shows that the object is set up
+ * @uses: number of gets
  */
 struct qo_thing {
 	u64 shadow;
@@ -19,16 +19,16 @@ struct qo_thing {
 };
 
 /**
- * struct qo_pool - a pool, and what it asked for
+ * struct qo_pool - a pool, and how often it called its functions
  * @pool: the pool
  * @cache: its cache
- * @inits: objects that were set up
- * @resets: objects that were used again
- * @exits: objects that were undone
- * @wrong: objects that were in another state than they should be
- * @fail: set up no more
- * @walk: have the walker look while one is undone
- * @found: what it says
+ * @inits: number of calls of init()
+ * @resets: number of calls of reset()
+ * @exits: number of calls of exit()
+ * @wrong: number of objects that were not in the expected state
+ * @fail: makes init() fail
+ * @walk: makes exit() run the walker
+ * @found: what the walker found
  */
 struct qo_pool {
 	struct quarry_pool *pool;
@@ -42,16 +42,16 @@ struct qo_pool {
 	struct quarry_validation found;
 };
 
-/* One that is destroyed with the case. */
+/* Creates a pool that is destroyed when the case ends. */
 struct qo_pool *qo_pool(struct kunit *test, unsigned int size);
-/* Destroy it before that. */
+/* Destroys the pool before the case ends. */
 void qo_destroy(struct kunit *test, struct qo_pool *p);
-/* So many objects, which must be had, and set up. */
+/* Gets @n objects; fails the case unless all come, and are set up. */
 void qo_get_n(struct kunit *test, struct qo_pool *p, void **objs, unsigned int n);
 void qo_put_n(struct qo_pool *p, void **objs, unsigned int n);
 struct quarry_pool_stats qo_sum(struct qo_pool *p);
 
-/* Objects of a full magazine, and those that a shelf takes. */
+/* Objects that a full magazine holds; qo_shared() is what a shelf takes from puts. */
 static inline unsigned int qo_private(struct qo_pool *p)
 {
 	return qr_cache_of(p->cache)->capacity;

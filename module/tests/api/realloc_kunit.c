@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memory that changes its size: what is in it stays, and the books agree. */
+/* quarry_realloc(): the contents stay, and the statistics agree. */
 #include "tests/profile_util.h"
 
 #include <linux/random.h>
@@ -13,7 +13,10 @@ static const size_t sizes[] = {
 	50000, 100000, SZ_1M, SZ_2M, SZ_2M + 1, 3 * SZ_1M, SZ_4M,
 };
 
-/* Where first fit begins is free; on one node, or what comes next lies elsewhere. */
+/*
+ * Empties the page heap, so that allocations lie side by side from its start.  Stays on one CPU,
+ * because the next allocation would else lie on another node.
+ */
 static void start_empty(struct kunit *test)
 {
 	qt_pin(test, 0);
@@ -41,7 +44,7 @@ static void empty(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->frees + 3, st->frees);
 }
 
-/* Must it stay? */
+/* Must the memory stay in its place? */
 static bool has_room(size_t usable, size_t size)
 {
 	if (size > usable)
@@ -76,7 +79,7 @@ static void from_each_size_to_each(struct kunit *test, bool is_mapped)
 					      "%zu to %zu", from, to);
 			if (has_room(usable, to))
 				KUNIT_EXPECT_PTR_EQ_MSG(test, p, q, "%zu to %zu", from, to);
-			/* A small class's object may be twice its size less a little, of 8. */
+			/* A small object may have nearly twice the bytes that it needs. */
 			KUNIT_EXPECT_LT_MSG(test, now, max(2 * to, to + PAGE_SIZE), "%zu to %zu",
 					    from, to);
 			KUNIT_EXPECT_EQ(test, before->live_objects, st->live_objects);
@@ -129,14 +132,14 @@ static void large_stays_where_it_is(struct kunit *test)
 	void *p, *q;
 
 	start_empty(test);
-	/* Two chunks side by side, and nothing else. */
+	/* Fill two chunks that lie side by side. */
 	p = quarry_malloc(SZ_4M, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	qt_fill(p, SZ_4M, 5);
 	p = expect_stays(test, p, 100000, GFP_KERNEL);
 	p = expect_stays(test, p, 200000, GFP_KERNEL);
 	p = expect_stays(test, p, SZ_2M, GFP_KERNEL);
-	p = expect_stays(test, p, 3 * SZ_1M, GFP_KERNEL); /* over the border */
+	p = expect_stays(test, p, 3 * SZ_1M, GFP_KERNEL); /* over the border of the chunks */
 	p = expect_stays(test, p, SZ_4M, GFP_KERNEL);
 	p = expect_stays(test, p, SZ_2M - PAGE_SIZE, GFP_KERNEL);
 	p = expect_stays(test, p, SZ_2M + PAGE_SIZE, GFP_ATOMIC);
@@ -144,12 +147,12 @@ static void large_stays_where_it_is(struct kunit *test)
 	p = expect_stays(test, p, SZ_2M, GFP_KERNEL);
 	p = expect_stays(test, p, SZ_4M, GFP_KERNEL); /* all of the second chunk */
 	KUNIT_EXPECT_TRUE(test, qt_is_filled(p, 100000 & ~7, 5));
-	/* The page behind it is another's; a page further it was free. */
+	/* Another object begins right behind it; free pages lie only behind that one. */
 	p = expect_stays(test, p, 50000, GFP_KERNEL);
 	q = quarry_malloc(QUARRY_MAX_SMALL + 1, GFP_KERNEL);
 	KUNIT_ASSERT_PTR_EQ(test, p + PAGE_ALIGN(50000), q);
 	qt_fill(q, QUARRY_MAX_SMALL, 6);
-	p = expect_stays(test, p, 30000, GFP_KERNEL); /* small, but not so small */
+	p = expect_stays(test, p, 30000, GFP_KERNEL); /* small, but over half of it */
 	p = expect_stays(test, p, 52000, GFP_KERNEL);
 	p = quarry_realloc(p, 60000, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
@@ -160,7 +163,7 @@ static void large_stays_where_it_is(struct kunit *test)
 	quarry_free(q);
 }
 
-/* Over the end of a chunk there are pages, and then somebody else's. */
+/* Behind the end of the chunk are free pages, and then another object. */
 static void up_to_the_next(struct kunit *test)
 {
 	void *p, *gap, *next;
@@ -187,7 +190,7 @@ static void up_to_the_next(struct kunit *test)
 	quarry_free(next);
 }
 
-/* There the pages behind are the kernel's, and what is given back as well. */
+/* In mixed chunks the pages behind the object are the kernel's, and so are those given back. */
 static void in_mixed_chunks(struct kunit *test)
 {
 	u64 mixed;
@@ -200,7 +203,7 @@ static void in_mixed_chunks(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_EXPECT_EQ(test, mixed + 63 * PAGE_SIZE, qt_stats(test)->mixed_bytes);
 	qt_fill(p, 63 * PAGE_SIZE, 1);
-	/* A power of two, but not at a multiple of it. */
+	/* Gives back 32 pages that do not begin at a multiple of 32 pages. */
 	p = expect_stays(test, p, 31 * PAGE_SIZE, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, mixed + 31 * PAGE_SIZE, qt_stats(test)->mixed_bytes);
 	p = quarry_realloc(p, 40 * PAGE_SIZE, GFP_KERNEL);
@@ -211,7 +214,7 @@ static void in_mixed_chunks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mixed, qt_stats(test)->mixed_bytes);
 }
 
-/* What lies behind the chunk is not ours, or not of the kind. */
+/* The pages behind the last chunk are not ours. */
 static void no_growth_over_the_end(struct kunit *test)
 {
 	void *p, *q;
@@ -238,9 +241,9 @@ static void zero_stays_zero(struct kunit *test)
 	memset(p, 0xa5, size);
 	for (i = 0; i < 300; i++) {
 		if (i == 100)
-			qt_longest_run(test, 16); /* from here on, mapped ones stay so */
+			qt_longest_run(test, 16); /* from here on, large sizes are mapped */
 		was = p;
-		/* Any order of magnitude, up to 4 MiB. */
+		/* Sizes of every order of magnitude, up to 4 MiB. */
 		size = 1 + get_random_u32_below(1 << (3 + get_random_u32_below(20)));
 		p = i % 25 ? quarry_realloc(p, size, gfp) : NULL;
 		if (!p) {
@@ -353,7 +356,7 @@ static void without_sleep(struct kunit *test)
 
 /* --- The profile --- */
 
-/* One object, of which everything is sampled: the profile knows its present size. */
+/* With every object sampled, the profile shows the present size of @p. */
 static void expect_sampled(struct kunit *test, const struct quarry_site *was, void *p, size_t size,
 			   unsigned int samples)
 {
@@ -386,7 +389,7 @@ static void sampled(struct kunit *test)
 	expect_sampled(test, &was, p, 3 * SZ_1M, 2);
 	p = expect_stays(test, p, 90000, GFP_KERNEL);
 	expect_sampled(test, &was, p, 90000, 3);
-	p = expect_stays(test, p, 90001, GFP_KERNEL); /* no other pages: nothing happened */
+	p = expect_stays(test, p, 90001, GFP_KERNEL); /* the same pages: not a new allocation */
 	expect_sampled(test, &was, p, 90000, 3);
 	quarry_free(p);
 	expect_sampled(test, &was, NULL, 0, 3);
@@ -403,7 +406,7 @@ static void sampled(struct kunit *test)
 	expect_sampled(test, &was, NULL, 0, 5);
 	qt_longest_run(test, QR_CHUNK_PAGES);
 
-	/* Known or not when it grows, it is known afterwards. */
+	/* An object is sampled anew when it grows, whether or not it was sampled before. */
 	qr_rate_set(0);
 	q = quarry_malloc(100000, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, q);

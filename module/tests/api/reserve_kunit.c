@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Objects set aside: for where one may not sleep, for interrupts, for several CPUs at once. */
+/* Reserves: filled and taken in every context, and by several CPUs at once. */
 #include "tests/profile_util.h"
 
 #include <linux/completion.h>
@@ -20,7 +20,7 @@ static struct quarry_reserve *reserve(struct kunit *test)
 	return r;
 }
 
-/* All that is left: of the cache, each once. */
+/* Takes all objects: each is of the cache and comes once. */
 static unsigned int take_all(struct kunit *test, struct quarry_reserve *r, struct qt_shadow *s,
 			     struct quarry_cache *cache)
 {
@@ -56,19 +56,19 @@ static void as_many_as_were_filled(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, 0, quarry_reserve_fill(r, cache, n, GFP_KERNEL));
 		KUNIT_EXPECT_EQ(test, n, quarry_reserve_left(r));
 		KUNIT_EXPECT_EQ(test, n, qt_sum(cache).live_objects);
-		/* There are as many: it has nothing to do. */
+		/* The reserve has enough: filling it does nothing. */
 		KUNIT_EXPECT_EQ(test, 0, quarry_reserve_fill(r, cache, n / 2, GFP_KERNEL));
 		KUNIT_EXPECT_EQ(test, n, quarry_reserve_left(r));
 		qt_exit(test);
 		KUNIT_EXPECT_EQ(test, n, take_all(test, r, &s, cache));
 		KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
-		/* Half of them again, in what has been used. */
+		/* Fill half of it again, in the blocks that exist. */
 		KUNIT_ASSERT_EQ(test, 0, quarry_reserve_fill(r, cache, (n + 1) / 2, GFP_KERNEL));
 		p = qt_got(&s, quarry_reserve_alloc(r));
 		KUNIT_EXPECT_EQ(test, (n + 1) / 2 - 1, quarry_reserve_left(r));
 		mallocs = qt_sum(cache).mallocs + n - quarry_reserve_left(r);
 		KUNIT_ASSERT_EQ(test, 0, quarry_reserve_fill(r, cache, n, GFP_KERNEL));
-		/* Where there is no room nothing is allocated. */
+		/* Filling up allocates only what is missing. */
 		KUNIT_EXPECT_EQ(test, mallocs, qt_sum(cache).mallocs);
 		KUNIT_EXPECT_EQ(test, n, take_all(test, r, &s, cache));
 		quarry_cache_free(cache, qt_put(&s, p));
@@ -85,7 +85,7 @@ static void returned(struct kunit *test)
 	s64 more;
 	void *p;
 
-	rcu_barrier(); /* caches of cases before are forgotten after a grace period */
+	rcu_barrier(); /* earlier cases' caches are freed after a grace period */
 	was = qt_stats(test)->metadata_bytes;
 	KUNIT_ASSERT_EQ(test, 0, quarry_reserve_fill(r, cache, N, GFP_KERNEL));
 	p = quarry_reserve_alloc(r);
@@ -96,14 +96,14 @@ static void returned(struct kunit *test)
 	quarry_reserve_return(r);
 	quarry_cache_free(cache, p);
 	st = qt_sum(cache);
-	/* One was handed on: freed here, and allocated there. */
+	/* The object that was taken counts once more, as freed and as allocated. */
 	KUNIT_EXPECT_EQ(test, N + 1, st.mallocs);
 	KUNIT_EXPECT_EQ(test, N + 1, st.frees);
 	quarry_cache_shrink(cache);
-	/* But for chunks, which come and go as the page heap wants. */
+	/* Only the number of chunks may differ, because the page heap decides on that. */
 	more = qt_stats(test)->metadata_bytes - was;
 	KUNIT_EXPECT_EQ(test, 0, more % (s64)sizeof(struct qr_chunk));
-	/* It is as new, for any cache. */
+	/* The reserve is empty and can be filled from any cache. */
 	other = qt_cache(test, 16, NULL);
 	KUNIT_EXPECT_EQ(test, 0, quarry_reserve_fill(r, other, N, GFP_KERNEL));
 	quarry_reserve_return(r);
@@ -142,7 +142,7 @@ static void of_malloc(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_EXPECT_EQ(test, 112, quarry_usable_size(p));
 	quarry_free(p);
-	/* The same class. */
+	/* 109 bytes are of the same size class. */
 	KUNIT_EXPECT_EQ(test, 0, quarry_reserve_fill_size(r, 109, 4, GFP_KERNEL));
 	KUNIT_EXPECT_EQ(test, 4, quarry_reserve_left(r));
 	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_reserve_fill_size(r, 113, 4, GFP_KERNEL));
@@ -181,7 +181,7 @@ static void nonsense(struct kunit *test)
 	p[0] = quarry_reserve_alloc(r);
 	p[1] = quarry_reserve_alloc(r);
 	KUNIT_EXPECT_NULL(test, quarry_reserve_alloc(r));
-	/* It has none of the first any more. */
+	/* The reserve is empty, so another cache may fill it. */
 	KUNIT_EXPECT_EQ(test, 0, quarry_reserve_fill(r, other, 3, GFP_KERNEL));
 	KUNIT_EXPECT_EQ(test, 3, qt_sum(other).live_objects);
 	qt_free_n(cache, p, 2);
@@ -203,7 +203,7 @@ static void all_that_there_may_be(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, QUARRY_RESERVE_MAX, n);
 }
 
-/* Memory ends in the middle. */
+/* Memory runs out while the reserve is filled. */
 static void fill_fails(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 4096, NULL);
@@ -281,7 +281,7 @@ static void in_atomic_contexts(struct kunit *test)
 	for (i = NULL, flags = 0; flags < ARRAY_SIZE(p); flags++)
 		KUNIT_EXPECT_NOT_NULL(test, p[flags]);
 	qt_free_n(cache, p, ARRAY_SIZE(p));
-	/* Filled where one may not sleep. */
+	/* Fill the reserve with interrupts off. */
 	local_irq_save(flags);
 	KUNIT_EXPECT_EQ(test, 0, quarry_reserve_fill(r, cache, 20, GFP_ATOMIC));
 	local_irq_restore(flags);
@@ -304,7 +304,7 @@ static void use_in_nmi(void *unused)
 	nmi.left = quarry_reserve_left(nmi.r);
 }
 
-/* The sample is the filler's still, and goes with the object. */
+/* In NMI the sample stays with the filler, until the object is freed. */
 static void in_nmi_too(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
@@ -327,7 +327,7 @@ static void in_nmi_too(struct kunit *test)
 }
 #endif
 
-/* --- Several at a time --- */
+/* --- Several threads at a time --- */
 
 #define TAKERS 4
 #define ROUNDS 300
@@ -355,7 +355,7 @@ static int take_and_free(void *arg)
 	void *p;
 
 	do {
-		last = smp_load_acquire(&c->filled); /* see several_takers() */
+		last = smp_load_acquire(&c->filled); /* pairs with several_takers() */
 		while ((p = qt_got(&c->shadow, quarry_reserve_alloc(c->r)))) {
 			atomic64_inc(&c->taken);
 			quarry_cache_free(c->cache, qt_put(&c->shadow, p));
@@ -366,7 +366,7 @@ static int take_and_free(void *arg)
 	return 0;
 }
 
-/* Whoever takes while it is being filled: each object goes to one. */
+/* Threads take objects while the reserve is filled: each object goes to one thread. */
 static void several_takers(struct kunit *test)
 {
 	struct crowd *c = qt_array(test, 1, sizeof(*c));
@@ -393,13 +393,13 @@ static void several_takers(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, quarry_reserve_fill(c->r, c->cache, DEPTH, GFP_KERNEL));
 		cond_resched();
 	}
-	smp_store_release(&c->filled, true); /* after the last object */
+	smp_store_release(&c->filled, true); /* after the last object; pairs with take_and_free() */
 	for (i = 0; i < started; i++)
 		wait_for_completion(&c->done[i]);
 	KUNIT_EXPECT_EQ(test, 0, quarry_reserve_left(c->r));
 	KUNIT_EXPECT_EQ(test, 0, atomic64_read(&c->shadow.errors));
 	KUNIT_EXPECT_GE(test, atomic64_read(&c->taken), DEPTH);
-	/* In the books each was handed on once.  What had no place when it came went back. */
+	/* Each taken object counts twice; others had no place and were freed at once. */
 	added = qt_sum(c->cache).mallocs - 2 * atomic64_read(&c->taken);
 	KUNIT_EXPECT_GE(test, added, 0);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(c->cache).live_objects);
@@ -417,7 +417,7 @@ static noinline void *taker(struct quarry_reserve *r)
 {
 	void *p = quarry_reserve_alloc(r);
 
-	OPTIMIZER_HIDE_VAR(p); /* no tail call: we are to be seen */
+	OPTIMIZER_HIDE_VAR(p); /* prevents a tail call, so that this function is in the stack */
 	return p;
 }
 
@@ -476,7 +476,7 @@ static void exact_at_a_rate_of_one(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, by_taker.inuse.objects);
 }
 
-/* Of memory by its size: what was given, and what was asked for. */
+/* With quarry_reserve_fill_size() the profile knows the sizes given and asked for. */
 static void of_malloc_as_asked(struct kunit *test)
 {
 	u32 id = qp_id(qr_class_cache[qr_class_for(100)]);

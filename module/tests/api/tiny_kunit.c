@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Objects of fewer than 8 bytes: packed, and in all else like any other. */
+/* Objects of fewer than 8 bytes are packed, and otherwise like all others. */
 #include "tests/profile_util.h"
 
 #include <linux/align.h>
@@ -11,16 +11,16 @@
 
 #define N 5000
 
-/* Bytes given, by bytes asked for. */
+/* Bytes that are given, indexed by the bytes asked for. */
 static const unsigned int given[] = { 4, 4, 4, 4, 4, 6, 6, 8, 8 };
 
-/* Bytes that an object of so many lies at a multiple of. */
+/* Alignment of an object of @bytes, in bytes. */
 static unsigned int alignment(unsigned int bytes)
 {
 	return bytes == 6 ? 2 : bytes;
 }
 
-/* Not a constant to the compiler. */
+/* Hides that @size is a constant. */
 static noinline void *malloc_variable(size_t size, gfp_t gfp)
 {
 	return quarry_malloc(size, gfp);
@@ -40,7 +40,7 @@ static void check(struct kunit *test, void *p, unsigned int size)
 	memset(p, 0x6b, given[size]);
 }
 
-/* Allocated and zeroed, over what was there before. */
+/* Allocates and zeroes objects over memory that was used before. */
 static __always_inline void constant(struct kunit *test, const size_t size)
 {
 	void *p[3] = {
@@ -127,7 +127,7 @@ static void any_size_any_way(struct kunit *test)
 	}
 }
 
-/* As many on a page as it has room for, each somebody's own. */
+/* A page holds as many objects as fit, and they do not overlap. */
 static void packed(struct kunit *test)
 {
 	static const unsigned int sizes[] = { 4, 6 };
@@ -150,7 +150,7 @@ static void packed(struct kunit *test)
 		}
 		st = qt_sum(cache);
 		KUNIT_EXPECT_EQ(test, N, st.live_objects);
-		/* What the magazine took may have begun one more. */
+		/* The objects in the magazine may need one page more. */
 		KUNIT_EXPECT_LE(test, st.inuse_bytes / PAGE_SIZE, DIV_ROUND_UP(N, per_page) + 1);
 		for (i = 0; i < N; i++)
 			wrong += !qt_is_filled(objs[i], sizes[s], i);
@@ -161,7 +161,7 @@ static void packed(struct kunit *test)
 	}
 }
 
-/* A slab that is empty goes back whole; one in which somebody has 4 bytes stays. */
+/* An empty slab goes back to the page heap; one with a live object of 4 bytes stays. */
 static void pages_go_back(struct kunit *test)
 {
 	struct quarry_cache *cache = cache_of(4);
@@ -176,7 +176,7 @@ static void pages_go_back(struct kunit *test)
 			quarry_malloc_bulk(4, GFP_KERNEL, pages * per_page, objs));
 	KUNIT_EXPECT_GE(test, qt_sum(cache).inuse_bytes, before + pages * PAGE_SIZE);
 	for (i = 0; i < pages * per_page; i++) {
-		/* The last of every page in the lower half stays, wherever that is. */
+		/* Of the first half, the last object of each page stays live. */
 		if (offset_in_page(objs[i]) == PAGE_SIZE - 4 && i < pages * per_page / 2)
 			continue;
 		quarry_free(objs[i]);
@@ -191,7 +191,7 @@ static void pages_go_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before, qt_sum(cache).inuse_bytes);
 }
 
-/* Must it stay where it is? */
+/* Must the memory stay in its place? */
 static bool stays(unsigned int usable, unsigned int size)
 {
 	return size <= usable && (size > usable / 2 || given[min(size, 8U)] == usable);
@@ -285,7 +285,7 @@ static void free_parcel(void *arg)
 		quarry_free(p->objs[--p->n]);
 }
 
-/* Freed by another CPU, of another node where there is one. */
+/* Another CPU frees the objects, if possible one of another node. */
 static void freed_elsewhere(struct kunit *test)
 {
 	struct parcel p = { .objs = qt_array(test, N, sizeof(*p.objs)) };
@@ -310,10 +310,10 @@ static void freed_elsewhere(struct kunit *test)
 }
 
 /**
- * struct tally - what a walk met
- * @cache: whose objects count
- * @objects: how many
- * @space: their bytes
+ * struct tally - the objects of one cache that a walk finds
+ * @cache: number of the cache
+ * @objects: number of objects
+ * @space: bytes of the objects
  */
 struct tally {
 	u32 cache;
@@ -332,7 +332,7 @@ static int count(const struct qr_object *o, void *arg)
 	return 0;
 }
 
-/* A walk looks at a page at a time, and there are 1,024 on one. */
+/* A walk reads one page at a time, which holds up to 1,024 objects, and misses none. */
 static void all_are_met(struct kunit *test)
 {
 	struct tally before = { .cache = qp_id(cache_of(4)) }, after = before;
@@ -349,7 +349,7 @@ static void all_are_met(struct kunit *test)
 	quarry_free_bulk(N, objs);
 }
 
-/* All are sampled: as given, and as asked for. */
+/* Every object is sampled, with the size given and the size asked for. */
 static void sampled(struct kunit *test)
 {
 	void **objs = qt_array(test, WAYS * ARRAY_SIZE(given) * 40, sizeof(*objs));
@@ -381,7 +381,7 @@ static void sampled(struct kunit *test)
 	}
 }
 
-/* Of a stream of which some are sampled, the estimate is right: of all, and of those that live. */
+/* If some objects are sampled, the estimates of all and of live objects are right. */
 static void estimated(struct kunit *test)
 {
 	unsigned int size, held = 6000, n = 60000, i;
@@ -414,7 +414,7 @@ static void estimated(struct kunit *test)
 	}
 }
 
-/* No byte of an object but its first is one's start. */
+/* A pointer to any but the first byte of an object is misuse. */
 static void interior_pointers(struct kunit *test)
 {
 	unsigned int size, at;
@@ -446,7 +446,7 @@ static void double_frees(struct kunit *test)
 	unsigned int size;
 
 	for (size = 1; size <= 6; size++) {
-		/* Its neighbour keeps the slab. */
+		/* The neighbour stays live, so that the slab is not destroyed. */
 		void *p = malloc_variable(size, GFP_KERNEL), *q = malloc_variable(size, GFP_KERNEL);
 		struct quarry_stats *before = qt_stats(test), *st;
 
