@@ -3,7 +3,11 @@
 # the extension that turns kernel-doc comments into text, and the script that reads them.
 
 import os
+import re
 import sys
+
+from docutils import nodes
+from sphinx import addnodes
 
 kernel = os.environ["KERNEL_SOURCE"]
 top = os.path.abspath("..")
@@ -11,7 +15,8 @@ sys.path.insert(0, kernel + "/Documentation/sphinx")
 
 project = "Quarry"
 copyright = "its authors; GPL-2.0"
-extensions = ["kerneldoc"]
+# automarkup makes links of function names in the text of kernel-doc comments.
+extensions = ["kerneldoc", "automarkup"]
 kerneldoc_bin = kernel + "/scripts/kernel-doc"
 kerneldoc_srctree = top
 kerneldoc_verbosity = 1
@@ -35,3 +40,22 @@ html_title = "Quarry"
 html_copy_source = False
 html_show_sphinx = False
 html_last_updated_fmt = None
+
+
+def link_functions(app, doctree, docname):
+    """Make ``quarry_free()`` in a page a link to the function's entry in the API page."""
+    domain = app.env.get_domain("c")
+    for node in list(doctree.findall(nodes.literal)):
+        match = re.fullmatch(r"((?:quarry|KUNIT)_\w+)\(\)", node.astext())
+        if not match or isinstance(node.parent, nodes.Referential):
+            continue
+        xref = addnodes.pending_xref("", refdomain="c", reftype="func", reftarget=match[1])
+        link = domain.resolve_xref(
+            app.env, docname, app.builder, "func", match[1], xref, node.deepcopy()
+        )
+        if link:
+            node.replace_self(link)
+
+
+def setup(app):
+    app.connect("doctree-resolved", link_functions)
