@@ -8,9 +8,10 @@
  * destroys caches.  Uses core/, pages/, profile/ and slab/.
  *
  * Files: magazine.c (overview, countdown), alloc.c, free.c and bulk.c (the slow paths), grow.c
- * (another slab), depot.c and depot_view.c (depots), slab_trim.c (pages leave slabs), capacity.c
- * (how much a magazine may hold), remote_free.c (frees of another node's objects), drain.c
- * (emptying magazines and depots), cleanup.c (functions that run when an object is freed).
+ * (another slab), depot.c, depot_slabs.c and depot_view.c (depots), slab_trim.c (pages leave
+ * slabs), capacity.c (how much a magazine may hold), remote_free.c (frees of another node's
+ * objects), drain.c (emptying magazines and depots), cleanup.c (functions that run when an object
+ * is freed).
  *
  * Locks: a head is claimed, which is no lock: nothing waits for a head.  A depot has a raw
  * spinlock, taken with interrupts off, never two depots' at a time.  All cleanups share

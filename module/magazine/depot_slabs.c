@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Depots: slabs come and leave, and with them spare batches in proportion to their objects.
+ *
+ * Memory is allocated and freed without the depot's lock.  Slabs that leave are collected in a
+ * list, and destroyed after the lock is dropped.
+ */
+#include "magazine/depot.h"
+
+#include <linux/minmax.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include "compat.h"
+#include "core/metadata.h"
+
+static struct kmem_cache *batches;
+
+static struct qr_batch *batches_new(unsigned int n, gfp_t gfp, int node, unsigned int *got)
+{
+	struct qr_batch *list = NULL;
+
+	/* A depot works without batches: use no reserves of memory, and do not complain. */
+	gfp = (gfp & ~(__GFP_NOFAIL | __GFP_MEMALLOC | __GFP_HIGH)) | __GFP_NOWARN;
+	for (*got = 0; *got < n; ++*got) {
+		struct qr_batch *b = qr_meta_cache_alloc(batches, gfp, node);
+
+		if (!b)
+			break;
+		b->next = list;
+		list = b;
+	}
+	return list;
+}
+
+static void batches_free(struct qr_batch *list)
+{
+	while (list) {
+		struct qr_batch *next = list->next;
+
+		qr_meta_cache_free(batches, list);
+		list = next;
+	}
+}
+
+void qr_depot_add(struct qr_depot *d, struct qr_slab *slab, gfp_t gfp)
+{
+	unsigned int want = DIV_ROUND_UP(slab->nr_objects, d->batch), got, have;
+	struct qr_batch *list = NULL;
+	unsigned long flags;
+
+	have = READ_ONCE(d->nr_batches);
+	if (have < d->max_batches)
+		list = batches_new(min(want, d->max_batches - have), gfp, slab->run.chunk->node,
+				   &got);
+
+	raw_spin_lock_irqsave(&d->lock, flags);
+	slab->cache = d->cache;
+	slab->depot = d;
+	slab->bin = UINT_MAX;
+	list_add(&slab->link, &d->empty);
+	d->nr_empty++;
+	d->nr_slabs++;
+	qr_depot_count_pages(d, slab->run.nr);
+	d->nr_objects += slab->nr_objects;
+	while (list && d->nr_batches < d->max_batches) {
+		struct qr_batch *b = list;
+
+		list = b->next;
+		b->next = d->spare;
+		d->spare = b;
+		d->nr_batches++;
+	}
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	batches_free(list); /* another CPU has added some meanwhile */
+}
+
+/* Take out the spare batches that the slabs have no objects for. */
+static struct qr_batch *batches_beyond(struct qr_depot *d)
+{
+	unsigned int keep = min_t(unsigned long, d->max_batches,
+				  DIV_ROUND_UP(d->nr_objects, d->batch));
+	struct qr_batch *list = NULL;
+
+	while (d->spare && d->nr_batches > keep) {
+		struct qr_batch *b = d->spare;
+
+		d->spare = b->next;
+		b->next = list;
+		list = b;
+		d->nr_batches--;
+	}
+	return list;
+}
+
+unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed)
+{
+	struct qr_slab *slab, *next;
+	struct qr_batch *spare;
+	unsigned long flags;
+	unsigned int n = 0;
+
+	raw_spin_lock_irqsave(&d->lock, flags);
+	list_for_each_entry_safe(slab, next, &d->empty, link) {
+		if (unlikely(qr_slab_is_deferred(slab)))
+			continue;
+		qr_depot_forget(d, slab, doomed);
+		d->nr_empty--;
+		n++;
+	}
+	spare = batches_beyond(d);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	batches_free(spare);
+	return n;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_depot_reclaim);
+
+unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed)
+{
+	struct qr_slab *slab, *next;
+	unsigned long flags, live = 0;
+	struct qr_batch *spare;
+	unsigned int i;
+
+	raw_spin_lock_irqsave(&d->lock, flags);
+	qr_for_each_depot_slab(slab, next, d, i) {
+		live += slab->nr_objects - slab->nr_free;
+		qr_depot_forget(d, slab, doomed);
+	}
+	d->nr_empty = 0;
+	spare = batches_beyond(d);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	batches_free(spare);
+	return live;
+}
+
+static void slab_destroy_rcu(struct rcu_head *rcu)
+{
+	qr_slab_destroy(container_of(rcu, struct qr_slab, rcu));
+}
+
+/* The slab goes: report writes to its free objects, which would show when they are allocated. */
+static noinline void last_look(const struct qr_slab *slab, unsigned long ip)
+{
+	unsigned int i;
+
+	for (i = 0; i < slab->nr_cut; i++) {
+		void *p = slab->base + (size_t)i * slab->stride;
+		enum qr_misuse what = QR_MISUSE_NONE;
+
+		if (qr_slab_is_free(slab, i))
+			what = qr_guard_check(slab->guard, p);
+		if (unlikely(what))
+			qr_guard_report(slab->guard, what, p, true, ip, false);
+	}
+}
+
+void qr_slabs_destroy(struct list_head *doomed)
+{
+	struct qr_slab *slab, *next;
+
+	list_for_each_entry_safe(slab, next, doomed, link) {
+		if (unlikely(slab->guard))
+			last_look(slab, _RET_IP_);
+		if (unlikely(slab->typesafe))
+			call_rcu(&slab->rcu, slab_destroy_rcu);
+		else
+			qr_slab_destroy(slab);
+	}
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_slabs_destroy);
+
+int qr_depots_init(void)
+{
+	batches = qr_meta_cache_create("quarry_batch", sizeof(struct qr_batch));
+	return batches ? 0 : -ENOMEM;
+}
+
+void qr_depots_exit(void)
+{
+	kmem_cache_destroy(batches);
+}
