@@ -283,55 +283,6 @@ static void cache_gone(struct qr_cache *c)
 	call_rcu(&c->rcu, cache_free_rcu);
 }
 
-static u64 flush_rcu(unsigned int cpu, void *unused)
-{
-	return qr_rcu_flush(cpu);
-}
-
-/* Start a grace period for the objects that CPUs have collected for RCU. */
-static void rcu_flush_all(void)
-{
-	static struct cpumask with_some;
-
-	lockdep_assert_held(&qr_caches_lock);
-	if (qr_rcu_cpus(&with_some))
-		qr_visit_cpus(&with_some, flush_rcu, NULL);
-}
-
-/* Wait until all objects that were given to RCU are free.  With qr_caches_lock. */
-static void rcu_settle(void)
-{
-	rcu_flush_all();
-	qr_rcu_wait();
-}
-
-/**
- * quarry_rcu_barrier() - wait for all frees by RCU
- *
- * When it returns, all objects that were given to quarry_free_rcu() and quarry_cache_free_rcu()
- * before the call are free.  quarry_cache_destroy() waits in the same way for its cache.
- *
- * Context: process; sleeps.
- */
-void quarry_rcu_barrier(void)
-{
-	might_sleep();
-	mutex_lock(&qr_caches_lock);
-	rcu_flush_all();
-	mutex_unlock(&qr_caches_lock);
-	qr_rcu_wait();
-}
-EXPORT_SYMBOL_QUARRY(quarry_rcu_barrier);
-
-void qr_rcu_hurry(void)
-{
-	mutex_lock(&qr_caches_lock);
-	rcu_flush_all();
-	mutex_unlock(&qr_caches_lock);
-	qr_rcu_expedite();
-}
-EXPORT_SYMBOL_QUARRY_TEST(qr_rcu_hurry);
-
 /**
  * quarry_cache_destroy() - destroy a cache
  * @cache: from quarry_cache_create(), or NULL.  The caller must have stopped using the cache on
@@ -361,7 +312,7 @@ void quarry_cache_destroy(struct quarry_cache *cache)
 
 	mutex_lock(&qr_caches_lock);
 	if (READ_ONCE(c->rcu_frees))
-		rcu_settle();
+		qr_rcu_settle();
 	cpus_read_lock();
 	cache_empty(c);
 	cpus_read_unlock();

@@ -3,7 +3,7 @@
  * The cache layer: creating, destroying and finding caches, and what is done to all of them.
  *
  * Offers: the life of a cache (cache.c), its numbers (cache_view.c), limits (cache_limit.c) and
- * sampling rate (sample_rate.c); frees that wait for a grace period (rcu_free.c, deferred.c);
+ * sampling rate (sample_rate.c); frees that wait for a grace period (rcu_*.c, deferred.c);
  * calls for NMIs (nolock.c); and what runs in the background: moving capacity between magazines
  * (capacity_balance.c) and trimming (cache_trim.c).  Uses core/, pages/, profile/, slab/ and
  * magazine/.
@@ -42,6 +42,8 @@ u64 qr_visit_cpus(const struct cpumask *only, qr_cpu_fn fn, void *arg);
  * context; sleeps.
  */
 void qr_rcu_hurry(void);
+/* Wait until all objects that were given to RCU are free.  With qr_caches_lock; sleeps. */
+void qr_rcu_settle(void);
 
 /* The cache with that id, or NULL.  With qr_caches_lock. */
 struct qr_cache *qr_cache_find(unsigned int id);
