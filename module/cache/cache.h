@@ -10,7 +10,7 @@
  *
  * Locks: qr_caches_lock, a mutex, guards the list of caches and keeps each cache on it alive.
  * With it held, cpu_visit.c runs a function on every CPU, because a magazine is changed by its own
- * CPU only.  rcu_free.c and deferred.c have raw spinlocks of their own, which are taken alone.
+ * CPU only.  rcu_block.c and deferred.c have raw spinlocks of their own, which are taken alone.
  *
  * Contexts: process, and the functions sleep, unless they say otherwise.  Frees by RCU may be
  * called from process, softirq and hardirq context, nolock.c's calls from anywhere.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Waiting for all frees by RCU: first the objects in the heads of all CPUs are put into blocks, then
- * the blocks are waited for.
+ * Waiting for all frees by RCU: first the objects in the heads of all CPUs are put into blocks,
+ * then all blocks are waited for.
  */
 #include "cache/cache.h"
 

@@ -5,25 +5,22 @@
  *
  * Each CPU collects pointers in a head (quarry/head.h), which takes one in a few instructions in
  * any context but NMI.  When the head is full, it is copied into a block, which waits for its
- * grace period: one call_rcu() for QR_RCU_BLOCK objects.  A head is at rest at first: it has no
- * capacity, so the first pointer takes the slow path.  That starts a timer on the CPU, which
- * empties the head every TICK jiffies, until it finds nothing and the head is at rest again.
+ * grace period: one call_rcu() for QR_RCU_BLOCK objects (rcu_block.c).
+ *
+ * A head is at rest at first: it has no capacity, so the first pointer takes the slow path.  That
+ * starts a timer on the CPU, which empties the head every TICK jiffies, until it finds nothing and
+ * the head is at rest again.
  *
  * A free must not fail.  When there is no memory for a block, the objects wait as deferred ones
  * (deferred.h), which takes no memory.
  */
-#define pr_fmt(fmt) "quarry: " fmt
-
 #include "cache/rcu_free.h"
 
 #include <linux/cpu.h>
 #include <linux/jiffies.h>
-#include <linux/list.h>
-#include <linux/mutex.h>
-#include <linux/rcupdate.h>
-#include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include "cache/deferred.h"
+#include "cache/rcu_block.h"
 #include "compat.h"
 #include "core/metadata.h"
 #include "magazine/magazine.h"
@@ -32,193 +29,22 @@
 /* Jiffies that a pointer stays in a head, at most, before its grace period is started. */
 #define TICK max(HZ / 20, 1)
 
-/* Empty blocks that a CPU keeps. */
-#define SPARES 2
-
 /**
- * struct block - objects that wait for the same grace period
- * @rcu: calls block_done() when the grace period has ended
- * @link: in the list @waiting
- * @next: in a CPU's stack of empty blocks
- * @nr: objects; 0 once they are free
- * @hurried: qr_rcu_expedite() is freeing the objects, so block_done() must not
- * @done: block_done() has been called
- * @obj: the objects
- */
-struct block {
-	struct rcu_head rcu;
-	union {
-		struct list_head link;
-		struct block *next;
-	};
-	unsigned int nr;
-	bool hurried;
-	bool done;
-	void *obj[QR_RCU_BLOCK];
-};
-
-/**
- * struct cpu_state - what a CPU has beside its head; used by that CPU with interrupts off
+ * struct cpu_state - what a CPU has beside its head
  * @tick: empties the head
  * @cpu: the CPU
- * @spares: stack of empty blocks
- * @nr_spares: blocks in @spares
  */
 struct cpu_state {
 	struct delayed_work tick;
 	unsigned int cpu;
-	struct block *spares;
-	unsigned int nr_spares;
 };
 
 static DEFINE_PER_CPU(struct cpu_state, states);
 static struct qr_head __percpu *heads;
-static struct kmem_cache *blocks;
-
-/* Guards @waiting, @nr_waiting, and the members of a block until its objects are free. */
-static DEFINE_RAW_SPINLOCK(lock);
-static LIST_HEAD(waiting);
-static unsigned long nr_waiting; /* objects in blocks of the list */
-
-static DEFINE_MUTEX(hurry_lock); /* one qr_rcu_expedite() at a time */
 
 static size_t head_bytes(void)
 {
 	return round_up(struct_size_t(struct qr_head, obj, QR_RCU_BLOCK), SMP_CACHE_BYTES);
-}
-
-/* --- Blocks --- */
-
-bool qr_rcu_no_blocks;
-EXPORT_SYMBOL_QUARRY_TEST(qr_rcu_no_blocks);
-
-static struct block *block_new(void)
-{
-	if (unlikely(READ_ONCE(qr_rcu_no_blocks)))
-		return NULL;
-	return qr_meta_cache_alloc(blocks, GFP_NOWAIT | __GFP_NOWARN, numa_mem_id());
-}
-
-/* Take an empty block that this CPU kept, or NULL.  Interrupts off. */
-static struct block *spare_get(void)
-{
-	struct cpu_state *s = this_cpu_ptr(&states);
-	struct block *b = READ_ONCE(qr_rcu_no_blocks) ? NULL : s->spares;
-
-	if (b) {
-		s->spares = b->next;
-		s->nr_spares--;
-	}
-	return b;
-}
-
-/* Keep an empty block for this CPU if there is room, or else free it. */
-static void block_free(struct block *b)
-{
-	struct cpu_state *s;
-	unsigned long flags;
-
-	local_irq_save(flags);
-	s = this_cpu_ptr(&states);
-	if (s->nr_spares < SPARES) {
-		b->next = s->spares;
-		s->spares = b;
-		s->nr_spares++;
-		b = NULL;
-	}
-	local_irq_restore(flags);
-	if (b)
-		qr_meta_cache_free(blocks, b);
-}
-
-/* The cache of @p, if the object can be freed by quarry_cache_free_bulk(); otherwise NULL. */
-static struct qr_cache *plain_cache(const void *p)
-{
-	struct qr_slab *slab = qr_slab_of(p);
-	struct qr_cache *c = slab ? READ_ONCE(slab->cache) : NULL;
-
-	/* Bulk frees to a size class do not look for cleanups, see qr_slab_set_fast(). */
-	if (unlikely(!c) || unlikely(READ_ONCE(c->apart)) || unlikely(READ_ONCE(slab->nr_cleaned)))
-		return NULL;
-	return c;
-}
-
-/* Free @n objects; those side by side in @obj that are of one cache are freed in bulk. */
-static void free_objects(void **obj, unsigned int n)
-{
-	struct qr_cache *c;
-	unsigned int i, end;
-
-	for (i = 0; i < n; i = end) {
-		c = plain_cache(obj[i]);
-		end = i + 1;
-		if (unlikely(!c)) {
-			qr_free_slow(NULL, obj[i]);
-			continue;
-		}
-		while (end < n && plain_cache(obj[end]) == c)
-			end++;
-		quarry_cache_free_bulk(&c->pub, end - i, obj + i);
-	}
-}
-
-/* The grace period has ended: free the objects, unless qr_rcu_expedite() does. */
-static void block_done(struct rcu_head *rcu)
-{
-	struct block *b = container_of(rcu, struct block, rcu);
-	unsigned int n = 0;
-	unsigned long flags;
-	bool mine;
-
-	raw_spin_lock_irqsave(&lock, flags);
-	mine = !b->hurried;
-	if (mine && b->nr) {
-		n = b->nr;
-		nr_waiting -= n;
-		list_del(&b->link);
-	}
-	b->done = true;
-	raw_spin_unlock_irqrestore(&lock, flags);
-	if (!mine)
-		return;
-	free_objects(b->obj, n);
-	block_free(b);
-}
-
-/* There is no block: the object waits as a deferred one, and misuse is reported. */
-static void set_aside(void *p, unsigned long ip)
-{
-	struct qr_slab *slab = qr_slab_of(p) ?: qr_mapped_of(p);
-	int i = slab && READ_ONCE(slab->cache) ? qr_slab_index(slab, p) : 0;
-
-	if (unlikely(!slab || i < 0))
-		qr_report(slab ? QR_MISUSE_INTERIOR : QR_MISUSE_FOREIGN, p, NULL, NULL, ip);
-	else if (unlikely(qr_defer_free(slab, i)))
-		qr_report(QR_MISUSE_DOUBLE_FREE, p, NULL, NULL, ip);
-}
-
-/*
- * Start the grace period of the @n objects in a claimed head, in the block @b, or one by one if it
- * is NULL.  Interrupts off.
- */
-static void send_off(struct qr_head *h, unsigned int n, struct block *b)
-{
-	unsigned int i;
-
-	if (unlikely(!b)) {
-		for (i = 0; i < n; i++)
-			set_aside(h->obj[i], _RET_IP_);
-		return;
-	}
-	qr_copy(b->obj, h->obj, n);
-	b->nr = n;
-	b->hurried = false;
-	b->done = false;
-	raw_spin_lock(&lock);
-	list_add_tail(&b->link, &waiting);
-	nr_waiting += n;
-	raw_spin_unlock(&lock);
-	call_rcu(&b->rcu, block_done);
 }
 
 /* --- Frees --- */
@@ -236,7 +62,7 @@ static void activate(struct qr_head *h)
  */
 static noinline void push_slow(void *p, unsigned long ip)
 {
-	struct block *b = NULL;
+	struct qr_rcu_block *b = NULL;
 	struct qr_head *h;
 	unsigned long flags;
 	int n;
@@ -249,19 +75,19 @@ static noinline void push_slow(void *p, unsigned long ip)
 	local_irq_restore(flags);
 	preempt_enable();
 
-	if (n == QR_RCU_BLOCK && !raw_cpu_read(states.spares))
-		b = block_new();
+	if (n == QR_RCU_BLOCK && !qr_rcu_has_spare())
+		b = qr_rcu_block_new();
 	local_irq_save(flags);
 	h = this_cpu_ptr(heads);
 	n = qr_head_claim(h);
 	if (unlikely(n < 0)) {
-		set_aside(p, ip);
+		qr_rcu_set_aside(p, ip);
 		goto out;
 	}
 	if (!h->capacity)
 		activate(h);
 	if (n == h->capacity) {
-		send_off(h, n, b ?: spare_get());
+		qr_rcu_block_send(h, n, b ?: qr_rcu_spare_get());
 		b = NULL;
 		n = 0;
 	}
@@ -270,7 +96,7 @@ static noinline void push_slow(void *p, unsigned long ip)
 out:
 	local_irq_restore(flags);
 	if (unlikely(b))
-		block_free(b);
+		qr_rcu_block_free(b);
 }
 
 /* Add @p to the head.  Called with preemption off, which it enables. */
@@ -379,24 +205,7 @@ void quarry_cache_free_rcu(struct quarry_cache *cache, void *obj)
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_free_rcu);
 
-/* --- Starting grace periods, and waiting for them --- */
-
-/* Free the empty blocks of a CPU: the calling one, or one that is offline. */
-static void spares_drop(struct cpu_state *s)
-{
-	struct block *b, *next;
-	unsigned long flags;
-
-	local_irq_save(flags);
-	b = s->spares;
-	s->spares = NULL;
-	s->nr_spares = 0;
-	local_irq_restore(flags);
-	for (; b; b = next) {
-		next = b->next;
-		qr_meta_cache_free(blocks, b);
-	}
-}
+/* --- Starting grace periods --- */
 
 /*
  * Start the grace period of the objects in the head of @cpu; returns how many.  If there were
@@ -405,14 +214,14 @@ static void spares_drop(struct cpu_state *s)
 static unsigned int flush(unsigned int cpu, bool rest)
 {
 	struct qr_head *h = per_cpu_ptr(heads, cpu);
-	struct block *b = qr_head_peek(h) ? block_new() : NULL;
+	struct qr_rcu_block *b = qr_head_peek(h) ? qr_rcu_block_new() : NULL;
 	unsigned long flags;
 	int n;
 
 	local_irq_save(flags);
 	n = qr_head_claim(h);
 	if (n > 0) {
-		send_off(h, n, b ?: spare_get());
+		qr_rcu_block_send(h, n, b ?: qr_rcu_spare_get());
 		b = NULL;
 	}
 	if (n >= 0) {
@@ -422,7 +231,7 @@ static unsigned int flush(unsigned int cpu, bool rest)
 	}
 	local_irq_restore(flags);
 	if (b)
-		block_free(b);
+		qr_rcu_block_free(b);
 	return max(n, 0);
 }
 
@@ -436,7 +245,7 @@ void qr_rcu_cpu_dead(unsigned int cpu)
 {
 	flush(cpu, true);
 	flush(cpu, true);
-	spares_drop(per_cpu_ptr(&states, cpu));
+	qr_rcu_drop_spares(cpu);
 }
 
 /* Empty the head of the CPU, again and again until it has come to rest. */
@@ -447,7 +256,7 @@ static void tick(struct work_struct *work)
 	/* If the CPU went offline qr_rcu_cpu_dead() emptied the head; it may be online again. */
 	preempt_disable();
 	if (s->cpu == smp_processor_id() && !flush(s->cpu, true))
-		spares_drop(s);
+		qr_rcu_drop_spares(s->cpu);
 	preempt_enable();
 	if (READ_ONCE(per_cpu_ptr(heads, s->cpu)->capacity) && cpu_online(s->cpu))
 		queue_delayed_work_on(s->cpu, system_wq, &s->tick, TICK);
@@ -464,56 +273,9 @@ bool qr_rcu_cpus(struct cpumask *cpus)
 	return !cpumask_empty(cpus);
 }
 
-void qr_rcu_wait(void)
-{
-	qr_deferred_barrier(); /* contains rcu_barrier(), which waits for all blocks */
-	/* Wait also for objects that qr_rcu_expedite() is freeing now. */
-	mutex_lock(&hurry_lock);
-	mutex_unlock(&hurry_lock);
-}
-
-void qr_rcu_expedite(void)
-{
-	LIST_HEAD(mine);
-	struct block *b;
-
-	mutex_lock(&hurry_lock);
-	raw_spin_lock_irq(&lock);
-	list_splice_init(&waiting, &mine);
-	raw_spin_unlock_irq(&lock);
-	synchronize_rcu_expedited();
-	for (;;) {
-		unsigned int n = 0;
-		bool done;
-
-		raw_spin_lock_irq(&lock);
-		b = list_first_entry_or_null(&mine, struct block, link);
-		if (b) {
-			list_del(&b->link);
-			b->hurried = true;
-			n = b->nr;
-			nr_waiting -= n;
-		}
-		raw_spin_unlock_irq(&lock);
-		if (!b)
-			break;
-		free_objects(b->obj, n);
-		raw_spin_lock_irq(&lock);
-		done = b->done;
-		b->hurried = false;
-		b->nr = 0;
-		raw_spin_unlock_irq(&lock);
-		if (done)
-			block_free(b);
-		cond_resched();
-	}
-	mutex_unlock(&hurry_lock);
-}
-EXPORT_SYMBOL_QUARRY_TEST(qr_rcu_expedite);
-
 unsigned long qr_rcu_pending(void)
 {
-	unsigned long n = READ_ONCE(nr_waiting) + atomic_long_read(&qr_deferred_objects);
+	unsigned long n = qr_rcu_in_blocks() + atomic_long_read(&qr_deferred_objects);
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
@@ -527,12 +289,13 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_rcu_pending);
 int qr_rcu_init(void)
 {
 	unsigned int cpu;
+	int err = qr_rcu_blocks_init();
 
-	blocks = qr_meta_cache_create("quarry_rcu", sizeof(struct block));
+	if (err)
+		return err;
 	heads = qr_meta_percpu(head_bytes(), SMP_CACHE_BYTES);
-	if (!blocks || !heads) {
-		kmem_cache_destroy(blocks);
-		qr_meta_percpu_free(heads, head_bytes());
+	if (!heads) {
+		qr_rcu_blocks_exit();
 		return -ENOMEM;
 	}
 	for_each_possible_cpu(cpu) {
@@ -552,8 +315,6 @@ void qr_rcu_exit(void)
 		qr_rcu_flush(cpu);
 	}
 	qr_rcu_wait();
-	for_each_possible_cpu(cpu)
-		spares_drop(per_cpu_ptr(&states, cpu));
-	kmem_cache_destroy(blocks);
+	qr_rcu_blocks_exit();
 	qr_meta_percpu_free(heads, head_bytes());
 }
