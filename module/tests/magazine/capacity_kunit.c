@@ -1,62 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The capacity of magazines: it never exceeds the CPU's budget, and moves to where the misses are.
- * Time passes only by calls of qr_magazines_tick().
+ * The capacity of magazines: a head that misses is granted some, and the heads of a CPU never have
+ * more than its budget.  Time passes only by calls of qr_magazines_tick().
  */
-#include "tests/kunit_util.h"
+#include "tests/magazine/capacity_util.h"
 
-#include <linux/delay.h>
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/sched/clock.h>
 #include <linux/sort.h>
-#include "cache/capacity_balance.h"
 #include "core/slow_path_time.h"
-
-#define SIZE  64
-#define TICKS 8 /* after so many halvings nothing is left of the largest magazine */
-
-static unsigned long granted_here(void)
-{
-	return qr_percpu_granted(raw_smp_processor_id());
-}
-
-static unsigned int capacity_of(struct quarry_cache *cache)
-{
-	return qt_head(cache)->capacity;
-}
-
-static unsigned int full(struct quarry_cache *cache)
-{
-	return qr_cache_of(cache)->capacity;
-}
-
-/* One allocation that finds the magazine empty, and frees that fill it. */
-static void miss(struct kunit *test, struct quarry_cache *cache)
-{
-	unsigned int n = qr_head_peek(qt_head(cache)) + 1;
-	void **objs = qt_array(test, n, sizeof(*objs));
-
-	qt_alloc_n(test, cache, objs, n);
-	qt_free_n(cache, objs, n);
-}
-
-/* An allocation and a free that the magazine serves. */
-static void hit(struct kunit *test, struct quarry_cache *cache)
-{
-	void *p = quarry_cache_alloc(cache, GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, p);
-	quarry_cache_free(cache, p);
-}
-
-static void tick(unsigned int n)
-{
-	while (n--)
-		qr_magazines_tick();
-}
 
 static void granted_at_the_first_miss(struct kunit *test)
 {
@@ -65,13 +20,13 @@ static void granted_at_the_first_miss(struct kunit *test)
 
 	qt_pin(test, 0);
 	qt_budget(test, 4096);
-	by_alloc = qt_cache(test, SIZE, NULL);
+	by_alloc = qt_cache(test, QM_SIZE, NULL);
 	by_free = qt_cache(test, 1000, NULL);
-	KUNIT_EXPECT_EQ(test, 0, capacity_of(by_alloc));
-	KUNIT_EXPECT_EQ(test, 0, granted_here());
+	KUNIT_EXPECT_EQ(test, 0, qm_capacity(by_alloc));
+	KUNIT_EXPECT_EQ(test, 0, qm_granted_here());
 	p = quarry_cache_alloc(by_alloc, GFP_KERNEL);
-	KUNIT_EXPECT_EQ(test, full(by_alloc), capacity_of(by_alloc));
-	KUNIT_EXPECT_EQ(test, full(by_alloc) * SIZE, granted_here());
+	KUNIT_EXPECT_EQ(test, qm_full(by_alloc), qm_capacity(by_alloc));
+	KUNIT_EXPECT_EQ(test, qm_full(by_alloc) * QM_SIZE, qm_granted_here());
 	KUNIT_EXPECT_EQ(test, qr_cache_of(by_alloc)->batch - 1, qr_head_peek(qt_head(by_alloc)));
 	quarry_cache_free(by_alloc, p);
 
@@ -79,15 +34,16 @@ static void granted_at_the_first_miss(struct kunit *test)
 	p = quarry_cache_alloc_node(by_free, GFP_KERNEL | __GFP_THISNODE,
 				    raw_cpu_read(qr_home_node));
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	KUNIT_EXPECT_EQ(test, 0, capacity_of(by_free));
+	KUNIT_EXPECT_EQ(test, 0, qm_capacity(by_free));
 	quarry_cache_free(by_free, p);
-	KUNIT_EXPECT_EQ(test, full(by_free), capacity_of(by_free));
+	KUNIT_EXPECT_EQ(test, qm_full(by_free), qm_capacity(by_free));
 	KUNIT_EXPECT_EQ(test, 1, qr_head_peek(qt_head(by_free)));
-	KUNIT_EXPECT_EQ(test, full(by_alloc) * SIZE + full(by_free) * 1000, granted_here());
+	KUNIT_EXPECT_EQ(test, qm_full(by_alloc) * QM_SIZE + qm_full(by_free) * 1000,
+			qm_granted_here());
 	qt_exit(test);
 	qt_cache_destroy(test, by_alloc);
 	qt_cache_destroy(test, by_free);
-	KUNIT_EXPECT_EQ(test, 0, granted_here());
+	KUNIT_EXPECT_EQ(test, 0, qm_granted_here());
 }
 
 /* If the budget has not room for the whole, a half, a quarter and so on is granted. */
@@ -98,19 +54,19 @@ static void parts_are_granted(struct kunit *test)
 
 	qt_pin(test, 0);
 	/* Each could use 128 objects; the budget has room for 128 + 64 + 32 + 16. */
-	qt_budget(test, (128 + 64 + 32 + 31) * SIZE / 1024);
+	qt_budget(test, (128 + 64 + 32 + 31) * QM_SIZE / 1024);
 	for (i = 0; i < ARRAY_SIZE(cache); i++) {
-		cache[i] = qt_cache(test, SIZE, NULL);
-		KUNIT_ASSERT_EQ(test, 128, full(cache[i]));
-		miss(test, cache[i]);
-		KUNIT_EXPECT_EQ(test, 128 >> i, capacity_of(cache[i]));
+		cache[i] = qt_cache(test, QM_SIZE, NULL);
+		KUNIT_ASSERT_EQ(test, 128, qm_full(cache[i]));
+		qm_miss(test, cache[i]);
+		KUNIT_EXPECT_EQ(test, 128 >> i, qm_capacity(cache[i]));
 		qt_exit(test);
 	}
 }
 
 static void class_zero_gets_nothing(struct kunit *test)
 {
-	struct quarry_cache *cache = qt_cache(test, SIZE, NULL);
+	struct quarry_cache *cache = qt_cache(test, QM_SIZE, NULL);
 	void *objs[8];
 
 	qt_pin(test, 0);
@@ -119,13 +75,13 @@ static void class_zero_gets_nothing(struct kunit *test)
 	while (qt_sum(cache).live_objects)
 		quarry_free(objs[qt_sum(cache).live_objects - 1]);
 	KUNIT_EXPECT_EQ(test, 0, raw_cpu_ptr(qr_class_head[0])->capacity);
-	KUNIT_EXPECT_GT(test, capacity_of(cache), 0);
+	KUNIT_EXPECT_GT(test, qm_capacity(cache), 0);
 }
 
 /* Without any capacity, all operations bypass the magazine, and are counted. */
 static void nothing_at_all(struct kunit *test)
 {
-	struct quarry_cache *cache = qt_cache(test, SIZE, NULL);
+	struct quarry_cache *cache = qt_cache(test, QM_SIZE, NULL);
 	void **objs = qt_array(test, 600, sizeof(*objs));
 	struct qt_shadow s;
 	unsigned int i;
@@ -153,184 +109,12 @@ static void nothing_at_all(struct kunit *test)
 	qt_shadow_check(test, &s, cache);
 	KUNIT_EXPECT_EQ(test, 600, qt_sum(cache).direct_frees);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).cached_objects);
-	KUNIT_EXPECT_EQ(test, 0, granted_here());
+	KUNIT_EXPECT_EQ(test, 0, qm_granted_here());
 	qt_exit(test);
 	/* With a new budget the magazine gets its capacity back. */
 	qr_percpu_kib_set(64);
-	miss(test, cache);
-	KUNIT_EXPECT_EQ(test, full(cache), capacity_of(cache));
-}
-
-static void idle_ones_shrink_to_nothing(struct kunit *test)
-{
-	static const unsigned int sizes[] = { 8, 64, 1000, 4096, 32768 };
-	struct quarry_cache *cache[ARRAY_SIZE(sizes)];
-	unsigned int i, k;
-	bool more = true;
-
-	qt_pin(test, 0);
-	qt_budget(test, 4096);
-	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		cache[i] = qt_cache(test, sizes[i], NULL);
-		miss(test, cache[i]);
-		miss(test, cache[i]);
-		KUNIT_ASSERT_EQ(test, full(cache[i]), capacity_of(cache[i]));
-	}
-	/* The first look sees that all of them were used. */
-	KUNIT_EXPECT_TRUE(test, qr_magazines_tick());
-	for (i = 0; i < ARRAY_SIZE(sizes); i++)
-		KUNIT_EXPECT_EQ(test, full(cache[i]), capacity_of(cache[i]));
-	for (k = 0; k < TICKS; k++) {
-		unsigned int was = capacity_of(cache[0]);
-
-		hit(test, cache[1]);
-		more = qr_magazines_tick();
-		KUNIT_EXPECT_EQ(test, was < 4 ? 0 : was / 2, capacity_of(cache[0]));
-		KUNIT_EXPECT_LE(test, qr_head_peek(qt_head(cache[0])), capacity_of(cache[0]));
-		/* This cache is in use. */
-		KUNIT_EXPECT_EQ(test, full(cache[1]), capacity_of(cache[1]));
-		qt_exit(test);
-	}
-	KUNIT_EXPECT_TRUE(test, more);
-	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		if (i == 1)
-			continue;
-		KUNIT_EXPECT_EQ(test, 0, capacity_of(cache[i]));
-		KUNIT_EXPECT_EQ(test, 0, qt_sum(cache[i]).cached_objects);
-		KUNIT_EXPECT_EQ(test, 0, qt_sum(cache[i]).slabs);
-	}
-	KUNIT_EXPECT_GT(test, qt_sum(cache[1]).cached_objects, 0);
-	KUNIT_EXPECT_EQ(test, full(cache[1]) * SIZE, granted_here());
-	for (k = 0; k < TICKS; k++)
-		more = qr_magazines_tick();
-	KUNIT_EXPECT_FALSE(test, more);
-	KUNIT_EXPECT_EQ(test, 0, granted_here());
-	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache[1]).cached_objects);
-}
-
-/* The depot of an idle cache is emptied, but keeps spare batches for the slabs that it has. */
-static void depots_of_idle_caches_are_emptied(struct kunit *test)
-{
-	struct quarry_cache *cache = qt_cache(test, SIZE, NULL);
-	struct qr_depot *d;
-	void **objs = qt_array(test, 900, sizeof(*objs));
-
-	qt_pin(test, 0);
-	qt_budget(test, 4096);
-	d = qr_cache_of(cache)->depot[raw_cpu_read(qr_home_node)];
-	qt_alloc_n(test, cache, objs, 900);
-	qt_free_n(cache, objs + 1, 899);
-	KUNIT_ASSERT_GT(test, d->nr_cached, 0);
-	tick(1);
-	KUNIT_EXPECT_GT(test, d->nr_cached, 0);
-	tick(1);
-	KUNIT_EXPECT_EQ(test, 0, d->nr_cached);
-	KUNIT_EXPECT_GT(test, qr_head_peek(qt_head(cache)), 0);
-	tick(TICKS);
-	KUNIT_EXPECT_EQ(test, 1, qt_sum(cache).slabs);
-	KUNIT_EXPECT_EQ(test, d->nr_batches, DIV_ROUND_UP(d->nr_objects, d->batch));
-	qt_free_n(cache, objs, 1);
-	tick(TICKS + 2);
-	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).slabs);
-	KUNIT_EXPECT_EQ(test, 0, d->nr_batches);
-}
-
-static void moves_from_idle_to_missing(struct kunit *test)
-{
-	struct quarry_cache *idle = qt_cache(test, SIZE, NULL), *poor = qt_cache(test, SIZE, NULL);
-	unsigned int k;
-
-	qt_pin(test, 0);
-	qt_budget(test, 128 * SIZE / 1024);
-	miss(test, idle);
-	KUNIT_ASSERT_EQ(test, full(idle), capacity_of(idle));
-	miss(test, poor);
-	KUNIT_ASSERT_EQ(test, 0, capacity_of(poor));
-	tick(1);
-	for (k = 0; k < TICKS && capacity_of(poor) < full(poor); k++) {
-		tick(1);
-		miss(test, poor);
-	}
-	kunit_info(test, "%u ticks\n", k);
-	KUNIT_EXPECT_EQ(test, full(poor), capacity_of(poor));
-	KUNIT_EXPECT_EQ(test, 0, capacity_of(idle));
-}
-
-/* A magazine that is used without misses gives capacity when another head is refused some. */
-static void moves_from_hitting_to_missing(struct kunit *test)
-{
-	struct quarry_cache *rich = qt_cache(test, SIZE, NULL), *poor = qt_cache(test, SIZE, NULL);
-	unsigned int k;
-
-	qt_pin(test, 0);
-	qt_budget(test, 128 * SIZE / 1024);
-	miss(test, rich);
-	tick(1);
-	/* As long as no other head is refused capacity, it keeps all. */
-	for (k = 0; k < TICKS; k++) {
-		hit(test, rich);
-		tick(1);
-		KUNIT_ASSERT_EQ(test, full(rich), capacity_of(rich));
-	}
-	hit(test, rich);
-	miss(test, poor);
-	KUNIT_EXPECT_EQ(test, 0, capacity_of(poor));
-	tick(1);
-	KUNIT_EXPECT_EQ(test, full(rich) / 2, capacity_of(rich));
-	hit(test, rich);
-	miss(test, poor);
-	KUNIT_EXPECT_EQ(test, full(poor) / 2, capacity_of(poor));
-	qt_exit(test);
-}
-
-/* A magazine without misses gives before a larger one that misses. */
-static void hitting_gives_before_missing(struct kunit *test)
-{
-	struct quarry_cache *large = qt_cache(test, SIZE, NULL);
-	struct quarry_cache *small = qt_cache(test, SIZE, NULL);
-	struct quarry_cache *poor = qt_cache(test, SIZE, NULL);
-
-	qt_pin(test, 0);
-	qt_budget(test, 192 * SIZE / 1024);
-	miss(test, large);
-	miss(test, small);
-	KUNIT_ASSERT_EQ(test, full(large), capacity_of(large));
-	KUNIT_ASSERT_EQ(test, full(small) / 2, capacity_of(small));
-	tick(1);
-	miss(test, large);
-	hit(test, small);
-	miss(test, poor);
-	KUNIT_ASSERT_EQ(test, 0, capacity_of(poor));
-	tick(1);
-	KUNIT_EXPECT_EQ(test, full(large), capacity_of(large));
-	KUNIT_EXPECT_EQ(test, full(small) / 4, capacity_of(small));
-}
-
-/* When all magazines miss, the largest one gives, until none is much larger than another. */
-static void moves_from_large_to_small(struct kunit *test)
-{
-	struct quarry_cache *cache[6];
-	unsigned int i, k, most = 0, least = UINT_MAX;
-
-	qt_pin(test, 0);
-	qt_budget(test, 192 * SIZE / 1024);
-	for (i = 0; i < ARRAY_SIZE(cache); i++)
-		cache[i] = qt_cache(test, SIZE, NULL);
-	for (k = 0; k < 4 * TICKS; k++) {
-		for (i = 0; i < ARRAY_SIZE(cache); i++)
-			miss(test, cache[i]);
-		tick(1);
-	}
-	for (i = 0; i < ARRAY_SIZE(cache); i++) {
-		miss(test, cache[i]);
-		most = max(most, capacity_of(cache[i]));
-		least = min(least, capacity_of(cache[i]));
-	}
-	kunit_info(test, "%u to %u objects\n", least, most);
-	KUNIT_EXPECT_GE(test, least, 4);
-	KUNIT_EXPECT_LE(test, most, 8 * least);
-	KUNIT_EXPECT_GE(test, granted_here(), 96 * SIZE);
-	qt_exit(test);
+	qm_miss(test, cache);
+	KUNIT_EXPECT_EQ(test, qm_full(cache), qm_capacity(cache));
 }
 
 static void budget_is_lowered(struct kunit *test)
@@ -349,7 +133,7 @@ static void budget_is_lowered(struct kunit *test)
 			qt_alloc_n(test, cache[i], objs, 300);
 			qt_free_n(cache[i], objs, 300);
 		}
-		KUNIT_ASSERT_GT(test, granted_here(), 256 << 10);
+		KUNIT_ASSERT_GT(test, qm_granted_here(), 256 << 10);
 	}
 	for (k = 0; k < ARRAY_SIZE(kib); k++) {
 		qr_percpu_kib_set(kib[k]);
@@ -412,7 +196,7 @@ static void random_traffic_keeps_within(struct kunit *test)
 			qt_pin(test, get_random_u32_below(num_online_cpus()));
 		random_step(test, t, get_random_u32_below(MANY));
 		if (round % 50 == 0)
-			tick(1);
+			qm_ticks(1);
 		if (round % 500 == 0)
 			qr_percpu_kib_set(get_random_u32_below(64));
 		if (round % 200 == 0)
@@ -425,7 +209,7 @@ static void random_traffic_keeps_within(struct kunit *test)
 			quarry_cache_free(t->cache[k], qt_put(&t->shadow[k], t->held[k][i]));
 		qt_shadow_check(test, &t->shadow[k], t->cache[k]);
 	}
-	tick(TICKS + 2);
+	qm_ticks(QM_TICKS + 2);
 	KUNIT_EXPECT_EQ(test, 0, qt_stats(test)->percpu_cached_bytes);
 	KUNIT_EXPECT_EQ(test, 0, qt_stats(test)->cached_objects);
 }
@@ -502,7 +286,7 @@ static void interrupts_come_between(struct kunit *test)
 	qt_pin(test, num_online_cpus() - 1);
 	qt_budget(test, 8);
 	for (k = 0; k < STORM_CACHES; k++) {
-		st->cache[k] = qt_cache(test, SIZE << k % 2, NULL);
+		st->cache[k] = qt_cache(test, QM_SIZE << k % 2, NULL);
 		qt_shadow_init(&st->shadow[k]);
 		for (i = 0; i < STORM_STAY; i++)
 			storm_step(st, k, &st->stay[k][i]);
@@ -522,7 +306,7 @@ static void interrupts_come_between(struct kunit *test)
 			storm_step(st, k, &mine[k][get_random_u32_below(8)]);
 		}
 		if (rounds % 4 == 0)
-			tick(1);
+			qm_ticks(1);
 		if (rounds % 16 == 0)
 			qr_percpu_kib_set(get_random_u32_below(20));
 		rounds++;
@@ -547,30 +331,6 @@ static void interrupts_come_between(struct kunit *test)
 	qt_exit(test);
 }
 
-/* A grant queues the work, and the work stops when no magazine has capacity. */
-static void ticks_come_and_go(struct kunit *test)
-{
-	struct quarry_cache *cache = qt_cache(test, SIZE, NULL);
-	unsigned int wait;
-
-	qt_pin(test, 0);
-	qt_budget(test, 4096);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, qt_no_ticks, NULL));
-	qr_magazines_ticking(true);
-	/* The first look finds nothing to do. */
-	for (wait = 0; wait < 100 && delayed_work_pending(&qr_balance_work); wait++)
-		msleep(100);
-	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&qr_balance_work));
-	miss(test, cache);
-	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&qr_balance_work));
-	for (wait = 0; wait < 300 && granted_here(); wait++)
-		msleep(100);
-	KUNIT_EXPECT_EQ(test, 0, granted_here());
-	flush_delayed_work(&qr_balance_work);
-	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&qr_balance_work));
-	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).cached_objects);
-}
-
 #define ROUNDS 200
 
 static int compare(const void *a, const void *b)
@@ -585,7 +345,7 @@ static int compare(const void *a, const void *b)
  */
 static void slow_paths_are_timed(struct kunit *test)
 {
-	struct quarry_cache *cache = qt_cache(test, SIZE, NULL);
+	struct quarry_cache *cache = qt_cache(test, QM_SIZE, NULL);
 	u64 *took = qt_array(test, ROUNDS, sizeof(*took)), *said, before;
 	unsigned int i, k;
 
@@ -596,7 +356,7 @@ static void slow_paths_are_timed(struct kunit *test)
 		said[k] = qr_slow_path_ns();
 		took[k] = local_clock();
 		for (i = 0; i < 2 * 61; i++)
-			hit(test, cache);
+			qm_hit(test, cache);
 		took[k] = local_clock() - took[k];
 		said[k] = qr_slow_path_ns() - said[k];
 	}
@@ -608,10 +368,10 @@ static void slow_paths_are_timed(struct kunit *test)
 	KUNIT_EXPECT_LT(test, said[ROUNDS / 4], 2 * took[ROUNDS / 4]);
 	/* Operations that the magazine serves add nothing to the estimate. */
 	qr_percpu_kib_set(64);
-	hit(test, cache);
+	qm_hit(test, cache);
 	before = qr_slow_path_ns();
 	for (i = 0; i < 61 * 61; i++)
-		hit(test, cache);
+		qm_hit(test, cache);
 	KUNIT_EXPECT_EQ(test, before, qr_slow_path_ns());
 	KUNIT_EXPECT_EQ(test, before, qt_stats(test)->slow_path_ns);
 }
@@ -620,16 +380,9 @@ static struct kunit_case cases[] = { KUNIT_CASE(granted_at_the_first_miss),
 				     KUNIT_CASE(parts_are_granted),
 				     KUNIT_CASE(class_zero_gets_nothing),
 				     KUNIT_CASE(nothing_at_all),
-				     KUNIT_CASE(idle_ones_shrink_to_nothing),
-				     KUNIT_CASE(depots_of_idle_caches_are_emptied),
-				     KUNIT_CASE(moves_from_idle_to_missing),
-				     KUNIT_CASE(moves_from_hitting_to_missing),
-				     KUNIT_CASE(hitting_gives_before_missing),
-				     KUNIT_CASE(moves_from_large_to_small),
 				     KUNIT_CASE(budget_is_lowered),
 				     KUNIT_CASE_SLOW(random_traffic_keeps_within),
 				     KUNIT_CASE_SLOW(interrupts_come_between),
-				     KUNIT_CASE_SLOW(ticks_come_and_go),
 				     KUNIT_CASE(slow_paths_are_timed),
 				     KUNIT_CASE(qt_books_balance),
 				     {} };
