@@ -121,8 +121,8 @@ unsigned long qr_shrink_count(int node)
 EXPORT_SYMBOL_QUARRY_TEST(qr_shrink_count);
 
 /*
- * The same for an allocation near a limit of the module (qr_heap_helper).  There the depots of all
- * caches are emptied, also of busy ones: pages are worth more than their speed.
+ * Give back pages for an allocation near a limit of the module (qr_heap_helper).  Here the depots
+ * of busy caches are emptied as well: near a limit, pages matter more than speed.
  */
 static unsigned long spare(int node, unsigned long want)
 {
