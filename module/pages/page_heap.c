@@ -114,7 +114,7 @@ bool qr_heap_add(struct qr_heap *heap, struct qr_chunk *chunk)
 	return true;
 }
 
-/* From an existing or a new chunk.  With @beyond a new one may exceed the soft limit. */
+/* Take a run, from a new chunk if needed; with @beyond that may exceed the soft limit. */
 static bool heap_get_whole(int node, enum qr_kind kind, unsigned int nr, unsigned int align,
 			   gfp_t gfp, struct qr_slab *owner, struct qr_run *run, bool beyond)
 {
