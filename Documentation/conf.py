@@ -37,6 +37,8 @@ nitpick_ignore_regex = [
 
 html_theme = "sphinx_rtd_theme"
 html_title = "Quarry"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_copy_source = False
 html_show_sphinx = False
 html_last_updated_fmt = None
