@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The character device, seen from a program: what it is for, and all that can
- * be done wrong with it.  One line "ok TEXT" or "not ok TEXT" for each check;
- * dev.sh makes TAP of them.
+ * The character device, seen from a program: everything that it offers, and wrong uses of
+ * it.  Prints one line "ok TEXT" or "not ok TEXT" for each check; dev.sh numbers these
+ * lines, which makes them TAP.
  *
  *   dev [SECONDS [SEED [PART...]]]
  */
@@ -101,7 +101,7 @@ void die(const char *what)
 	exit(1);
 }
 
-/* SplitMix64; threads may share it, since any order of its numbers will do. */
+/* SplitMix64.  Threads may share it: the order in which they get the numbers does not matter. */
 __u64 random_number(void)
 {
 	__u64 z = __atomic_add_fetch(&seed, 0x9e3779b97f4a7c15, __ATOMIC_RELAXED);
@@ -282,7 +282,7 @@ static const struct part parts[] = {
 	{ "map", part_map },	       { "events", part_events },
 	{ "overruns", part_overruns }, { "tails", part_tails },
 	{ "poll", part_poll },	       { "fork", part_fork },
-	{ "faults", part_faults }, /* only when it is named */
+	{ "faults", part_faults }, /* runs only when it is named */
 };
 
 static void control(const char *file)
@@ -295,8 +295,9 @@ static void control(const char *file)
 }
 
 /*
- * The table of profiles only grows, so it is not the device's to give back.  Chunks have
- * descriptors, and idle ones would go by themselves in between.
+ * Returns the bytes of book-keeping, without the profiler's table: the table only grows, and
+ * does not belong to the device.  Each chunk has a descriptor, and background work releases
+ * idle chunks.  Drain and scavenge first, so that none is left to be released later.
  */
 static __u64 books(void)
 {
@@ -337,7 +338,10 @@ static bool wanted(const struct part *part, int argc, char **argv)
 	return argc <= 3 && part->run != part_faults;
 }
 
-/* The heap grows to what it will be, on every node, and so does its bookkeeping. */
+/*
+ * Allocate and free on every CPU, and so on every node, with and without sampling.  The heap
+ * and its book-keeping then have their final size before the first part runs.
+ */
 static void warm_up(void)
 {
 	cpu_set_t all, one;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the parts of the device's test share.  See dev.c. */
+/* Shared by the parts of the program "dev", which tests the character device.  See dev.c. */
 #ifndef QUARRY_SELFTESTS_DEV_H
 #define QUARRY_SELFTESTS_DEV_H
 
@@ -9,21 +9,27 @@
 #include <kselftest.h>
 #include "../include/uapi/quarry.h"
 
-/* For what should take no time: at its end poll() looks once more, so half of it is late. */
+/*
+ * Timeout of poll() for events that come at once.  When it runs out, poll() checks the file
+ * once more and may still report the event, so the tests demand it within half of this time.
+ */
 #define TIMEOUT_MS     20000
 #define KERNEL_ADDRESS ((void *)0xffff888000001000UL)
 
 /* Objects that the client's "hold mib=1" allocates. */
 extern unsigned long held_objects;
 extern unsigned long page_size;
-extern unsigned int seconds; /* for each thing that goes on for a while */
+extern unsigned int seconds; /* duration of each part that runs for a given time */
 
 /* --- Results: one line each, numbered by dev.sh --- */
 
 /* Returns @ok. */
 __printf(2, 3) bool check(bool ok, const char *fmt, ...);
 __printf(1, 2) void note(const char *fmt, ...);
-/* @got as system calls return it; @want is an error number, or 0 for success. */
+/*
+ * @got is what a system call returned; if it is negative, errno has the error.  @want is the
+ * error number that is wanted, or 0 for success.
+ */
 __printf(3, 4) bool check_error(long got, int want, const char *fmt, ...);
 __printf(3, 4) bool check_equal(__u64 got, __u64 want, const char *fmt, ...);
 __noreturn void die(const char *what);
@@ -35,13 +41,13 @@ unsigned long random_below(unsigned long n);
 double now(void);
 void sleep_ms(unsigned int ms);
 
-/* A line of a file of "name value" lines below debugfs. */
+/* The value of @name in @file, a file of "name value" lines below debugfs. */
 __u64 value_of(const char *file, const char *name);
 __u64 quarry_stat(const char *name);
-/* What the client module is to do: 0 or -1 with errno. */
+/* Have the client module run a command.  Returns 0, or -1 with errno set. */
 int client(const char *command);
 __u64 client_result(const char *name);
-/* Allocate held_objects, and free them. */
+/* hold_objects() allocates held_objects objects, release_objects() frees all that are held. */
 void hold_objects(void);
 void release_objects(void);
 
@@ -67,7 +73,7 @@ static inline void set(bool *flag, bool value)
 	__atomic_store_n(flag, value, __ATOMIC_RELAXED);
 }
 
-/* The last result, with a zero behind it; to be freed. */
+/* The last result of @fd as a string of @len bytes.  The caller frees it. */
 char *read_all(int fd, size_t *len);
 
 /* --- The parts --- */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is no good: numbers, pointers, reserved members, and random bytes. */
+/* Wrong ioctls: numbers, pointers, reserved members and random bytes that must be refused. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 
 #define MAX_SIZE 256
 
-/* Each ioctl, with an argument that is right, and its reserved members. */
+/* Each ioctl with a valid argument, and the bytes of it that are reserved. */
 static const struct ioc {
 	const char *name;
 	unsigned long cmd;
@@ -75,7 +75,7 @@ static bool is_refused(int fd, unsigned long cmd, void *arg, int error)
 	return ioctl(fd, cmd, arg) == -1 && errno == error;
 }
 
-/* The ring can be made once, so that one is tried with a file of its own. */
+/* Opens a file of its own, because a file can have only one ring.  DELTA needs the mark. */
 static bool is_accepted(const struct ioc *i, void *arg)
 {
 	int fd = open_device(O_RDWR), err;
@@ -86,6 +86,7 @@ static bool is_accepted(const struct ioc *i, void *arg)
 	return !err;
 }
 
+/* True if the ioctl is refused when the first or the last bit of the byte at @at is set. */
 static bool is_reserved_checked(int fd, const struct ioc *i, unsigned int at)
 {
 	unsigned char arg[MAX_SIZE];
@@ -142,7 +143,7 @@ void part_pointers(void)
 		ok = is_refused(fd, i->cmd, KERNEL_ADDRESS, EFAULT) && ok;
 		ok = is_refused(fd, i->cmd, (void *)-1, EFAULT) && ok;
 		ok = is_refused(fd, i->cmd, (void *)-8, EFAULT) && ok;
-		/* All but the last byte can be read. */
+		/* The last byte of the argument lies in the hole. */
 		memcpy(hole - size + 1, &i->arg, size - 1);
 		ok = is_refused(fd, i->cmd, hole - size + 1, EFAULT) && ok;
 		check(ok, "%s: pointers to nothing", i->name);
@@ -209,7 +210,7 @@ void part_numbers(void)
 	close(fd);
 }
 
-/* All that is documented. */
+/* True for 0 and for the error numbers that include/uapi/quarry.h documents. */
 static bool is_expected(int error)
 {
 	static const int errors[] = {
@@ -223,7 +224,10 @@ static bool is_expected(int error)
 	return false;
 }
 
-/* Right values with some bytes of chance: others hardly get past the checks. */
+/*
+ * Make a valid argument with up to three random bytes.  An argument of random bytes alone would
+ * hardly ever pass the first checks.
+ */
 static void spoil(unsigned char *arg, const struct ioc *i)
 {
 	unsigned int n = random_below(4);
@@ -248,7 +252,7 @@ void part_random(void)
 		int err;
 
 		spoil(arg, i);
-		/* Not a rate that would slow the rest down. */
+		/* At least 64 KiB: a lower rate would slow the rest down. */
 		if (i->cmd == QUARRY_IOC_RATE)
 			((struct quarry_dev_rate *)arg)->rate |= 1 << 16;
 		err = ioctl(fd, i->cmd, arg) ? errno : 0;
@@ -266,7 +270,7 @@ void part_random(void)
 	check_equal(wrong, 0, "undocumented errors of %lu random ioctls, %lu of them accepted", n,
 		    accepted);
 	check(accepted > n / 20 && rings, "some are accepted, %lu rings among them", rings);
-	/* A cache may have got a rate of its own. */
+	/* A random RATE may have set a cache's own rate: make every cache inherit again. */
 	for (n = 0; n < 1000; n++) {
 		struct quarry_dev_rate r = {
 			.cache = n,

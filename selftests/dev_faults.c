@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every allocation of the kernel that an operation makes fails once.  Not one of
- * the usual parts: the kernel has to inject failures, and says so in its log.
+ * Injected failures: each operation is repeated, and each time another one of the allocations
+ * that the kernel makes for it fails.  This part runs only when it is named, because it needs a
+ * kernel with fault injection, which reports every injected failure in the log.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 static int counter;	 /* /proc/self/fail-nth */
 static char last[65536]; /* start of the last result */
 
-/* Which allocation from now on fails; 0: none. */
+/* Make the @nth allocation from now on fail; with 0 none fails. */
 static void inject(unsigned int nth)
 {
 	char text[16];
@@ -100,7 +101,7 @@ static const struct {
 	{ "mmap", do_map },
 };
 
-/* An error leaves what was read before. */
+/* An operation that fails must leave the file's previous result: it is in @last. */
 static bool is_unchanged(int fd)
 {
 	static char again[sizeof(last)];
@@ -132,7 +133,7 @@ static void sweep(const char *name, int (*run)(int fd))
 			note("%s, allocation %u: %s", name, nth, strerror(err));
 			wrong++;
 		}
-		/* What failed works when it is tried again. */
+		/* An operation that failed must succeed when it is repeated without a fault. */
 		if (err && run(fd)) {
 			note("%s, after allocation %u: %s", name, nth, strerror(errno));
 			wrong++;

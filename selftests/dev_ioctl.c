@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the ioctls are for, and who may ask. */
+/* What each ioctl does, and which processes may open the device and use it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -31,7 +31,10 @@ static void set_caps(__u64 caps)
 		_exit(255);
 }
 
-/* The error number of open() by a process with this user and this one capability. */
+/*
+ * Open the device in a child process of user @uid, or of root with only the capability @cap.
+ * Returns the error number of open(), or 0.
+ */
 static int open_as(uid_t uid, int cap)
 {
 	int status;
@@ -265,7 +268,7 @@ struct totals {
 	unsigned long long live_objects, live_bytes, objects, bytes;
 };
 
-/* The first line of the legacy text says what all rows sum up to. */
+/* The first line of the legacy text has the sums of all rows. */
 static struct totals totals(int fd)
 {
 	struct totals t = {};

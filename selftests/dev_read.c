@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Results: reading them in every way, by many at once, and being interrupted. */
+/*
+ * Results: reads of every kind, reads by several threads at once, and reads and polls that are
+ * interrupted because the file is closed or the process is killed.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,7 +18,7 @@
 #include <unistd.h>
 #include "dev.h"
 
-#define HUGE 0x7ffff000UL /* the most that the kernel reads at once */
+#define HUGE 0x7ffff000UL /* the most bytes that one read() transfers on Linux */
 
 static bool is_snapped(int fd)
 {
@@ -25,7 +28,7 @@ static bool is_snapped(int fd)
 			 &snap);
 }
 
-/* One with some pages of text. */
+/* Make a result of some pages of text. */
 static void dump(int fd)
 {
 	struct quarry_dev_action action;
@@ -73,7 +76,7 @@ void part_read(void)
 	read_in_pieces(fd, whole, len, 100);
 	read_in_pieces(fd, whole, len, 10000);
 
-	/* As much address space as one read takes; hardly any of it is touched. */
+	/* A buffer for the longest read(), of which only the first pages are ever touched. */
 	large = mmap(NULL, HUGE, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	check(large != MAP_FAILED && pread(fd, large, HUGE, 0) == (ssize_t)len &&
@@ -238,7 +241,10 @@ void part_threads(void)
 
 /* --- Interrupted --- */
 
-/* Once woken up, poll() looks at the number again, which may be any file by then. */
+/*
+ * Returns @arg if poll() reports an event in time.  Any event is good: once woken up, poll()
+ * looks the file's number up again, and the number may be closed or another file's by then.
+ */
 static void *poller(void *arg)
 {
 	struct pollfd p = { .fd = *(int *)arg, .events = POLLIN };
@@ -277,7 +283,7 @@ void part_close(void)
 	fd = open_device(O_RDWR);
 	dump(fd);
 	again = dup(fd);
-	/* The number stays in use, so that it becomes nobody else's meanwhile. */
+	/* dup2() below keeps the number in use, so that the reader never meets another file. */
 	pthread_create(&thread, NULL, reader, &fd);
 	sleep_ms(200);
 	dup2(open("/dev/null", O_WRONLY), fd);
@@ -288,7 +294,10 @@ void part_close(void)
 	close(fd);
 }
 
-/* As much as possible at once, until it is killed. */
+/*
+ * Use the device until the process is killed.  It has a ring, its mapping and a mark.  With an
+ * odd @how it makes random calls, with an even one it waits in poll().
+ */
 static void victim(unsigned int how)
 {
 	struct quarry_dev_ring ring;

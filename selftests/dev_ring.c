@@ -14,15 +14,15 @@
 #include <unistd.h>
 #include "dev.h"
 
-#define RECORDS 4096 /* more than a hold and its release make */
+#define RECORDS 4096 /* more than the events of one hold and its release */
 
 /**
  * struct ring - a ring with its mapping
  * @fd: the file
- * @d: what QUARRY_IOC_RING said
+ * @d: the answer of QUARRY_IOC_RING
  * @control: the first page
  * @record: the records
- * @tail: the reader's own, for the one in @control may be spoilt
+ * @tail: the reader's own copy of the tail, because part_tails() spoils the one in @control
  */
 struct ring {
 	int fd;
@@ -283,7 +283,7 @@ struct lost {
 	__u64 seen, gaps, expected;
 };
 
-/* Up to @max records, and what their own numbers say was lost. */
+/* Read up to @max records.  Gaps in their sequence numbers are events that were lost. */
 static void count(struct ring *r, unsigned long max, struct lost *l)
 {
 	const struct quarry_event_record *e;
@@ -310,7 +310,7 @@ void part_overruns(void)
 			hold_objects();
 			release_objects();
 			happened += 2 * held_objects;
-			/* Some stay, so that the ends do not meet at a round number. */
+			/* Leave some unread, so that the ring fills up at changing positions. */
 			count(&r, random_below(records), &l);
 		}
 		count(&r, ULONG_MAX, &l);
@@ -345,7 +345,7 @@ static __u64 wild(struct ring *r)
 	}
 }
 
-/* Every byte that a program can write, at any time. */
+/* Write wild tails, and random numbers anywhere in the mapping, until it is stopped. */
 static void *spoiler(void *arg)
 {
 	struct ring *r = arg;
@@ -396,7 +396,7 @@ void part_tails(void)
 	check_equal(s.allocs + s.frees, happened, "events that another reader sees meanwhile");
 	check_equal(s.unsound + s.strange, 0, "of these, those that are wrong");
 
-	/* The kernel's own head shows with its next event. */
+	/* The kernel counts overruns beside the page: the next one puts its count there again. */
 	memset(r.control, 0xff, r.d.size);
 	ring_set_tail(&r, r.tail = 0);
 	hold_objects();

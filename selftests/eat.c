@@ -4,8 +4,9 @@
  *
  *   eat MIB [SECONDS]
  *
- * writes to each page of MIB MiB, keeps them for so long, reads them again, and says
- * "ate MIB".  When there is too little for all, it is the one that has to go.
+ * writes to each page of MIB MiB, waits for SECONDS, checks that the pages are unchanged, and
+ * prints "ate MIB".  It asks to be the first process that the OOM killer ends, so that a lack of
+ * memory ends no other process.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -6,9 +6,9 @@
  *   modload nth FILE NAME N	load with the Nth allocation of the kernel in
  *				init_module() failing, and unload if it loaded
  *
- * "nth" prints "injected" or "clean" (fewer than N allocations were made) and
- * the result of init_module().  Only that call is counted: the file is in
- * memory, and the counter's file open, beforehand.
+ * "nth" prints "injected" or "clean" (fewer than N allocations were made) and the result of
+ * init_module().  Only the allocations of this call count: modload reads FILE into memory, and
+ * opens the file of the counter, before it arms the counter.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -4,14 +4,15 @@
  *
  *   openfile FILE OPERATION...
  *
- *	seek=N		to an offset
+ *	seek=N		move to offset N
  *	read=N		one read() of at most N bytes, copied to stdout
- *	pread=N@OFFSET	likewise at an offset, the file's own stays
- *	all=N		to the end, N bytes at a time
+ *	pread=N@OFFSET	one pread() of at most N bytes at OFFSET, copied to stdout
+ *	all=N		copy to stdout up to the end, N bytes at a time
  *	write=TEXT	one write()
- *	sh=COMMAND	something else meanwhile
+ *	sh=COMMAND	run a shell command while the file is open
  *
- * The first operation that fails ends it, with its name and error on stderr.
+ * openfile stops at the first operation that fails, and prints the operation and its error to
+ * stderr.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,10 @@
 
 static int fd;
 
-/* What read() returned, or -1. */
+/*
+ * Copy up to @len bytes to stdout: from @offset, or from the file's position if it is negative.
+ * Returns the number of bytes, or -1.
+ */
 static ssize_t copy(size_t len, off_t offset)
 {
 	char *buf = malloc(len);
@@ -37,7 +41,7 @@ static ssize_t copy(size_t len, off_t offset)
 	return n;
 }
 
-/* @value of "name=value", or NULL if @op is another operation. */
+/* The value of @op, which is "name=value", or NULL if @op has another name. */
 static const char *is(const char *op, const char *name)
 {
 	size_t len = strlen(name);
