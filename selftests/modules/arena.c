@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Arenas that stay until they are given up. */
+/* "arena" fills arenas; "unarena" releases them to a mark, resets them or destroys them. */
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/sched.h>
@@ -10,7 +10,7 @@
 static struct quarry_arena *held[ARENAS];
 static struct quarry_arena_mark marks[ARENAS];
 
-/* A function of its own, whose name a profile shows. */
+/* Not inlined, so that a profile shows its name. */
 static noinline void *arena_object(struct quarry_arena *arena, size_t size)
 {
 	u8 *p = quarry_arena_alloc(arena, size, GFP_KERNEL | __GFP_NOWARN);
@@ -39,7 +39,7 @@ static int fill(struct quarry_arena *arena, u64 bytes, size_t *objects)
 	return 0;
 }
 
-/* Of what each arena gets half is behind a mark. */
+/* Half of the bytes of each arena are allocated before its mark, and half after it. */
 static int arena_run(const u64 *v)
 {
 	u64 bytes = (v[0] << 20) / ARENAS / 2;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The two files, and the commands' text. */
+/* The client's two debugfs files: parsing of commands, and the text of their results. */
 #include <linux/ctype.h>
 #include <linux/debugfs.h>
 #include <linux/err.h>
@@ -21,7 +21,7 @@ static const struct client_command *const commands[] = {
 };
 
 static DEFINE_MUTEX(run_lock);	     /* one command at a time */
-static DEFINE_SPINLOCK(result_lock); /* commands speak from any context */
+static DEFINE_SPINLOCK(result_lock); /* client_say() is called in any context */
 static char result[4096];
 static size_t result_len;
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A client of Quarry that does what a test tells it to.
+ * A client of Quarry that runs the commands of a test.
  *
  * debugfs quarry_client/run takes one command with its arguments in the form
- * name=value; the write returns what the command returns.  quarry_client/result
- * has the details of the last one, a "name value" per line.
+ * name=value; the write returns the command's error, if it has one.
+ * quarry_client/result has the details of the last command, one "name value"
+ * per line.
  */
 #ifndef QUARRY_CLIENT_H
 #define QUARRY_CLIENT_H
@@ -17,10 +18,10 @@
 
 /**
  * struct client_arg - one argument that a command takes
- * @name: before the "="
- * @value: when it is not given
- * @max: the largest number it may be
- * @words: instead of a number: the value is the word's place in this list
+ * @name: the word before the "="
+ * @value: the default
+ * @max: the largest number that is accepted
+ * @words: if not NULL, the argument is one of these words, and its value is the word's index
  */
 struct client_arg {
 	const char *name;
@@ -30,10 +31,10 @@ struct client_arg {
 };
 
 /**
- * struct client_command - something to do
- * @name: the first word
- * @run: does it; @v has the arguments in the order of @args
- * @args: ends with an empty name
+ * struct client_command - a command of the client
+ * @name: the first word of the command
+ * @run: runs it; @v has the values of the arguments in the order of @args
+ * @args: the arguments; an entry without a name ends the list
  */
 struct client_command {
 	const char *name;
@@ -56,16 +57,16 @@ extern const struct client_command client_churn, client_limited;
 extern const struct client_command client_arena, client_unarena;
 extern const struct client_command client_sparse, client_thin, client_unsparse;
 
-/* Add to the result. */
+/* Append to quarry_client/result.  Any context. */
 __printf(1, 2) void client_say(const char *fmt, ...);
 
 /**
- * struct client_object - an object and what is known of it
+ * struct client_object - an object and the data that its pattern is made of
  * @p: the object
- * @cache: where it goes back to; NULL for quarry_free()
- * @size: bytes that are ours
- * @seq: makes two objects at one address differ
- * @cpu: that allocated it
+ * @cache: the cache it is freed to, or NULL: it is freed by quarry_free()
+ * @size: bytes that the client may write
+ * @seq: a number that gives two objects at one address different patterns
+ * @cpu: the CPU that allocated it; not part of the pattern
  */
 struct client_object {
 	void *p;
@@ -75,12 +76,15 @@ struct client_object {
 	u32 cpu;
 };
 
-/* Write the pattern of @o into it; 0, or -EIO when it is not its own any more. */
+/*
+ * client_fill() writes the pattern of @o into the object.  client_check() returns 0, or -EIO if
+ * the object no longer has its own pattern.
+ */
 void client_fill(const struct client_object *o);
 int client_check(const struct client_object *o);
 bool client_all_zero(const void *p, size_t size);
 
-/* Check and free.  The object is leaked when its pattern is gone. */
+/* Check the pattern and free the object.  With a wrong pattern leak it, and return -EIO. */
 int client_free(const struct client_object *o);
 
 void client_release_all(void);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * More call stacks and labels than a profiler has room for: requests, each with
- * a label of its own, whose objects are allocated at the ends of paths through
- * functions that call each other.  A path is a number, two bits of it for each
- * step, so every number is another call stack.
+ * More call stacks and labels than the profiler has room for.  Each request has
+ * a label of its own.  It allocates its objects at the end of a path through
+ * functions that call each other.  A path is a number, with two bits for each
+ * step, so each number is a different call stack.
  */
 #include <linux/cpumask.h>
 #include <linux/err.h>
@@ -15,24 +15,24 @@
 #include "client.h"
 
 #define STEPS 7	   /* 16,384 paths */
-#define LARGE 1000 /* one object of so many is a large one */
+#define LARGE 1000 /* one object in so many is large */
 
 struct object {
 	struct object *next;
 };
 
 /**
- * struct crowd - one thread's part
+ * struct crowd - the part of one thread
  * @task: the thread
- * @v: the command's arguments
- * @first: its first request
- * @end: behind its last
- * @doomed: objects that go with their request
- * @kept: objects that stay
- * @objects: allocated so far
- * @space: their bytes, as given
- * @live: of those, what is not freed
- * @live_space: their bytes
+ * @v: the arguments of the command
+ * @first: its next request
+ * @end: its last request, plus one
+ * @doomed: objects that are freed at the end of the request
+ * @kept: objects that are kept until "uncrowd"
+ * @objects: objects allocated so far
+ * @space: usable bytes of @objects
+ * @live: how many of @objects are kept
+ * @live_space: usable bytes of the kept objects
  * @err: the first error
  */
 struct crowd {
@@ -49,7 +49,7 @@ struct crowd {
 	int err;
 };
 
-static struct object *kept; /* of threads that are over */
+static struct object *kept; /* objects kept by threads that have ended */
 
 enum { CROWD_REQUESTS, CROWD_VISITS, CROWD_OBJECTS, CROWD_STACKS, CROWD_KEEP, CROWD_THREADS };
 
@@ -93,7 +93,10 @@ static noinline __noclone int crowd_arrive(struct crowd *c)
 
 static int crowd_step(struct crowd *c, unsigned int path, unsigned int left);
 
-/* The word keeps the compiler from making them one function, and a call from being the last. */
+/*
+ * The asm statement differs in each function, so the compiler cannot merge them.  It stands after
+ * the call, so that the call is no tail call, which would leave no frame in the stack.
+ */
 /* clang-format off */
 #define CROWD_WAY(way)								\
 static noinline __noclone int crowd_##way(struct crowd *c, unsigned int path,	\

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One operation, in which the kernel's nth allocation on our behalf fails.
- * The count is set here and not through /proc/self/fail-nth, so that only the
- * operation's own allocations are counted.
+ * Runs one operation in which the nth allocation that Quarry asks of the kernel
+ * fails.  The count is set here and not through /proc/self/fail-nth, so that
+ * only the allocations of this operation count.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -17,7 +17,7 @@ static void arm(unsigned int nth)
 	WRITE_ONCE(current->fail_nth, nth);
 }
 
-/* Returns whether the fault was reached. */
+/* Returns true if the nth allocation was reached, and so failed. */
 static bool disarm(unsigned int nth)
 {
 	bool left = READ_ONCE(current->fail_nth);
@@ -39,7 +39,7 @@ static bool disarm(unsigned int nth)
 #define QUIET (GFP_KERNEL | __GFP_NOWARN)
 #define BULK  500
 
-#define SMALL 100 /* bytes that grow */
+#define SMALL 100 /* bytes of an object whose contents must survive a failure */
 
 enum {
 	OP_CREATE,
@@ -58,7 +58,10 @@ enum {
 static const char *const ops[] = { "create", "first",	"large",   "bulk", "nofail", "row",
 				   "mapped", "realloc", "reserve", "pool", "arena",  NULL };
 
-/* The new one, or NULL and the old one is as it was. */
+/*
+ * Make @old larger.  Returns the new object, or NULL if that fails: @old must be unchanged then,
+ * and is freed.
+ */
 static void *grow(u8 *old)
 {
 	void *p = quarry_realloc(old, 300000, QUIET);
@@ -70,7 +73,7 @@ static void *grow(u8 *old)
 	return p;
 }
 
-/* More for a pool's objects, from Quarry as well. */
+/* Each object of the pool owns a second object, which comes from Quarry too. */
 static int pool_init(void *obj, void *arg, gfp_t gfp)
 {
 	void **more = obj;
@@ -103,7 +106,10 @@ static bool use_pool(struct quarry_pool *pool)
 	return both;
 }
 
-/* Blocks of their own and others; a request that fails leaves all that was there. */
+/*
+ * Allocate objects that share a block and objects with a block of their own.  Requests that
+ * fail must not change the object before them.
+ */
 static bool use_arena(void)
 {
 	struct quarry_arena *arena = quarry_arena_create("client_faults", NULL);
@@ -195,7 +201,7 @@ static int failnth_run(const u64 *v)
 	quarry_pool_destroy(pool);
 	quarry_free(p);
 	quarry_cache_destroy(cache);
-	/* What is freed after a grace period counts as there until then. */
+	/* Memory that is freed after a grace period counts as held until it ends. */
 	rcu_barrier();
 	client_say("injected %d\nworked %d\n", injected, worked);
 	if (!worked && v[0] == OP_NOFAIL)

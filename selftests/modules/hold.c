@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memory that stays taken until it is released: Quarry's, and all whole blocks. */
+/*
+ * Memory that is held from one command to another: objects of Quarry ("hold", "release"), and a
+ * page of each free block of 2 MiB of the kernel ("fragment", "defragment").
+ */
 #include <linux/errno.h>
 #include <linux/gfp.h>
 #include <linux/kernel.h>
@@ -8,7 +11,7 @@
 #include <linux/sched.h>
 #include "client.h"
 
-/* At the start of a held object; its size proves that nobody wrote there. */
+/* The start of a held object.  @check is ~@size, unless something else wrote there. */
 struct held {
 	struct held *next;
 	size_t size;
@@ -32,7 +35,7 @@ static int hold(size_t size)
 
 static int hold_run(const u64 *v)
 {
-	/* About as many bytes of each, and many more small ones than large. */
+	/* A round has 256 KiB of each size, but only 100 objects of 24 bytes. */
 	static const size_t sizes[] = { 24, 192, 1000, 4096, 30000, 262144 };
 	size_t want = v[0] << 20, bytes = 0, objects = 0;
 	unsigned int i;
@@ -88,13 +91,13 @@ void client_release_all(void)
 }
 
 /*
- * Take every block of 2 MiB, keep a page from the middle of each, and give the
- * rest back: there is plenty of memory then, and no whole block.  The pages
- * that are kept cannot be moved by compaction.
+ * Take every free block of 2 MiB from the kernel, keep a page from the middle of
+ * each, and give the rest back.  Then much memory is free, but no block of 2 MiB
+ * is.  Compaction cannot move the pages that are kept.
  */
 static LIST_HEAD(kept);
 
-/* Some blocks are kept back for those who cannot wait. */
+/* The kernel keeps some blocks back for requests that cannot wait, so make such a request too. */
 static struct page *whole_block(int node, unsigned int order)
 {
 	const gfp_t gfp = __GFP_NOWARN | __GFP_THISNODE;
@@ -132,7 +135,7 @@ static int fragment_run(const u64 *v)
 	unsigned long blocks = 0, more;
 	int node;
 
-	/* The last blocks are to be had once the others' pages are free again. */
+	/* A node refuses its last blocks while all others are taken.  The next round gets them. */
 	for_each_node_state(node, N_MEMORY) {
 		do {
 			more = take_apart(node);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A service under load that has a leak.  Each kind of thing that it handles has a
- * function of its own and a ring of those that are being worked on; what is in the
- * way of a new one is done with and freed.  Of the sessions, a few are forgotten
- * instead.
+ * A service under load that has a leak.  It handles several kinds of things.  Each kind
+ * has a function of its own, and a ring of the things that are in work.  A new thing takes
+ * the oldest one's slot in the ring, and the oldest one is freed.  A few sessions are not
+ * freed: they are the leak.
  */
 #include <linux/cpumask.h>
 #include <linux/err.h>
@@ -25,9 +25,9 @@ struct object {
 
 /**
  * struct ring - things of one kind that a thread works on
- * @slot: a thing each, or NULL
- * @handled: how many there have been
- * @space: bytes in @slot, as given
+ * @slot: the objects; NULL where there is none yet
+ * @handled: objects put into the ring so far
+ * @space: usable bytes of the objects in @slot
  */
 struct ring {
 	struct object *slot[RING];
@@ -36,13 +36,13 @@ struct ring {
 };
 
 /**
- * struct server - a thread
+ * struct server - a thread of the service
  * @task: the thread, while it runs
- * @rnd: sizes
- * @ring: for each kind
- * @lost: what was forgotten, so that it can be found after all
- * @nr_lost: how many
- * @lost_space: their bytes
+ * @rnd: random sizes
+ * @ring: a ring for each kind
+ * @lost: the leaked sessions, so that "unleak" can free them
+ * @nr_lost: sessions in @lost
+ * @lost_space: their usable bytes
  * @err: the first error
  */
 struct server {
@@ -55,10 +55,10 @@ struct server {
 	int err;
 };
 
-static struct server *servers; /* of MAX_THREADS; they keep what they hold */
-static unsigned int forgetful; /* one session of so many is never freed */
+static struct server *servers; /* MAX_THREADS of them; rings stay filled between two runs */
+static unsigned int forgetful; /* one session in so many is never freed */
 
-/* Put @p into @ring of @size slots; returns what was there. */
+/* Put @p into @ring of @size slots.  Returns the object that was in the slot, or NULL. */
 static struct object *turn(struct server *s, struct ring *ring, unsigned int size, void *p)
 {
 	struct object **slot = &ring->slot[ring->handled++ % size];
@@ -116,10 +116,10 @@ static noinline __noclone void leak_session(struct server *s, struct ring *ring)
 }
 
 /**
- * struct kind - what a service handles
- * @name: its function's
- * @handle: it
- * @often: times in a round
+ * struct kind - a kind of things that the service handles
+ * @name: the name of @handle
+ * @handle: the function that handles one thing
+ * @often: calls of @handle in a round
  */
 struct kind {
 	const char *name;
