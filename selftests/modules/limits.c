@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Clients that come up against limits.
+ * Clients that reach limits.
  *
- * "churn" holds as many MiB as it is told and replaces them over and over, the oldest
- * first or nearly so; by turns with small objects and with large ones, so that what the
- * ones leave free does not serve the others, or all with objects of up to "most" bytes.
- * With "lossy" it goes on when a request is refused.
+ * "churn" holds "mib" MiB of objects and replaces all of them in each turn, roughly the
+ * oldest first.  Turns of small objects and turns of large ones alternate, because memory
+ * that the former leave free does not serve the latter.  With "most", all turns have
+ * objects of up to that many bytes.  With "lossy", churn goes on when a request is
+ * refused; otherwise it ends with -ENOMEM.
  *
- * "limited" is a cache of its own, and what the module may have in all.
+ * "limited" has a cache with a limit, and also sets the limits of the whole module.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -20,8 +21,8 @@
 
 /* --- Objects that come and go --- */
 
-#define RING   BIT(20) /* of the smallest there is room for 16 MiB */
-#define WINDOW 64      /* one of so many of the oldest goes */
+#define RING   BIT(20) /* slots: room for 16 MiB of the smallest objects */
+#define WINDOW 64      /* the next object to be freed is one of the 64 oldest */
 
 struct churn {
 	void **ring;
@@ -39,7 +40,7 @@ static u32 churn_size(struct churn *c, bool large)
 {
 	u32 r = prandom_u32_state(&c->rnd);
 
-	/* 33 to 256 KiB, or 16 bytes and more with as many in each doubling. */
+	/* 33 to 256 KiB, or from 16 bytes up; each doubling of the size has as many objects. */
 	if (large)
 		return 33 * SZ_1K + r % (223 * SZ_1K);
 	return (16u << (r & 0xff) % c->doublings) * (64 + ((r >> 8) & 63)) / 64;
@@ -63,7 +64,7 @@ static int churn_turn(struct churn *c, size_t want, bool large)
 	void *p;
 	u32 ask;
 
-	/* Each turn replaces everything. */
+	/* A turn allocates as many bytes as are held, and so replaces everything. */
 	while (done < want) {
 		ask = churn_size(c, large);
 		p = quarry_malloc(ask, GFP_KERNEL | __GFP_NOWARN);
@@ -124,7 +125,7 @@ const struct client_command client_churn = {
 	},
 };
 
-/* --- A cache that may not have all it wants --- */
+/* --- A cache with a limit --- */
 
 #define LIMITED_SIZE 1000
 
@@ -156,7 +157,7 @@ static int limited_create(u64 hard)
 	return limited ? 0 : -ENOMEM;
 }
 
-/* Up to @n more objects; fewer is an answer, and no error. */
+/* Allocate up to @n more objects.  If the limit allows fewer, that is a result, and no error. */
 static int limited_fill(u64 n, gfp_t gfp)
 {
 	struct limited_object *o = NULL;
@@ -194,7 +195,7 @@ enum { LIMITED_OP, LIMITED_N, LIMITED_SOFT, LIMITED_HARD, LIMITED_GFP };
 enum { OP_CREATE, OP_FILL, OP_SET, OP_SETALL, OP_FREE, OP_END };
 static const char *const ops[] = { "create", "fill", "set", "setall", "free", "end", NULL };
 static const char *const gfp_names[] = { "kernel", "atomic", "nofail", NULL };
-/* Without __GFP_NOWARN: a limit is no reason to warn. */
+/* Without __GFP_NOWARN, because a request that a limit refuses must not warn anyway. */
 static const gfp_t gfps[] = { GFP_KERNEL, GFP_ATOMIC, GFP_KERNEL | __GFP_NOFAIL };
 
 static int limited_run(const u64 *v)

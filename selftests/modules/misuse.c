@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a broken client does.  The fast path does not look, so the mistake is
- * pushed on to the slabs at once: nobody may get such an object meanwhile.
+ * The mistakes of a broken client.  The fast path does not check frees, so each
+ * function shrinks the cache after its mistake.  This moves the object from the
+ * magazine to its slab, where it is checked, before another caller can get it.
  */
 #include <linux/errno.h>
 #include <linux/slab.h>
@@ -43,7 +44,7 @@ static int free_wrong_cache(struct quarry_cache *a, struct quarry_cache *b)
 	client_say("object %px\n", p);
 	quarry_cache_free(b, p);
 	quarry_cache_shrink(b);
-	/* It was not freed, so this is what the client should have done. */
+	/* The wrong free was refused, so the object is still live: free it to its own cache. */
 	quarry_cache_free(a, p);
 	return 0;
 }
@@ -61,7 +62,7 @@ static int free_twice(struct quarry_cache *a, struct quarry_cache *b)
 	return 0;
 }
 
-/* A large object is looked at right away. */
+/* The free of a large object is checked at once: it passes no magazine. */
 static int free_large_interior(struct quarry_cache *a, struct quarry_cache *b)
 {
 	void *p = quarry_malloc(100000, GFP_KERNEL);
@@ -122,7 +123,7 @@ static struct quarry_cache *watched(void)
 									 QUARRY_RED_ZONE });
 }
 
-/* Not freed before it is in order again. */
+/* The free is refused while the red zone is damaged, so repair it and free the object again. */
 static int write_behind_end(struct quarry_cache *a, struct quarry_cache *b)
 {
 	struct quarry_cache *c = watched();
@@ -140,7 +141,7 @@ static int write_behind_end(struct quarry_cache *a, struct quarry_cache *b)
 	return p ? 0 : -ENOMEM;
 }
 
-/* Seen when its slab goes. */
+/* The write is noticed when the slab is freed, with its cache. */
 static int write_when_free(struct quarry_cache *a, struct quarry_cache *b)
 {
 	struct quarry_cache *c = watched();
@@ -155,7 +156,7 @@ static int write_when_free(struct quarry_cache *a, struct quarry_cache *b)
 	return p ? 0 : -ENOMEM;
 }
 
-/* Of each kind one that nobody will free. */
+/* Lose an object of each kind over 32 KiB: large, of a long run, and mapped. */
 static int lose_large(struct quarry_cache *a, struct quarry_cache *b)
 {
 	if (!quarry_malloc(100000, GFP_KERNEL) || !quarry_malloc(3 << 20, GFP_KERNEL) ||
@@ -178,15 +179,15 @@ static int destroy_busy(struct quarry_cache *a, struct quarry_cache *b)
 	}
 	client_say("object %px\n", p);
 	quarry_cache_destroy(c);
-	/* Late, and harmless. */
+	/* A free after the end of the cache must do no harm. */
 	quarry_free(p);
 	return 0;
 }
 
 /*
- * A double free that has gone half way: one copy in its slab, the other in the
- * magazine, together with a good object of that slab.  Left for the script,
- * which looks at it with the walker.
+ * A double free that is not noticed yet: the object is free in its slab, and it
+ * is in the magazine as well, together with a valid object of that slab.  The
+ * script then runs the walker on this state.
  */
 static struct quarry_cache *pending_cache;
 static void *pending_object;
@@ -216,7 +217,10 @@ static int pend_double_free(struct quarry_cache *a, struct quarry_cache *b)
 	return 0;
 }
 
-/* Afterwards every object of the slab must be there once: take more than it has. */
+/*
+ * The shrink notices the double free.  Now the slab must give each object to one caller only:
+ * allocate more objects than the slab has, and check that all keep their patterns.
+ */
 static int settle_double_free(struct quarry_cache *a, struct quarry_cache *b)
 {
 	static struct client_object o[300];

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The same objects from either allocator: as many of 16 to 32 bytes as of 16 to 32 KiB,
- * drawn from a seed, so that what both hold for them can be compared.  "begin" takes
- * the memory that the client itself needs; what follows asks for nothing but objects:
+ * The same objects from Quarry or from SLUB, so that a test can compare the memory that
+ * each of them holds for these objects.  The sizes are drawn from a seed; there are as many
+ * objects of 16 to 32 bytes as of 16 to 32 KiB.  "begin" allocates the memory that the client
+ * itself needs, and the other operations allocate nothing but objects:
  *
- *	begin	which objects there will be
- *	grow	allocate all
- *	thin	free so many per cent of them, picked at random
- *	cut	free so many per cent of them, the youngest
- *	comb	the same of each 200 in a row, so that it is as much on each node
- *	end	free what is left, and forget
+ *	begin	draw the sizes
+ *	grow	allocate all objects
+ *	thin	free "percent" per cent of the objects, picked at random
+ *	cut	free the youngest "percent" per cent
+ *	comb	free the first "percent" per cent of each 200 objects in a row, so that
+ *		every node keeps the same share
+ *	end	free the objects that are left, and forget the sizes
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -30,15 +32,16 @@ static size_t nr_objects;
 static struct rnd_state picks;
 static u64 side;
 
-/* Without memory the test is to fail, and not the machine. */
+/* When memory runs out the test must fail: the OOM killer must not run. */
 #define NO_KILL (GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
 
 enum { SIDE_QUARRY, SIDE_SLUB };
 static const char *const sides[] = { "quarry", "slub", NULL };
 
 /*
- * @low to @high, bytes: each doubling of the size has as many objects.  A power of two times
- * 2^0 to 2^1 in 256 steps: a root of two for each bit, as 16-bit fractions.
+ * A size of @low to @high bytes; each doubling of the size is as likely as another.  It is @low,
+ * times a power of two, times 2^(k/256) for a random k of 8 bits.  Each bit of k that is set is a
+ * factor, which is a root of two; @roots has these factors in units of 1/65536.
  */
 static u32 draw_size(struct rnd_state *rnd, u32 low, u32 high)
 {
@@ -54,7 +57,7 @@ static u32 draw_size(struct rnd_state *rnd, u32 low, u32 high)
 	return min_t(u64, size >> 16, high);
 }
 
-/* At both ends, to see that nobody else wrote there. */
+/* Mark both ends of the object.  If something else writes there, is_marked() says so. */
 static void mark(const struct mixed_object *o)
 {
 	u64 value = (unsigned long)o->p ^ o->size;
@@ -142,7 +145,7 @@ static int grow(u64 from)
 	return 0;
 }
 
-/* Not in the order in which they were allocated: a large prime apart. */
+/* Visits the objects in steps of a large prime, and so not in the order of their allocation. */
 static int thin(u32 percent)
 {
 	size_t i, at = 0;
@@ -188,7 +191,7 @@ static int end(void)
 {
 	int err = cut(100);
 
-	/* What somebody wrote into is not given to others. */
+	/* An object was overwritten.  Keep it and the rest, so that no other client gets them. */
 	if (err)
 		return err;
 	vfree(objects);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every byte of an object says whose it is, so that memory which was handed
- * out twice, or written by somebody else, is found when it is freed.
+ * The pattern of an object depends on its address, size and number, and fills it.
+ * If memory was given to two callers, or something else wrote there, the pattern
+ * is wrong when the object is freed.
  */
 #include <linux/errno.h>
 #include <linux/hash.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Many caches; objects of given nodes, which may be full; objects in atomic context. */
+/*
+ * Many caches ("caches"), objects of given nodes ("place"), nodes without free memory ("occupy",
+ * "vacate"), and objects in atomic context ("atomic").
+ */
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/errno.h>
@@ -56,7 +59,7 @@ static int move_to(unsigned int cpu)
 
 enum { PLACE_N, PLACE_SIZE, PLACE_CPU, PLACE_NODE, PLACE_FREE_CPU, PLACE_THIS, PLACE_FROM };
 
-/* Who decides about the node: the call, or the policy of a cache. */
+/* What chooses the node: the arguments of the call, or the policy of a cache. */
 static const char *const sources[] = { "malloc", "fixed", "interleave", "local", NULL };
 
 static struct quarry_cache *place_cache(const u64 *v, int node)
@@ -80,7 +83,7 @@ static void *place_one(const u64 *v, struct quarry_cache *cache, gfp_t gfp, int 
 	return quarry_malloc_node(v[PLACE_SIZE], gfp, node);
 }
 
-/* @node is one more than the node; 0 asks for no node in particular. */
+/* The argument "node" is the number of the node plus one; 0 asks for no node in particular. */
 static int place_run(const u64 *v)
 {
 	gfp_t gfp = GFP_KERNEL | (v[PLACE_THIS] ? __GFP_THISNODE : 0);
@@ -148,7 +151,7 @@ const struct client_command client_place = {
 	},
 };
 
-/* All pages that a node's page allocator gives without effort. */
+/* Pages taken by "occupy": all that the kernel gives on that node without reclaim. */
 static LIST_HEAD(occupied);
 
 void client_vacate_all(void)
@@ -199,7 +202,7 @@ const struct client_command client_vacate = { "vacate", vacate_run };
 
 static const char *const contexts[] = { "hardirq", "softirq", "irqsoff", NULL };
 
-/* Many more than a magazine or a depot holds: slabs and chunks are made here. */
+/* Many more objects than a magazine and a depot hold: slabs and chunks are made in the context. */
 #define ATOMIC_OBJECTS 600
 
 static struct atomic_job {

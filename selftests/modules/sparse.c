@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A heap that grows and then falls to a small part, whichever objects that are: the same
- * trace on Quarry's caches and on the kernel's, so that their pages can be compared.
+ * A heap that grows, and of which then only a small part is left, picked at random.  The
+ * same trace runs on caches of Quarry and of the kernel, so that a test can compare the
+ * pages that they hold.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -13,10 +14,10 @@
 #include "client.h"
 
 #define MOST_CACHES 40
-#define MIX_FROM    16 /* bytes, */
-#define MIX_TO	    8192
+#define MIX_FROM    16	 /* bytes */
+#define MIX_TO	    8192 /* bytes */
 
-/* From 6.5 on: a cache of the kernel's that shares no slab with others. */
+/* From 6.5 on, this flag keeps the kernel from sharing a cache's slabs with other caches. */
 #ifndef SLAB_NO_MERGE
 #define SLAB_NO_MERGE 0
 #endif
@@ -92,7 +93,7 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Sorts @at; returns how many of it differ, which are at its beginning then. */
+/* Sorts @at and moves its distinct values to the front.  Returns how many there are. */
 static unsigned int distinct(unsigned long *at, unsigned int n)
 {
 	unsigned int i, different = 0;
@@ -105,8 +106,8 @@ static unsigned int distinct(unsigned long *at, unsigned int n)
 }
 
 /*
- * Pages that an object of ours lies on, on Quarry's side; on the other pages of slabs in
- * which there is one.
+ * Report the pages that the live objects need.  With Quarry, these are the pages that an
+ * object lies on.  With SLUB, they are all pages of each slab with a live object.
  */
 static int say_pages(void)
 {
@@ -137,7 +138,10 @@ static int say_pages(void)
 
 enum { SPARSE_SIZE, SPARSE_BYTES };
 
-/* A size, or 0 for a mix in which there are as many objects of 16 to 32 bytes as of 4 to 8 KiB. */
+/*
+ * All objects have "size" bytes.  With 0 they are a mix, in which there are about as many objects
+ * of 16 to 32 bytes as of 4 to 8 KiB.
+ */
 static int sparse_run(const u64 *v)
 {
 	unsigned int size = v[SPARSE_SIZE], room, i;
@@ -194,7 +198,7 @@ const struct client_command client_sparse = {
 	},
 };
 
-/* Down to so many of a thousand that there were, and both sides give back what they can. */
+/* Free random objects until "permille" of 1,000 are left, then shrink the caches of both. */
 static int thin_run(const u64 *v)
 {
 	unsigned int left = div_u64(most_twins * v[0], 1000), i;

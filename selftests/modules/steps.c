@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The single steps of the stress: objects of all kinds, made, handed on and freed. */
+/* The single steps of the stress: they allocate, pass on and free objects of all kinds. */
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/nodemask.h>
@@ -11,7 +11,7 @@
 #define BULK	   48
 #define CTOR_MAGIC 0x5ca1ab1eU
 
-/* The constructed state of client_ctor's objects; freed objects have it again. */
+/* Objects of client_ctor begin with this word, and must still have it when they are freed. */
 static void ctor(void *obj)
 {
 	*(u32 *)obj = CTOR_MAGIC;
@@ -34,7 +34,7 @@ static const struct {
 	{ "client_page", 5000, { .align = 4096 } },
 };
 
-/* The object of the ctor cache keeps its first word. */
+/* In objects of client_ctor the pattern begins behind the constructor's word. */
 #define KIND_CTOR  3
 #define CTOR_BYTES 8
 
@@ -79,7 +79,7 @@ static void failed(struct stress_user *u, int err, const char *what, const void 
 	u->err = u->err ?: err;
 }
 
-/* A new object is looked at, then filled. */
+/* Check a new object, then fill it with its pattern. */
 static void admit(struct stress_user *u, struct client_object *o, gfp_t gfp)
 {
 	if (!o->p) {
@@ -115,7 +115,7 @@ static void dismiss(struct stress_user *u, struct client_object *o)
 	u->frees++;
 	if (o->cpu != raw_smp_processor_id())
 		u->cross++;
-	/* An object of a cache may go by either way. */
+	/* Both functions may free an object of a cache. */
 	if (o->cache && o->seq % 4)
 		quarry_cache_free(o->cache, o->p);
 	else
@@ -123,7 +123,7 @@ static void dismiss(struct stress_user *u, struct client_object *o)
 	o->p = NULL;
 }
 
-/* Mostly small; now and then of every size up to 32 KiB, rarely more. */
+/* Mostly up to 256 bytes, sometimes up to 32 KiB, and rarely more, but never so if @atomic. */
 static u32 random_size(struct stress_user *u, bool atomic)
 {
 	u32 r = stress_below(u, 1024);
@@ -161,7 +161,7 @@ static void make(struct stress_user *u, struct client_object *o, gfp_t gfp)
 	admit(u, o, gfp);
 }
 
-/* Put an object on the table and take what lay in its place. */
+/* Swap @o with the content of a random slot of the shared table. */
 static void swap_object(struct stress_user *u, struct client_object *o)
 {
 	u32 r = stress_below(u, STRESS_SHARDS * STRESS_SLOTS);
@@ -218,7 +218,7 @@ static void step_bulk(struct stress_user *u)
 	u->frees += n;
 }
 
-/* A few objects of short life, last in first out, then one for the table. */
+/* Allocate up to 8 objects, swap one of them with the table, and free them, the last one first. */
 void stress_step(struct stress_user *u)
 {
 	struct client_object o[8] = {};

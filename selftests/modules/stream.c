@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A stream of allocations of which everything is known: what a profile estimates
- * can be held against it.  The stream is the same each time, in pieces between
- * which a test may do something else.
+ * A stream of allocations that is known exactly, so that a test can compare a
+ * profile's estimates with the truth.  The stream is the same each time.  It
+ * comes in pieces, between which a test may do something else.
  *
- * Each site is a function of its own, so that its name stands in the call stack.
- * Half of its objects, picked at random, go at the end of their piece; the others
- * stay until "unstream".
+ * Each site is a function of its own, so that its name is in the call stack.
+ * Half of its objects, picked at random, are freed at the end of their piece;
+ * the others stay until "unstream".
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -19,22 +19,22 @@
 #define PIECES 8
 #define BULK   64
 
-/* In the smallest object there is just room for it. */
+/* The start of an object.  It fills the smallest one. */
 struct object {
 	struct object *next;
 };
 
 /**
  * struct site - what a site has done
- * @cache: where its objects go back to; NULL for quarry_free()
- * @rnd: sizes, and what is freed
- * @doomed: objects that go at the end of the piece
- * @kept: objects that stay
- * @objects: allocated so far
- * @space: their bytes, as given
- * @live: of those, what is not freed
- * @live_space: their bytes
- * @smallest: bytes of the smallest object
+ * @cache: the cache that its objects are freed to, or NULL: quarry_free() frees them
+ * @rnd: random sizes, and the choice of the objects to be kept
+ * @doomed: objects that are freed at the end of the piece
+ * @kept: objects that are kept until "unstream"
+ * @objects: objects allocated so far
+ * @space: usable bytes of @objects
+ * @live: how many of @objects are kept
+ * @live_space: usable bytes of the kept objects
+ * @smallest: usable bytes of the smallest object
  */
 struct site {
 	struct quarry_cache *cache;
@@ -96,7 +96,7 @@ static noinline __noclone int stream_site_1(struct site *s, unsigned int n)
 	return err;
 }
 
-/* Sizes of many classes, the second site's among them. */
+/* Sizes of many size classes, among them the one of stream_site_1(). */
 static noinline __noclone int stream_site_2(struct site *s, unsigned int n)
 {
 	int err = 0;
@@ -106,7 +106,7 @@ static noinline __noclone int stream_site_2(struct site *s, unsigned int n)
 	return err;
 }
 
-/* Every node in turn, so that some of it goes past the magazines. */
+/* Each node in turn.  Objects of other nodes do not come from the magazine. */
 static noinline __noclone int stream_site_3(struct site *s, unsigned int n)
 {
 	int err = 0, node = first_node(node_states[N_MEMORY]);
@@ -161,10 +161,10 @@ static noinline __noclone int stream_site_7(struct site *s, unsigned int n)
 }
 
 /**
- * struct kind - what is to know of a site
- * @allocate: it
- * @objects: in a piece
- * @cache_size: bytes of an object of a cache of its own, or 0
+ * struct kind - the constants of a site
+ * @allocate: the site's function
+ * @objects: objects in a piece
+ * @cache_size: bytes of an object of the site's own cache; 0 if it has none
  */
 struct kind {
 	int (*allocate)(struct site *s, unsigned int n);

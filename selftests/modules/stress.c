@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The stress: threads, more than there are CPUs; on each CPU a hardirq and a
- * softirq user that come in between any two instructions; and, from the
- * outside, shrinks of the very caches that are in use.
+ * The stress: more threads than there are CPUs, and on each CPU a hardirq and a
+ * softirq user, which interrupt the threads between any two instructions.  In
+ * the meantime, the overseer shrinks the caches that they use.
  *
- * Interrupts come from two sources that every kernel release has under one
- * name: the tick, by lazy irq_work, and calls from the threads on other CPUs.
- * The latter raise irq_work too, for a call itself is a context in which not
+ * Interrupts have two sources, which have the same name in every kernel
+ * release: the tick, which runs lazy irq_work, and calls from threads on other
+ * CPUs.  A call only raises irq_work, because in the context of the call not
  * even the kernel's own allocators may be used (see lockdep on PREEMPT_RT).
- * Both raise the softirq user as well.
+ * Both sources also raise the softirq user.
  */
 #include <linux/atomic.h>
 #include <linux/cpu.h>
@@ -51,7 +51,7 @@ static void on_tick(struct irq_work *work)
 	struct cpu_users *c = container_of(work, struct cpu_users, tick);
 
 	hard_steps(c, STEPS_PER_TICK);
-	/* A processor that goes runs this a last time; the next would never come. */
+	/* A CPU that goes offline runs this a last time.  Work queued then would never run. */
 	if (READ_ONCE(interrupts) && cpu_online(smp_processor_id()))
 		irq_work_queue(work);
 }
@@ -80,7 +80,7 @@ static void on_softirq(struct tasklet_struct *t)
 		stress_step_atomic(&c->soft);
 }
 
-/* Interrupt another CPU, if there is one and nobody else is about to. */
+/* Interrupt another CPU, if there is one and no other call to it is on its way. */
 static void call_another(void)
 {
 	struct cpu_users *c;
@@ -113,10 +113,10 @@ static void interrupts_start(u64 seed)
 	}
 }
 
-/* Where the tick does not have a user yet; also after a CPU came back. */
+/* Queue the work of this CPU's tick, unless it is queued.  A CPU that came back needs this. */
 static int tick_start(void *unused)
 {
-	/* A CPU that goes down loses its worker to another; then start that one's. */
+	/* If the CPU has gone offline, another one runs this, and starts its own tick's work. */
 	irq_work_queue(&get_cpu_ptr(cpu_users)->tick);
 	put_cpu_ptr(cpu_users);
 	return 0;
@@ -131,7 +131,7 @@ static void interrupts_stop(void)
 	unsigned int cpu;
 
 	WRITE_ONCE(interrupts, false);
-	/* Calls that were sent before this one have arrived when it returns. */
+	/* When this call has run on a CPU, all calls that were sent before it have, too. */
 	on_each_cpu(nothing, NULL, 1);
 	for_each_possible_cpu(cpu) {
 		struct cpu_users *c = per_cpu_ptr(cpu_users, cpu);
@@ -174,7 +174,7 @@ static void add(struct stress_user *sum, const struct stress_user *u)
 	sum->err = sum->err ?: u->err;
 }
 
-/* Shrinks meanwhile, and sees to it that each CPU's tick works. */
+/* Shrink a cache every 50 ms, and start the tick's work on CPUs where it does not run. */
 static unsigned int oversee(unsigned int seconds, u64 seed)
 {
 	unsigned long end = jiffies + seconds * HZ;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* One stress run: what its users share, and what each of them does. */
+/* One stress run: what its users share, and the steps that they take. */
 #ifndef QUARRY_CLIENT_STRESS_H
 #define QUARRY_CLIENT_STRESS_H
 
@@ -11,9 +11,9 @@
 #define STRESS_SLOTS  32 /* in a shard */
 
 /**
- * struct stress_shard - objects on their way from one user to another
- * @lock: everything below; users are tasks and interrupts alike
- * @slot: an object each, or p = NULL
+ * struct stress_shard - a part of the table, by which users pass objects to each other
+ * @lock: protects @slot; tasks and interrupts take it
+ * @slot: an object each; p is NULL in an empty slot
  */
 struct stress_shard {
 	raw_spinlock_t lock;
@@ -21,9 +21,9 @@ struct stress_shard {
 };
 
 /**
- * struct stress_user - one thread, or one CPU's interrupts of a kind
+ * struct stress_user - a thread, or the hardirqs or softirqs of one CPU
  * @rnd: its random numbers
- * @seq: objects it made
+ * @seq: number of its next object
  * @allocs: allocations that succeeded
  * @frees: objects it freed
  * @failed: allocations that failed
@@ -51,11 +51,11 @@ static inline u32 stress_below(struct stress_user *u, u32 n)
 	return ((u64)prandom_u32_state(&u->rnd) * n) >> 32;
 }
 
-/* What an interrupt does: an object is made, another goes.  Atomic. */
+/* A step of an interrupt: allocate an object, and free it or one of the table.  Does not sleep. */
 void stress_step_atomic(struct stress_user *u);
-/* What a thread does.  Sleeps. */
+/* A step of a thread: several objects, or a bulk request.  May sleep. */
 void stress_step(struct stress_user *u);
-/* Free what is still in the table. */
+/* Free the objects that are still in the table. */
 void stress_empty(struct stress_user *u);
 
 #endif /* QUARRY_CLIENT_STRESS_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The whole life of a client in one load and unload: for caches.sh, which does
- * it a thousand times and looks for what stays behind.
+ * The whole life of a client in one load and unload.  caches.sh repeats both up
+ * to a thousand times, and then checks that nothing is left behind.
  */
 #include <linux/errno.h>
 #include <linux/module.h>
