@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A module of the kernel's slab API, built with quarry/kmem_shim.h: each function once, with
- * what is Quarry's and with what is the kernel's.  It names Quarry only to ask whose
- * something is.  What is found is in the log, a line for each check, and in the
- * parameters "passed" and "failed".
+ * A module that is written for the kernel's slab API and built with quarry/kmem_shim.h.  It
+ * calls each function of the API, with memory of Quarry and with memory of the kernel.  It uses
+ * Quarry's own API only to ask whether memory is Quarry's.  The results are in the log, one line
+ * for each check, and in the parameters "passed" and "failed".
  */
 #define pr_fmt(fmt) "quarry_shimmed: " fmt
 
@@ -44,18 +44,19 @@ static void check(bool good, const char *what)
 	}
 }
 
+/* True if @p is memory of Quarry. */
 static bool ours(const void *p)
 {
 	return quarry_usable_size(p);
 }
 
-/* A piece of the kernel's, which does not come by way of this module's own calls. */
+/* Memory of the kernel's: the kernel's own code allocates it, which the shim does not change. */
 static char *kernels(void)
 {
 	return kasprintf(GFP_KERNEL, "%s", "from the kernel");
 }
 
-/* For sizes that the compiler must not know. */
+/* Hides a size from the compiler, so that it is no constant. */
 static size_t size_of(size_t size)
 {
 	OPTIMIZER_HIDE_VAR(size);
@@ -213,7 +214,10 @@ static void pools(void)
 
 /* --- kmalloc() --- */
 
-/* Each size up to 40,000, and some more: whose, and aligned to what divides it. */
+/*
+ * Every size up to 40,000 bytes, and some up to 2 MiB.  The memory must be Quarry's, and aligned
+ * to the largest power of two that divides its size.
+ */
 static void sizes(void)
 {
 	unsigned int misaligned = 0, short_of = 0, foreign = 0, scattered = 0, wrong_size = 0;
@@ -248,7 +252,7 @@ static void sizes(void)
 	check(kmalloc_size_roundup(0) == 0, "nothing is rounded up to nothing");
 }
 
-/* check_free() frees it. */
+/* A check of @p, which is then freed. */
 static void check_free(void *p, bool good, const char *what)
 {
 	check(p && good, what);
@@ -308,7 +312,7 @@ static void mallocs(void)
 	check(ksize(NULL) == 0 && ksize(ZERO_SIZE_PTR) == 0, "ksize of nothing");
 }
 
-/* From each node that is named, small and large. */
+/* A small and a large object from each node, which must come from this node. */
 static void nodes(void)
 {
 	static const size_t sizes[] = { 100, 50000 };
@@ -326,7 +330,7 @@ static void nodes(void)
 	check(!elsewhere, "each node's memory");
 }
 
-/* It lost its second argument, and became a macro, in one release. */
+/* The release in which kvrealloc() lost its second argument also made it a macro. */
 static void *kvgrow(void *p, size_t old, size_t new, gfp_t gfp)
 {
 #ifdef kvrealloc
@@ -352,7 +356,7 @@ static void kvmallocs(void)
 	p = kvmalloc(size_of(100000), GFP_KERNEL | GFP_DMA);
 	check(p && !ours(p), "kvmalloc of a zone");
 	kvfree(p);
-	/* More than there is in a row. */
+	/* More than Quarry gives in one piece, so pages are mapped. */
 	p = kvmalloc(QUARRY_MAX_LARGE + SZ_4K, GFP_KERNEL);
 	check(ours(p) && is_vmalloc_addr(p), "kvmalloc of mapped pages");
 	kvfree(p);
@@ -377,7 +381,7 @@ static void kvmallocs(void)
 	kvfree_sensitive(p, 10);
 }
 
-/* What is copied is the object, and nothing of its neighbours. */
+/* A realloc must copy the old object only, and no byte of its neighbours. */
 static void grow_among_others(bool kv)
 {
 	const gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
@@ -469,7 +473,7 @@ static void copies(void)
 	kfree_link(kstrdup(text, GFP_KERNEL));
 }
 
-/* What names kfree() and does not call it. */
+/* Frees without a call of kfree(): by a pointer to it, by __free(kfree), and by kfree_bulk(). */
 static void pointers(void)
 {
 	void (*release)(const void *p) = kfree;
@@ -490,7 +494,10 @@ static void pointers(void)
 	kfree_bulk(ARRAY_SIZE(p), p);
 }
 
-/* A file's release, of what the module hung on it itself; that it is freed is seen in the end. */
+/*
+ * seq_release_private() frees memory that this module attached to the file.  shim.sh sees at the
+ * end whether it was freed.
+ */
 static void release(void)
 {
 	static const struct seq_operations none;
@@ -505,9 +512,9 @@ static void release(void)
 }
 
 /*
- * Memory that is free again stays Quarry's, whose business it is what is wrong with a
- * second free.  In a row of its own it leaves nothing behind but idle pages, and while there
- * are few of those they stay.
+ * A second free of Quarry's memory goes to Quarry too, which reports it.  The object has a run
+ * of its own, so the first free leaves idle pages.  Few idle pages are not released, so Quarry
+ * still knows the address at the second free.
  */
 static void double_free(void)
 {
@@ -525,14 +532,14 @@ struct late {
 	u64 b;
 };
 
-/* Who reads it sees it as it was, until he has left. */
+/* A reader sees the object unchanged until it leaves its read-side critical section. */
 static void frees_by_rcu(void)
 {
 	struct late *mine = kzalloc(sizeof(*mine), GFP_KERNEL);
 	struct late *theirs = kzalloc(sizeof(*theirs), GFP_KERNEL | GFP_DMA);
 	struct kmem_cache *s = KMEM_CACHE(late, SLAB_TYPESAFE_BY_RCU);
 	struct late *typed = kmem_cache_alloc(s, GFP_KERNEL);
-	typeof(rcu_barrier) kvfree_rcu_barrier; /* Quarry's also where a release has none */
+	typeof(rcu_barrier) kvfree_rcu_barrier; /* the shim's, also where the kernel has none */
 	void *p;
 
 	check(ours(mine) && theirs && !ours(theirs), "memory of both");
@@ -544,7 +551,7 @@ static void frees_by_rcu(void)
 	kfree_rcu(mine, rcu);
 	kmem_cache_free(s, typed);
 	check(mine->a == 0x1234 && mine->b == 0x5678, "is there for a reader after kfree_rcu()");
-	/* What was freed last by a CPU it gives out next. */
+	/* A CPU gives out first the object that it freed last. */
 	p = kmalloc(sizeof(*mine), GFP_ATOMIC);
 	check(p && p != mine, "and is nobody else's");
 	kfree(p);
@@ -558,7 +565,7 @@ static void frees_by_rcu(void)
 	kfree_rcu(mine, rcu);
 	kmem_cache_destroy(s);
 	kfree_rcu((struct late *)NULL, rcu);
-	/* Its pages have no owner any more when it is freed. */
+	/* When the object is freed, its pages no longer belong to an object: ours() is false. */
 	p = kmalloc(100000, GFP_KERNEL);
 	kvfree_rcu_mightsleep(p);
 	kvfree_rcu_barrier();
@@ -567,7 +574,7 @@ static void frees_by_rcu(void)
 
 /* --- To user space and back, with CONFIG_HARDENED_USERCOPY --- */
 
-/* Memory of who loads the module. */
+/* Memory of the program that loads the module. */
 static unsigned long user;
 
 static void copy(const void *p, size_t size, const char *what)
