@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Arenas: allocation, marks and giving up.
+ * Arenas: allocation, marks and giving up.  arena_life.c creates and destroys arenas.
  *
  * Sampling: an arena draws the distance to its next sample from an exponential distribution
  * over bytes.  The object in whose bytes the sample lies is sampled.  So the fast path needs
@@ -22,9 +22,7 @@
 #include <trace/events/quarry.h>
 #include "cache/cache.h"
 #include "compat.h"
-#include "core/metadata.h"
 #include "core/misuse.h"
-#include "profile/bucket.h"
 #include "profile/draw.h"
 
 /* Distance to the next sample in bytes while sampling is off. */
@@ -36,8 +34,6 @@
  */
 #define OWN_SHARE 4
 
-DEFINE_MUTEX(qr_arenas_lock); /* protects the list; an arena on it exists while it is held */
-LIST_HEAD(qr_arenas);
 static atomic_t turn; /* picks the next node for QUARRY_NODE_INTERLEAVE */
 
 atomic64_t qr_arena_failed, qr_arena_fallbacks;
@@ -75,6 +71,15 @@ static u64 draw(struct qr_arena *a)
 	while (!drawn)
 		bytes += (u64)qr_draw(a->rate, QR_MIN_OBJECT, &drawn) * QR_MIN_OBJECT;
 	return bytes;
+}
+
+void qr_arena_draw_first(struct qr_arena *a)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	set_distance(a, draw(a));
+	local_irq_restore(flags);
 }
 
 /* --- Blocks --- */
@@ -192,8 +197,7 @@ static void wipe_blocks(struct qr_arena *a, u64 offset)
 	}
 }
 
-/* Give up everything that was allocated at @offset or behind it. */
-static void cut(struct qr_arena *a, u64 offset)
+void qr_arena_cut(struct qr_arena *a, u64 offset)
 {
 	unsigned long was_base = a->base, was_next = a->pub.next, flags;
 	struct qr_slab *block, *before;
@@ -335,7 +339,7 @@ void *quarry_arena_alloc_aligned(struct quarry_arena *arena, size_t align, size_
 }
 EXPORT_SYMBOL_QUARRY(quarry_arena_alloc_aligned);
 
-/* --- Marks --- */
+/* --- Marks and giving up --- */
 
 /**
  * quarry_arena_mark() - remember how much of an arena is allocated
@@ -386,13 +390,11 @@ int quarry_arena_release(struct quarry_arena *arena, const struct quarry_arena_m
 		qr_report(QR_MISUSE_STALE_MARK, arena, a->name, NULL, _RET_IP_);
 		return -EINVAL;
 	}
-	cut(a, m.offset);
+	qr_arena_cut(a, m.offset);
 	qr_mark_release(&a->marks, m.offset, m.serial);
 	return 0;
 }
 EXPORT_SYMBOL_QUARRY(quarry_arena_release);
-
-/* --- The life of an arena --- */
 
 /**
  * quarry_arena_reset() - give up everything that an arena has allocated
@@ -408,115 +410,7 @@ void quarry_arena_reset(struct quarry_arena *arena)
 {
 	struct qr_arena *a = qr_arena_of(arena);
 
-	cut(a, 0);
+	qr_arena_cut(a, 0);
 	qr_marks_reset(&a->marks);
 }
 EXPORT_SYMBOL_QUARRY(quarry_arena_reset);
-
-static struct quarry_arena *refuse_arena(const char *name, const char *why)
-{
-	pr_err("arena %s not created: %s\n", name && *name ? name : "(no name)", why);
-	return NULL;
-}
-
-/**
- * quarry_arena_create() - create an arena
- * @name: shown to people and in profiles; copied, cut to 47 bytes, need not be unique
- * @args: options, or NULL for the defaults
- *
- * The arena has no pages until the first allocation.  Its first block has one page, and each
- * further block has twice the pages of the one before, up to the largest size in @args.  An
- * object that does not fit into the rest of a block and is larger than a quarter of the
- * largest block gets pages of its own.  The policy in @args decides which node pages come from.
- *
- * Context: process; sleeps.
- * Return: the arena, or NULL if there is no memory or an argument is bad; the log says why.
- */
-struct quarry_arena *quarry_arena_create(const char *name, const struct quarry_arena_args *args)
-{
-	static const struct quarry_arena_args plain;
-	struct qr_arena *a;
-	unsigned long flags;
-
-	might_sleep();
-	if (!args)
-		args = &plain;
-	if (!name || !*name)
-		return refuse_arena(name, "it needs a name");
-	if (args->block > QUARRY_ARENA_MAX_BLOCK)
-		return refuse_arena(name, "blocks are up to 2 MiB");
-	if (args->flags & ~QUARRY_NO_SAMPLE)
-		return refuse_arena(name, "unknown flags");
-	if (args->policy > QUARRY_NODE_INTERLEAVE)
-		return refuse_arena(name, "unknown node policy");
-	if (args->policy == QUARRY_NODE_FIXED &&
-	    (args->node < 0 || args->node >= nr_node_ids || !node_isset(args->node, qr_nodes)))
-		return refuse_arena(name, "its node has no memory");
-
-	a = qr_meta_alloc(sizeof(*a), GFP_KERNEL, NUMA_NO_NODE);
-	if (!a)
-		return refuse_arena(name, "no memory");
-	if (qr_cache_id_get(&a->id)) {
-		qr_meta_free(a, sizeof(*a));
-		return refuse_arena(name, "no memory for its number");
-	}
-	a->grow = 1;
-	a->most = DIV_ROUND_UP(args->block ?: QUARRY_ARENA_BLOCK, PAGE_SIZE);
-	a->no_sample = args->flags & QUARRY_NO_SAMPLE;
-	a->policy = args->policy;
-	a->node = args->node;
-	raw_spin_lock_init(&a->lock);
-	INIT_LIST_HEAD(&a->blocks);
-	qr_arena_samples_init(&a->samples);
-	strscpy(a->name, name, sizeof(a->name));
-	local_irq_save(flags);
-	set_distance(a, draw(a));
-	local_irq_restore(flags);
-	mutex_lock(&qr_arenas_lock);
-	list_add_tail(&a->link, &qr_arenas);
-	mutex_unlock(&qr_arenas_lock);
-	return &a->pub;
-}
-EXPORT_SYMBOL_QUARRY(quarry_arena_create);
-
-static void destroy(struct qr_arena *a)
-{
-	mutex_lock(&qr_arenas_lock);
-	list_del(&a->link);
-	mutex_unlock(&qr_arenas_lock);
-	cut(a, 0);
-	if (a->spare)
-		qr_slab_destroy(a->spare);
-	qr_arena_samples_exit(&a->samples);
-	qr_cache_id_put(a->id);
-	if (a->sampled)
-		qr_profile_cache_gone(a->id);
-	qr_meta_free(a, sizeof(*a));
-}
-
-/**
- * quarry_arena_destroy() - destroy an arena and everything that is allocated in it
- * @arena: from quarry_arena_create(), or NULL.  The caller must have stopped using it
- *
- * The call takes time for each block and for each sample, not for each object.
- *
- * Context: process; sleeps.
- */
-void quarry_arena_destroy(struct quarry_arena *arena)
-{
-	might_sleep();
-	if (arena)
-		destroy(qr_arena_of(arena));
-}
-EXPORT_SYMBOL_QUARRY(quarry_arena_destroy);
-
-void qr_arenas_exit(void)
-{
-	struct qr_arena *a, *next;
-
-	list_for_each_entry_safe(a, next, &qr_arenas, link) {
-		pr_warn("arena %s: never destroyed, %llu bytes allocated\n", a->name,
-			qr_arena_offset(a));
-		destroy(a);
-	}
-}

@@ -89,6 +89,11 @@ static inline u64 qr_arena_offset(const struct qr_arena *a)
 	return a->start + (READ_ONCE(a->pub.next) - a->base);
 }
 
+/* Give up everything that was allocated at @offset or behind it.  The caller is the only user. */
+void qr_arena_cut(struct qr_arena *a, u64 offset);
+/* Draw the distance to the first sample of a new arena. */
+void qr_arena_draw_first(struct qr_arena *a);
+
 /* At unload, when no client is left: destroys the arenas that clients did not destroy. */
 void qr_arenas_exit(void);
 
