@@ -1,24 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Reserves: filled and taken in every context, and by several CPUs at once. */
-#include "tests/profile_util.h"
+#include "tests/api/reserve_util.h"
 
 #include <linux/completion.h>
 #include <linux/irq_work.h>
 #include <linux/kthread.h>
-#include "slab/sizeclass.h"
 #include "tests/probe_util.h"
 
 #define N 100
-
-KUNIT_DEFINE_ACTION_WRAPPER(return_action, quarry_reserve_return, struct quarry_reserve *);
-
-static struct quarry_reserve *reserve(struct kunit *test)
-{
-	struct quarry_reserve *r = qt_array(test, 1, sizeof(*r));
-
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, return_action, r));
-	return r;
-}
 
 /* Takes all objects: each is of the cache and comes once. */
 static unsigned int take_all(struct kunit *test, struct quarry_reserve *r, struct qt_shadow *s,
@@ -40,7 +29,7 @@ static void as_many_as_were_filled(struct kunit *test)
 {
 	static const unsigned int counts[] = { 1, 2, 15, 16, 17, 100, 2040, 2041, 5000 };
 	struct quarry_cache *cache = qt_cache(test, 48, NULL);
-	struct quarry_reserve *r = reserve(test);
+	struct quarry_reserve *r = qs_reserve(test);
 	unsigned int i, n;
 	struct qt_shadow s;
 	u64 mallocs;
@@ -79,7 +68,7 @@ static void as_many_as_were_filled(struct kunit *test)
 static void returned(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 300, NULL), *other;
-	struct quarry_reserve *r = reserve(test);
+	struct quarry_reserve *r = qs_reserve(test);
 	struct quarry_cache_stats st;
 	u64 was;
 	s64 more;
@@ -115,7 +104,7 @@ static void zeroed(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 200, NULL);
 	void **objs = qt_array(test, N, sizeof(*objs));
-	struct quarry_reserve *r = reserve(test);
+	struct quarry_reserve *r = qs_reserve(test);
 	unsigned int i;
 
 	qt_alloc_n(test, cache, objs, N);
@@ -134,7 +123,7 @@ static void zeroed(struct kunit *test)
 static void of_malloc(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 112, NULL);
-	struct quarry_reserve *r = reserve(test);
+	struct quarry_reserve *r = qs_reserve(test);
 	void *p;
 
 	KUNIT_ASSERT_EQ(test, 0, quarry_reserve_fill_size(r, 100, 3, GFP_KERNEL));
@@ -160,7 +149,7 @@ static void of_malloc(struct kunit *test)
 static void nonsense(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 48, NULL), *other = qt_cache(test, 48, NULL);
-	struct quarry_reserve *r = reserve(test);
+	struct quarry_reserve *r = qs_reserve(test);
 	void *p[2];
 
 	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_reserve_fill(NULL, cache, 1, GFP_KERNEL));
@@ -190,7 +179,7 @@ static void nonsense(struct kunit *test)
 static void all_that_there_may_be(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 8, NULL);
-	struct quarry_reserve *r = reserve(test);
+	struct quarry_reserve *r = qs_reserve(test);
 	unsigned int n = 0;
 	void *p;
 
@@ -207,7 +196,7 @@ static void all_that_there_may_be(struct kunit *test)
 static void fill_fails(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 4096, NULL);
-	struct quarry_reserve *r = reserve(test);
+	struct quarry_reserve *r = qs_reserve(test);
 	struct qt_shadow s;
 	unsigned int left;
 
@@ -252,7 +241,7 @@ static void take_in_irq(struct irq_work *work)
 static void in_atomic_contexts(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
-	struct quarry_reserve *r = reserve(test);
+	struct quarry_reserve *r = qs_reserve(test);
 	struct irq *i = qt_array(test, 1, sizeof(*i));
 	void *p[5] = {};
 	unsigned long flags;
@@ -311,7 +300,7 @@ static void in_nmi_too(struct kunit *test)
 	struct quarry_site sum;
 
 	memset(&nmi, 0, sizeof(nmi));
-	nmi.r = reserve(test);
+	nmi.r = qs_reserve(test);
 	qp_cache_rate(test, cache, 1);
 	KUNIT_ASSERT_EQ(test, 0, quarry_reserve_fill(nmi.r, cache, 2, GFP_KERNEL));
 	qt_in_nmi(test, use_in_nmi, NULL);
@@ -375,7 +364,7 @@ static void several_takers(struct kunit *test)
 	s64 added = 0;
 
 	c->cache = qt_cache(test, 64, NULL);
-	c->r = reserve(test);
+	c->r = qs_reserve(test);
 	qt_shadow_init(&c->shadow);
 	for (started = 0; started < TAKERS; started++) {
 		struct task_struct *task;
@@ -405,132 +394,6 @@ static void several_takers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(c->cache).live_objects);
 }
 
-/* --- Sampling --- */
-
-static noinline void filler(struct kunit *test, struct quarry_reserve *r,
-			    struct quarry_cache *cache, unsigned int n)
-{
-	KUNIT_ASSERT_EQ(test, 0, quarry_reserve_fill(r, cache, n, GFP_KERNEL));
-}
-
-static noinline void *taker(struct quarry_reserve *r)
-{
-	void *p = quarry_reserve_alloc(r);
-
-	OPTIMIZER_HIDE_VAR(p); /* prevents a tail call, so that this function is in the stack */
-	return p;
-}
-
-static void site_of(struct kunit *test, struct quarry_cache *cache, const char *function,
-		    struct quarry_site *sum)
-{
-	struct quarry_profile *p = qr_profile_take(qp_id(cache), false);
-	u32 i;
-
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, p);
-	memset(sum, 0, sizeof(*sum));
-	for (i = 0; i < p->nr; i++) {
-		if (!p->site[i].id || !qp_stack_has(p->site[i].stack, function))
-			continue;
-		sum->alloc.samples += p->site[i].alloc.samples;
-		sum->alloc.objects += p->site[i].alloc.objects;
-		sum->alloc.var_objects += p->site[i].alloc.var_objects;
-		sum->inuse.objects += p->site[i].inuse.objects;
-		sum->inuse.var_objects += p->site[i].inuse.var_objects;
-		sum->asked += p->site[i].asked;
-	}
-	qr_profile_free(p);
-}
-
-static void exact_at_a_rate_of_one(struct kunit *test)
-{
-	struct quarry_cache *cache = qt_cache(test, 61, NULL);
-	void **objs = qt_array(test, N, sizeof(*objs));
-	struct quarry_reserve *r = reserve(test);
-	struct quarry_site by_filler, by_taker;
-	struct qp_books books;
-	unsigned int i;
-
-	qp_cache_rate(test, cache, 1);
-	qp_books_open(test, &books, cache);
-	filler(test, r, cache, N);
-	qp_books_agree(test, &books, N * 61);
-	for (i = 0; i < N / 2; i++) {
-		objs[i] = taker(r);
-		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
-	}
-	qp_books_agree(test, &books, N * 61);
-	site_of(test, cache, "filler", &by_filler);
-	site_of(test, cache, "taker", &by_taker);
-	KUNIT_EXPECT_EQ(test, qp_objects(N), by_filler.alloc.objects);
-	KUNIT_EXPECT_EQ(test, qp_objects(N / 2), by_filler.inuse.objects);
-	KUNIT_EXPECT_EQ(test, N / 2 * 61, by_filler.asked);
-	KUNIT_EXPECT_EQ(test, qp_objects(N / 2), by_taker.alloc.objects);
-	KUNIT_EXPECT_EQ(test, qp_objects(N / 2), by_taker.inuse.objects);
-	KUNIT_EXPECT_EQ(test, N / 2 * 61, by_taker.asked);
-	qp_expect_all_found(test);
-	qt_free_n(cache, objs, N / 2);
-	quarry_reserve_return(r);
-	qp_books_agree(test, &books, 0);
-	site_of(test, cache, "taker", &by_taker);
-	KUNIT_EXPECT_EQ(test, 0, by_taker.inuse.objects);
-}
-
-/* With quarry_reserve_fill_size() the profile knows the sizes given and asked for. */
-static void of_malloc_as_asked(struct kunit *test)
-{
-	u32 id = qp_id(qr_class_cache[qr_class_for(100)]);
-	struct quarry_reserve *r = reserve(test);
-	struct quarry_site was, sum;
-	void *p[N / 2];
-	unsigned int i;
-
-	qp_rate(test, 1);
-	qp_now(test, id, &was);
-	KUNIT_ASSERT_EQ(test, 0, quarry_reserve_fill_size(r, 100, N, GFP_KERNEL));
-	for (i = 0; i < ARRAY_SIZE(p); i++) {
-		p[i] = taker(r);
-		KUNIT_ASSERT_NOT_NULL(test, p[i]);
-	}
-	qp_now(test, id, &sum);
-	KUNIT_EXPECT_EQ(test, was.inuse.objects + qp_objects(N), sum.inuse.objects);
-	KUNIT_EXPECT_EQ(test, was.inuse.space + N * quarry_usable_size(p[0]), sum.inuse.space);
-	KUNIT_EXPECT_EQ(test, was.asked + N * 100, sum.asked);
-	quarry_free_bulk(ARRAY_SIZE(p), p);
-}
-
-static void neither_site_is_favoured(struct kunit *test)
-{
-	struct quarry_cache *cache = qt_cache(test, 64, NULL);
-	unsigned int n = 200, rounds = 200, round, i;
-	void **objs = qt_array(test, n * rounds, sizeof(*objs));
-	struct quarry_reserve *r = reserve(test);
-	struct quarry_site by_filler, by_taker;
-	u64 held = 0, taken = 0;
-
-	qp_cache_rate(test, cache, 1000);
-	for (round = 0; round < rounds; round++) {
-		filler(test, r, cache, n);
-		for (i = 0; i < n / 2; i++, taken++) {
-			void *p = taker(r);
-
-			KUNIT_ASSERT_NOT_NULL(test, p);
-			if (i % 4)
-				quarry_cache_free(cache, p);
-			else
-				objs[held++] = p;
-		}
-	}
-	site_of(test, cache, "filler", &by_filler);
-	site_of(test, cache, "taker", &by_taker);
-	qp_expect_near(test, &by_filler.alloc, taken + n / 2);
-	qp_expect_near(test, &by_filler.inuse, n / 2);
-	qp_expect_near(test, &by_taker.alloc, taken);
-	qp_expect_near(test, &by_taker.inuse, held);
-	KUNIT_EXPECT_EQ(test, held + n / 2, qt_sum(cache).live_objects);
-	qt_free_n(cache, objs, held);
-}
-
 static struct kunit_case cases[] = { KUNIT_CASE(as_many_as_were_filled),
 				     KUNIT_CASE(returned),
 				     KUNIT_CASE(zeroed),
@@ -543,9 +406,6 @@ static struct kunit_case cases[] = { KUNIT_CASE(as_many_as_were_filled),
 				     KUNIT_CASE(in_nmi_too),
 #endif
 				     KUNIT_CASE(several_takers),
-				     KUNIT_CASE(exact_at_a_rate_of_one),
-				     KUNIT_CASE(of_malloc_as_asked),
-				     KUNIT_CASE(neither_site_is_favoured),
 				     KUNIT_CASE(qt_books_balance),
 				     {} };
 
