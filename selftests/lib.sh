@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# Shared by the tests: the modules, the files of debugfs, and TAP. Source it as
-# ". ./lib.sh"; begin with "load" or "skip_all", end with "finish".
+# Functions that the tests share: for modules, files of debugfs, and TAP. A test sources it
+# as ". ./lib.sh", begins with "load" or "skip_all", and ends with "finish".
 #
 # The tests run as root in a machine of their own (scripts/vm) with the modules in
 # /lib/quarry, under a POSIX shell with busybox's programs.
@@ -35,7 +35,7 @@ fail()
 	printf 'not ok %d %s\n' "$number" "$*"
 }
 
-# A check that this kernel or machine cannot make.
+# skip TEXT: this kernel or machine cannot make the check.
 skip()
 {
 	number=$((number + 1))
@@ -80,7 +80,7 @@ within()
 	fi
 }
 
-# Nothing that a test did may have upset the kernel.
+# The last check: the kernel's log has no new warning or bug. Ends the test.
 finish()
 {
 	same "no complaint of the kernel" "$(complaints)" "$complaints_before"
@@ -97,14 +97,14 @@ complaints_before=$(complaints)
 
 # --- Machine ------------------------------------------------------------------
 
-# Sanitizers make everything ten times slower.
+# The debug kernel, whose sanitizers make everything ten times slower.
 is_slow()
 {
 	[ -d "$DEBUGFS/failslab" ]
 }
 
-# choose NORMAL SLOW [SHORT]: by the kind of kernel. SHORT is for runs with QUARRY_SHORT set,
-# as those of "make check" are; "make check-all" does all of it.
+# choose NORMAL SLOW [SHORT]: one of the values. SLOW is for a slow kernel, SHORT for runs with
+# QUARRY_SHORT, which "make check" sets. "make check-all" runs with NORMAL.
 choose()
 {
 	if is_slow; then
@@ -126,7 +126,8 @@ cpus_online()
 	grep -c '^processor' /proc/cpuinfo
 }
 
-# on_cpus MASK: where this shell and all that it starts run from now on; hexadecimal.
+# on_cpus MASK: this shell, and all that it starts, runs on these processors from now on. MASK is
+# hexadecimal.
 on_cpus()
 {
 	taskset -p "$1" $$ >/dev/null
@@ -144,7 +145,7 @@ memory_nodes()
 	}' /sys/devices/system/node/has_memory 2>/dev/null || echo 0
 }
 
-# cpu_of NODE: one of its processors; nothing when it has none.
+# cpu_of NODE: the number of a processor of the node; nothing if it has none.
 cpu_of()
 {
 	for cpu in /sys/devices/system/node/node"$1"/cpu[0-9]*; do
@@ -152,7 +153,7 @@ cpu_of()
 	done | head -n 1
 }
 
-# Lines of the log since a mark was set with "mark".
+# since_mark prints the lines of the kernel's log since the last "mark".
 mark()
 {
 	dmesg | wc -l >"$TMP/mark"
@@ -189,7 +190,7 @@ unload()
 	done
 }
 
-# With empty books, whatever ran before.
+# load_anew [MODULE...]: unload Quarry and load it again with these modules. Its books are empty.
 load_anew()
 {
 	unload wordindex quarry_client quarry
@@ -198,7 +199,7 @@ load_anew()
 
 # --- Files --------------------------------------------------------------------
 
-# value FILE NAME: of a list with a "name value" per line.
+# value FILE NAME: the value of NAME in a file of "name value" lines.
 value()
 {
 	awk -v name="$2" '$1 == name { print $2 }' "$1"
@@ -214,8 +215,8 @@ cache_stat()
 	value "$QUARRY/caches/$1/stats" "$2"
 }
 
-# client COMMAND...: what the client module is to do; its status. Errors of the
-# write are the shell's to print, so they are kept for who wants them.
+# client COMMAND...: have the client module run a command; returns its status. If the write
+# fails the shell prints the error, which is kept in $TMP/error.
 client()
 {
 	{ echo "$*" >"$CLIENT/run"; } 2>"$TMP/error"
@@ -238,8 +239,8 @@ validate()
 	return 1
 }
 
-# The equations of the books, from one reading. mallocs and frees are compared as
-# text of the difference, for a number below zero shows as one of twenty digits.
+# The numbers of one reading of stats must agree. A number below zero shows as one of twenty
+# digits, so live_objects must also be small.
 balanced()
 {
 	awk '
@@ -263,19 +264,19 @@ balanced()
 	}' "$QUARRY/stats"
 }
 
-# Bytes of the allocator's books once what waits for a grace period has gone.
-# Without the profiler's, whose table keeps what it has seen.
+# Bytes of book-keeping, without the profiler's: its table keeps every row that it ever had.
 metadata()
 {
 	awk '{ v[$1] = $2 } END { printf "%.0f", v["metadata_bytes"] - v["profile_bytes"] }' \
 		"$QUARRY/stats"
 }
 
+# The same, once it no longer changes: some of it is freed after a grace period.
 settled_metadata()
 {
 	last=
 	for try in 1 2 3 4 5 6 7 8 9 10; do
-		# Idle chunks would go by themselves, and their descriptors with them.
+		# Background work would release idle chunks later, and their descriptors too.
 		echo 1 >"$QUARRY/control/scavenge"
 		now=$(metadata)
 		[ "$now" != "$last" ] || break
@@ -286,18 +287,18 @@ settled_metadata()
 	echo "$now"
 }
 
-# Wait a second without a process, which would take memory itself and leave some
-# of it behind until the next grace period.
+# Wait a second without a new process. A process would take memory, and some of it would be
+# freed only after the next grace period.
 wait_quietly()
 {
 	[ -p "$TMP/never" ] || mkfifo "$TMP/never"
-	# shellcheck disable=SC3045 # busybox has it
+	# shellcheck disable=SC3045 # busybox has -t
 	read -r -t 1 _ <>"$TMP/never"
 }
 
-# Sets pages_free. Pages that were freed singly are in the processors' own lists, which
-# MemFree leaves out. All is read from one file, since between two of them pages
-# would move, and by the shell itself; the counters are brought up to date first.
+# Sets pages_free. MemFree leaves out the pages in the processors' own lists, where pages that
+# were freed singly are. So both are read, from one file, because between two readings pages
+# would move. The shell itself reads it. The counters are brought up to date first.
 count_free_pages()
 {
 	echo 1 >/proc/sys/vm/stat_refresh
@@ -310,8 +311,8 @@ count_free_pages()
 	done </proc/zoneinfo
 }
 
-# Let go of what the kernel holds only because it was there: cached files, slabs
-# that are nearly empty, mappings that are unmapped lazily.
+# Have the kernel free memory that it holds without need: cached files, empty slabs, and
+# mappings that it unmaps lazily.
 settle_memory()
 {
 	echo 3 >/proc/sys/vm/drop_caches

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# Run the tests named, or all, by the kernel's runner, which is installed beside them.
-# Prints TAP; exit status 1 when one failed.
+# Run the tests that are named, or all, by the kernel's runner, which is installed beside them.
+# Prints TAP. The exit status is 1 if a test failed.
 #
 # Usage: sh run.sh [TEST...]
 
@@ -23,7 +23,8 @@ export BASE_DIR
 # shellcheck source=/dev/null # from the kernel's source
 . "$BASE_DIR/kselftest/runner.sh"
 
-# Busybox's timeout has no --foreground. A command is words.
+# Replaces the runner's function: busybox's timeout has no --foreground. The command is split
+# into words.
 # shellcheck disable=SC2086,SC2154 # the runner sets it
 tap_timeout()
 {
