@@ -45,18 +45,6 @@ static const struct qr_observer *observer;
 /* Up to so many bytes an inline loop zeroes faster than a call of memset(). */
 #define ZERO_INLINE_MAX 512
 
-void *qr_zero_slow(const struct quarry_cache *cache, void *p, gfp_t gfp)
-{
-	if (cache->no_init) {
-		const struct qr_cache *c = container_of(cache, struct qr_cache, pub);
-
-		if (c->ctor || !(gfp & __GFP_ZERO))
-			return p;
-	}
-	return memset(p, 0, cache->size);
-}
-EXPORT_SYMBOL_QUARRY(qr_zero_slow);
-
 static size_t cache_bytes(void)
 {
 	return struct_size_t(struct qr_cache, depot, qr_nr_depots());

@@ -8,10 +8,23 @@
 #include <linux/minmax.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
+#include <linux/string.h>
 #include <trace/events/quarry.h>
 #include "compat.h"
 #include "core/slow_path_time.h"
 #include "core/task_count.h"
+
+void *qr_zero_slow(const struct quarry_cache *cache, void *p, gfp_t gfp)
+{
+	if (cache->no_init) {
+		const struct qr_cache *c = container_of(cache, struct qr_cache, pub);
+
+		if (c->ctor || !(gfp & __GFP_ZERO))
+			return p;
+	}
+	return memset(p, 0, cache->size);
+}
+EXPORT_SYMBOL_QUARRY(qr_zero_slow);
 
 /* The head was refilled with @n objects of @d. */
 static __always_inline void count_refill(struct qr_cache *c, struct qr_head *h, struct qr_depot *d,
