@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Profiles as people and programs get them: the four formats.  The profiles are made up.
+ * A decoder that shares no code with the writer reads profile.proto.
+ */
+#include "tests/kunit_util.h"
+
+#include <linux/err.h>
+#include <linux/sched.h>
+#include <linux/stackdepot.h>
+#include <linux/string.h>
+#include <quarry/profile.h>
+#include "tests/view/fake_profile_util.h"
+#include "tests/view/pprof_decode.h"
+#include "view/profile_report.h"
+#include "view/text_buffer.h"
+
+static char *rendered(struct kunit *test, const struct quarry_profile *p,
+		      enum quarry_profile_kind kind, enum quarry_profile_format format)
+{
+	return qt_text_bytes(test, qt_text_owned(test, qr_profile_render(p, kind, format)));
+}
+
+/* --- profile.proto --- */
+
+static void varints_have_edges(struct kunit *test)
+{
+	static const u64 values[] = { 0,     1,	      127,	  128,	       16383,
+				      16384, U32_MAX, 1ULL << 32, S64_MAX - 1, S64_MAX };
+	struct quarry_profile *p = qf_profile_new(test, ARRAY_SIZE(values));
+	struct pd_profile *d;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(values); i++) {
+		p->site[i].inuse.objects = ONE;
+		p->site[i].inuse.space = values[i];
+	}
+	d = pd_decode(test, qt_text_owned(test, qr_profile_render(p, QUARRY_PROFILE_HEAP,
+								  QUARRY_FORMAT_PPROF)));
+	KUNIT_ASSERT_EQ(test, ARRAY_SIZE(values), d->nr_samples);
+	for (i = 0; i < ARRAY_SIZE(values); i++)
+		KUNIT_EXPECT_EQ(test, values[i], d->sample[i].value[3]);
+}
+
+static void check_pprof(struct kunit *test, struct quarry_profile *p, enum quarry_profile_kind kind)
+{
+	u64 sum[QR_VALUES] = {}, got[QR_VALUES] = {};
+	struct pd_profile *d;
+	struct qr_report r;
+	struct qr_row row;
+	unsigned int i, v;
+
+	d = pd_decode(test, qt_text_owned(test, qr_profile_render(p, kind, QUARRY_FORMAT_PPROF)));
+	KUNIT_ASSERT_EQ(test, 0, qr_report_init(&r, p, kind));
+	KUNIT_EXPECT_EQ(test, r.nr, d->nr_types);
+	for (v = 0; v < r.nr; v++)
+		KUNIT_EXPECT_STREQ(test, r.type[v].type, d->type[v]);
+	KUNIT_EXPECT_STREQ(test, r.type[r.first].type, d->first);
+	for (i = 0; qr_report_next(&r, &row); i++) {
+		KUNIT_ASSERT_LT(test, i, d->nr_samples);
+		for (v = 0; v < r.nr; v++) {
+			sum[v] += row.value[v];
+			got[v] += d->sample[i].value[v];
+		}
+		KUNIT_EXPECT_STREQ(test, row.site->cache_name, d->sample[i].cache);
+		KUNIT_EXPECT_EQ(test, !row.site->labels, d->sample[i].other);
+		KUNIT_EXPECT_EQ(test, !!row.label, !!d->sample[i].age);
+	}
+	KUNIT_EXPECT_EQ(test, i, d->nr_samples);
+	for (v = 0; v < r.nr; v++)
+		KUNIT_EXPECT_EQ(test, sum[v], got[v]);
+	KUNIT_EXPECT_EQ(test, p->rate, d->period);
+	KUNIT_EXPECT_EQ(test, p->time_ns, d->time);
+	KUNIT_EXPECT_EQ(test, p->duration_ns, d->duration);
+	qr_report_exit(&r);
+}
+
+static void pprof_is_well_formed(struct kunit *test)
+{
+	struct quarry_profile *p = qf_profile_filled(test, 300, 100);
+	unsigned int kind;
+
+	p->site[7].stack = 0;
+	for (kind = 0; kind < QUARRY_PROFILE_KINDS; kind++)
+		check_pprof(test, p, kind);
+}
+
+static void pprof_knows_functions(struct kunit *test)
+{
+	struct quarry_profile *p = qf_profile_filled(test, 40, 40);
+	unsigned long nobody[2];
+	struct pd_profile *d;
+
+	/* The address of data belongs to no code and has no name. */
+	nobody[0] = (unsigned long)p->site;
+	nobody[1] = (unsigned long)schedule + 1;
+	p->site[0].stack = 0;
+	p->site[1].stack = stack_depot_save(nobody, 2, GFP_KERNEL);
+	d = pd_decode(test, qt_text_owned(test, qr_profile_render(p, QUARRY_PROFILE_ALLOCS,
+								  QUARRY_FORMAT_PPROF)));
+	KUNIT_EXPECT_TRUE(test, pd_has_function(d, "qr_text_put"));
+	KUNIT_EXPECT_TRUE(test, pd_has_function(d, "qr_profile_render"));
+	KUNIT_EXPECT_TRUE(test, pd_has_function(d, "sprint_symbol"));
+	KUNIT_EXPECT_TRUE(test, pd_has_function(d, QR_NO_STACK));
+	KUNIT_EXPECT_TRUE(test, pd_has_function(d, QR_NO_NAME));
+	KUNIT_EXPECT_EQ(test, 3, d->nr_mappings);
+	KUNIT_EXPECT_STREQ(test, QR_KERNEL_FILE, d->mapping[1].file);
+	KUNIT_EXPECT_STREQ(test, "quarry.ko", d->mapping[2].file);
+	KUNIT_EXPECT_STREQ(test, "[other]", d->mapping[3].file);
+	KUNIT_EXPECT_EQ(test, 40, strlen(d->mapping[1].build_id));
+	KUNIT_EXPECT_EQ(test, 40, strlen(d->mapping[2].build_id));
+}
+
+static void large_profiles_work(struct kunit *test)
+{
+	struct quarry_profile *p = qf_profile_filled(test, 20000, 2000);
+	unsigned int format;
+
+	check_pprof(test, p, QUARRY_PROFILE_HEAP);
+	for (format = QUARRY_FORMAT_TEXT; format < QUARRY_PROFILE_FORMATS; format++)
+		qt_text_owned(test, qr_profile_render(p, QUARRY_PROFILE_HEAP, format));
+}
+
+/* --- Texts for people --- */
+
+static void empty_profiles_work(struct kunit *test)
+{
+	struct quarry_profile *p = qf_profile_new(test, 0);
+	unsigned int kind;
+	const char *text;
+
+	for (kind = 0; kind < QUARRY_PROFILE_KINDS; kind++) {
+		check_pprof(test, p, kind);
+		KUNIT_EXPECT_STREQ(test, "", rendered(test, p, kind, QUARRY_FORMAT_FOLDED));
+		KUNIT_EXPECT_EQ(test, '#', rendered(test, p, kind, QUARRY_FORMAT_TOP)[0]);
+		text = rendered(test, p, kind, QUARRY_FORMAT_TEXT);
+		KUNIT_EXPECT_TRUE(test, str_has_prefix(text, "heap profile: 0: 0 [0: 0] @ "));
+	}
+}
+
+static void tables_are_sorted(struct kunit *test)
+{
+	struct quarry_profile *p = qf_profile_filled(test, 500, 50);
+	char *text = rendered(test, p, QUARRY_PROFILE_HEAP, QUARRY_FORMAT_TOP), *line;
+	u64 last = U64_MAX, sum = 0, all = 0, value;
+	unsigned int lines = 0, i;
+
+	KUNIT_EXPECT_TRUE(test, str_has_prefix(strsep(&text, "\n"), "#inuse_bytes"));
+	while ((line = strsep(&text, "\n")) && *line && *line != '#') {
+		line = skip_spaces(line);
+		line[strcspn(line, " ")] = '\0';
+		KUNIT_ASSERT_EQ(test, 0, kstrtou64(line, 10, &value));
+		KUNIT_EXPECT_LE(test, value, last);
+		last = value;
+		sum += value;
+		lines++;
+	}
+	for (i = 0; i < 500; i++)
+		all += p->site[i].inuse.space;
+	KUNIT_EXPECT_EQ(test, all, sum);
+	/* Each of 50 stacks allocates from three caches. */
+	KUNIT_EXPECT_EQ(test, 150, lines);
+}
+
+static void folded_stacks_add_up(struct kunit *test)
+{
+	struct quarry_profile *p = qf_profile_filled(test, 500, 50);
+	char *text = rendered(test, p, QUARRY_PROFILE_ALLOCS, QUARRY_FORMAT_FOLDED), *line;
+	u64 sum = 0, all = 0, value;
+	unsigned int i;
+
+	while ((line = strsep(&text, "\n")) && *line) {
+		char *last = strrchr(line, ' ');
+
+		KUNIT_ASSERT_NOT_NULL(test, last);
+		KUNIT_ASSERT_EQ(test, 0, kstrtou64(last + 1, 10, &value));
+		*last = '\0';
+		KUNIT_EXPECT_TRUE(test, str_has_prefix(strrchr(line, ';'), ";[fake"));
+		sum += value;
+	}
+	for (i = 0; i < 500; i++)
+		all += p->site[i].alloc.space;
+	KUNIT_EXPECT_EQ(test, all, sum);
+}
+
+static bool read_four(const char *line, u64 *n)
+{
+	return sscanf(line, "%llu: %llu [%llu: %llu] @", &n[0], &n[1], &n[2], &n[3]) == 4;
+}
+
+static void legacy_text_is_consistent(struct kunit *test)
+{
+	struct quarry_profile *p = qf_profile_filled(test, 100, 20);
+	char *text = rendered(test, p, QUARRY_PROFILE_HEAP, QUARRY_FORMAT_TEXT), *line;
+	static const char head_start[] = "heap profile: ";
+	u64 head[4], sum[4] = {}, n[4];
+	unsigned int i, rows = 0;
+
+	line = strsep(&text, "\n");
+	KUNIT_ASSERT_TRUE(test, str_has_prefix(line, head_start));
+	KUNIT_ASSERT_TRUE(test, read_four(line + strlen(head_start), head));
+	while ((line = strsep(&text, "\n")) && !str_has_prefix(line, "MAPPED_LIBRARIES:")) {
+		if (!*line || *line == '#')
+			continue;
+		KUNIT_ASSERT_TRUE(test, read_four(line, n));
+		for (i = 0; i < 4; i++)
+			sum[i] += n[i];
+		rows++;
+	}
+	KUNIT_EXPECT_EQ(test, 100, rows);
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, head[i], sum[i]);
+	KUNIT_ASSERT_NOT_NULL(test, text);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, QR_KERNEL_FILE));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "[quarry] "));
+}
+
+/* --- Unloaded modules --- */
+
+static void names_outlive_modules(struct kunit *test)
+{
+	unsigned long stack[] = { (unsigned long)qr_text_put + 1, (unsigned long)schedule + 1,
+				  (unsigned long)qr_text_put + 2 };
+	struct quarry_profile *p = qf_profile_filled(test, 4, 1);
+	struct pd_profile *d;
+	char *text;
+	u32 i;
+
+	for (i = 0; i < 4; i++) {
+		p->site[i].stack = stack_depot_save(stack, 3, GFP_KERNEL);
+		p->site[i].cache = 1000000;
+	}
+	/* Two rows with the names of an unloaded module, and one without even the names. */
+	p->site[0].names = "ghost_fn [ghost]\nschedule\n0xffffffffc0000001\n";
+	p->site[1].names = kunit_kstrdup(test, p->site[0].names, GFP_KERNEL);
+	p->site[2].names = "";
+	d = pd_decode(test, qt_text_owned(test, qr_profile_render(p, QUARRY_PROFILE_ALLOCS,
+								  QUARRY_FORMAT_PPROF)));
+	KUNIT_EXPECT_EQ(test, 4, d->nr_functions);
+	KUNIT_EXPECT_TRUE(test, pd_has_function(d, "ghost_fn"));
+	KUNIT_EXPECT_TRUE(test, pd_has_function(d, "schedule"));
+	KUNIT_EXPECT_TRUE(test, pd_has_function(d, "qr_text_put"));
+	KUNIT_EXPECT_TRUE(test, pd_has_function(d, QR_NO_NAME));
+	text = rendered(test, p, QUARRY_PROFILE_ALLOCS, QUARRY_FORMAT_FOLDED);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, ";schedule;ghost_fn;[fake0] 2792\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, ";schedule;qr_text_put;[fake0] 1472\n"));
+	text = rendered(test, p, QUARRY_PROFILE_ALLOCS, QUARRY_FORMAT_TEXT);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, " ghost_fn [ghost]\n"));
+}
+
+/* --- Memory --- */
+
+static void rendering_gives_memory_back(struct kunit *test)
+{
+	struct quarry_profile *p = qf_profile_filled(test, 500, 100);
+	struct quarry_stats *before = qt_stats(test), *after;
+	unsigned int kind, format;
+
+	for (kind = 0; kind < QUARRY_PROFILE_KINDS; kind++)
+		for (format = 0; format < QUARRY_PROFILE_FORMATS; format++)
+			qr_text_free(qr_profile_render(p, kind, format));
+	after = qt_stats(test);
+	KUNIT_EXPECT_EQ(test, before->metadata_bytes, after->metadata_bytes);
+	KUNIT_EXPECT_GT(test, after->taken_bytes, before->taken_bytes);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(varints_have_edges),	      KUNIT_CASE(pprof_is_well_formed),
+	KUNIT_CASE(pprof_knows_functions),    KUNIT_CASE(names_outlive_modules),
+	KUNIT_CASE_SLOW(large_profiles_work), KUNIT_CASE(rendering_gives_memory_back),
+	KUNIT_CASE(empty_profiles_work),      KUNIT_CASE(tables_are_sorted),
+	KUNIT_CASE(folded_stacks_add_up),     KUNIT_CASE(legacy_text_is_consistent),
+	KUNIT_CASE(qt_books_balance),	      {}
+};
+
+static struct kunit_suite format_suite = {
+	.name = "quarry_profile_format",
+	.suite_init = qt_suite_init,
+	.exit = qt_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(format_suite);
