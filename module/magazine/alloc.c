@@ -364,7 +364,8 @@ static void *alloc_direct(struct qr_cache *c, struct qr_depot *d, gfp_t gfp, siz
  * never had memory, the cache's policy decides, but with __GFP_THISNODE the allocation fails.
  *
  * Context: process, softirq, hardirq; not NMI.
- * Return: the object, or NULL when there is no memory, or no such node; the latter is logged.
+ * Return: the object, or NULL when there is no memory, which is logged unless @gfp has
+ * __GFP_NOWARN, or when there is no such node, which is logged.
  */
 void *quarry_cache_alloc_node(struct quarry_cache *cache, gfp_t gfp, int node)
 {

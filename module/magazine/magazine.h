@@ -275,7 +275,7 @@ static inline void **qr_head_remote(const struct qr_cache *c, struct qr_head *h)
 
 /*
  * Collect the object @p of another node, and send all home when the room is full.  False if the
- * head has no room for such objects.  Interrupts off, the head claimed.
+ * head has no room for such objects, or in NMI.  Interrupts off, the head claimed.
  */
 bool qr_remote_put(struct qr_cache *c, struct qr_head *h, void *p, struct list_head *doomed,
 		   unsigned long ip);
