@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# Arenas: what they hold is in the books and in the profile, goes with a mark, a reset or
-# their end, and with the module if nobody ends them.
+# Arenas: the books and the profile have the memory that arenas hold. A release to a mark, a
+# reset and a destroy free it. If a client never destroys its arenas, unloading frees it.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -15,7 +15,7 @@ books()
 	expect "the walker finds no error $1" validate
 }
 
-# column NAME: of all arenas together, by the table.
+# column NAME: the sum of this column of the table of arenas.
 column()
 {
 	awk -v name="$1" '
@@ -24,7 +24,7 @@ column()
 		END { printf "%.0f", sum }' "$QUARRY/arenas"
 }
 
-# as_table TEXT: the numbers of stats are the table's.
+# as_table TEXT: stats has the same numbers as the table.
 as_table()
 {
 	same "$1: arenas" "$(stat arenas)" "$(awk 'END { print NR - 1 }' "$QUARRY/arenas")"
@@ -45,7 +45,8 @@ expect "arenas: a table" awk '
 	NF != n || (NR > 1 && $1 != "client!arena") { print "# " $0; exit 1 }' "$QUARRY/arenas"
 live=$(stat arena_live_bytes)
 within "live MiB of arenas" $((live >> 20)) "$mib" $((mib + 1))
-# A block may not fit what comes next, up to a quarter of it; and the last has just begun.
+# Up to a quarter of a block is lost if the next object does not fit, and the last block of each
+# arena is only begun.
 within "bytes of arenas over what is live, in per cent" \
 	$(($(stat arena_bytes) * 100 / live)) 100 $((115 + 2000 / mib / 4))
 same "inuse_bytes more than before" $(($(stat inuse_bytes) - inuse)) "$(stat arena_bytes)"
@@ -77,7 +78,7 @@ books "after their end"
 same "arenas after their end" "$(stat arenas) $(stat arena_bytes)" "0 0"
 same "inuse_bytes after their end" "$(stat inuse_bytes)" "$inuse"
 
-# Whose they are, by the profiler's estimate, and exact at a rate of 1.
+# The profile names the owner of the memory. At a rate of 1 its numbers are exact.
 echo 1 >"$QUARRY/profile/rate"
 client arena mib=2 || fail "arena at a rate of 1"
 same "live bytes by the profile" "$(stat sampled_live_bytes)" "$(stat live_bytes)"
@@ -90,7 +91,7 @@ client unarena by=reset || fail "unarena by=reset at a rate of 1"
 same "live samples after a reset" "$(stat live_samples)" 0
 echo default >"$QUARRY/profile/rate"
 
-# Whose memory nobody gives back.
+# Arenas that are never destroyed.
 client arena mib=8 || fail "arena"
 mark
 unload quarry_client quarry

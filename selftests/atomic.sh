@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# Contexts that may not sleep, requests that may not fail, and memory that has no
-# whole block left.
+# Contexts that must not sleep, requests that must not fail, and a kernel that has no free
+# block of 2 MiB.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
 . ./lib.sh
 load_anew quarry_client
 
-# Objects of a size class that has no slab yet: slabs and chunks are made there.
+# The size classes have no slab yet, so slabs and chunks are made in these contexts.
 for context in hardirq softirq irqsoff; do
 	for size in 8 200 4096 20000; do
 		expect "$context, $size bytes" client atomic "context=$context" "size=$size"
@@ -22,10 +22,10 @@ done
 expect "no failure allowed" client failnth op=nofail
 same "and there is none" "$(result worked)" 1
 
-# Books are empty again, so that every slab has to come from a kernel without blocks.
+# Empty books, so that every slab has to come from a kernel without free blocks.
 load_anew quarry_client
 
-# Each processor has some in its own lists.
+# Take blocks from every processor, because each has some in its own lists.
 take_blocks_apart()
 {
 	blocks=0 cpu=0
@@ -39,8 +39,8 @@ take_blocks_apart()
 	note "$blocks blocks of 2 MiB were taken apart"
 }
 
-# Where there is room again the kernel moves its own pages together to make more, at
-# once or many requests later. What comes to light so is taken apart as well.
+# While some memory is free the kernel compacts it into new blocks, at once or many requests
+# later. So repeat until there are none, and until half of the pages are in mixed chunks.
 total=1 mixed=0
 for try in 1 2 3 4 5 6 7 8 9 10; do
 	take_blocks_apart
