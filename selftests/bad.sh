@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# Files that take text take nothing else.
+# Files of debugfs that take a text refuse every other text.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -37,7 +37,7 @@ for file in stats classes caches/table caches/malloc-64/stats caches/malloc-64/s
 	refused "$QUARRY/$file" 1 'Invalid argument\|Permission denied\|not permitted'
 done
 
-# The client is part of the proof, so it has to be as strict.
+# Tests rely on the client, so it must refuse wrong commands too.
 for text in nonsense 'stress secs=1' 'stress seconds' 'stress seconds=x' 'misuse kind=none' \
 	'hold mib=99999999' 'release all=1' 'failnth op=create nth=-1'; do
 	refused "$CLIENT/run" "$text"

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# The books: every file reads, every number has its name, and the equations hold
-# before, while and after memory is held.
+# The books: every file can be read, the numbers have the names that they should, and the
+# equations hold before, while and after memory is held.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
 . ./lib.sh
 load_anew quarry_client
 
-# names TEXT FILE LIST: a list file has these names in this order and only numbers.
+# names TEXT FILE LIST: FILE has the names of LIST, in this order, and a number with each.
 names()
 {
 	awk '{ print $1 }' "$2" >"$TMP/names"
@@ -25,7 +25,7 @@ names()
 		awk 'NF != 2 || $2 !~ /^[0-9]+$/ { exit 1 }' "$2"
 }
 
-# table TEXT FILE: a head, and as many words in every line.
+# table TEXT FILE: FILE has a heading, and every line has as many words as the heading.
 table()
 {
 	# shellcheck disable=SC2016 # for awk
@@ -84,8 +84,8 @@ same "cached_objects after a drain" "$(stat cached_objects)" 0
 same "slabs after a drain" "$(stat slabs)" 0
 same "inuse_bytes after a drain" "$(stat inuse_bytes)" 0
 
-# Every file there is, so that a new one is not forgotten.
-# cat goes on after an error, and names the file; a process for each would take a minute.
+# Read every file there is, so that a new one is not forgotten. One cat reads them all, because a
+# process for each would take a minute. It goes on after an error, and names the file.
 find "$QUARRY" -type f >"$TMP/files"
 xargs cat <"$TMP/files" 2>"$TMP/unreadable" >/dev/null || echo "cat fails" >>"$TMP/unreadable"
 same "files that do not read" "$(cat "$TMP/unreadable")" ""
