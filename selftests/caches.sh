@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# Caches that come and go, and clients that are loaded and unloaded, leave nothing.
+# Caches that are made and destroyed, and clients that are loaded and unloaded, leave nothing
+# behind.
 
 cd "$(dirname "$0")" || exit 1
-# On one processor: a move to another node would make that node's page heap grow.
+# On one processor: on a processor of another node, the page heap of that node would grow.
 [ -n "${PINNED:-}" ] || PINNED=1 exec taskset -c 0 sh ./caches.sh
 # shellcheck source=lib.sh
 . ./lib.sh
@@ -33,7 +34,8 @@ measure()
 	sys=$(($(stat sys_bytes) - profile))
 }
 
-# compare TEXT: the state of now with what was measured before. Sets lost, in pages.
+# compare TEXT: measure again, and compare with the last measurement. Sets lost, the free pages
+# that are missing.
 compare()
 {
 	old_metadata=$metadata old_pages=$pages old_slab=$slab old_sys=$sys
@@ -44,13 +46,13 @@ compare()
 		"Slab $old_slab to $slab KiB, profile $old_profile to $profile"
 	same "$1: metadata_bytes" "$metadata" "$old_metadata"
 	same "$1: sys_bytes without the profile" "$sys" "$old_sys"
-	# It keeps what it has seen, but the same only once.
+	# The profiler keeps a row for each site, but only one.
 	within "$1: growth of the profile" $((profile - old_profile)) 0 16384
 	has_kasan || within "$1: growth of Slab in KiB" $((slab - old_slab)) -100000 $slab_bound
 }
 
-# pages_lost TEXT N...: of some rounds the middle one tells; a single one has the noise of
-# all that the kernel does besides.
+# pages_lost TEXT N...: N are the pages that were lost in each round. The middle one decides,
+# because a single round also shows what the kernel does beside the test.
 pages_lost()
 {
 	text=$1
@@ -69,8 +71,8 @@ cycle()
 }
 
 caches_before=$(stat caches)
-# Caches of every size that comes, so that the page heap is as large as it gets; some
-# of it belongs to the profiler as soon as anything is sampled.
+# Make caches of every size that follows, so that the page heap has its final size. Sample the
+# first ones, because sampled objects have chunks of their own.
 rate=$(cat "$QUARRY/profile/rate")
 echo 1 >"$QUARRY/profile/rate"
 client caches n=100 || fail "warm-up"

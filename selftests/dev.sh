@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# The character device. The program dev does it all; this makes TAP of what it says.
+# The character device. The program dev makes the checks, and this script makes TAP of its lines.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
