@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# The profiler's memory is bounded, and what it had to leave out is counted: a million
-# samples of 10,000 call stacks and 5,000 sets of labels, a third of them live, while
-# everything that can be read is read. Every allocation is sampled, so sums over the
-# rows are no estimates but agree to the byte.
+# The profiler's memory is bounded, and samples that it has no room for are counted. A million
+# samples come from 10,000 call stacks and 5,000 label sets, and a third of them stays live. All
+# files of the profile are read in the meantime. Every allocation is sampled, so the sums over
+# the rows are no estimates: they are exact to the byte.
 #
-# QUARRY_REQUESTS: requests of 200 objects each
+# QUARRY_REQUESTS: number of requests, of 200 objects each
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -15,7 +15,7 @@ cd "$(dirname "$0")" || exit 1
 requests=${QUARRY_REQUESTS:-$(choose 5000 1600 2000)}
 visits=$(choose 20 6)
 stacks=$(choose 10000 8000)
-keep=$(choose 3 1)		# one object of so many
+keep=$(choose 3 1)		# one object in so many is kept
 
 # start [PARAMETER...]
 start()
@@ -30,8 +30,8 @@ start()
 
 # --- Sums over a profile ----------------------------------------------------------
 
-# sums FILE: of profile/top, "name value" per line. Nothing is live that was not
-# allocated.
+# sums FILE: the sums over the rows of profile/top, one "name value" per line. "wrong" counts the
+# rows with more live than allocated.
 sums()
 {
 	awk '
@@ -77,7 +77,7 @@ same "their objects" "$(value "$TMP/stacks" sum)" $((3 * n - large))
 
 # --- More than there is room for ---------------------------------------------------
 
-# One reading, as every number is read again otherwise.
+# Compares numbers of one copy of stats, because each reading has other numbers.
 within_bounds()
 {
 	cat "$QUARRY/stats" >"$TMP/stats"
@@ -99,7 +99,7 @@ within_bounds()
 	}' "$TMP/stats"
 }
 
-# What was allocated before and after a profile was taken has it in between.
+# The number of samples in a profile lies between the numbers just before and just after it.
 look_at_sums()
 {
 	before=$(stat samples)
@@ -121,7 +121,7 @@ look()
 	looks=$((looks + 1))
 }
 
-# overflow TEXT REQUESTS: the load, and what is to be said of the profile after it.
+# overflow TEXT REQUESTS: run the load, and check the profile during and after it.
 overflow()
 {
 	what=$1
@@ -193,7 +193,7 @@ sums_are_exact()
 	same "$what: bytes freed, by age" \
 		"$(awk '{ n += $NF } END { printf "%.0f", n }' "$QUARRY/profile/lifetime.folded")" \
 		$(($(value "$TMP/sums" all_space) - $(value "$TMP/sums" live_space)))
-	drain	# for the dump takes what is in magazines for live
+	drain	# because the dump shows the objects in magazines as live
 	cat "$QUARRY/heapdump" >"$TMP/text"
 	same "$what: objects in the heap dump" "$(grep -c '^f' "$TMP/text")" "$live"
 	same "$what: those that are sampled" $((live - $(grep -c -- '-$' "$TMP/text"))) \
@@ -232,7 +232,7 @@ within "samples without stack or labels" "$(stat other_samples)" 1000 1000000000
 within "samples dropped" "$(stat dropped_samples)" 1000 1000000000
 released
 
-# The budget is over before any of the tables is full.
+# The profiler has used up its memory before any of its tables is full.
 start profile_kib=1024
 overflow "1 MiB" $((requests / 4))
 within "samples dropped" "$(stat dropped_samples)" 1000 1000000000

@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# Every allocation that Quarry asks of the kernel fails once: the request fails or
-# does without, nothing leaks, and nothing breaks.
+# Each allocation that Quarry asks of the kernel fails once. Then the request fails, or
+# succeeds without this memory. Nothing is leaked, and nothing breaks.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
 . ./lib.sh
 is_slow || skip_all "no fault injection here"
 
-# By default requests that may sleep are spared, and so are single pages. What an
-# injected failure would print, we know.
+# Inject failures also into requests that may sleep and into those for single pages, which are
+# spared by default. Do not print the injected failures.
 for fault in failslab fail_page_alloc; do
 	echo N >"$DEBUGFS/$fault/ignore-gfp-wait"
 	echo 0 >"$DEBUGFS/$fault/verbose"
@@ -24,8 +24,8 @@ intact()
 	balanced && validate && [ "$(stat live_objects)" = 0 ]
 }
 
-# look: what an operation came to, and the books after it, with one process for all of it,
-# as there are hundreds of them here: worked, injected, spoilt, now (see metadata), chunks.
+# look: read the result of an operation, and the books after it. Sets worked, injected, spoilt,
+# now (see metadata) and chunks. It takes only one process, because it runs hundreds of times.
 look()
 {
 	worked='' injected='' spoilt=1 now='' chunks=''
@@ -39,9 +39,9 @@ look()
 		}' "$CLIENT/result" "$QUARRY/stats")"
 }
 
-# sweep OP LEAST: fail the first, the second, ... allocation of an operation, up to
-# the one that it does not make, and there are at least so many. The warm-up makes the
-# page heap as large as it gets.
+# sweep OP LEAST: repeat an operation, and fail its first, its second, ... allocation, until it
+# makes no more. It must make at least LEAST. It first runs without faults, so that the page heap
+# has its final size.
 sweep()
 {
 	client failnth "op=$1" || fail "$1 without faults"
@@ -60,7 +60,7 @@ sweep()
 			now=$(settled_metadata)
 			chunks=$(stat chunks)
 		fi
-		# A failure may send the request to another node, whose heap grows.
+		# After a failure the request may go to another node, whose page heap grows.
 		if [ "$chunks" != "$had" ]; then
 			had=$chunks before=$now
 		fi
@@ -102,7 +102,7 @@ same "pool: the request failed for some" "$((failures > 0))" 1
 sweep arena 5
 same "arena: a request failed for some" "$((failures > 0))" 1
 
-# A sample that cannot be recorded is lost and counted; nobody's request fails for it.
+# A sample that cannot be recorded is dropped and counted. The client's request still succeeds.
 rate 1
 sweep first 2
 same "first, sampled: failures" "$failures" 0
@@ -113,14 +113,14 @@ sweep arena 10
 expect "samples were dropped and counted" test "$(stat dropped_samples)" -gt 0
 rate 0
 
-# With an empty page heap, chunks are to be had as well; and with an empty profile,
+# With an empty page heap the operation also needs chunks, and with an empty profile it needs
 # rows, stacks and labels.
 for op in first large bulk row; do
 	nth=0 failures=0 wrong=0
 	while :; do
 		nth=$((nth + 1))
 		load_anew quarry_client
-		if [ "$op" = bulk ]; then rate 0; else rate 1; fi	# few enough to load for each
+		if [ "$op" = bulk ]; then rate 0; else rate 1; fi	# or it has too many
 		client failnth "op=$op" "nth=$nth" || wrong=$((wrong + 1))
 		[ "$(result worked)" = 1 ] || failures=$((failures + 1))
 		intact || wrong=$((wrong + 1))
@@ -132,8 +132,8 @@ for op in first large bulk row; do
 	same "$op in an empty heap: wrong endings" "$wrong" 0
 done
 
-# below START END: allocations fail, and count, where a function in that range is on
-# the stack.
+# below START END: from now on, allocations fail, and count, only if a function between these
+# addresses is on the stack.
 below()
 {
 	for fault in failslab fail_page_alloc; do
@@ -142,8 +142,8 @@ below()
 	done
 }
 
-# What the module's own init function asks for. Of the kernel's allocations for a module
-# some make it warn when they fail, as those for tracepoints and jump labels.
+# Only the allocations of the module's own init function fail. The kernel also allocates memory
+# to load a module, for tracepoints and jump labels for example, and warns when that fails.
 range=$(awk '
 	{ a = "x" $1 }
 	pass == 1 && $3 == "do_one_initcall" { start = a }
@@ -153,8 +153,8 @@ range=$(awk '
 # shellcheck disable=SC2086 # two words
 below $range
 
-# Loading. Every allocation would take minutes; a prime step from a new start visits
-# others each time.
+# Loading. To fail every allocation would take minutes, so one in $step fails. The first one
+# depends on the clock, so that each run visits other allocations.
 unload quarry_client quarry
 step=${QUARRY_NTH_STEP:-61}
 nth=$((1 + $(date +%s) % step))
@@ -196,7 +196,7 @@ client release || fail "release"
 
 # --- The page heap grows and shrinks while one in five of its requests fails ------------
 
-# Quarry's own text, the client's not included.
+# The addresses of Quarry's own functions, without the client's.
 # shellcheck disable=SC2046 # two words
 below $(awk '$4 == "[quarry]" && $2 ~ /[tT]/ {
 	a = "x" $1
@@ -204,7 +204,7 @@ below $(awk '$4 == "[quarry]" && $2 ~ /[tT]/ {
 	if (a > last) last = a
 } END { print substr(first, 2), substr(last, 2) }' /proc/kallsyms)
 
-# often PERCENT: so many of the allocations there fail.
+# often PERCENT: from now on, so many per cent of the allocations fail.
 often()
 {
 	for fault in failslab fail_page_alloc; do
