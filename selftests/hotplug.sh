@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# A processor that goes leaves nothing in its magazines, and one that comes back works.
+# A processor that goes offline leaves nothing in its magazines, and works when it comes back.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -22,7 +22,8 @@ within "objects cached by processor 1 and its depot" "$(cached)" 1 1000
 expect "processor 1 goes off" sh -c "echo 0 >$online"
 expect "the equations hold" balanced
 expect "the walker finds no error" validate
-# A drain asks the processors that run; what it leaves would be the dead one's.
+# A drain empties the magazines of the processors that run. Objects that are still cached after
+# it would be those of the dead processor.
 drain
 same "objects that are still cached" "$(cached)" 0
 same "slabs that are still held" "$(stat slabs)" 0

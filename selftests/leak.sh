@@ -1,20 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# A leak is found as a person would find it: under load, of which the leaking site is a
-# small part and loses one object in a thousand, it is the first line of the delta
-# profile. In a shell:
+# A leak is found as a person would find it. The leaking site is a small part of the load, and
+# loses one object in a thousand. It must be the first line of the delta profile. In a shell:
 #
 #	exec 3<>/sys/kernel/debug/quarry/profile/top
 #	echo reset >&3		# the delta begins
 #	sleep 60
-#	head <&3		# what was allocated since; the largest live first
+#	head <&3		# allocations since then; the sites that hold most come first
 #
-# What else the load holds is up to 256 KiB a site. With a sample per 64 KiB a leak of
-# 2 MiB is some 30 samples, known within a fifth, and far above that; at the default of
-# 512 KiB it takes eight times as long to be as sure.
+# Each other site of the load holds up to 256 KiB. With one sample per 64 KiB, a leak of
+# 2 MiB has some 30 samples: the estimate is known within a fifth, and is far above 256 KiB.
+# With the default of one sample per 512 KiB it takes eight times as long to be as sure.
 #
-# QUARRY_LEAK_SECONDS: of load; a minute is what a person would wait
+# QUARRY_LEAK_SECONDS: seconds of load (default 20); a person would wait a minute
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -31,7 +30,7 @@ leak()
 	client leak "seconds=$1" "forgetful=$forgetful" || fail "leak"
 }
 
-# Most that a site holds which has no leak.
+# The most bytes that a site without a leak holds.
 held()
 {
 	awk '$1 ~ /^leak_/ && $1 != "leak_session" && $3 > most { most = $3 } END { print most + 0 }' \
@@ -48,7 +47,7 @@ echo reset >&4
 echo reset >&5
 before=$(result leak_session)
 leak "$seconds"
-# On a machine that is too busy to leak much, the minute is a longer one.
+# On a machine that is too busy to leak much, run the load for longer.
 for _ in 1 2 3 4 5 6 7 8; do
 	[ "$(result lost_space)" -lt $((8 * $(held))) ] || break
 	note "so far $(result lost_space) bytes are lost"
@@ -62,7 +61,7 @@ cat <&5 >"$TMP/allocs"
 exec 3<&- 4<&- 5<&-
 head -n 6 "$TMP/top" | cut -c 1-140 | sed 's/^/# /'
 
-# line N: of the table: bytes live, their error, bytes allocated, function
+# line N: line N of the table: bytes live, their error, bytes allocated, and the function
 line()
 {
 	awk -v n="$1" 'NR == n + 1 {
@@ -79,7 +78,7 @@ note "$1 +/- $2 bytes; next are $5 +/- $6"
 ring=$(awk '$1 == "leak_session" { print $3 }' "$CLIENT/result")
 truth=$(($(result lost_space) + ring))
 within "its live bytes" "$1" $((truth - 5 * $2)) $((truth + 5 * $2))
-# 2048 bytes are given.
+# A session of 2,000 bytes gets an object of 2,048 bytes.
 allocated=$((($(result leak_session) - before) * 2048))
 within "its allocated bytes over the truth, in per cent" $((100 * $3 / allocated)) 80 120
 same "first line of the delta, folded" \
