@@ -34,8 +34,8 @@ misuse()
 	same "$1: live objects" "$(stat live_objects)" "${6:-0}"
 }
 
-# What the fast path let through is seen when it reaches its slab, which is here
-# in the drain that the client asks for.
+# The fast path does not check frees. A wrong free is noticed when the object reaches its slab;
+# here, this is when the client shrinks the cache.
 misuse foreign foreign "not Quarry's" none free_foreign
 misuse large_interior interior "not the start of an object" "(large)" free_large_interior
 misuse mapped_interior interior "not the start of an object" "(large)" free_mapped_interior
@@ -65,8 +65,8 @@ done
 same "the same caller again is counted" "$(stat misuse_foreign)" $((before + again))
 same "and not logged" "$(since_mark | grep -c 'quarry: misuse')" 0
 
-# The walker sees a double free that is half way, and leaves all as it was: then
-# exactly that object is refused, and every other is there once.
+# The walker finds a double free whose second free is still in the magazine, and changes
+# nothing. The drain then refuses exactly this object, and every other object is there once.
 client misuse kind=pend || fail "pend"
 object=$(result object)
 before=$(stat misuse_double_free)
@@ -85,7 +85,7 @@ expect "the walker finds no error at the end" validate
 expect "the equations hold at the end" balanced
 same "live objects at the end" "$(stat live_objects)" 0
 
-# What a client forgets goes back when it is unloaded, and is named.
+# Objects that a client never frees go back when the module is unloaded, and the log names them.
 client misuse kind=lost || fail "lost"
 same "large and mapped objects that are lost" \
 	"$(stat large_objects) $(stat mapped_objects)" "2 1"
