@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# Limits: near the soft one memory that is idle goes back before more is taken, and what
-# is wanted is given all the same; at the hard one a request is refused, and nothing else
-# happens. For the module and for a cache; by file, by parameter and by call.
+# Limits. Near the soft limit, idle memory goes back to the kernel before Quarry takes more, but
+# requests still succeed. At the hard limit a request is refused, and nothing else happens. The
+# module and each cache have limits. A file, a module parameter or a call sets them.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -14,7 +14,7 @@ MIB=1048576
 	skip_all "less than 300 MiB of memory"
 load_anew quarry_client
 
-# A buffer of its own, as in trace.sh. Without tracing the rest is tested still.
+# A trace buffer of its own, as in trace.sh. Without tracing, the rest is still tested.
 TRACING=/sys/kernel/tracing
 [ -d $TRACING/events ] || mount -t tracefs tracefs $TRACING 2>/dev/null
 BUFFER=$TRACING/instances/quarry_limit
@@ -29,7 +29,7 @@ trace_begin()
 	echo 1 >$BUFFER/events/quarry/limit/enable
 }
 
-# events PATTERN: of limit, since trace_begin.
+# events PATTERN: the number of limit events since trace_begin that match.
 events()
 {
 	echo 0 >$BUFFER/events/quarry/limit/enable
@@ -37,7 +37,7 @@ events()
 	grep -c -- "$1" "$TMP/events"
 }
 
-# put FILE TEXT: does Quarry take it?
+# put FILE TEXT: write TEXT to a file of debugfs; returns whether Quarry takes it.
 put()
 {
 	{ echo "$2" >"$QUARRY/$1"; } 2>/dev/null
@@ -58,7 +58,7 @@ held()
 	stat held_bytes
 }
 
-# Nothing in use, and nothing idle.
+# empty TEXT: after a drain and a scavenge, no page is in use or idle.
 empty()
 {
 	drain
@@ -72,7 +72,7 @@ intact()
 	expect "$1: the walker finds no error" validate
 }
 
-# --- What is written and read, in whole pages ----------------------------------
+# --- Texts that are written and read, in whole pages ---------------------------
 
 for file in soft_limit hard_limit; do
 	same "$file at first" "$(cat "$QUARRY/control/$file")" max
@@ -94,7 +94,7 @@ for file in soft_limit hard_limit; do
 		max max
 	END
 	put "control/$file" 96M || fail "$file 96M"
-	# The last ones do not fit into 64 bits, with their unit or without.
+	# The last ones do not fit into 64 bits, with or without their unit.
 	for bad in abc 12Q -1 64MM 64MB 1.5M M "" " " "64 M" "64M 32M" "max max" maximum max1 \
 		99999999999999999999 18446744073709551616 18014398509481984K 17179869184G \
 		18446744073709551615M; do
@@ -110,7 +110,8 @@ done
 
 # --- Soft: a load that wants 64 MiB -------------------------------------------
 
-# load_of TEXT MIB CPUS [WORD...]: its end, and the most that was held meanwhile.
+# load_of TEXT MIB CPUS [WORD...]: run a load on these CPUs, and watch how much is held in the
+# meantime. Sets most, the largest number of bytes, and hits, the hits of the soft limit.
 load_of()
 {
 	what=$1 cpus=$3
@@ -137,7 +138,7 @@ load_of()
 }
 
 limit=$((64 * MIB))
-# Nothing goes back but for the limit.
+# Pages must go back because of the limit only, so let all idle pages stay otherwise.
 put control/retain_percent 100 || fail "retain_percent"
 load_of "without a limit" 60 1
 within "without a limit: per cent of 64 MiB that are held" $((most * 100 / limit)) 110 1000
@@ -152,11 +153,11 @@ within "60 MiB live: hits" "$hits" 1 1000000000
 load_of "64 MiB live, up to 1 KiB each" 64 1 most=1024
 within "64 MiB live, up to 1 KiB each: per mille of 64 MiB that are held" \
 	$((most * 1000 / limit)) 1000 1050
-# On all nodes what is free on the one serves the other.
+# On all nodes: near the limit, the memory that is free on one node must serve the others.
 load_of "the same on all nodes" 64 "$(printf %x $(((1 << $(cpus_online)) - 1)))" most=1024
 within "the same on all nodes: per mille of 64 MiB that are held" \
 	$((most * 1000 / limit)) 1000 1050
-# More than fits: it gets that all the same.
+# The load needs more than the soft limit, and still gets it.
 load_of "72 MiB live" 72 1
 within "72 MiB live: per mille of that which are held" $((most * 1000 / (72 * MIB))) 1000 1200
 within "72 MiB live: hits" "$hits" 1 1000000000
@@ -190,7 +191,7 @@ fi
 same "lines in the log" "$(since_mark | wc -l)" 0
 intact "at the limit"
 
-# Large objects get what others can spare, or nothing; who cannot be refused is not.
+# A large object gets idle memory, or is refused. A request that must not be refused is not.
 client failnth op=large
 within "bytes held after a request for a large object" "$(held)" $((28 * MIB)) $((32 * MIB))
 expect "a request that must not fail does not" client failnth op=nofail
@@ -205,7 +206,7 @@ drain
 same "bytes in use" "$(stat inuse_bytes)" 0
 intact "after the limit"
 
-# A limit below what is held refuses, and spoils nothing.
+# Under a limit that is lower than the memory in use, requests are refused and nothing breaks.
 client hold mib=24 || fail "hold"
 hard 8M
 client stress seconds=2 threads=3 seed=3
@@ -230,7 +231,7 @@ cache_limits()
 hard $3"
 }
 
-# filled TEXT BYTES: the cache has as many objects as there is room for.
+# filled TEXT BYTES: fill the cache. It gets as many objects as fit into its limit.
 filled()
 {
 	client limited op=fill n=100000 || fail "$1: fill"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# Memory comes from the node that was asked for, and the counters say so.
+# Memory comes from the node that the request names, and the counters agree.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -20,7 +20,7 @@ node_stat()
 	value "$QUARRY/nodes/$1/stats" "$2"
 }
 
-# placed TEXT ARGUMENTS...: all of 500 objects are where they should be.
+# placed TEXT ARGUMENTS...: all of 500 objects are on the node where they should be.
 placed()
 {
 	text=$1
@@ -78,7 +78,7 @@ for from in $cpu $other; do
 	done
 done
 
-# What comes from where by each processor, and by the counters.
+# The nodes of the objects that each processor gets, and the same by the counters.
 for from in $(seq 0 $(($(cpus_online) - 1))); do
 	for source in malloc local; do
 		local=$(stat local_allocs) remote=$(stat remote_allocs)
@@ -91,7 +91,7 @@ for from in $(seq 0 $(($(cpus_online) - 1))); do
 	done
 done
 
-# Frees across nodes go home some at a time, and all of them with a drain.
+# Objects that another node's processor frees go home in batches, and all of them with a drain.
 before=$(stat remote_batches) frees=$(stat remote_frees)
 client place n=1600 size=64 "cpu=$cpu" "free_cpu=$other" || fail "place"
 same "frees on the other node" "$(($(stat remote_frees) - frees))" 1600
@@ -108,25 +108,25 @@ for node in $near $far; do
 	same "node $node: in use after a drain" "$(node_stat "$node" inuse_bytes)" 0
 done
 
-# A node without memory: the other one helps out, and no longer than that.
+# While a node has no free memory, its requests get memory of the other node, but no longer.
 drain
 echo 1 >"$QUARRY/control/scavenge"
 expect "node $near is filled up" client occupy "node=$near"
 note "with $(result pages) pages"
 local=$(stat local_allocs) remote=$(stat remote_allocs) before=$(stat remote_fallbacks)
-# More than what is left for those who may wait.
+# More than the memory that the full node still has for requests that may wait.
 expect "and allocations go on" client place n=100000 size=200 "cpu=$cpu" "free_cpu=$cpu"
 near_ones=$(result placed)
 within "of 100000 objects on the full node" "$near_ones" 0 90000
 same "objects from near and from away, by the counters" \
 	"$(($(stat local_allocs) - local)) $(($(stat remote_allocs) - remote))" \
 	"$near_ones $((100000 - near_ones))"
-# Some are made twice: the kernel is short of memory there, and takes empty ones back.
+# Some slabs are made twice: the node is short of memory, so the shrinker gives empty ones back.
 within "slabs from another node" $(($(stat remote_fallbacks) - before)) 1 \
 	$((110000 / $(cache_stat malloc-208 slab_objects) + 10))
 client place n=50 size=40000 "cpu=$cpu" "free_cpu=$cpu" || fail "place"
 expect "the walker finds no error" validate
-# 80 MiB: 20 MiB could be had there at times on 6.1, after requests that may not wait got none.
+# 80 MiB: on 6.1 the node sometimes still gave 20 MiB, after requests that cannot wait got none.
 if client place n=400000 size=200 "cpu=$cpu" "free_cpu=$cpu" "node=$((near + 1))" thisnode=1; then
 	fail "memory of a full node, and no other: $(xargs <"$CLIENT/result")"
 else
