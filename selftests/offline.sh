@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# Memory that is taken out of the machine. The kernel wants a block's pages to be free or
-# movable before it asks anybody (MEM_GOING_OFFLINE comes after), so a block in which
-# Quarry holds pages stays; once these have gone back it can be taken away, and may
-# come again.
+# Memory that is taken out of the machine. The kernel first wants all pages of a block to be
+# free or movable, and only then asks the drivers (MEM_GOING_OFFLINE). So a block in which
+# Quarry holds pages stays online. When Quarry has released them the block can go offline, and
+# come back.
 #
-# On a machine that has just started: after a while the kernel has pages in every block.
+# Needs a machine that has just started: after a while the kernel has pages in every block.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -22,20 +22,20 @@ state()
 	cat "$BLOCKS/memory$1/state"
 }
 
-# offline BLOCK: with a page there that comes into use just then the kernel tries until
-# it gets a signal.
+# offline BLOCK: if a page of the block comes into use in the meantime, the kernel tries again
+# until it gets a signal. So there is a timeout.
 offline()
 {
 	timeout 5 sh -c "echo offline >$BLOCKS/memory$1/state" 2>"$TMP/error"
 }
 
-# Memory for the kernel, as before; "online" might make it movable.
+# online BLOCK: as memory for the kernel, as before; "online" could make it movable.
 online()
 {
 	(echo online_kernel >"$BLOCKS/memory$1/state") 2>"$TMP/error"
 }
 
-# ours BLOCK: pages there that Quarry holds.
+# ours BLOCK: the number of the block's pages that Quarry holds; used BLOCK: those in use.
 ours()
 {
 	cat "$QUARRY"/nodes/*/chunks | awk -v first=$(($1 * (block_bytes / 4096))) \
@@ -56,7 +56,7 @@ scavenge()
 	echo 1 >"$QUARRY/control/scavenge" || fail "control/scavenge"
 }
 
-# Which of them can be taken away when Quarry is not there?
+# Find the blocks that can go offline while Quarry is not loaded.
 settle_memory
 loose=
 for dir in "$BLOCKS"/memory[0-9]*; do
@@ -76,8 +76,8 @@ load quarry quarry_client
 }
 (echo 100 >"$QUARRY/control/retain_percent") || fail "retain_percent"
 
-# On one node, of which blocks that came back are used last. The other half of what is
-# taken stays in use, so that by retain_percent this one may stay idle.
+# Work on one node. The kernel uses blocks that came back last, so take most of its memory. Half
+# of it stays in use, so that retain_percent lets the other half stay idle.
 first=${loose# }
 first=${first%% *}
 node=0
@@ -93,7 +93,7 @@ client mixed op=begin mib=$((free_mib * 85 / 100)) low=65536 high=131072 || fail
 client mixed op=grow || fail "grow"
 client mixed op=cut percent=48 || fail "cut"
 
-# Blocks of the list in which Quarry has nothing but idle pages; one to a line.
+# The blocks of $loose in which Quarry holds only idle pages, one per line.
 idle_blocks()
 {
 	for block in $loose; do
@@ -121,15 +121,15 @@ for block in $candidates; do
 	same "pages of Quarry's in block $block after control/scavenge" "$(ours "$block")" 0
 done
 settle_memory
-# The kernel itself may have put something there meanwhile, so any of them will do.
+# In the meantime the kernel may have put pages of its own into a block. One that goes is enough.
 gone=
 for block in $candidates; do
 	offline "$block" && gone=$block && break
 done
 [ -n "$gone" ] || {
 	why="none of $candidates goes: $(cat "$TMP/error")"
-	# With KASAN and lockdep the kernel allocates so much on the side, for Quarry's
-	# bookkeeping as well, that all of them may have something of it by now.
+	# With KASAN and lockdep the kernel allocates much memory on the side, also for
+	# Quarry's book-keeping, so by now every block may have such a page.
 	if is_slow; then
 		skip "$why"
 	else
@@ -156,7 +156,7 @@ scavenge
 same "pages that are held" "$(stat idle_bytes)" 0
 expect "the equations hold" balanced
 
-# Taken away and given back while it is in use all around.
+# Take blocks away and give them back while memory is in use all around.
 client stress "seconds=$(choose 8 8)" threads=3 seed=6 &
 pid=$!
 gone=0

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# Modules of the kernel's own source at work with Quarry's memory: fat and vfat, of which
-# the caches are moved, and overlay and loop with kmalloc() as well. scripts/port built
-# them unedited, with quarry/kmem_shim.h.
+# Modules of the kernel's own source work with Quarry's memory: fat and vfat with their caches,
+# overlay and loop with their caches and kmalloc(). scripts/port has built them with
+# quarry/kmem_shim.h, and without a change to their source.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -21,9 +21,9 @@ for module in fat vfat overlay loop; do
 	expect "$module holds quarry" [ -e "/sys/module/quarry/holders/$module" ]
 done
 
-# --- What is copied -----------------------------------------------------------------
+# --- The files that are copied ------------------------------------------------------
 
-# tree DIR: files of 0 to 90 KB in directories, with long and short names; never two alike.
+# tree DIR: make files of 0 to 90 KB in directories, with long and short names. All differ.
 tree()
 {
 	number_of=0
@@ -61,7 +61,8 @@ forget()
 	echo 3 >/proc/sys/vm/drop_caches
 }
 
-# Frees come from RCU's callbacks and from whatever the kernel has put off.
+# live_is CACHE NUMBER TEXT: the cache has as many live objects, after a while: some objects are
+# freed by RCU callbacks or by work that the kernel has put off.
 live_is()
 {
 	for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -78,8 +79,8 @@ sums "$TMP/source" >"$TMP/source.sums"
 
 # --- A disk of 32 MiB with FAT16, by hand --------------------------------------------
 
-# Sectors of 512 bytes: 1 with the numbers, 2 tables of 128, a root directory of 32, and
-# clusters of 2.
+# In sectors of 512 bytes: 1 boot sector, 2 tables of 128, a root directory of 32, and clusters
+# of 2.
 disk=$TMP/disk
 dd if=/dev/zero of="$disk" bs=1M count=0 seek=32 2>/dev/null
 put()
@@ -124,7 +125,7 @@ for file in "$TMP"/fat/5/*/*.text; do
 	mv "$TMP/source/${file#"$TMP/fat/"}" "$TMP/source/5/${file##*/}.moved"
 done
 sums "$TMP/source" >"$TMP/source.sums"
-# Into what was freed, so that files are in pieces.
+# Write into the gaps of the files that were removed, so that the file is in pieces.
 cp "$TMP/text" "$TMP/fat/one piece after another"
 cp "$TMP/text" "$TMP/source/one piece after another"
 sums "$TMP/source" >"$TMP/source.sums"
@@ -134,7 +135,7 @@ live_is fat_cache 0 "unmounted"
 
 mount_fat
 same_tree "mounted again, after files went and moved" "$TMP/fat" "$TMP/source.sums"
-# What the kernel's shrinkers free is Quarry's.
+# The kernel's shrinkers free inodes, which are Quarry's objects.
 before=$(cache_stat fat_inode_cache live_objects)
 for try in 1 2 3 4 5 6 7 8 9 10; do
 	forget
@@ -168,7 +169,7 @@ mount_overlay
 same_tree "overlay shows what is below" "$TMP/merged" "$TMP/source.sums"
 within "inodes of overlay" "$(cache_stat ovl_inode live_objects)" 1 100000
 within "objects of kmalloc's that overlay has" $(($(stat live_objects) - live_before)) 100 1000000
-# The same again on a plain directory, for comparison.
+# Make the same changes on overlay and, for comparison, on a plain directory.
 cp -r "$TMP/source" "$TMP/plain"
 for where in merged plain; do
 	(
