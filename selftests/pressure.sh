@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# What Quarry holds for later is not missing elsewhere: a process that needs more memory
-# than is free gets it from there, and nobody is killed. With the shrinker switched off
-# it is, which shows that there was no other way.
+# Memory that Quarry holds idle is there for others. A process needs more memory than is free:
+# the shrinker gives it Quarry's idle pages, and no process is killed. With the shrinker switched
+# off the process is killed, which shows that there was no other way.
 #
-# In a machine of its own with 512 MiB (debug: 1 GiB), whose kernel may say "Call Trace".
+# Runs in a machine of its own with 512 MiB (debug: 1 GiB). The kernel may log "Call Trace".
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -16,16 +16,16 @@ mem_free()
 	awk '/^MemFree/ { print int($2 / 1024) }' /proc/meminfo
 }
 
-# Half of what the client had is free again. The other half is there so that
-# by retain_percent the scavenger leaves it alone, on each node.
+# The client frees half of its objects. The other half stays in use on each node, so that with a
+# retain_percent of 100 the scavenger does not release the idle half.
 shrinker=/sys/module/quarry/parameters/shrinker
 load_anew quarry_client
 free=$(mem_free)
 [ "$free" -le 1024 ] || skip_all "$free MiB free; a machine with 512 MiB would do"
-# Twice of that is taken. It must not be all there is, or there is nothing for the test itself.
+# The client takes twice as much. That must not be all memory, because the test itself needs some.
 idle_mib=$((free * 48 / 100))
 [ "$idle_mib" -le 200 ] || idle_mib=200
-more_mib=$((idle_mib / 2))	# that the process takes of it
+more_mib=$((idle_mib / 2))	# of it the process needs
 note "$free MiB free; $idle_mib to be held free by Quarry"
 (echo 100 >"$QUARRY/control/retain_percent") || fail "retain_percent 100"
 client mixed op=begin mib=$((2 * idle_mib)) low=65536 high=65536 || fail "begin"
@@ -41,7 +41,7 @@ fill()
 {
 	client mixed op=cut percent=100 || fail "$1: cut all"
 	echo 1 >"$QUARRY/control/scavenge" || fail "$1: control/scavenge"
-	# Of what the process had, the processors' own lists keep tens of MiB.
+	# The processors' own lists keep tens of MiB of the memory that the process had.
 	settle_memory
 	client mixed op=grow || note "$1: memory came to an end first"
 	client mixed op=comb percent=50 || fail "$1: comb"
@@ -53,8 +53,8 @@ fill()
 		$((idle * 97 / 409600)) $((idle * 103 / 409600))
 }
 
-# hungry TEXT STATUS KILLS: what becomes of a process that needs all that is free and
-# half of what Quarry holds.
+# hungry TEXT STATUS KILLS: run a process that needs all free memory and half of Quarry's idle
+# pages. It must end with STATUS, and the OOM killer must kill so many processes.
 hungry()
 {
 	fill "$1"
@@ -94,14 +94,14 @@ for bad in 2 abc ""; do
 	fi
 done
 
-echo 4 >/proc/sys/vm/drop_caches	# says nothing of it from now on
-# What lies in magazines and depots is free as well.
+echo 4 >/proc/sys/vm/drop_caches	# do not log it from now on
+# The shrinker also empties magazines and depots.
 client mixed op=end || fail "end"
 client churn mib=16 turns=1 || fail "churn"
 cached=$(stat cached_bytes)
 within "KiB in magazines and depots" $((cached >> 10)) 512 65536
-# Idle is what moved no object since the shrinker came by the last time. It takes each
-# processor's magazines there.
+# A cache is idle if no object passed its depots since the shrinker's last call. An idle cache
+# gives up the objects in its depots and in the magazine of the processor that runs the shrinker.
 for _ in 1 2 3 4 5 6 7 8; do
 	for cpu in $(seq 0 $(($(cpus_online) - 1))); do
 		taskset -c "$cpu" sh -c 'echo 2 >/proc/sys/vm/drop_caches'
@@ -111,7 +111,7 @@ within "KiB there when the kernel has dropped its caches" $(($(stat cached_bytes
 	0 $((cached >> 14))
 within "KiB held free then" $(($(stat idle_bytes) >> 10)) 0 64
 
-# It may be called at any time, from within an allocation as well.
+# The kernel may call the shrinker at any time, also from within an allocation.
 client stress "seconds=$(choose 8 8)" threads=3 seed=11 &
 pid=$!
 calls=0

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# The files of profile/: at a rate of 1 they say what the counters say; deltas, rates,
-# resets; readers in pieces, readers while everything changes, caches that vanish.
+# The files of profile/: at a rate of 1 they agree with the counters. Deltas, rates and resets;
+# reads in pieces, reads while everything changes, and caches that are destroyed.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -18,7 +18,7 @@ rate()
 	echo "$1" >"$PROFILE/rate"
 }
 
-# column FILE NAME: the sum of a column of a table.
+# column FILE NAME: the sum of this column of a table.
 column()
 {
 	awk -v name="$2" '
@@ -27,13 +27,14 @@ column()
 	END { printf "%.0f", sum }' "$1"
 }
 
-# head_values FILE: objects and bytes live and allocated, from the first line.
+# head_values FILE: from the first line: objects and bytes that are live, objects and bytes that
+# were allocated.
 head_values()
 {
 	awk '{ gsub(/[^0-9 ]/, ""); print $1, $2, $3, $4; exit }' "$1"
 }
 
-# The same four from the rows.
+# row_values FILE: the sums of the same four values over the rows.
 row_values()
 {
 	awk '/^[0-9]/ {
@@ -44,7 +45,7 @@ row_values()
 	END { printf "%.0f %.0f %.0f %.0f\n", sum[1], sum[2], sum[3], sum[4] }' "$1"
 }
 
-# by_stats [CACHE]: the same four by the counters.
+# by_stats [CACHE]: the first three of these values, by the counters.
 by_stats()
 {
 	file=${1:+$CACHES/$1/stats}
@@ -79,7 +80,7 @@ same "files that do not read while there is nothing" "$(cat "$TMP/unreadable")" 
 
 # --- Rates --------------------------------------------------------------------
 
-# refused FILE TEXT ERROR: changes nothing.
+# refused FILE TEXT ERROR: FILE refuses TEXT with this error, and its contents stay the same.
 refused()
 {
 	before=$(cat "$1")
@@ -92,7 +93,7 @@ refused()
 	fi
 }
 
-# taken FILE TEXT READS-AS
+# taken FILE TEXT READS-AS: FILE takes TEXT, and then reads as READS-AS.
 taken()
 {
 	echo "$2" >"$1" || fail "${1#"$QUARRY/"} refuses '$2'"
@@ -164,7 +165,8 @@ same "heapdump: bytes" "$(column "$QUARRY/heapdump" size_bytes)" "$(stat live_by
 same "heapdump: objects without a site" \
 	"$(awk '!/^#/ && $NF !~ /^[0-9]+$/' "$QUARRY/heapdump")" ""
 
-# every_cache TEXT: each one's profile has its numbers and nobody else's.
+# every_cache: the profile of each cache has the numbers of this cache only. $text names the
+# moment.
 every_cache()
 {
 	seen=0
@@ -203,7 +205,8 @@ head -c 1 "$TMP/heap" >>"$TMP/wanted"
 expect "by pread" cmp "$TMP/wanted" "$TMP/piece"
 same "behind the end" "$(./openfile "$PROFILE/heap.txt" read=10 pread=10@99999999 | wc -c)" 10
 
-# What was begun is read to its end, whatever happens meanwhile; then comes what is new.
+# A text that a reader has begun stays the same up to its end, whatever happens in the meantime.
+# At offset 0 a new one is made.
 ./openfile "$PROFILE/heap.txt" read=50 "sh=echo hold mib=1 >$CLIENT/run" all=999 >"$TMP/piece"
 expect "a text stays what it is" cmp "$TMP/heap" "$TMP/piece"
 ./openfile "$PROFILE/heap.txt" all=999 >"$TMP/now"
@@ -362,7 +365,7 @@ same "live samples" "$(stat live_samples)" 0
 same "heap.txt afterwards" "$(head_values "$PROFILE/heap.txt" | cut -d ' ' -f 1-3)" \
 	"0 0 $(stat samples)"
 
-# Nothing may be lost when rates, resets and drains come in between.
+# Nothing may be lost when rates change, and resets and drains run, under load.
 client stress "seconds=$seconds" threads=3 seed="${QUARRY_SEED:-2}" &
 pid=$!
 while kill -0 "$pid" 2>/dev/null; do
