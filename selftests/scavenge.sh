@@ -1,36 +1,36 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# What is free goes back to the kernel by itself: after a peak of 1 GiB of which 90 % is
-# freed at random, within ten seconds. The kernel's own count of free pages says so, and
-# says what kmalloc holds for the same objects.
+# Free pages go back to the kernel in the background. After a peak of 1 GiB, 90 % of it is freed
+# at random; ten seconds later Quarry must hold little more than is in use. The kernel's own
+# count of free pages shows this, and shows what kmalloc holds for the same objects.
 #
-# QUARRY_MIB: the peak; by default 1 GiB, or less where memory is short
+# QUARRY_MIB: MiB at the peak (default 1024, or less if the machine has less memory)
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
 . ./lib.sh
 
-# kmalloc's powers of two need 1.4 times what is asked for.
+# kmalloc rounds sizes up to powers of two, and needs 1.4 times the bytes that are asked for.
 available=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
 most=$(choose 1024 48)
 mib=${QUARRY_MIB:-$((available * 10 / 17))}
 [ -n "${QUARRY_MIB:-}" ] || [ "$mib" -le "$most" ] || mib=$most
 note "$mib MiB at the peak, $available available"
 nodes=$(memory_nodes | wc -l)
-# With KASAN and lockdep a hundredth of a processor does a tenth of the work.
+# The scavenger may use 1 % of a processor. With KASAN and lockdep it does a tenth of the work.
 seconds=$(choose 10 40)
 
 # --- Counting -----------------------------------------------------------------
 
-# So many pages has the kernel given away since "base_pages" were free.
+# Sets held: the pages that the kernel has given away since base_pages pages were free.
 kernel_held()
 {
 	count_free_pages
 	held=$((base_pages - pages_free))
 }
 
-# SLUB's own count, to see that the other one is about the same.
+# SLUB's own count, which should be about the same.
 slab_pages()
 {
 	awk '/^nr_slab_(un)?reclaimable/ { n += $2 } END { print n }' /proc/vmstat
@@ -51,14 +51,15 @@ look()
 	given=$(($(value "$TMP/stats" returned_bytes) - $(value "$TMP/stats" taken_bytes)))
 }
 
-# As much may be kept: a share of what is in use, and a chunk for each node.
+# allowance PERCENT: the idle bytes that may be kept: a share of those in use, and a chunk for
+# each node.
 allowance()
 {
 	echo $((inuse * $1 / 100 + (nodes << 21)))
 }
 
-# wait_for_scavenger PERCENT: until no more is idle than may be, and no longer than $seconds.
-# Sets waited, in ms.
+# wait_for_scavenger PERCENT: wait until no more pages are idle than may be kept, and for
+# $seconds at most. Sets waited, in ms.
 wait_for_scavenger()
 {
 	start=$(now_ms)
@@ -71,7 +72,7 @@ wait_for_scavenger()
 	done
 }
 
-# The rest of these seconds.
+# Wait until $seconds have passed since $start.
 wait_until_end()
 {
 	while [ $(($(now_ms) - start)) -lt $((seconds * 1000)) ]; do
@@ -79,7 +80,7 @@ wait_until_end()
 	done
 }
 
-# near TEXT GOT WANTED PERCENT: of WANTED.
+# near TEXT GOT WANTED PERCENT: GOT differs from WANTED by no more than PERCENT of WANTED.
 near()
 {
 	margin=$(($3 * $4 / 100))
@@ -92,7 +93,7 @@ load_anew quarry_client
 client mixed op=begin "mib=$mib" || fail "begin"
 objects=$(result objects)
 note "$objects objects of 16 bytes to 32 KiB"
-# The first round is not measured: it makes the kernel set up its own.
+# The first round is not measured, because the kernel allocates memory of its own in it.
 client mixed op=grow side=slub || fail "first round of kmalloc"
 client mixed op=cut percent=100 || fail "first round of kfree"
 settle_memory
@@ -173,7 +174,7 @@ else
 	within "pages that Quarry holds in the end, at most SLUB's" "$quarry_waited" 1 "$slub_waited"
 fi
 
-# Of nothing there is nothing to keep.
+# When nothing is in use, no share of it is kept.
 client mixed op=end || fail "end"
 drain
 wait_for_scavenger "$retain"
@@ -181,7 +182,7 @@ within "idle bytes when all is free, $waited ms later" "$idle" 0 $((nodes << 21)
 
 # --- The share that is kept -------------------------------------------------------
 
-# On one node, as each has its share.
+# On one node, because each node keeps a share of its own.
 on_cpus 1
 
 retain_percent()
@@ -202,7 +203,7 @@ for good in 0 100 50; do
 	same "retain_percent reads" "$(cat "$QUARRY/control/retain_percent")" "$good"
 done
 
-# A block of the youngest goes, so that there are idle pages and no holes in slabs.
+# Free the youngest objects, so that there are idle pages and no slab has holes.
 client mixed op=begin mib="$(choose 128 32)" low=1024 high=65536 || fail "begin"
 client mixed op=grow || fail "grow"
 retain_percent 100
@@ -221,7 +222,7 @@ retain_percent 0
 wait_for_scavenger 0
 within "retain_percent 0: idle bytes, $waited ms later" "$idle" 0 "$(allowance 0)"
 
-# --- All of it, on request ----------------------------------------------------------
+# --- A release of all idle pages, on request ----------------------------------------
 
 retain_percent 100
 client mixed op=cut percent=100 || fail "cut again"
