@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# A module of the kernel's slab API that quarry/kmem_shim.h moves: what it finds of each
-# function, and that all it had has gone back. Twice, the second time with a sample at
-# each allocation.
+# A module of the kernel's slab API that quarry/kmem_shim.h moves to Quarry. The module checks
+# each function of the API, and afterwards all its memory must have gone back. It runs twice,
+# the second time with a sample at each allocation.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh

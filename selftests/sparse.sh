@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# A heap falls to a tenth, whichever objects that are, and both allocators are asked to
-# give back what they can: Quarry holds exactly the pages on which an object lies, and so
-# no more than the kernel's allocator, which gives back whole slabs only.
+# Of a heap, only a few random objects are left, and both allocators give back the memory that
+# they can. Then Quarry holds exactly the pages on which an object lies, and so no more than the
+# kernel's allocator, which gives back whole slabs only.
 #
-# QUARRY_SPARSE_BYTES: of objects on either side
+# QUARRY_SPARSE_BYTES: bytes of objects on each side
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -22,8 +22,9 @@ held_pages()
 		awk -v page=$page '$1 == "inuse_bytes" { n += $2 } END { print n / page }'
 }
 
-# with_chance PAGES: how many it may be on the other side. Of so many pages each of which is
-# held or not, the standard deviation is at most the root.
+# with_chance PAGES: the most pages that Quarry may hold if SLUB holds PAGES. Chance decides
+# which pages are held, so the standard deviation of their number is at most its root; two of
+# them are allowed.
 with_chance()
 {
 	root=0
@@ -33,7 +34,7 @@ with_chance()
 	echo $(($1 + 2 * root))
 }
 
-# compare SIZE TEXT: 0 for a mix of sizes.
+# compare SIZE TEXT: run the trace with objects of SIZE bytes; 0 is a mix of sizes.
 compare()
 {
 	size=$1 what=$2
@@ -45,8 +46,9 @@ compare()
 		note "$what: $full pages, $held when $permille of 1000 objects are left;" \
 			"the kernel's $slub_full and $slub"
 		same "$what, $permille left: pages under objects" "$held" "$exact"
-		# The kernel's slabs of small objects are pages, too, but what is sampled
-		# has slabs of its own, and so the others lie together differently.
+		# SLUB's slabs of small objects are single pages, too, so both should hold as
+		# many. But Quarry's sampled objects have slabs of their own, so the objects are
+		# spread over pages in another way.
 		limit=$slub
 		[ "$size" -ge 512 ] || [ "$size" = 0 ] || limit=$(with_chance "$slub")
 		within "$what, $permille left: pages, and the kernel's $slub" "$held" 1 "$limit"
@@ -63,7 +65,7 @@ for size in 64 128 256 512 1000 1024 2048 4096 5000 8192; do
 done
 compare 0 "a mix"
 
-# Slabs say what left them.
+# The table of slabs shows the pages that left each slab.
 client sparse size=1024 "bytes=$bytes" || fail "sparse"
 slab_pages=$(cache_stat sparse-1024 slab_pages)
 client thin permille=100 || fail "thin"
