@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# Threads and interrupts allocate, hand on and free for some seconds, each byte
-# checked, while the caches are drained, shrunk and walked.
+# Threads and interrupts allocate, pass on and free objects for some seconds, and check each
+# byte of them. In the meantime the caches are drained and shrunk, and the walker runs.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# Tracepoints: each event comes as often as the counters say, with their numbers.
+# Tracepoints: there are as many events as the counters say, and they have the same numbers.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -12,7 +12,7 @@ TRACING=/sys/kernel/tracing
 [ -d $TRACING/instances ] || skip_all "no tracefs"
 load_anew quarry_client
 
-# A buffer of its own, which other users of the tracer do not disturb.
+# A trace buffer of its own, so that other users of the tracer do not disturb it.
 BUFFER=$TRACING/instances/quarry
 rmdir $BUFFER 2>/dev/null
 mkdir $BUFFER || skip_all "no trace buffer"
@@ -38,13 +38,13 @@ end()
 		fail "the buffer was too small"
 }
 
-# grown NAME: how much a number of stats grew.
+# grown NAME: how much this number of stats grew between begin and end.
 grown()
 {
 	echo $(($(value "$TMP/after" "$1") - $(value "$TMP/before" "$1")))
 }
 
-# events NAME
+# events NAME: the number of events of that name.
 events()
 {
 	grep -c " $1: " "$TMP/trace"
@@ -62,7 +62,7 @@ total()
 	END { printf "%.0f", sum }' "$TMP/trace"
 }
 
-# fields NAME: what the event has, as its format says.
+# fields NAME: the fields of the event, from its format.
 fields()
 {
 	sed -n 's/^.*field:.*[ *]\([a-z_]*\)\(\[[0-9]*\]\)*;.*/\1/p' \
@@ -127,7 +127,7 @@ client release
 
 # --- Batches and slabs --------------------------------------------------------
 
-# On one processor: what is freed on another node goes past the magazine.
+# On one processor, because an object that is freed on another node bypasses the magazine.
 on_cpus 1
 echo off >"$QUARRY/profile/rate"
 drain
@@ -184,7 +184,7 @@ same "rate: one for each change" \
 	"$(sed -n 's/.* rate: cache=\([0-9]*\) bytes=\([0-9]*\)$/\1 \2/p' "$TMP/trace" | xargs)" \
 	"$id 4096 $id 0 0 524288"
 
-# The module may go while its events are enabled, and what was traced stays readable.
+# The module can be unloaded while its events are enabled. The trace must still be readable.
 begin
 client hold mib=1
 client release
