@@ -1,30 +1,29 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# Estimates are right on average: a stream of allocations of which all is known runs
-# many times, at several rates and with rates that change on the way. For each of eight
-# sites the mean of what the profile says about objects and bytes, live and allocated,
-# is to be within three standard errors of the truth.
+# Estimates are right on average. A stream of allocations that is known exactly runs many times,
+# at several rates, and with rates that change on the way. The profile estimates objects and
+# bytes, live and allocated, for each of eight sites. The mean of each estimate must be within
+# three standard errors of the truth.
 #
-# A standard error is that of the mean of the runs, from the differences between them.
-# Some 200 comparisons are made, and one in 180 is off by more than three for no reason
-# (Student's t, 29 degrees of freedom). So that chance does not decide, a value that is
-# off is measured again with as many fresh runs, twice at most, and fails if it is off
-# in all three sets, each time to the same side. All sets are shown. A bias of two
-# standard errors may go unseen in one value, but not in all: mean squares of z are
-# checked, too.
+# The standard error is that of the mean of the runs; it follows from the differences between
+# the runs. Some 200 values are compared, and one in 180 is off by more than three by chance
+# (Student's t, 29 degrees of freedom). So a value that is off is measured again with as many
+# fresh runs, twice at most. It fails if it is off in all three sets, and to the same side each
+# time. All sets are shown. A bias of two standard errors may go unseen in one value but not in
+# all, because the mean square of z is checked, too.
 #
-# Objects of eight times the rate and more are all sampled but for one in 3,000. Runs
-# hardly differ then, and the profile's own error counts if it is the larger one.
+# Of objects of eight times the rate or more, all but one in 3,000 are sampled. Then the runs
+# hardly differ, so the profile's own error is used if it is larger.
 #
-# QUARRY_RUNS: runs of a set
+# QUARRY_RUNS: runs in a set (at least 30, the default)
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
 . ./lib.sh
 load_anew quarry_client
 
-# Enough for an error to be known within a seventh.
+# With 30 runs the standard error is known within a seventh.
 runs=${QUARRY_RUNS:-30}
 [ "$runs" -ge 30 ] || runs=30
 scale=$(choose 1 8)
@@ -66,11 +65,12 @@ function line(name, truth) {
 }
 END { print "strays strays 0 " strays + pending " 0 0 0" }'
 
-# Reads lines of one_run for all runs. Prints the table; "over" lists values off by
-# more than three with the side, "z" all z, "ratios" the variances.
+# Reads the lines of one_run of all runs, and prints the table. The file "over" gets the values
+# that are off by more than three, with the side; "zs" gets all z; and "ratios" gets the
+# profile's own variances over those of the runs.
 # shellcheck disable=SC2016 # for awk
 judge='
-# There is no sqrt() in all builds of busybox.
+# Some builds of busybox have no sqrt().
 function root(x,	y, i) {
 	y = x > 1 ? x : 1
 	for (i = 0; i < 200 && y * y > x * 1.000001; i++)
@@ -91,7 +91,7 @@ $1 == "strays" {
 	off[k] += $4 - $3
 	squares[k] += ($4 - $3) * ($4 - $3)
 	own[k] += $5
-	# Of the live objects as many as of all.
+	# The same share of the live objects is sampled as of all objects.
 	if ($2 == "alloc_objects")
 		allocated = $3
 	if ($2 == "inuse_objects")
@@ -127,7 +127,8 @@ END {
 	print "strays", strays + 0
 }'
 
-# set_of_runs RATE...: the rates that the stream has, for as many parts of it.
+# set_of_runs RATE...: a set of runs. The stream is cut into as many parts as there are rates, and
+# each part runs at its rate.
 set_of_runs()
 {
 	: >"$TMP/set"
@@ -175,8 +176,8 @@ unbiased()
 	error_bars "$TMP/ratios.1"
 }
 
-# The profile's own variances against those of the runs, which are themselves only
-# known within a quarter: one value may be off by four, the one in the middle by two.
+# The profile's own variances must agree with those of the runs, which are known within a
+# quarter only. So a single ratio may be off by a factor of four, and the middle one by two.
 error_bars()
 {
 	sort -n "$1" >"$TMP/bars"
@@ -194,7 +195,7 @@ is_slow || unbiased "512K" 524288
 unbiased "64K, then 4K" 65536 4096
 if ! is_slow; then
 	unbiased "4K, then 512K" 4096 524288
-	# A countdown that is begun anew must not forget or repeat anything.
+	# Each new rate starts the countdown anew. No bytes may be forgotten or counted twice.
 	unbiased "eight rates" 65536 16384 32768 4096 65536 8192 32768 65536
 fi
 
