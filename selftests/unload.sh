@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# Everything goes back: after a peak of 256 MiB and rmmod, as many pages are free as
+# Unloading gives all memory back. After a peak of 256 MiB and rmmod, as many pages are free as
 # before insmod.
 
 cd "$(dirname "$0")" || exit 1
@@ -22,15 +22,15 @@ round()
 	client "hold mib=$mib" || fail "hold"
 	peak=$(stat inuse_bytes)
 	client release || fail "release"
-	# A second wave, so that what was given back is used again.
+	# A second wave, so that memory that was given back is used again.
 	client "stress seconds=1 threads=3 seed=$1" || fail "stress"
 	client "hold mib=$((mib / 2))" || fail "hold again"
 	client release || fail "release again"
 	unload quarry_client quarry
 }
 
-# Free pages at rest: some memory comes back later, by work of the kernel's own
-# (empty per-CPU chunks, lazily unmapped areas), so the best of some looks counts.
+# Sets best, the free pages at rest. The kernel frees some memory later (empty per-CPU chunks,
+# lazily unmapped areas), so the highest of four counts is used.
 pages_at_rest()
 {
 	best=0
@@ -45,14 +45,14 @@ pages_at_rest()
 		'{ printf "%s %d ", $1, $2 / 4 }' "$TMP/meminfo.$1")"
 }
 
-# The first load makes the kernel allocate for itself what it then keeps: page
-# tables of the module area, slabs of its own caches (inodes and dentries of
-# debugfs and sysfs among them), per-CPU memory. None of that is Quarry's, and
-# none of it grows for long.
+# At the first loads the kernel allocates memory that it then keeps for itself: page tables of
+# the module area, slabs of its own caches (for inodes and dentries of debugfs and sysfs, for
+# example), and per-CPU memory. None of it is Quarry's, and it soon stops growing. So the first
+# two rounds are not measured.
 round 7
 round 7
 losses=
-# Between two rounds nothing happens, so what is free after one is free before the next.
+# Nothing happens between two rounds, so the count after one round is the count before the next.
 round=0
 pages_at_rest before
 after=$best
@@ -66,10 +66,10 @@ for round in $(seq "$rounds"); do
 		"peak $((peak >> 20)) MiB in use"
 	within "round $round: MiB in use at the peak" $((peak >> 20)) "$mib" $((mib * 5 / 4))
 done
-# What is lost at each unload shows in every round. A single round may have the bad
-# luck of a stack or a slab that the kernel itself was about to give back, some 20
-# pages, so the round in the middle decides; and no round may be off by a chunk.
-# More than before is the kernel's own memory, and no concern of this.
+# Pages that each unload loses are missing in every round. In a single round, the kernel may
+# also be about to give back a stack or a slab of its own, some 20 pages. So the middle round
+# decides, and no round may lose more than 128 pages, a quarter of a chunk. If more pages are
+# free than before, the kernel has freed memory of its own, which does not matter here.
 if has_kasan; then
 	skip "pages (KASAN keeps freed memory in quarantine)"
 else

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# The sample counts words as awk does, and gives everything back.
+# The sample module wordindex counts words as awk does, and gives all its memory back.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -13,8 +13,8 @@ device=/dev/wordindex
 text=$TMP/text
 cat ./*.sh ./*.sh ./*.sh >"$text"
 
-# A word: letters, digits and inner apostrophes, the first 63 bytes of it. Words
-# seen equally often are left to the device to order.
+# A word is made of letters, digits and inner apostrophes; its first 63 bytes count. The device
+# may print words that are equally frequent in any order.
 awk '{
 	line = tolower($0)
 	while (match(line, /[a-z0-9][a-z0-9\x27]*/)) {
