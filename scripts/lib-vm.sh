@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Parts of scripts/vm: what the guest boots from, and what its console may not say.
-# Source it after lib.sh.
+# Parts of scripts/vm: the file system that the guest boots from, QEMU's options, and the lines
+# that must not be on the guest's console. Source it after lib.sh.
 
 # shellcheck disable=SC2034 # for the script that sources this
 GUEST=$QUARRY_TOP/scripts/guest
 
-# What a healthy kernel does not print.
+# Lines that a healthy kernel does not print.
 VM_BAD='WARNING:|BUG[: ]|Oops|possible circular locking|INFO: possible|possible recursive locking'
 VM_BAD+='|inconsistent lock state|suspicious RCU usage|DEBUG_LOCKS_WARN_ON|Invalid wait context'
 VM_BAD+='|sleeping function called|scheduling while atomic|UBSAN:|general protection'
@@ -14,7 +14,7 @@ VM_BAD+='|rcu: INFO: rcu_|soft lockup|hard LOCKUP|blocked for more than|Call Tra
 VM_BAD+='|page allocation failure|Kernel panic|ODEBUG:|refcount_t:|(list_add|list_del) corruption'
 VM_BAD+='|unable to handle|kmemleak: [0-9]+ new suspected|leaked percpu|Objects remaining'
 
-# vm_complaints LOG ALLOW: the lines of a console that match, except ALLOW's.
+# vm_complaints LOG ALLOW: the lines of a console that match VM_BAD, but not ALLOW.
 vm_complaints()
 {
 	local allow=${2:-}
@@ -26,13 +26,13 @@ vm_complaints()
 	fi
 }
 
-# pack DIR: a cpio archive of DIR on stdout, owned by root whoever runs this.
+# pack DIR: a cpio archive of DIR on stdout. All files are owned by root, whoever runs this.
 pack()
 {
 	(cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio -o -H newc -R +0:+0 --quiet)
 }
 
-# The part that is the same in every run: busybox and its applets.
+# Print the archive of the part that is the same in every run: busybox and its applets.
 vm_base()
 {
 	local busybox key
@@ -58,8 +58,8 @@ vm_base_make()
 	rm -rf "$root"
 }
 
-# vm_modules BUILD ROOT: every module of a build, flat; without the debugging data
-# of a distribution kernel's build, which is most of it.
+# vm_modules BUILD ROOT: copy every module of a build into one directory. Most of a module is
+# debugging data, which is left out.
 vm_modules()
 {
 	local module
@@ -70,7 +70,7 @@ vm_modules()
 	done
 }
 
-# vm_file SPEC ROOT: copy SRC[:DST] in.
+# vm_file SPEC ROOT: copy a file or directory into ROOT. SPEC is SRC[:DST].
 vm_file()
 {
 	local src=${1%%:*} dst=
@@ -85,8 +85,8 @@ vm_file()
 	cp -rLT "$src" "$2/$dst"
 }
 
-# vm_numa NODES CPUS MB: QEMU's options, one per line. Processors of one socket
-# must not be on two nodes: the kernel warns about such a machine.
+# vm_numa NODES CPUS MB: QEMU's options for processors and memory, one per line. Each node is a
+# socket, because the kernel warns about a machine with a socket on two nodes.
 vm_numa()
 {
 	local nodes=$1 cpus=$2 mb=$3 per node
@@ -102,7 +102,7 @@ vm_numa()
 	done
 }
 
-# vm_mb SIZE: 1G, 512M or plain MiB, in MiB.
+# vm_mb SIZE: SIZE in MiB. It is given as 1G, as 512M, or as a number of MiB.
 vm_mb()
 {
 	case $1 in

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Helpers shared by the scripts. Source it; it runs nothing.
+# Functions that the scripts share. Source it; it runs nothing.
 
 set -euo pipefail
-# Without it a failure inside "$(...)" goes unnoticed.
+# Without this option a failure inside "$(...)" goes unnoticed.
 shopt -s inherit_errexit
 
 # shellcheck disable=SC2034 # for the scripts that source this
@@ -30,7 +30,7 @@ have()
 	command -v "$1" >/dev/null 2>&1
 }
 
-# need TOOL GROUP: stop with the command that mends it.
+# need TOOL GROUP: if TOOL is missing, stop and name the command that installs it.
 need()
 {
 	have "$1" || die "$1 not found; run scripts/deps $2"
@@ -42,8 +42,8 @@ usage()
 	awk 'NR > 2 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"
 }
 
-# locked NAME COMMAND...: run a shell function while no other run holds NAME.
-# The lock goes with the process, however it ends.
+# locked NAME COMMAND...: run a shell function while no other run holds the lock NAME. The lock
+# ends with the process, however the process ends.
 locked()
 {
 	local lock=$QUARRY_CACHE/lock/$1
@@ -59,8 +59,8 @@ locked()
 	) 9>"$lock"
 }
 
-# cached DIR COMMAND...: DIR, made by "COMMAND... TEMPDIR" when it is absent.
-# An interrupted command leaves no DIR, only a temporary that the next run drops.
+# cached DIR COMMAND...: print DIR. If it is absent, "COMMAND... TEMPDIR" makes it first. An
+# interrupted command leaves only a temporary directory, which the next run removes.
 cached()
 {
 	local dir=$1
