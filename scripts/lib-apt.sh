@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Debian packages without touching the machine's own apt: a configuration, package
-# lists and downloads of our own in the cache, on the mirror that the machine uses.
+# Fetch Debian packages without touching the machine's own apt. The configuration, the package
+# lists and the downloads are in the cache. The mirror is the one that the machine uses.
 # Source it after lib.sh.
 
 # The machine's binary package sources, one "URI suite" per line.
@@ -12,8 +12,8 @@ apt_sources()
 		--format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' | sort -u
 }
 
-# mirror SUITE: where SUITE lives. A machine may have the main suite only; the
-# others are then looked for where a Debian mirror keeps them.
+# mirror SUITE: the URI of SUITE. If the machine's sources have only the main suite, it is the
+# place where a Debian mirror keeps the other suites.
 mirror()
 {
 	local main exact
@@ -35,8 +35,8 @@ mirror()
 	esac
 }
 
-# apt_private SUITE TOOL ARGS...: run an apt tool on SUITE only ("bookworm" means
-# with its security suite, where the newer kernels are).
+# apt_private SUITE TOOL ARGS...: run an apt tool on SUITE only. "bookworm" includes its security
+# suite, which has the newer kernels.
 apt_private()
 {
 	local dir=$QUARRY_CACHE/apt/$1 suite=$1 tool=$2
@@ -58,7 +58,7 @@ apt_private_init()
 	for suite in "${suites[@]}"; do
 		printf 'deb [signed-by=%s] %s %s main\n' "$key" "$(mirror "$suite")" "$suite"
 	done >"$dir/sources.list"
-	# The hooks of the machine's configuration are about its own lists.
+	# Clear the hooks of the machine's configuration: they are for the machine's own lists.
 	cat >"$dir/apt.conf.new" <<-EOF
 		#clear APT::Update::Post-Invoke;
 		#clear APT::Update::Post-Invoke-Success;
@@ -84,14 +84,14 @@ apt_private_update()
 	apt_private "$1" apt-get -qq update >&2
 }
 
-# candidate PKG SUITE: the version that would be fetched; nothing when unknown.
+# candidate PKG SUITE: the version that would be fetched, or nothing if PKG is unknown.
 candidate()
 {
 	apt_private "$2" apt-cache policy "$1" |
 		awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }'
 }
 
-# lookup PKG SUITE: the same, with fresh lists if that is what it takes.
+# lookup PKG SUITE: the same, but if PKG is unknown the package lists are read again first.
 lookup()
 {
 	local version
@@ -123,7 +123,7 @@ fetch_deb()
 
 	lookup "$pkg" "$suite" >/dev/null
 	say "fetching $pkg"
-	# Lists may be older than the mirror, which keeps only the last versions.
+	# The mirror keeps only the last versions, so old lists may name one that has gone.
 	if ! (cd "$dir" && apt_private "$suite" apt-get -qq download "$pkg" >&2); then
 		apt_private_update "$suite"
 		(cd "$dir" && apt_private "$suite" apt-get -qq download "$pkg" >&2)
