@@ -8,7 +8,7 @@ cd "$(dirname "$0")" || exit 1
 . ./lib.sh
 load_anew quarry_client
 
-# refused FILE TEXT [ERROR]
+# refused FILE TEXT [ERROR]: FILE refuses TEXT, with this error.
 refused()
 {
 	if (echo "$2" >"$1") 2>"$TMP/error"; then

@@ -17,7 +17,7 @@ visits=$(choose 20 6)
 stacks=$(choose 10000 8000)
 keep=$(choose 3 1)		# one object in so many is kept
 
-# start [PARAMETER...]
+# start [PARAMETER...]: load Quarry anew, with these parameters and a sample at each allocation.
 start()
 {
 	unload wordindex quarry_client quarry

@@ -53,7 +53,7 @@ void release_objects(void);
 
 /* --- The device --- */
 
-int open_device(int flags); /* never fails */
+int open_device(int flags); /* ends the program if it fails */
 void set_rate(__u32 rate);
 __u32 get_rate(void);
 int snapshot(int fd, __u32 kind, __u32 format, __u32 cache, __u32 flags,

@@ -78,7 +78,7 @@ sweep()
 	same "$1: wrong endings" "$wrong" 0
 }
 
-# rate BYTES
+# rate BYTES: set the sampling rate.
 rate()
 {
 	echo "$1" >"$QUARRY/profile/rate" || fail "rate $1"
@@ -120,7 +120,7 @@ for op in first large bulk row; do
 	while :; do
 		nth=$((nth + 1))
 		load_anew quarry_client
-		if [ "$op" = bulk ]; then rate 0; else rate 1; fi	# or it has too many
+		if [ "$op" = bulk ]; then rate 0; else rate 1; fi	# too many for bulk at 1
 		client failnth "op=$op" "nth=$nth" || wrong=$((wrong + 1))
 		[ "$(result worked)" = 1 ] || failures=$((failures + 1))
 		intact || wrong=$((wrong + 1))
@@ -153,8 +153,8 @@ range=$(awk '
 # shellcheck disable=SC2086 # two words
 below $range
 
-# Loading. To fail every allocation would take minutes, so one in $step fails. The first one
-# depends on the clock, so that each run visits other allocations.
+# Loading. To try every allocation would take minutes, so one in $step is tried. The first one
+# depends on the clock, so that each run tries other allocations.
 unload quarry_client quarry
 step=${QUARRY_NTH_STEP:-61}
 nth=$((1 + $(date +%s) % step))

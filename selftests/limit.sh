@@ -224,7 +224,7 @@ intact "again without limit"
 
 file=caches/client_limited/limit
 
-# cache_limits TEXT SOFT HARD
+# cache_limits TEXT SOFT HARD: the file of the cache has these limits.
 cache_limits()
 {
 	same "$1" "$(cat "$QUARRY/$file")" "soft $2

@@ -8,7 +8,8 @@ cd "$(dirname "$0")" || exit 1
 . ./lib.sh
 load_anew quarry_client
 
-# misuse KIND COUNTER TEXT CACHE CALLER
+# misuse KIND COUNTER TEXT CACHE CALLER [LIVE]: the client makes a mistake. COUNTER must grow by
+# one, and one line of the log must have TEXT, CACHE and CALLER. LIVE objects stay (default 0).
 misuse()
 {
 	before=$(stat "misuse_$2")
