@@ -81,6 +81,8 @@ static void freed_anywhere(struct kunit *test)
 
 	init_irq_work(&w->irq, irq_fn);
 	INIT_WORK(&w->soft, soft_fn);
+	/* The pages come from this CPU's node: a move to another one would take a chunk there. */
+	qt_pin(test, 0);
 	qt_longest_run(test, 16);
 	/* So that there is a chunk, and no descriptor of one that still waits for its free. */
 	quarry_free(qt_mapped(test, SZ_1M));
