@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Overview: the way of an allocation down the layers, and of a free back up.  Read this first.
+ * Overview: the way of an allocation, and of a free, down through the layers.  Read this first.
  *
  * A client calls quarry_cache_alloc() for an object of its cache, or quarry_malloc(), which
  * looks the size up in a table of size classes; each class is a cache of its own.  Sizes over
@@ -29,7 +29,7 @@
  *     one either, the allocation returns NULL and says so in the log.  Near a soft limit this
  *     step comes before step 5.
  *
- * A free goes up these steps, until one of them keeps the object:
+ * A free goes down these steps, until one of them keeps the object:
  *
  *  1. Magazine: inlined.  A table says whether the object's chunk holds ordinary slabs of this
  *     CPU's node.  If so, the object is put on top of the magazine: no lock, no look at its
