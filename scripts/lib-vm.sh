@@ -26,6 +26,15 @@ vm_complaints()
 	fi
 }
 
+# vm_last LOG: the end of a console: from the stacks that scripts/vm asked for, or 15 lines.
+vm_last()
+{
+	local first
+
+	first=$(grep -anE -m 1 'NMI: (Not continuing|IOCK|unknown)|Uhhuh. NMI' "$1" | cut -d: -f1) || true
+	tail -n "${first:++}${first:-15}" "$1" | head -n 150
+}
+
 # pack DIR: a cpio archive of DIR on stdout. All files are owned by root, whoever runs this.
 pack()
 {
