@@ -35,8 +35,8 @@ misuse()
 	same "$1: live objects" "$(stat live_objects)" "${6:-0}"
 }
 
-# The fast path does not check frees. A wrong free is noticed when the object reaches its slab;
-# here, this is when the client shrinks the cache.
+# The fast path sees a free that repeats the last one. Any other wrong free is noticed when the
+# object reaches its slab; here, this is when the client shrinks the cache.
 misuse foreign foreign "not Quarry's" none free_foreign
 misuse large_interior interior "not the start of an object" "(large)" free_large_interior
 misuse mapped_interior interior "not the start of an object" "(large)" free_mapped_interior
@@ -46,7 +46,7 @@ misuse interior interior "not the start of an object" client_misused '[a-z_]*'
 misuse wrong_cache wrong_cache "wrong cache" client_misused '[a-z_]*'
 expect "wrong_cache: the line names the cache it was given to" \
 	grep -q 'given to client_wrong' "$TMP/report"
-misuse double_free double_free "double free" client_misused '[a-z_]*'
+misuse double_free double_free "double free" client_misused free_twice
 misuse behind_end red_zone "behind its end" client_watched write_behind_end
 expect "behind_end: a line names the byte" \
 	grep -q 'byte 96 of 96 is 0x78 and should be 0xcc; from byte 88: ' "$TMP/byte"

@@ -11,7 +11,8 @@
  * six operations, to be called with preemption off:
  *
  *   qr_head_pop(head, &obj)	take an object; false: enter the slow path
- *   qr_head_push(head, obj)	give one back; false: enter the slow path
+ *   qr_head_push(head, obj)	give one back; false: enter the slow path.  False also if @obj
+ *				is the one that was given back last
  *   qr_head_enter_alloc(h)	after a failed pop: objects held, or -1 if nested
  *   qr_head_enter_free(h)	after a failed push: the same
  *   qr_head_claim(h)		claim from outside the fast path: the same
@@ -23,10 +24,12 @@
 #ifndef QUARRY_HEAD_H
 #define QUARRY_HEAD_H
 
+#include <linux/build_bug.h>
 #include <linux/cache.h>
 #include <linux/compiler.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
+#include <linux/stddef.h>
 #include <linux/types.h>
 
 /**
@@ -54,7 +57,9 @@
  * @seen_misses: trips to the depot at the last look
  * @seen_remote: @remote_frees at the last look
  * @nr_remote: objects of other nodes that wait to go home, in the array behind @obj
- * @remote_room: how many may wait there, as granted from the budget
+ * @remote_room: how many may wait there, as granted from the budget.  It has to be the last
+ *	member before @obj: as it is small, the 8 bytes before @obj are no object's address, and
+ *	qr_head_push() may compare them with one
  * @obj: the magazine: free objects, the last one is taken first
  *
  * Beside @obj, the fast path touches only the first cache line of the structure.  It does not
@@ -84,6 +89,18 @@ struct qr_head {
 	u16 remote_room;
 	void *obj[];
 } ____cacheline_aligned;
+
+static_assert(offsetof(struct qr_head, obj) == offsetofend(struct qr_head, remote_room));
+
+/*
+ * Was @obj freed last to this claimed head of @n objects, and not allocated since?  Then a free of
+ * @obj is a double free.
+ */
+static __always_inline bool qr_head_repeats(const struct qr_head *h, unsigned int n,
+					    const void *obj)
+{
+	return n && h->obj[n - 1] == obj;
+}
 
 #if defined(CONFIG_X86_64) && !defined(CONFIG_UML) && !defined(QUARRY_GENERIC_FASTPATH)
 #include <quarry/head_x86.h>

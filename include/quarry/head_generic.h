@@ -44,7 +44,7 @@ static __always_inline bool qr_head_push(struct qr_head __percpu *head, void *ob
 	WRITE_ONCE(h->busy, 1);
 	barrier();
 	n = READ_ONCE(h->nr);
-	if (unlikely(n >= h->capacity)) {
+	if (unlikely(n >= h->capacity) || unlikely(qr_head_repeats(h, n, obj))) {
 		barrier();
 		WRITE_ONCE(h->busy, 0);
 		return false;

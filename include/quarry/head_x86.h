@@ -6,6 +6,7 @@
  * subtracts QR_CLAIM + 1 in one instruction.  The result is negative if the magazine is empty or
  * if this code interrupted an operation that has claimed the head; one branch covers both.  A free
  * subtracts QR_CLAIM; one unsigned comparison with the capacity covers "full" and "claimed".
+ * A second comparison, with the object that was freed last, finds that the free repeats itself.
  *
  * A single read-modify-write instruction is atomic against interrupts and NMIs on its own CPU
  * without a lock prefix.  An operation that nests inside another one undoes its claim.  So the
@@ -56,7 +57,7 @@ static __always_inline bool qr_head_pop(struct qr_head __percpu *head, void **ob
 static __always_inline bool qr_head_push(struct qr_head __percpu *head, void *obj)
 {
 	unsigned long n;
-	bool full;
+	bool full, again;
 
 	asm volatile("subl %1, " QR_GS "%0"
 		     : "+m" (qr_gs(head, nr)) : "i" (QR_CLAIM) : "memory");
@@ -66,6 +67,12 @@ static __always_inline bool qr_head_push(struct qr_head __percpu *head, void *ob
 		     : "=@ccae" (full)
 		     : "r" (n), "m" (qr_gs(head, capacity)) : "memory");
 	if (unlikely(full))
+		return false;
+	/* With n at 0 this reads what lies before obj, see struct qr_head. */
+	asm volatile("cmpq %2, " QR_GS "%1"
+		     : "=@cce" (again)
+		     : "m" (qr_gs(head, obj[n - 1])), "r" (obj) : "memory");
+	if (unlikely(again))
 		return false;
 	asm volatile("movq %1, " QR_GS "%0"
 		     : "=m" (qr_gs(head, obj[n])) : "r" (obj) : "memory");

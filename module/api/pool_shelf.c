@@ -305,6 +305,10 @@ static void put_any(struct qr_pool *pool, struct qr_head *h, int n, void *p, uns
 	bool kept = false;
 
 	if (n >= 0) {
+		if (unlikely(keep && qr_head_repeats(h, n, p))) {
+			what = QR_MISUSE_DOUBLE_FREE;
+			keep = false;
+		}
 		if (likely(keep))
 			kept = put_own(pool, h, n, p, ip);
 		else

@@ -86,9 +86,10 @@ EXPORT_SYMBOL_QUARRY(quarry_cache_alloc_nolock);
 
 /*
  * Put an object into the magazine.  False if it is not an ordinary object of this node, or if the
- * magazine is full or claimed.  Preemption is off.
+ * magazine is full or claimed.  If it is the object that was put there last, sets *@again instead,
+ * and returns false.  Preemption is off.
  */
-static bool push(struct qr_cache *c, void *obj)
+static bool push(struct qr_cache *c, void *obj, bool *again)
 {
 	unsigned long i = qr_chunk_index(obj), flags;
 	struct qr_head *h;
@@ -101,8 +102,10 @@ static bool push(struct qr_cache *c, void *obj)
 	local_irq_save(flags);
 	h = this_cpu_ptr(c->pub.head);
 	n = qr_head_enter_free(h);
-	if (n >= 0)
+	if (n >= 0) {
+		*again = qr_head_repeats(h, n, obj);
 		qr_head_release(h, n);
+	}
 	local_irq_restore(flags);
 	return false;
 }
@@ -124,6 +127,7 @@ void quarry_cache_free_nolock(struct quarry_cache *cache, void *obj)
 	struct qr_cache *c = qr_cache_of(cache), *owner = NULL;
 	enum qr_misuse what = QR_MISUSE_FOREIGN;
 	struct qr_slab *slab;
+	bool again = false;
 	int i;
 
 	if (unlikely(!obj))
@@ -137,8 +141,10 @@ void quarry_cache_free_nolock(struct quarry_cache *cache, void *obj)
 			what = QR_MISUSE_WRONG_CACHE;
 		else if (unlikely(i < 0))
 			what = QR_MISUSE_INTERIOR;
-		else if (likely(push(c, obj)))
+		else if (likely(push(c, obj, &again)))
 			what = QR_MISUSE_NONE;
+		else if (unlikely(again))
+			what = QR_MISUSE_DOUBLE_FREE;
 		else
 			what = qr_defer_free_nolock(slab, i);
 	}

@@ -56,15 +56,24 @@ static void activate(struct qr_head *h)
 	queue_delayed_work_on(smp_processor_id(), system_wq, &this_cpu_ptr(&states)->tick, TICK);
 }
 
+static void report_repeat(const void *p, unsigned long ip)
+{
+	struct qr_slab *slab = qr_slab_of(p) ?: qr_mapped_of(p);
+	struct qr_cache *c = slab ? READ_ONCE(slab->cache) : NULL;
+
+	qr_report(QR_MISUSE_DOUBLE_FREE, p, qr_owner_name(c, slab), NULL, ip);
+}
+
 /*
- * The head is full, is at rest, or is claimed by the code that this one interrupted.  Preemption
- * is off, and the claim is as qr_head_push() left it.
+ * The head is full, is at rest, or is claimed by the code that this one interrupted; or @p is the
+ * object that it got last.  Preemption is off, and the claim is as qr_head_push() left it.
  */
 static noinline void push_slow(void *p, unsigned long ip)
 {
 	struct qr_rcu_block *b = NULL;
 	struct qr_head *h;
 	unsigned long flags;
+	bool again = false;
 	int n;
 
 	local_irq_save(flags);
@@ -84,6 +93,11 @@ static noinline void push_slow(void *p, unsigned long ip)
 		qr_rcu_set_aside(p, ip);
 		goto out;
 	}
+	if (unlikely(qr_head_repeats(h, n, p))) {
+		qr_head_release(h, n);
+		again = true;
+		goto out;
+	}
 	if (!h->capacity)
 		activate(h);
 	if (n == h->capacity) {
@@ -97,6 +111,8 @@ out:
 	local_irq_restore(flags);
 	if (unlikely(b))
 		qr_rcu_block_free(b);
+	if (unlikely(again))
+		report_repeat(p, ip);
 }
 
 /* Add @p to the head.  Called with preemption off, which it enables. */

@@ -90,8 +90,8 @@ unsigned int quarry_cache_alloc_bulk(struct quarry_cache *cache, gfp_t gfp, unsi
 EXPORT_SYMBOL_QUARRY(quarry_cache_alloc_bulk);
 
 /*
- * Put objects into this CPU's magazine, without a lock, up to the first that needs the slow path
- * or has no room.  Returns how many.
+ * Put objects into this CPU's magazine, without a lock, up to the first that needs the slow path,
+ * has no room or is the one that was freed just before it.  Returns how many.
  */
 static __always_inline unsigned int give_cached(struct qr_cache *c, void **objs, unsigned int n)
 {
@@ -107,14 +107,16 @@ static __always_inline unsigned int give_cached(struct qr_cache *c, void **objs,
 	have = qr_head_claim(h);
 	if (likely(have >= 0)) {
 		unsigned long room = min(n, h->capacity - have);
-		void **to = h->obj + have;
+		void **to = h->obj + have, *last = have ? to[-1] : NULL;
 
 		for (; i < room; i++) {
 			unsigned long chunk = ((unsigned long)objs[i] - base) >> QR_CHUNK_SHIFT;
 
-			if (unlikely(chunk >= nr_chunks) || unlikely(fast[chunk] != 1))
+			if (unlikely(chunk >= nr_chunks) || unlikely(fast[chunk] != 1) ||
+			    unlikely(objs[i] == last))
 				break;
-			to[i] = objs[i];
+			last = objs[i];
+			to[i] = last;
 		}
 		qr_head_release(h, have + i);
 	}

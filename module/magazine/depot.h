@@ -146,9 +146,13 @@ unsigned int qr_depot_take_nolock(struct qr_depot *d, void **out, unsigned int w
  */
 void *qr_depot_take_one(struct qr_depot *d, struct qr_slab **slab, unsigned int *index);
 
+/* Module parameter: batches from magazines that a CPU checks in a tick; see depot.c. */
+extern unsigned int qr_checked_flushes;
+
 /*
- * Give @n objects: as a batch, if they are a full one and the depot has a spare batch, otherwise to
- * their slabs.  A batch is not looked at.  Of objects that go to slabs, those of another depot and
+ * Give @n objects.  If they are a full batch, this CPU has checked enough of them in this tick, and
+ * the depot has a spare batch, they stay a batch; otherwise they go to their slabs.  A batch is not
+ * looked at.  Of objects that go to slabs, those of another depot and
  * those that are misused are refused: they are moved to the front of @in, and their number is
  * returned.  Slabs that became empty and are not kept go to @doomed, for qr_slabs_destroy() after
  * the caller has restored interrupts.

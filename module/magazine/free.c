@@ -35,10 +35,11 @@ static __always_inline int flush(struct qr_cache *c, struct qr_head *h, int n,
 /*
  * Put a good object of an ordinary slab into the magazine or, if it is another node's (@remote),
  * with others that wait to go home.  False if neither has room or the head is claimed: then the
- * object must go to its slab at once.  Interrupts off.
+ * object must go to its slab at once.  If @p is the object that was put there last, it is not
+ * put there again, but *@what is set.  Interrupts off.
  */
 static __always_inline bool keep(struct qr_cache *c, struct qr_head *h, void *p, bool remote,
-				 struct list_head *doomed, unsigned long ip)
+				 struct list_head *doomed, unsigned long ip, enum qr_misuse *what)
 {
 	int n = qr_head_claim(h);
 	bool kept = true;
@@ -46,7 +47,12 @@ static __always_inline bool keep(struct qr_cache *c, struct qr_head *h, void *p,
 	if (unlikely(n < 0))
 		return false;
 	if (unlikely(remote)) {
-		kept = qr_remote_put(c, h, p, doomed, ip);
+		if (unlikely(qr_remote_repeats(c, h, p)))
+			*what = QR_MISUSE_DOUBLE_FREE;
+		else
+			kept = qr_remote_put(c, h, p, doomed, ip);
+	} else if (unlikely(qr_head_repeats(h, n, p))) {
+		*what = QR_MISUSE_DOUBLE_FREE;
 	} else {
 		if (n >= h->capacity)
 			n = flush(c, h, n, doomed, ip);
@@ -158,7 +164,7 @@ static struct qr_cleanup *free_any(struct qr_cache *given, void *p, unsigned lon
 	h = this_cpu_ptr(c->pub.head);
 	remote = slab->run.chunk->node != raw_cpu_read(qr_home_node);
 	if (likely(slab->run.chunk->kind == QR_ORDINARY) && likely(!c->apart) &&
-	    likely(keep(c, h, p, remote, &doomed, ip)))
+	    likely(keep(c, h, p, remote, &doomed, ip, &what)))
 		goto out;
 	if (unlikely(slab->samples.at) && !qr_profile_freed(&slab->samples, i, p, c->pub.size))
 		what = QR_MISUSE_FOREIGN; /* NMI */

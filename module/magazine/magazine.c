@@ -15,7 +15,7 @@
  *     claimed.  If it is claimed already, the magazine is bypassed: step 3 gives one object.
  *     If a sample is due, see below.
  *  3. Depot: depot.c, one for each cache and node, under its raw spinlock.  A batch of objects,
- *     half of what the magazine may hold, is copied into the magazine.
+ *     half of what the magazine may hold, is copied into the magazine, if the depot has batches.
  *  4. Slabs: the same depot.  It has no batch, so objects are taken from its slabs, the fullest
  *     slab first, the lowest address first.
  *  5. New slab: grow.c.  The depot has no free object at all.  Interrupts are on again and the
@@ -33,7 +33,8 @@
  *
  *  1. Magazine: inlined.  A table says whether the object's chunk holds ordinary slabs of this
  *     CPU's node.  If so, the object is put on top of the magazine: no lock, no look at its
- *     slab.  A double free of such an object is noticed in step 4.
+ *     slab.  If it lies there already, this is a double free, and step 2 reports it.  All other
+ *     double frees of such objects are noticed in step 4.
  *  2. Slow path: free.c.  The magazine is full or claimed, or the object is not an ordinary one
  *     of this node.  Look up the object's slab and check that the pointer is the start of an
  *     object of the right cache.  Run the object's cleanups, if it has some (cleanup.c).  Then
@@ -41,8 +42,9 @@
  *     - an object of another node waits, with others, for its way home (remote_free.c);
  *     - an object that is sampled, guarded or in a mixed chunk goes to its slab: step 4;
  *     - a large object's pages go to the page heap: step 6.
- *  3. Depot: depot.c.  Keep the batch, without a look at its objects, for the next CPU whose
- *     magazine is empty.  If there is no room for the batch, its objects go to their slabs.
+ *  3. Depot: depot.c.  If this CPU has checked enough batches in this tick of the clock, keep the
+ *     batch, without a look at its objects, for the next CPU whose magazine is empty.  Otherwise,
+ *     or if there is no room for the batch, its objects go to their slabs.
  *  4. Slab: slab/slab.h.  Set the object's bit in the map of free objects.  If the bit is set
  *     already, this is a double free: it is reported (core/misuse.c), and nothing changes.
  *  5. Empty slab: depot.c.  The depot keeps some for the next burst: 4, or an eighth of its

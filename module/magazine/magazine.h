@@ -279,6 +279,12 @@ static inline void **qr_head_remote(const struct qr_cache *c, struct qr_head *h)
  */
 bool qr_remote_put(struct qr_cache *c, struct qr_head *h, void *p, struct list_head *doomed,
 		   unsigned long ip);
+/* Is @p the object that was collected last?  The head is claimed. */
+static inline bool qr_remote_repeats(const struct qr_cache *c, struct qr_head *h, const void *p)
+{
+	return h->nr_remote && qr_head_remote(c, h)[h->nr_remote - 1] == p;
+}
+
 /*
  * Send the collected objects home, with one lock for each node; returns how many.  Interrupts
  * off, the head claimed.

@@ -3,7 +3,9 @@
 #include "tests/kunit_util.h"
 
 #include <linux/cpumask.h>
+#include <linux/delay.h>
 #include <linux/gfp.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -201,6 +203,23 @@ void qt_budget(struct kunit *test, u32 kib)
 	qr_magazines_tick();
 	qr_magazines_tick();
 	qr_percpu_kib_set(kib);
+}
+
+static void checks_again(void *was)
+{
+	qr_checked_flushes = (unsigned long)was;
+}
+
+void qt_checked_flushes(struct kunit *test, unsigned int in_a_tick)
+{
+	void *was = (void *)(unsigned long)qr_checked_flushes;
+	unsigned long now = jiffies;
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, checks_again, was));
+	qr_checked_flushes = in_a_tick;
+	/* A change shows at the next tick. */
+	while (jiffies == now)
+		usleep_range(500, 1000);
 }
 
 void qt_no_ticks(void *unused)

@@ -60,6 +60,8 @@ bool qt_is_filled(const void *p, size_t size, unsigned int seed);
 
 /* Set the budget of each CPU for the rest of the case.  All magazines start without capacity. */
 void qt_budget(struct kunit *test, u32 kib);
+/* Set the parameter checked_flushes for the rest of the case. */
+void qt_checked_flushes(struct kunit *test, unsigned int in_a_tick);
 /* Stop the work that balances capacity; can be used as a KUnit action. */
 void qt_no_ticks(void *unused);
 

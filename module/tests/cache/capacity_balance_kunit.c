@@ -61,6 +61,7 @@ static void depots_of_idle_caches_are_emptied(struct kunit *test)
 	struct qr_depot *d;
 	void **objs = qt_array(test, 900, sizeof(*objs));
 
+	qt_checked_flushes(test, 0);
 	qt_pin(test, 0);
 	qt_budget(test, 4096);
 	d = qr_cache_of(cache)->depot[raw_cpu_read(qr_home_node)];

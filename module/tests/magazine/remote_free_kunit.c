@@ -216,31 +216,37 @@ static void double_free_is_found(struct kunit *test)
 	struct away *a = objects_from_away(test, cache);
 	u64 before = qt_stats(test)->misuse_double_free;
 
+	/* The second free comes right after the first. */
+	quarry_cache_free(cache, a->objs[N - 1]);
+	quarry_cache_free(cache, a->objs[N - 1]);
+	KUNIT_EXPECT_EQ(test, 1, qt_head(cache)->nr_remote);
+	KUNIT_EXPECT_EQ(test, ++before, qt_stats(test)->misuse_double_free);
 	/* Both frees are in one buffer. */
 	quarry_cache_free(cache, a->objs[0]);
+	quarry_cache_free(cache, a->objs[N - 2]);
 	quarry_cache_free(cache, a->objs[0]);
-	KUNIT_EXPECT_EQ(test, 2, qt_head(cache)->nr_remote);
+	KUNIT_EXPECT_EQ(test, 4, qt_head(cache)->nr_remote);
 	quarry_cache_shrink(cache);
 	KUNIT_EXPECT_EQ(test, before + 1, qt_stats(test)->misuse_double_free);
-	KUNIT_EXPECT_EQ(test, N - 1, qt_sum(cache).live_objects);
+	KUNIT_EXPECT_EQ(test, N - 3, qt_sum(cache).live_objects);
 	qt_exit(test);
 	/* The second free comes after the first has reached the slab. */
 	quarry_cache_free(cache, a->objs[0]);
 	quarry_cache_shrink(cache);
 	KUNIT_EXPECT_EQ(test, before + 2, qt_stats(test)->misuse_double_free);
-	KUNIT_EXPECT_EQ(test, N - 1, qt_sum(cache).live_objects);
+	KUNIT_EXPECT_EQ(test, N - 3, qt_sum(cache).live_objects);
 	qt_exit(test);
 	/* The second free fills the buffer, with good frees beside it. */
 	free_some(cache, a->objs + 1, QR_REMOTE_MAX - 1);
 	quarry_cache_free(cache, a->objs[0]);
 	KUNIT_EXPECT_EQ(test, before + 3, qt_stats(test)->misuse_double_free);
-	KUNIT_EXPECT_EQ(test, N - QR_REMOTE_MAX, qt_sum(cache).live_objects);
+	KUNIT_EXPECT_EQ(test, N - QR_REMOTE_MAX - 2, qt_sum(cache).live_objects);
 	qt_exit(test);
-	free_some(cache, a->objs + QR_REMOTE_MAX, N - QR_REMOTE_MAX);
+	free_some(cache, a->objs + QR_REMOTE_MAX, N - QR_REMOTE_MAX - 2);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).live_objects);
 }
 
-/* The buffer has a full batch of the depot, which takes it without a look at its objects. */
+/* The buffer has a full batch of the depot, which here takes it without a look at its objects. */
 static void large_ones_go_by_the_batch(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 32768, NULL);
@@ -248,6 +254,7 @@ static void large_ones_go_by_the_batch(struct kunit *test)
 	unsigned int room = qr_cache_of(cache)->remote_room, i;
 
 	KUNIT_ASSERT_EQ(test, qr_cache_of(cache)->batch, min(room, 8u));
+	qt_checked_flushes(test, 0);
 	a->near = first_node(qr_nodes);
 	a->far = qt_other_node(test, a->near);
 	qt_pin(test, qt_cpu_of_node(test, a->near));
