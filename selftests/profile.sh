@@ -244,6 +244,23 @@ same "deltas of one open file, one after the other" \
 	"$(sed 's/.*\[\([0-9]*\):.*/\1/' "$TMP/deltas" | xargs)" "$round 0 $((2 * round)) 0"
 ./openfile "$CACHES/malloc-24/profile/heap.txt" write=reset "$hold" all=4096 >"$TMP/delta"
 same "a cache's delta" "$(head_values "$TMP/delta" | cut -d ' ' -f 3,4)" "100 2400"
+
+# The length of a delta is measured by the monotonic clock: the wall clock goes back an hour.
+span()
+{
+	sed -n 's/^# delta of \([0-9]*\)\.\([0-9]*\) s: .*/\1\2/p' "$1"
+}
+uptime()
+{
+	sed 's/\([0-9]*\)\.\([0-9]\).*/\1\200/' /proc/uptime
+}
+start=$(uptime)
+./openfile "$PROFILE/top" write=reset "sh=date -s @$(($(date +%s) - 3600)) >/dev/null" \
+	"sh=sleep 2" all=4096 >"$TMP/delta"
+most=$(($(uptime) - start + 100))
+date -s "@$(($(date +%s) + 3600))" >/dev/null
+within "milliseconds of a delta while the clock is set back" "$(span "$TMP/delta")" 2000 "$most"
+same "a profile since the load has no delta's time" "$(span "$PROFILE/top")" ""
 for text in '' ' ' resets rese 'reset 1' 1 "$(printf '%0100d' 1)" "$(printf 'reset\nreset')"; do
 	if ./openfile "$PROFILE/heap" "write=$text" 2>"$TMP/error" && [ -n "$text" ]; then
 		fail "a profile takes '$text'"

@@ -91,7 +91,10 @@ struct quarry_ages {
 /**
  * struct quarry_profile - the table at one moment
  * @time_ns: that moment, wall clock
- * @duration_ns: time since the base, or since the module was loaded or the profile reset
+ * @mono_ns: that moment, monotonic clock
+ * @since_ns: when the module was loaded or the profile was reset last, monotonic clock
+ * @duration_ns: length of a delta: time since the base, or since a reset after it.  0 in a
+ *	profile that is no delta: readers take a profile that has a duration for a delta
  * @rate: bytes between samples at that moment; 0: sampling is off
  * @cache: the one cache it shows, or QUARRY_CACHE_ALL
  * @delta: a base was subtracted
@@ -107,6 +110,8 @@ struct quarry_ages {
  */
 struct quarry_profile {
 	u64 time_ns;
+	u64 mono_ns;
+	u64 since_ns;
 	u64 duration_ns;
 	u32 rate;
 	u32 cache;

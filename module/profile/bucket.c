@@ -271,7 +271,9 @@ void qr_profile_copy(struct quarry_profile *p)
 	real = ktime_get_real_ns();
 	p->nr = min(p->nr, qr_table.nr);
 	p->time_ns = real;
-	p->duration_ns = now - qr_table.since;
+	p->mono_ns = now;
+	p->since_ns = qr_table.since;
+	p->duration_ns = 0;
 	p->resets = qr_table.resets;
 	p->peak_time_ns = real - (now - qr_table.peak_time);
 	p->dropped_samples = qr_table.dropped_samples;

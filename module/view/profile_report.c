@@ -412,6 +412,19 @@ static int rate_comment(u32 rate, char *buf, size_t size)
 	return scnprintf(buf, size, rate ? "every allocation is sampled" : "sampling is off");
 }
 
+static int time_comment(const struct quarry_profile *p, char *buf, size_t size)
+{
+	u64 ns = p->duration_ns, s;
+	u32 ms;
+
+	if (!p->delta)
+		ns = p->mono_ns - min(p->since_ns, p->mono_ns);
+	s = div_u64_rem(div_u64(ns, NSEC_PER_MSEC), MSEC_PER_SEC, &ms);
+	return scnprintf(buf, size, "%s of %llu.%03u s: %s", p->delta ? "delta" : "history", s, ms,
+			 p->delta ? "allocations since the base, live objects at the end" :
+				    "since the module was loaded or the profile was reset");
+}
+
 int qr_report_comment(const struct qr_report *r, unsigned int i, char *buf, size_t size)
 {
 	const struct quarry_profile *p = r->p;
@@ -432,10 +445,7 @@ int qr_report_comment(const struct qr_report *r, unsigned int i, char *buf, size
 				 "dropped_samples %llu dropped_space %llu other_samples %llu",
 				 p->dropped_samples, p->dropped_space, p->other_samples);
 	case 5:
-		if (p->delta)
-			return scnprintf(buf, size,
-					 "delta: allocations since the base, live objects at the end");
-		return scnprintf(buf, size, "since the module was loaded or the profile was reset");
+		return time_comment(p, buf, size);
 	case 6:
 		if (r->kind != QUARRY_PROFILE_PEAK)
 			return 0;

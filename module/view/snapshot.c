@@ -309,9 +309,13 @@ void qr_profile_subtract(struct quarry_profile *p, const struct quarry_profile *
 	u32 k;
 
 	p->delta = true;
-	if (base->resets != p->resets)
-		return; /* everything in @p was allocated after the reset */
-	p->duration_ns = p->time_ns - base->time_ns;
+	if (base->resets != p->resets) {
+		/* Everything in @p was allocated after the reset. */
+		p->duration_ns = p->mono_ns - min(p->since_ns, p->mono_ns);
+		return;
+	}
+	/* By the monotonic clock: the wall clock may have been set meanwhile. */
+	p->duration_ns = p->mono_ns - min(base->mono_ns, p->mono_ns);
 	p->dropped_samples -= base->dropped_samples;
 	p->dropped_space -= base->dropped_space;
 	p->other_samples -= base->other_samples;

@@ -17,7 +17,6 @@ struct quarry_profile *qf_profile_new(struct kunit *test, u32 nr)
 	u32 i;
 
 	p->time_ns = 1700000000ULL * NSEC_PER_SEC;
-	p->duration_ns = NSEC_PER_SEC;
 	p->rate = QUARRY_RATE_DEFAULT;
 	p->cache = QUARRY_CACHE_ALL;
 	p->nr = nr;
