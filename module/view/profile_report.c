@@ -10,11 +10,9 @@
 
 #include <linux/kernel.h>
 #include <linux/math64.h>
-#include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/sort.h>
 #include <linux/string.h>
-#include <linux/utsname.h>
 #include "compat.h"
 #include "core/metadata.h"
 
@@ -350,6 +348,7 @@ int qr_report_init(struct qr_report *r, const struct quarry_profile *p,
 	r->type = kinds[kind].type;
 	r->nr = kinds[kind].nr;
 	r->first = kinds[kind].first;
+	r->comment = kinds[kind].comment;
 	qr_report_rewind(r);
 	return kind == QUARRY_PROFILE_FRAGMENTATION ? share_pinned(r) : 0;
 }
@@ -401,57 +400,4 @@ void qr_report_frames(struct qr_frames *f, const struct qr_symbols *s,
 {
 	f->nr = stack_of(site, &f->ret);
 	qr_symbols_find(s, f->ret, f->nr ?: 1, f->nr ? site->names : NULL, f->place);
-}
-
-/* --- Comments --- */
-
-static int rate_comment(u32 rate, char *buf, size_t size)
-{
-	if (rate > 1)
-		return scnprintf(buf, size, "one sample per %u bytes on average", rate);
-	return scnprintf(buf, size, rate ? "every allocation is sampled" : "sampling is off");
-}
-
-static int time_comment(const struct quarry_profile *p, char *buf, size_t size)
-{
-	u64 ns = p->duration_ns, s;
-	u32 ms;
-
-	if (!p->delta)
-		ns = p->mono_ns - min(p->since_ns, p->mono_ns);
-	s = div_u64_rem(div_u64(ns, NSEC_PER_MSEC), MSEC_PER_SEC, &ms);
-	return scnprintf(buf, size, "%s of %llu.%03u s: %s", p->delta ? "delta" : "history", s, ms,
-			 p->delta ? "allocations since the base, live objects at the end" :
-				    "since the module was loaded or the profile was reset");
-}
-
-int qr_report_comment(const struct qr_report *r, unsigned int i, char *buf, size_t size)
-{
-	const struct quarry_profile *p = r->p;
-
-	switch (i) {
-	case 0:
-		return scnprintf(buf, size, "%s: %s", qr_profile_kind_name[r->kind],
-				 kinds[r->kind].comment);
-	case 1:
-		return scnprintf(buf, size, "Linux %s %s", init_utsname()->release,
-				 init_utsname()->version);
-	case 2:
-		return scnprintf(buf, size, "Quarry %s", THIS_MODULE->version ?: "");
-	case 3:
-		return rate_comment(p->rate, buf, size);
-	case 4:
-		return scnprintf(buf, size,
-				 "dropped_samples %llu dropped_space %llu other_samples %llu",
-				 p->dropped_samples, p->dropped_space, p->other_samples);
-	case 5:
-		return time_comment(p, buf, size);
-	case 6:
-		if (r->kind != QUARRY_PROFILE_PEAK)
-			return 0;
-		return scnprintf(buf, size, "peak at %llu s since the epoch",
-				 div_u64(p->peak_time_ns, NSEC_PER_SEC));
-	default:
-		return 0;
-	}
 }

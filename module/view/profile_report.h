@@ -51,6 +51,7 @@ struct qr_row {
  *	counterpart of the other
  * @first: index of the value that matters most
  * @type: the types of the values
+ * @comment: what a profile of this kind shows
  * @pinned: for a fragmentation profile, each site's share of the bytes that its cache pins
  * @next: index of the site whose row comes next
  * @age: age class of the row that comes next
@@ -63,6 +64,7 @@ struct qr_report {
 	unsigned int nr;
 	unsigned int first;
 	const struct qr_value_type *type;
+	const char *comment;
 	u64 *pinned;
 	u32 next;
 	unsigned int age;
