@@ -234,21 +234,23 @@ void qr_debugfs_profile_files(struct dentry *dir, u32 cache)
 		[QUARRY_FORMAT_PPROF] = "",
 		[QUARRY_FORMAT_TEXT] = ".txt",
 		[QUARRY_FORMAT_FOLDED] = ".folded",
+		[QUARRY_FORMAT_TOP] = ".top",
 	};
 	unsigned int kind, format;
 	char name[32];
 
 	for (kind = 0; kind < QUARRY_PROFILE_KINDS; kind++) {
 		for (format = 0; format < ARRAY_SIZE(suffix); format++) {
-			snprintf(name, sizeof(name), "%s%s", qr_profile_kind_name[kind],
-				 suffix[format]);
+			/* The table of the heap has the shortest name: people read it most. */
+			if (kind == QUARRY_PROFILE_HEAP && format == QUARRY_FORMAT_TOP)
+				strscpy(name, "top", sizeof(name));
+			else
+				snprintf(name, sizeof(name), "%s%s", qr_profile_kind_name[kind],
+					 suffix[format]);
 			debugfs_create_file(name, 0600, dir, profile_data(cache, kind, format),
 					    &profile_fops);
 		}
 	}
-	debugfs_create_file("top", 0600, dir,
-			    profile_data(cache, QUARRY_PROFILE_HEAP, QUARRY_FORMAT_TOP),
-			    &profile_fops);
 	debugfs_create_file("rate", 0600, dir, qr_file_data(cache), &rate_fops);
 }
 

@@ -7,7 +7,7 @@
 #	exec 3<>/sys/kernel/debug/quarry/profile/top
 #	echo reset >&3		# the delta begins
 #	sleep 60
-#	head <&3		# allocations since then; the sites that hold most come first
+#	head <&3		# the sites that grew most since then come first
 #
 # Each other site of the load holds up to 256 KiB. With one sample per 64 KiB, a leak of
 # 2 MiB has some 30 samples: the estimate is known within a fifth, and is far above 256 KiB.
@@ -37,6 +37,12 @@ held()
 		"$CLIENT/result"
 }
 
+# What sessions hold: those that are in work, and those that are lost.
+sessions()
+{
+	echo $(($(awk '$1 == "leak_session" { print $3 }' "$CLIENT/result") + $(result lost_space)))
+}
+
 # The service has been running for a while.
 leak 2
 exec 3<>"$QUARRY/profile/top"
@@ -46,6 +52,7 @@ echo reset >&3
 echo reset >&4
 echo reset >&5
 before=$(result leak_session)
+held_before=$(sessions)
 leak "$seconds"
 # On a machine that is too busy to leak much, run the load for longer.
 for _ in 1 2 3 4 5 6 7 8; do
@@ -61,13 +68,19 @@ cat <&5 >"$TMP/allocs"
 exec 3<&- 4<&- 5<&-
 head -n 6 "$TMP/top" | cut -c 1-140 | sed 's/^/# /'
 
-# line N: line N of the table: bytes live, their error, bytes allocated, and the function
+# line N: line N of the table: bytes of growth, their error, bytes allocated, and the function
 line()
 {
-	awk -v n="$1" 'NR == n + 1 {
+	awk -v n="$1" '
+	NR == 1 {
+		for (i = 1; i <= NF; i++)
+			column[$i] = i
+	}
+	NR == n + 1 {
 		for (i = 1; i <= NF && $i !~ /^leak_/; i++)
 			;
-		printf "%s %s %s %s\n", $1, $2, $5, $i
+		sub(/\+.*/, "", $i)
+		printf "%s %s %s %s\n", $1, $2, $column["alloc_bytes"], $i
 	}' "$TMP/top"
 }
 
@@ -75,9 +88,8 @@ line()
 set -- $(line 1) $(line 2)
 same "first line of the delta" "$4" leak_session
 note "$1 +/- $2 bytes; next are $5 +/- $6"
-ring=$(awk '$1 == "leak_session" { print $3 }' "$CLIENT/result")
-truth=$(($(result lost_space) + ring))
-within "its live bytes" "$1" $((truth - 5 * $2)) $((truth + 5 * $2))
+truth=$(($(sessions) - held_before))
+within "its growth" "$1" $((truth - 5 * $2)) $((truth + 5 * $2))
 # A session of 2,000 bytes gets an object of 2,048 bytes.
 allocated=$((($(result leak_session) - before) * 2048))
 within "its allocated bytes over the truth, in per cent" $((100 * $3 / allocated)) 80 120

@@ -63,6 +63,7 @@ three()
 names=top
 for kind in $KINDS; do
 	names="$names $kind $kind.txt $kind.folded"
+	[ "$kind" = heap ] || names="$names $kind.top"
 done
 # shellcheck disable=SC2086 # words
 per_cache=$(printf '%s\n' $names rate | sort | xargs)
@@ -156,7 +157,15 @@ same "and the sum of its rows" "$*" "$(row_values "$TMP/heap")"
 same "top: inuse_bytes" "$(column "$PROFILE/top" inuse_bytes)" "$(stat live_bytes)"
 same "top: inuse_objs" "$(column "$PROFILE/top" inuse_objs)" "$(stat live_objects)"
 same "top: alloc_objs" "$(column "$PROFILE/top" alloc_objs)" "$(stat mallocs)"
-same "top: samples" "$(column "$PROFILE/top" samples)" "$(stat samples)"
+same "top: samples" "$(column "$PROFILE/top" samples)" "$(stat live_samples)"
+same "allocs.top: samples" "$(column "$PROFILE/allocs.top" samples)" "$(stat samples)"
+same "allocs.top: alloc_bytes comes first" "$(head -n 1 "$PROFILE/allocs.top" | cut -d ' ' -f 1)" \
+	"#alloc_bytes"
+same "lifetime.top: live_bytes" "$(column "$PROFILE/lifetime.top" live_bytes)" "$(stat live_bytes)"
+same "peak.top: inuse_bytes" "$(column "$PROFILE/peak.top" inuse_bytes)" "$(stat live_bytes)"
+same "fragmentation.top: pinned_bytes" \
+	"$(column "$PROFILE/fragmentation.top" pinned_bytes)" \
+	"$(awk '{ n += $NF } END { printf "%.0f", n }' "$PROFILE/fragmentation.folded")"
 same "heap.folded" "$(awk '{ n += $NF } END { printf "%.0f", n }' "$PROFILE/heap.folded")" \
 	"$(stat live_bytes)"
 same "estimate of live bytes" "$(stat sampled_live_bytes)" "$(stat live_bytes)"
@@ -261,6 +270,42 @@ most=$(($(uptime) - start + 100))
 date -s "@$(($(date +%s) + 3600))" >/dev/null
 within "milliseconds of a delta while the clock is set back" "$(span "$TMP/delta")" 2000 "$most"
 same "a profile since the load has no delta's time" "$(span "$PROFILE/top")" ""
+
+# What grows comes first, not what is large. 96 MiB stay; two calls in one function allocate more.
+client twins first=96 second=0 size=1048576 || fail "twins"
+exec 3<>"$PROFILE/top"
+echo reset >&3
+before=$(stat live_bytes)
+client twins first=3 second=100 size=4096 || fail "twins"
+grown=$(($(stat live_bytes) - before))
+cat <&3 >"$TMP/delta"
+# leaves FILE: of the rows whose leaf is make_twins: the first number, its objects, the leaf, the
+# module and whether the process is this one
+leaves()
+{
+	awk -v process="$(cat /proc/$$/comm)" '!/^#/ {
+		for (i = 1; i <= NF && $i != "<"; i++)
+			if ($i ~ /^make_twins\+0x/)
+				print $1, $3, $i, $(i + 1), $(i - 1) == process
+	}' "$1"
+}
+leaves "$TMP/delta" >"$TMP/leaves"
+same "growth of all rows" "$(column "$TMP/delta" growth_bytes)" "$grown"
+same "rows of the two calls, and of the one before: growth, objects" \
+	"$(cut -d ' ' -f 1,2 "$TMP/leaves" | xargs)" "409600 100 12288 3 0 0"
+same "rows of calls in make_twins" "$(cut -d ' ' -f 3 "$TMP/leaves" | sort -u | wc -l)" 2
+same "their module and process" "$(cut -d ' ' -f 4,5 "$TMP/leaves" | sort -u)" "[quarry_client] 1"
+same "the first row of the delta" "$(sed -n '2 { s/^ *//; s/ .*//p }' "$TMP/delta")" 409600
+same "the first row of the level" "$(sed -n '2 { s/^ *//; s/ .*//p }' "$PROFILE/top")" \
+	$((96 << 20))
+rate=$(sed -n 's/^# growth .*: \(.*\) bytes.s$/\1/p' "$TMP/delta")
+same "rate of growth" "$rate" $((grown * 1000 / $(span "$TMP/delta")))
+echo reset >&3
+client untwins || fail "untwins"
+cat <&3 >"$TMP/delta"
+exec 3>&-
+same "growth after they are freed" "$(column "$TMP/delta" growth_bytes)" \
+	$((-(96 << 20) - grown))
 for text in '' ' ' resets rese 'reset 1' 1 "$(printf '%0100d' 1)" "$(printf 'reset\nreset')"; do
 	if ./openfile "$PROFILE/heap" "write=$text" 2>"$TMP/error" && [ -n "$text" ]; then
 		fail "a profile takes '$text'"

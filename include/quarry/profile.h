@@ -103,10 +103,13 @@ struct quarry_ages {
  * @dropped_samples: samples that could not be recorded, for lack of memory
  * @dropped_space: bytes that these stood for
  * @other_samples: samples recorded without their stack or labels, for lack of room
+ * @span_ns: time since the base of a delta, also if the profile was reset after it
  * @nr: rows
  * @room: rows that there is memory for
  * @site: the rows, in the order of their numbers
  * @ages: one for each row, or NULL if ages were not asked for
+ * @base: for each row what was in use at the base of a delta; NULL in a profile that is no
+ *	delta
  */
 struct quarry_profile {
 	u64 time_ns;
@@ -121,10 +124,12 @@ struct quarry_profile {
 	u64 dropped_samples;
 	u64 dropped_space;
 	u64 other_samples;
+	u64 span_ns;
 	u32 nr;
 	u32 room;
 	struct quarry_site *site;
 	struct quarry_ages *ages;
+	struct quarry_sum *base;
 };
 
 /*
@@ -137,10 +142,11 @@ void qr_profile_free(struct quarry_profile *p);
 
 /*
  * Turn @p into a delta: what was allocated becomes the difference to @base, what is
- * in use stays the level at the time of @p.  If the profile was reset after @base was
- * taken, @base counts as zero.
+ * in use stays the level at the time of @p, and p->base has the level at the time of @base.
+ * If the profile was reset after @base was taken, all allocations since the reset count.
+ * Returns 0, or -ENOMEM and then @p is of no use.  Sleeps.
  */
-void qr_profile_subtract(struct quarry_profile *p, const struct quarry_profile *base);
+int qr_profile_subtract(struct quarry_profile *p, const struct quarry_profile *base);
 
 /* Set *@entries to the return addresses of a row's stack, leaf first.  Returns how many. */
 unsigned int qr_site_stack(const struct quarry_site *site, unsigned long **entries);

@@ -56,7 +56,7 @@
 #define QUARRY_DEV_FORMAT_PPROF	 0 /* profile.proto, not compressed */
 #define QUARRY_DEV_FORMAT_TEXT	 1 /* legacy heap text */
 #define QUARRY_DEV_FORMAT_FOLDED 2 /* one line per stack, for flame graphs */
-#define QUARRY_DEV_FORMAT_TOP	 3 /* a table, largest first */
+#define QUARRY_DEV_FORMAT_TOP	 3 /* a table, largest first; in a delta of the heap, growth first */
 #define QUARRY_DEV_FORMATS	 4
 
 /* Member "flags" of struct quarry_dev_snapshot and struct quarry_dev_action. */

@@ -75,6 +75,7 @@ static void view_free(struct view *v)
 {
 	qr_meta_vfree(v->p.site, v->site_bytes);
 	qr_meta_vfree(v->p.ages, v->ages_bytes);
+	qr_meta_vfree(v->p.base, array_size(v->p.nr, sizeof(*v->p.base)));
 }
 
 /* Row 0, which counts what found no room in the table, belongs to no cache. */
@@ -174,8 +175,8 @@ static int make_delta(struct qr_session *s, const struct qr_request *req, struct
 	err = view_make(&v, p, req->cache, rate);
 	if (err)
 		goto no_view;
-	qr_profile_subtract(&v.p, s->base);
-	text = qr_profile_render(&v.p, req->kind, req->format);
+	err = qr_profile_subtract(&v.p, s->base);
+	text = err ? ERR_PTR(err) : qr_profile_render(&v.p, req->kind, req->format);
 	view_free(&v);
 	err = PTR_ERR_OR_ZERO(text);
 	if (err)

@@ -33,8 +33,7 @@ int qr_report_comment(const struct qr_report *r, unsigned int i, char *buf, size
 
 	switch (i) {
 	case 0:
-		return scnprintf(buf, size, "%s: %s", qr_profile_kind_name[r->kind],
-				 r->comment);
+		return scnprintf(buf, size, "%s: %s", qr_profile_kind_name[r->kind], r->comment);
 	case 1:
 		return scnprintf(buf, size, "Linux %s %s", init_utsname()->release,
 				 init_utsname()->version);

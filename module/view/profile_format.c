@@ -136,7 +136,7 @@ static void put_errors(struct qr_text *t, const struct qr_report *r, const struc
 {
 	unsigned int i;
 
-	qr_text_printf(t, "# %llu samples%s", row->samples,
+	qr_text_printf(t, "# %lld samples%s", row->samples,
 		       row->samples < QR_FEW ? " (few samples)" : "");
 	for (i = 0; i < r->nr; i++)
 		qr_text_printf(t, ", %s %lld +/- %llu", r->type[i].type, row->value[i],
@@ -263,6 +263,8 @@ struct qr_text *qr_profile_render(const struct quarry_profile *p, enum quarry_pr
 	qr_symbols_init(&s);
 	err = qr_report_init(&r, p, kind);
 	if (!err) {
+		if (format == QUARRY_FORMAT_TOP)
+			qr_report_show_growth(&r);
 		qr_report_collect(&r, &s);
 		err = qr_symbols_resolve(&s);
 	}

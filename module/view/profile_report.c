@@ -30,6 +30,9 @@ static const struct qr_value_type heap_types[] = {
 	{ "alloc_space", "bytes", "alloc_bytes" },
 	{ "inuse_objects", "count", "inuse_objs" },
 	{ "inuse_space", "bytes", "inuse_bytes" },
+	/* The growth of a delta; see qr_report_show_growth(). */
+	{ "growth_objects", "count", "growth_objs" },
+	{ "growth_space", "bytes", "growth_bytes" },
 };
 
 static const struct qr_value_type lifetime_types[] = {
@@ -248,6 +251,38 @@ static void heap_row(struct qr_report *r, struct qr_row *row, const struct quarr
 		row->value[2] = whole(site->inuse.objects, carry);
 }
 
+/*
+ * The variance of a difference of two levels.  Samples that are in both levels do not matter;
+ * those that came or went do.  Of these the table only knows bounds: no more came than were
+ * allocated or are in use now, and no more went than were freed or were in use at the base.  So
+ * the result may be too large, but not too small.
+ */
+static qr_u128 growth_var(qr_u128 base, qr_u128 now, qr_u128 alloc, bool reset)
+{
+	qr_u128 freed = base + alloc - now;
+
+	/* After a reset the profile does not know all allocations since the base. */
+	return reset ? base + now : min(alloc, now) + min(freed, base);
+}
+
+static void growth_row(struct qr_report *r, struct qr_row *row, u32 i)
+{
+	const struct quarry_site *site = row->site;
+	const struct quarry_sum *now = &site->inuse, *alloc = &site->alloc, *base = &r->p->base[i];
+	bool reset = r->p->span_ns != r->p->duration_ns;
+	s64 objects = now->objects - base->objects + r->carry[QR_FIRST_GROWTH / 2];
+
+	row->value[QR_FIRST_GROWTH] = objects >> QR_OBJECTS_SHIFT;
+	r->carry[QR_FIRST_GROWTH / 2] = objects & FRACTION;
+	row->value[QR_FIRST_GROWTH + 1] = now->space - base->space;
+	row->var[QR_FIRST_GROWTH] = growth_var(base->var_objects, now->var_objects,
+					       alloc->var_objects, reset);
+	row->var[QR_FIRST_GROWTH + 1] = growth_var(base->var_space, now->var_space,
+						   alloc->var_space, reset);
+	if (r->first >= QR_FIRST_GROWTH)
+		row->samples = now->samples - base->samples;
+}
+
 static void fragmentation_row(struct qr_row *row, const struct qr_report *r, u32 i)
 {
 	const struct quarry_site *site = row->site;
@@ -295,8 +330,7 @@ static void make_row(struct qr_report *r, struct qr_row *row, u32 i, unsigned in
 		ages = &r->p->ages[i];
 		set_part(r, row, 0, ages->freed_objects[age], ages->freed_space[age], all);
 		set_part(r, row, 2, ages->live_objects[age], ages->live_space[age], all);
-		row->samples = part_samples(ages->freed_objects[age], all) +
-			       part_samples(ages->live_objects[age], all);
+		row->samples = part_samples(ages->freed_objects[age], all);
 		row->key = "age";
 		row->label = qr_age_name(age);
 		break;
@@ -305,7 +339,10 @@ static void make_row(struct qr_report *r, struct qr_row *row, u32 i, unsigned in
 		break;
 	default:
 		heap_row(r, row, site);
-		row->samples = site->alloc.samples;
+		row->samples = r->kind == QUARRY_PROFILE_ALLOCS ? site->alloc.samples :
+								  site->inuse.samples;
+		if (r->nr > QR_FIRST_GROWTH)
+			growth_row(r, row, i);
 	}
 }
 
@@ -331,11 +368,13 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_report_next);
 
 void qr_report_rewind(struct qr_report *r)
 {
+	unsigned int i;
+
 	r->next = 0;
 	r->age = 0;
 	/* A carry of one half: the first row is rounded to the nearest number. */
-	r->carry[0] = BIT(QR_OBJECTS_SHIFT - 1);
-	r->carry[1] = BIT(QR_OBJECTS_SHIFT - 1);
+	for (i = 0; i < ARRAY_SIZE(r->carry); i++)
+		r->carry[i] = BIT(QR_OBJECTS_SHIFT - 1);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_report_rewind);
 
@@ -353,6 +392,16 @@ int qr_report_init(struct qr_report *r, const struct quarry_profile *p,
 	return kind == QUARRY_PROFILE_FRAGMENTATION ? share_pinned(r) : 0;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_report_init);
+
+void qr_report_show_growth(struct qr_report *r)
+{
+	if (r->type != heap_types || !r->p->delta)
+		return;
+	r->nr = ARRAY_SIZE(heap_types);
+	if (r->kind == QUARRY_PROFILE_HEAP)
+		r->first = QR_FIRST_GROWTH + 1;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_report_show_growth);
 
 void qr_report_exit(struct qr_report *r)
 {

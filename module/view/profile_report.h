@@ -9,9 +9,10 @@
 #include <quarry/profile.h>
 #include "view/symbol.h"
 
-#define QR_VALUES  4   /* the most values of a row */
-#define QR_FEW	   10  /* samples; estimates from fewer are marked */
-#define QR_COMMENT 192 /* the most bytes of a comment */
+#define QR_VALUES	6   /* the most values of a row */
+#define QR_FIRST_GROWTH 4   /* index of the first of the two values that only a delta has */
+#define QR_FEW		10  /* samples; estimates from fewer are marked */
+#define QR_COMMENT	192 /* the most bytes of a comment */
 
 /**
  * struct qr_value_type - what a value counts
@@ -30,7 +31,8 @@ struct qr_value_type {
  * @site: the site that it is about
  * @value: whole objects and bytes
  * @var: the variances of @value, with 2 * QR_OBJECTS_SHIFT fractional bits; see qr_error()
- * @samples: samples that the values come from; an estimate for parts of a site
+ * @samples: samples that the value that matters most comes from; an estimate for parts of
+ *	a site.  Of growth: samples that are in use now, less those at the base
  * @key: key of one more label, or NULL
  * @label: value of that label
  */
@@ -38,7 +40,7 @@ struct qr_row {
 	const struct quarry_site *site;
 	s64 value[QR_VALUES];
 	qr_u128 var[QR_VALUES];
-	u64 samples;
+	s64 samples;
 	const char *key;
 	const char *label;
 };
@@ -47,8 +49,8 @@ struct qr_row {
  * struct qr_report - the rows of a profile of one kind
  * @p: the profile
  * @kind: the kind
- * @nr: values of a row.  Values 0 and 1 are a pair, and so are 2 and 3: each is the
- *	counterpart of the other
+ * @nr: values of a row.  Values 0 and 1 are a pair, and so are 2 and 3, and 4 and 5: each is
+ *	the counterpart of the other
  * @first: index of the value that matters most
  * @type: the types of the values
  * @comment: what a profile of this kind shows
@@ -75,6 +77,12 @@ struct qr_report {
 int qr_report_init(struct qr_report *r, const struct quarry_profile *p,
 		   enum quarry_profile_kind kind);
 void qr_report_exit(struct qr_report *r);
+
+/*
+ * Let the rows of a delta have their growth too: what is in use now, less what was in use at the
+ * base.  In a heap profile it is then the value that matters most.  Other profiles stay the same.
+ */
+void qr_report_show_growth(struct qr_report *r);
 
 /* Get the rows in which a value is not 0, in the profile's order.  False at the end. */
 void qr_report_rewind(struct qr_report *r);

@@ -7,6 +7,7 @@
 #include "view/profile_table.h"
 
 #include <linux/kernel.h>
+#include <linux/math64.h>
 #include <linux/sched.h>
 #include <linux/sort.h>
 #include <linux/string.h>
@@ -18,6 +19,9 @@
 /**
  * struct entry - the merged rows of one stack, cache and age
  * @site: the site with the lowest number among them
+ * @largest: the site with the largest value among them
+ * @most: that value
+ * @other_process: not all of them have the process of @largest
  * @value: sums of their values
  * @var: the variances of the value that matters most and of its counterpart
  * @samples: samples that the values come from
@@ -25,9 +29,12 @@
  */
 struct entry {
 	const struct quarry_site *site;
+	const struct quarry_site *largest;
+	s64 most;
+	bool other_process;
 	s64 value[QR_VALUES];
 	qr_u128 var[2];
-	u64 samples;
+	s64 samples;
 	const char *label;
 };
 
@@ -76,6 +83,37 @@ static int by_value(const void *a, const void *b, const void *priv)
 	return x->site->id < y->site->id ? -1 : x->site->id > y->site->id;
 }
 
+/*
+ * The process that a site's labels name.  In an interrupt there is none, and the kind of
+ * interrupt stands for it.  NULL if the labels are not known.
+ */
+static const char *process_of(const struct quarry_site *site)
+{
+	const struct quarry_labels *labels = site->labels ? qr_labels_get(site->labels) : NULL;
+	const char *process = NULL;
+	unsigned int i;
+
+	for (i = 0; labels && i < min(labels->n, QUARRY_LABELS_MAX); i++) {
+		if (!strcmp(labels->key[i], "comm"))
+			return labels->value[i];
+		if (!strcmp(labels->key[i], "context"))
+			process = labels->value[i];
+	}
+	return process;
+}
+
+static void merge_process(struct entry *to, const struct entry *from)
+{
+	const char *x = process_of(to->largest), *y = process_of(from->largest);
+
+	if (compare_names(x, y))
+		to->other_process = true;
+	if (from->most > to->most) {
+		to->largest = from->largest;
+		to->most = from->most;
+	}
+}
+
 static void merge(struct entries *entries, unsigned int nr_values)
 {
 	struct entry *to = entries->e, *from;
@@ -91,6 +129,7 @@ static void merge(struct entries *entries, unsigned int nr_values)
 			*++to = *from;
 			continue;
 		}
+		merge_process(to, from);
 		for (v = 0; v < nr_values; v++)
 			to->value[v] += from->value[v];
 		for (v = 0; v < ARRAY_SIZE(to->var); v++)
@@ -120,6 +159,8 @@ static struct entries *entries_new(struct qr_report *r)
 		struct entry *e = &entries->e[entries->nr++];
 
 		e->site = row.site;
+		e->largest = row.site;
+		e->most = row.value[r->first];
 		memcpy(e->value, row.value, sizeof(e->value));
 		e->var[0] = row.var[r->first];
 		e->var[1] = row.var[r->first ^ 1];
@@ -145,8 +186,8 @@ static void put_clean(struct qr_text *t, const char *s, char except)
 }
 
 /* Writes the name of a frame's function, or its address if it has none. */
-static void put_frame(struct qr_text *t, const struct qr_symbols *s, const struct qr_frames *f,
-		      unsigned int i)
+static void put_function(struct qr_text *t, const struct qr_symbols *s, const struct qr_frames *f,
+			 unsigned int i)
 {
 	const struct qr_function *function = qr_symbols_function(s, f->place[i]);
 
@@ -176,7 +217,7 @@ int qr_table_folded(struct qr_text *t, struct qr_report *r, const struct qr_symb
 		if (!f.nr)
 			qr_text_puts(t, QR_NO_STACK ";");
 		for (n = f.nr; n--;) {
-			put_frame(t, s, &f, n);
+			put_function(t, s, &f, n);
 			qr_text_puts(t, ";");
 		}
 		if (e->label)
@@ -191,6 +232,22 @@ int qr_table_folded(struct qr_text *t, struct qr_report *r, const struct qr_symb
 }
 
 /* --- A table for people --- */
+
+/*
+ * Writes a frame as function+offset [module].  The offset tells apart two calls in one function.
+ * It is that of the return address, as in the kernel's own traces.
+ */
+static void put_frame(struct qr_text *t, const struct qr_symbols *s, const struct qr_frames *f,
+		      unsigned int i)
+{
+	const struct qr_function *function = qr_symbols_function(s, f->place[i]);
+
+	put_function(t, s, f, i);
+	if (function && function->start)
+		qr_text_printf(t, "+0x%lx", f->ret[i] - function->start);
+	if (function && function->module)
+		qr_text_printf(t, " [%s]", function->module);
+}
 
 static void put_path(struct qr_text *t, const struct qr_symbols *s, const struct quarry_site *site)
 {
@@ -208,37 +265,97 @@ static void put_path(struct qr_text *t, const struct qr_symbols *s, const struct
 	qr_text_puts(t, f.nr > TOP_FRAMES ? " < ...\n" : "\n");
 }
 
+/* @value over @ns nanoseconds, per second. */
+static s64 per_second(s64 value, u64 ns)
+{
+	u64 ms = max(div_u64(ns, NSEC_PER_MSEC), 1ULL);
+	u64 n = abs(value);
+
+	n = n < U64_MAX / MSEC_PER_SEC ? div64_u64(n * MSEC_PER_SEC, ms) :
+					 div64_u64(n, ms) * MSEC_PER_SEC;
+	return value < 0 ? -n : n;
+}
+
+/* Writes the columns of the value that matters most and its counterpart, then all others. */
 static void put_heads(struct qr_text *t, const struct qr_report *r)
 {
 	char head[32];
-	unsigned int i;
+	int v;
 
 	snprintf(head, sizeof(head), "#%s", r->type[r->first].column);
 	qr_text_printf(t, "%-16s %12s %14s %12s", head, "+/-", r->type[r->first ^ 1].column, "+/-");
-	for (i = 2; i < r->nr; i++)
-		qr_text_printf(t, " %14s", r->type[r->first ^ i].column);
+	for (v = r->nr - 1; v > 0; v -= 2)
+		if (v / 2 != r->first / 2)
+			qr_text_printf(t, " %14s %14s", r->type[v].column, r->type[v ^ 1].column);
+	if (r->nr > QR_FIRST_GROWTH)
+		qr_text_printf(t, " %14s %14s", "growth_B/s", "alloc_B/s");
 	qr_text_printf(t, " %9s  ", "samples");
 	if (r->kind == QUARRY_PROFILE_LIFETIME)
 		qr_text_printf(t, "%-11s ", "age");
-	qr_text_printf(t, "%-24s %8s  %s\n", "cache", "site", "path");
+	qr_text_printf(t, "%-24s %8s  %-18s  %s\n", "cache", "site", "process", "path");
+}
+
+static void put_numbers(struct qr_text *t, const struct qr_report *r, const struct entry *e)
+{
+	unsigned int first = r->first;
+	u64 samples = abs(e->samples);
+	int v;
+
+	qr_text_printf(t, "%16lld %12llu %14lld %12llu", e->value[first], qr_error(e->var[0]),
+		       e->value[first ^ 1], qr_error(e->var[1]));
+	for (v = r->nr - 1; v > 0; v -= 2)
+		if (v / 2 != first / 2)
+			qr_text_printf(t, " %14lld %14lld", e->value[v], e->value[v ^ 1]);
+	if (r->nr > QR_FIRST_GROWTH)
+		qr_text_printf(t, " %14lld %14lld",
+			       per_second(e->value[QR_FIRST_GROWTH + 1], r->p->span_ns),
+			       per_second(e->value[1], r->p->duration_ns));
+	qr_text_printf(t, " %9llu%c ", samples, samples < QR_FEW ? '*' : ' ');
+}
+
+static void put_process(struct qr_text *t, const struct entry *e)
+{
+	const char *process = process_of(e->largest);
+	char buf[QUARRY_LABEL_VALUE + sizeof("+")];
+
+	qr_text_clean(buf, process ?: "-", QUARRY_LABEL_VALUE, ' ');
+	if (e->other_process)
+		strlcat(buf, "+", sizeof(buf));
+	qr_text_printf(t, "%-18s  ", buf);
 }
 
 static void put_entry(struct qr_text *t, const struct qr_report *r, const struct qr_symbols *s,
 		      const struct entry *e)
 {
-	unsigned int first = r->first, i;
 	char buf[QUARRY_NAME_LEN + 1];
 
-	qr_text_printf(t, "%16lld %12llu %14lld %12llu", e->value[first], qr_error(e->var[0]),
-		       e->value[first ^ 1], qr_error(e->var[1]));
-	for (i = 2; i < r->nr; i++)
-		qr_text_printf(t, " %14lld", e->value[first ^ i]);
-	qr_text_printf(t, " %9llu%c ", e->samples, e->samples < QR_FEW ? '*' : ' ');
+	put_numbers(t, r, e);
 	if (e->label)
 		qr_text_printf(t, "%-11s ", e->label);
 	qr_text_clean(buf, e->site->cache_name, QUARRY_NAME_LEN, ' ');
 	qr_text_printf(t, "%-24s %8u  ", buf, e->site->id);
+	put_process(t, e);
 	put_path(t, s, e->site);
+}
+
+/* What the whole profile grew by and allocated, per second. */
+static void put_rates(struct qr_text *t, const struct qr_report *r, const struct entries *entries)
+{
+	s64 growth = 0, space = 0, objects = 0;
+	size_t i;
+
+	for (i = 0; i < entries->nr; i++) {
+		growth += entries->e[i].value[QR_FIRST_GROWTH + 1];
+		space += entries->e[i].value[1];
+		objects += entries->e[i].value[0];
+	}
+	qr_text_printf(t, "# growth %lld bytes in %llu.%03llu s: %lld bytes/s\n", growth,
+		       div_u64(r->p->span_ns, NSEC_PER_SEC),
+		       div_u64(r->p->span_ns, NSEC_PER_MSEC) % MSEC_PER_SEC,
+		       per_second(growth, r->p->span_ns));
+	qr_text_printf(t, "# allocated %lld bytes, %lld objects: %lld bytes/s, %lld objects/s\n",
+		       space, objects, per_second(space, r->p->duration_ns),
+		       per_second(objects, r->p->duration_ns));
 }
 
 int qr_table_top(struct qr_text *t, struct qr_report *r, const struct qr_symbols *s)
@@ -255,8 +372,10 @@ int qr_table_top(struct qr_text *t, struct qr_report *r, const struct qr_symbols
 		put_entry(t, r, s, &entries->e[i]);
 		cond_resched();
 	}
-	qr_text_printf(t, "# +/- is one standard error.  *: fewer than %u samples, a guess.\n",
-		       QR_FEW);
+	qr_text_printf(t, "# +/- is one standard error%s.  *: fewer than %u samples, a guess.\n",
+		       r->nr > QR_FIRST_GROWTH ? ", of growth at most that" : "", QR_FEW);
+	if (r->nr > QR_FIRST_GROWTH)
+		put_rates(t, r, entries);
 	for (n = 0; qr_report_comment(r, n, comment, sizeof(comment)); n++)
 		qr_text_printf(t, "# %s\n", comment);
 	entries_free(entries);

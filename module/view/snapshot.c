@@ -225,9 +225,19 @@ void qr_profile_free(struct quarry_profile *p)
 		return;
 	qr_meta_vfree(p->site, array_size(p->room, sizeof(*p->site)));
 	qr_meta_vfree(p->ages, array_size(p->room, sizeof(*p->ages)));
+	qr_meta_vfree(p->base, array_size(p->nr, sizeof(*p->base)));
 	qr_meta_free(p, sizeof(*p));
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_profile_free);
+
+static void sum_add(struct quarry_sum *a, const struct quarry_sum *b)
+{
+	a->samples += b->samples;
+	a->objects += b->objects;
+	a->space += b->space;
+	a->var_objects += b->var_objects;
+	a->var_space += b->var_space;
+}
 
 static void sum_subtract(struct quarry_sum *a, const struct quarry_sum *b)
 {
@@ -303,30 +313,53 @@ static struct quarry_site *row_of(const struct quarry_profile *p, const struct q
 	return NULL;
 }
 
-void qr_profile_subtract(struct quarry_profile *p, const struct quarry_profile *base)
+/* The allocations in @now, a row of @p, become those since @then, a row of @base. */
+static void subtract_row(struct quarry_profile *p, struct quarry_site *now,
+			 const struct quarry_profile *base, const struct quarry_site *then)
 {
-	struct quarry_site *now;
+	if (now->alloc.samples < then->alloc.samples)
+		return;
+	sum_subtract(&now->alloc, &then->alloc);
+	if (p->ages && base->ages)
+		ages_subtract(&p->ages[now - p->site], &base->ages[then - base->site]);
+}
+
+int qr_profile_subtract(struct quarry_profile *p, const struct quarry_profile *base)
+{
+	bool reset = base->resets != p->resets;
 	u32 k;
 
+	if (p->nr && !p->base) {
+		p->base = qr_meta_valloc(array_size(p->nr, sizeof(*p->base)));
+		if (!p->base)
+			return -ENOMEM;
+	}
 	p->delta = true;
-	if (base->resets != p->resets) {
-		/* Everything in @p was allocated after the reset. */
-		p->duration_ns = p->mono_ns - min(p->since_ns, p->mono_ns);
-		return;
-	}
 	/* By the monotonic clock: the wall clock may have been set meanwhile. */
-	p->duration_ns = p->mono_ns - min(base->mono_ns, p->mono_ns);
-	p->dropped_samples -= base->dropped_samples;
-	p->dropped_space -= base->dropped_space;
-	p->other_samples -= base->other_samples;
-	for (k = 0; k < base->nr; k++) {
-		now = base->site[k].alloc.samples ? row_of(p, &base->site[k]) : NULL;
-		if (!now || now->alloc.samples < base->site[k].alloc.samples)
-			continue;
-		sum_subtract(&now->alloc, &base->site[k].alloc);
-		if (p->ages && base->ages)
-			ages_subtract(&p->ages[now - p->site], &base->ages[k]);
+	p->span_ns = p->mono_ns - min(base->mono_ns, p->mono_ns);
+	p->duration_ns = p->span_ns;
+	if (reset) {
+		/* All allocations in @p were made after the reset. */
+		p->duration_ns = p->mono_ns - min(p->since_ns, p->mono_ns);
+	} else {
+		p->dropped_samples -= base->dropped_samples;
+		p->dropped_space -= base->dropped_space;
+		p->other_samples -= base->other_samples;
 	}
+	for (k = 0; k < base->nr; k++) {
+		const struct quarry_site *then = &base->site[k];
+		struct quarry_site *now = NULL;
+
+		cond_resched();
+		if (then->alloc.samples || then->inuse.samples)
+			now = row_of(p, then);
+		if (!now)
+			continue;
+		if (!reset)
+			subtract_row(p, now, base, then);
+		sum_add(&p->base[now - p->site], &then->inuse);
+	}
+	return 0;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_profile_subtract);
 

@@ -17,7 +17,7 @@ static const struct client_command *const commands[] = {
 	&client_atomic,	  &client_failnth, &client_stream,  &client_unstream, &client_crowd,
 	&client_uncrowd,  &client_leak,	   &client_unleak,  &client_mixed,    &client_churn,
 	&client_limited,  &client_leak,	   &client_unleak,  &client_sparse,   &client_thin,
-	&client_unsparse, &client_arena,   &client_unarena,
+	&client_unsparse, &client_arena,   &client_unarena, &client_twins,    &client_untwins,
 };
 
 static DEFINE_MUTEX(run_lock);	     /* one command at a time */
@@ -145,6 +145,7 @@ static void __exit client_exit(void)
 	client_unstream_all();
 	client_uncrowd_all();
 	client_unleak_all();
+	client_untwins_all();
 	client_mixed_all();
 	client_limited_all();
 	client_unsparse_all();

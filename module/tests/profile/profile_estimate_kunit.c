@@ -248,7 +248,7 @@ static void all_sizes_together(struct kunit *test)
 		quarry_free(q);
 	}
 	p = qp_take(test, QUARRY_CACHE_ALL, false);
-	qr_profile_subtract(p, before);
+	KUNIT_ASSERT_EQ(test, 0, qr_profile_subtract(p, before));
 	for (i = 0; i < p->nr; i++) {
 		sum.samples += p->site[i].alloc.samples;
 		sum.objects += p->site[i].alloc.objects;

@@ -10,6 +10,18 @@
 
 /* --- Deltas and resets --- */
 
+/* The samples that were in use at the base of a delta, of a cache. */
+static u64 base_samples(const struct quarry_profile *p, u32 cache)
+{
+	u64 samples = 0;
+	u32 i;
+
+	for (i = 0; i < p->nr; i++)
+		if (p->site[i].cache == cache)
+			samples += p->base[i].samples;
+	return samples;
+}
+
 static void deltas(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL), *later = qt_cache(test, 64, NULL);
@@ -31,7 +43,7 @@ static void deltas(struct kunit *test)
 	qt_alloc_n(test, later, objs, 3);
 	qt_free_n(later, objs, 3);
 	p = qp_take(test, QUARRY_CACHE_ALL, true);
-	qr_profile_subtract(p, base);
+	KUNIT_ASSERT_EQ(test, 0, qr_profile_subtract(p, base));
 	KUNIT_EXPECT_TRUE(test, p->delta);
 	KUNIT_EXPECT_EQ(test, p->mono_ns - base->mono_ns, p->duration_ns);
 	KUNIT_EXPECT_GT(test, p->duration_ns, 0);
@@ -44,9 +56,12 @@ static void deltas(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, !sum.alloc.var_objects && !sum.alloc.var_space);
 	KUNIT_EXPECT_EQ(test, 13, sum.inuse.samples);
 	KUNIT_EXPECT_EQ(test, 13 * 64, sum.asked);
+	/* The level of the base is kept, so that the growth is known: 13 objects, 10 before. */
+	KUNIT_EXPECT_EQ(test, 10, base_samples(p, qp_id(cache)));
 	qp_sum(p, qp_id(later), &sum);
 	KUNIT_EXPECT_EQ(test, 3, sum.alloc.samples);
 	KUNIT_EXPECT_EQ(test, 0, sum.inuse.samples);
+	KUNIT_EXPECT_EQ(test, 0, base_samples(p, qp_id(later)));
 	for (i = 0; i < p->nr; i++) {
 		unsigned int age;
 
@@ -63,7 +78,7 @@ static void deltas(struct kunit *test)
 	base = qp_take(test, qp_id(cache), false);
 	qt_alloc_n(test, cache, objs, 2);
 	p = qp_take(test, qp_id(cache), false);
-	qr_profile_subtract(p, base);
+	KUNIT_ASSERT_EQ(test, 0, qr_profile_subtract(p, base));
 	qp_sum(p, qp_id(cache), &sum);
 	KUNIT_EXPECT_EQ(test, 2, sum.alloc.samples);
 	KUNIT_EXPECT_EQ(test, 15, sum.inuse.samples);
@@ -107,12 +122,12 @@ static void deltas_and_caches_that_go(struct kunit *test)
 		some_of_a_cache(test, cache, 7);
 		base = qp_take(test, QUARRY_CACHE_ALL, false);
 		p = qp_take(test, QUARRY_CACHE_ALL, false);
-		qr_profile_subtract(p, base);
+		KUNIT_ASSERT_EQ(test, 0, qr_profile_subtract(p, base));
 		KUNIT_EXPECT_EQ(test, 0, grown_by(p));
 
 		qt_cache_destroy(test, cache);
 		p = qp_take(test, QUARRY_CACHE_ALL, false);
-		qr_profile_subtract(p, base);
+		KUNIT_ASSERT_EQ(test, 0, qr_profile_subtract(p, base));
 		KUNIT_EXPECT_EQ(test, 0, grown_by(p));
 
 		/* The next cache has the same name in every other round. */
@@ -124,14 +139,14 @@ static void deltas_and_caches_that_go(struct kunit *test)
 		}
 		some_of_a_cache(test, next, 9);
 		p = qp_take(test, QUARRY_CACHE_ALL, false);
-		qr_profile_subtract(p, base);
+		KUNIT_ASSERT_EQ(test, 0, qr_profile_subtract(p, base));
 		KUNIT_EXPECT_EQ(test, 9, grown_by(p));
 		if (i % 2)
 			qt_cache_destroy(test, next);
 		else
 			quarry_cache_destroy(next);
 		p = qp_take(test, QUARRY_CACHE_ALL, false);
-		qr_profile_subtract(p, base);
+		KUNIT_ASSERT_EQ(test, 0, qr_profile_subtract(p, base));
 		KUNIT_EXPECT_EQ(test, 9, grown_by(p));
 	}
 }
@@ -168,11 +183,11 @@ static void deltas_and_modules_that_go(struct kunit *test)
 		KUNIT_EXPECT_PTR_EQ(test, names, qr_unloaded_names(&frame, 1));
 		qr_profile_retire(site->id, names);
 		p = qp_take(test, QUARRY_CACHE_ALL, false);
-		qr_profile_subtract(p, base);
+		KUNIT_ASSERT_EQ(test, 0, qr_profile_subtract(p, base));
 		KUNIT_EXPECT_EQ(test, 7, grown_by(p));
 		qt_free_n(cache, objs, 7);
 		p = qp_take(test, QUARRY_CACHE_ALL, false);
-		qr_profile_subtract(p, base);
+		KUNIT_ASSERT_EQ(test, 0, qr_profile_subtract(p, base));
 		KUNIT_EXPECT_EQ(test, 7, grown_by(p));
 		qp_now(test, qp_id(cache), &sum);
 		KUNIT_EXPECT_EQ(test, 7 * (i + 1), sum.alloc.samples);
@@ -182,7 +197,7 @@ static void deltas_and_modules_that_go(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, sites, qp_counts().sites);
 	p = qp_take(test, QUARRY_CACHE_ALL, false);
-	qr_profile_subtract(p, first);
+	KUNIT_ASSERT_EQ(test, 0, qr_profile_subtract(p, first));
 	KUNIT_EXPECT_EQ(test, 42, grown_by(p));
 }
 
@@ -236,10 +251,13 @@ static void resets(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 3, sum.inuse.samples);
 
 	/* A base from before the reset counts as zero. */
-	qr_profile_subtract(p, base);
+	KUNIT_ASSERT_EQ(test, 0, qr_profile_subtract(p, base));
 	KUNIT_EXPECT_TRUE(test, p->delta);
 	KUNIT_EXPECT_EQ(test, p->mono_ns - p->since_ns, p->duration_ns);
 	KUNIT_EXPECT_LT(test, p->duration_ns, p->mono_ns - base->mono_ns);
+	/* The level of the base still counts for the growth. */
+	KUNIT_EXPECT_EQ(test, p->mono_ns - base->mono_ns, p->span_ns);
+	KUNIT_EXPECT_EQ(test, 12, base_samples(p, qp_id(cache)));
 	qp_sum(p, qp_id(cache), &sum);
 	KUNIT_EXPECT_EQ(test, 3, sum.alloc.samples);
 	KUNIT_EXPECT_EQ(test, 12, sum.inuse.samples);

@@ -51,7 +51,7 @@ static u32 stack_new(unsigned int i)
 	return stack_depot_save(entries, n, GFP_KERNEL);
 }
 
-static void set_sum(struct quarry_sum *sum, u64 samples, u64 objects, u64 size)
+void qf_set_sum(struct quarry_sum *sum, u64 samples, u64 objects, u64 size)
 {
 	sum->samples = samples;
 	sum->objects = objects * ONE;
@@ -64,8 +64,8 @@ void qf_set_site(struct quarry_profile *p, u32 i, u64 allocs, u64 live, u64 size
 {
 	struct quarry_site *site = &p->site[i];
 
-	set_sum(&site->alloc, allocs, allocs, size);
-	set_sum(&site->inuse, live, live, size);
+	qf_set_sum(&site->alloc, allocs, allocs, size);
+	qf_set_sum(&site->inuse, live, live, size);
 	site->peak_objects = site->alloc.objects;
 	site->peak_space = site->alloc.space;
 	site->asked = site->inuse.space - live;

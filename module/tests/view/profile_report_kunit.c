@@ -146,11 +146,70 @@ static void ages_are_rows(struct kunit *test)
 		KUNIT_EXPECT_STREQ(test, "age", row.key);
 		KUNIT_EXPECT_STRNEQ(test, last, row.label);
 		last = row.label;
-		KUNIT_EXPECT_GT(test, row.samples, 0);
+		/* The samples are those of the freed objects, which matter most. */
+		KUNIT_EXPECT_EQ(test, row.value[0] > 0, row.samples > 0);
 	}
 	KUNIT_EXPECT_EQ(test, 3, rows);
 	KUNIT_EXPECT_EQ(test, 80 + 3, freed);
 	KUNIT_EXPECT_EQ(test, 1, live);
+	qr_report_exit(&r);
+}
+
+/* Growth is a difference of levels, and also the first value of a heap profile, of a delta only. */
+static void deltas_have_growth(struct kunit *test)
+{
+	struct quarry_profile *p = qf_profile_new(test, 3);
+	static const s64 growth[] = { 7, -4, 0 };
+	struct qr_report r;
+	struct qr_row row;
+	unsigned int i;
+
+	qf_set_site(p, 0, 40, 20, 64);
+	qf_set_site(p, 1, 40, 20, 64);
+	qf_set_site(p, 2, 0, 20, 64);
+	KUNIT_ASSERT_EQ(test, 0, qr_report_init(&r, p, QUARRY_PROFILE_HEAP));
+	qr_report_show_growth(&r);
+	KUNIT_EXPECT_EQ(test, 4, r.nr);
+	KUNIT_EXPECT_STREQ(test, "inuse_bytes", r.type[r.first].column);
+	qr_report_exit(&r);
+
+	p->delta = true;
+	p->base = qt_array(test, 3, sizeof(p->base[0]));
+	for (i = 0; i < 3; i++)
+		qf_set_sum(&p->base[i], 20 - growth[i], 20 - growth[i], 64);
+	KUNIT_ASSERT_EQ(test, 0, qr_report_init(&r, p, QUARRY_PROFILE_HEAP));
+	qr_report_show_growth(&r);
+	KUNIT_EXPECT_STREQ(test, "growth_bytes", r.type[r.first].column);
+	for (i = 0; i < 3; i++) {
+		KUNIT_ASSERT_TRUE(test, qr_report_next(&r, &row));
+		KUNIT_EXPECT_EQ(test, growth[i] * 64, row.value[r.first]);
+		KUNIT_EXPECT_EQ(test, growth[i], row.value[r.first ^ 1]);
+		KUNIT_EXPECT_EQ(test, 20 * 64, row.value[3]);
+		KUNIT_EXPECT_EQ(test, growth[i], row.samples);
+	}
+	/*
+	 * The last row: nothing was allocated, so nothing was freed, and the growth is exact.
+	 * qf_set_sum() gives each sample a variance of 1 object.
+	 */
+	KUNIT_EXPECT_EQ(test, 0, qr_error(row.var[r.first]));
+	qr_report_exit(&r);
+
+	/* No object was allocated, and 5 of 20 were freed: only these are in doubt. */
+	qf_set_sum(&p->site[2].inuse, 15, 15, 64);
+	qf_set_sum(&p->base[2], 20, 20, 64);
+	KUNIT_ASSERT_EQ(test, 0, qr_report_init(&r, p, QUARRY_PROFILE_ALLOCS));
+	qr_report_show_growth(&r);
+	KUNIT_EXPECT_STREQ(test, "alloc_bytes", r.type[r.first].column);
+	for (i = 0; i < 3; i++)
+		KUNIT_ASSERT_TRUE(test, qr_report_next(&r, &row));
+	KUNIT_EXPECT_EQ(test, -5, row.value[QR_FIRST_GROWTH]);
+	KUNIT_EXPECT_TRUE(test, row.var[QR_FIRST_GROWTH] == (qr_u128)5 << (2 * QR_OBJECTS_SHIFT));
+	/* A reset hides what was allocated and freed before it: then all may be in doubt. */
+	p->span_ns = p->duration_ns + 1;
+	qr_report_rewind(&r);
+	for (i = 0; i < 3; i++)
+		KUNIT_ASSERT_TRUE(test, qr_report_next(&r, &row));
+	KUNIT_EXPECT_TRUE(test, row.var[QR_FIRST_GROWTH] == (qr_u128)35 << (2 * QR_OBJECTS_SHIFT));
 	qr_report_exit(&r);
 }
 
@@ -188,12 +247,15 @@ static void fragmentation_is_shared_out(struct kunit *test)
 	quarry_cache_free(cache, held);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(errors_are_square_roots), KUNIT_CASE(objects_are_rounded),
-	KUNIT_CASE(fractions_are_not_lost),  KUNIT_CASE(rows_of_nothing_are_left_out),
-	KUNIT_CASE(ages_are_rows),	     KUNIT_CASE(fragmentation_is_shared_out),
-	KUNIT_CASE(qt_books_balance),	     {}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(errors_are_square_roots),
+				     KUNIT_CASE(objects_are_rounded),
+				     KUNIT_CASE(fractions_are_not_lost),
+				     KUNIT_CASE(rows_of_nothing_are_left_out),
+				     KUNIT_CASE(ages_are_rows),
+				     KUNIT_CASE(fragmentation_is_shared_out),
+				     KUNIT_CASE(deltas_have_growth),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite report_suite = {
 	.name = "quarry_profile_report",
