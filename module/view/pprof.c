@@ -39,6 +39,15 @@ enum { WIRE_VARINT = 0, WIRE_BYTES = 2 };
 /* The mapping of addresses that belong neither to the kernel nor to a loaded module. */
 #define OTHER_MAPPING "[other]"
 
+/* Functions that stand for addresses without a name. */
+enum standin { NO_NAME, NO_STACK, MERGED, STANDINS };
+
+static const char *const standin_name[STANDINS] = {
+	[NO_NAME] = QR_NO_NAME,
+	[NO_STACK] = QR_NO_STACK,
+	[MERGED] = QR_MERGED,
+};
+
 struct message {
 	unsigned int len;
 	u8 data[MESSAGE_MAX];
@@ -73,8 +82,8 @@ struct map_use {
  * @nr_known: entries of @known in use
  * @room: entries of @known, a power of two
  * @err: -ENOMEM if memory was short
- * @unknown: identifier of the function that stands for addresses without a name; 0: none yet
- * @none: identifier of the function that stands for stacks that are not known; 0: none yet
+ * @standin: identifiers of the functions of enum standin; 0: not used yet
+ * @nr_standins: how many of them are used
  * @map: one for each mapping, and a last one for addresses that belong to no mapping
  * @nr_map: length of @map
  * @m: the message that is being made
@@ -92,8 +101,8 @@ struct writer {
 	u32 nr_known;
 	u32 room;
 	int err;
-	u32 unknown;
-	u32 none;
+	u32 standin[STANDINS];
+	u32 nr_standins;
 	struct map_use *map;
 	u32 nr_map;
 	struct message m;
@@ -259,6 +268,8 @@ static void put_labels(struct writer *w, const struct qr_row *row)
 	put_label(w, "cache", row->site->cache_name);
 	if (row->key)
 		put_label(w, row->key, row->label);
+	if (row->merged)
+		return;
 	if (row->site->labels)
 		labels = qr_labels_get(row->site->labels);
 	else
@@ -355,15 +366,17 @@ static void write_mappings(struct writer *w)
  */
 static u32 function_id(struct writer *w, const struct qr_place *place)
 {
-	u32 *id = place->addr == QR_NO_ADDRESS ? &w->none : &w->unknown;
+	enum standin standin = place->addr == QR_NO_ADDRESS	? NO_STACK :
+			       place->addr == QR_MERGED_ADDRESS ? MERGED :
+								  NO_NAME;
 
 	if (place->function != QR_NO_FUNCTION)
 		return place->function + 1;
 	if (place->mapping >= 0)
 		return 0;
-	if (!*id)
-		*id = w->s->nr_functions + 1 + !!w->none + !!w->unknown;
-	return *id;
+	if (!w->standin[standin])
+		w->standin[standin] = w->s->nr_functions + ++w->nr_standins;
+	return w->standin[standin];
 }
 
 static void write_locations(struct writer *w)
@@ -402,13 +415,16 @@ static void write_function(struct writer *w, u32 id, const char *name)
 static void write_functions(struct writer *w)
 {
 	u32 id, nr = w->s->nr_functions;
+	unsigned int i;
 
 	for (id = 1; id <= nr; id++) {
 		write_function(w, id, w->s->function[id - 1].name);
 		cond_resched();
 	}
-	for (; id == w->none || id == w->unknown; id++)
-		write_function(w, id, id == w->none ? QR_NO_STACK : QR_NO_NAME);
+	for (; id <= nr + w->nr_standins; id++)
+		for (i = 0; i < STANDINS; i++)
+			if (w->standin[i] == id)
+				write_function(w, id, standin_name[i]);
 }
 
 /* --- The whole --- */

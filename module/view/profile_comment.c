@@ -31,6 +31,8 @@ int qr_report_comment(const struct qr_report *r, unsigned int i, char *buf, size
 {
 	const struct quarry_profile *p = r->p;
 
+	if (i >= 6 && r->kind != QUARRY_PROFILE_PEAK)
+		i++;
 	switch (i) {
 	case 0:
 		return scnprintf(buf, size, "%s: %s", qr_profile_kind_name[r->kind], r->comment);
@@ -48,10 +50,13 @@ int qr_report_comment(const struct qr_report *r, unsigned int i, char *buf, size
 	case 5:
 		return time_comment(p, buf, size);
 	case 6:
-		if (r->kind != QUARRY_PROFILE_PEAK)
-			return 0;
 		return scnprintf(buf, size, "peak at %llu s since the epoch",
 				 div_u64(p->peak_time_ns, NSEC_PER_SEC));
+	case 7:
+		if (!r->bound.merged)
+			return 0;
+		return scnprintf(buf, size, "the %u smallest rows are merged (profile_rows)",
+				 r->bound.merged);
 	default:
 		return 0;
 	}

@@ -265,6 +265,10 @@ struct qr_text *qr_profile_render(const struct quarry_profile *p, enum quarry_pr
 	if (!err) {
 		if (format == QUARRY_FORMAT_TOP)
 			qr_report_show_growth(&r);
+		if (format == QUARRY_FORMAT_PPROF)
+			err = qr_report_bound(&r, READ_ONCE(qr_profile_rows));
+	}
+	if (!err) {
 		qr_report_collect(&r, &s);
 		err = qr_symbols_resolve(&s);
 	}

@@ -359,10 +359,10 @@ bool qr_report_next(struct qr_report *r, struct qr_row *row)
 			r->next++;
 			cond_resched();
 		}
-		if (says_anything(r, row))
+		if (says_anything(r, row) && !qr_bound_merges(r, row))
 			return true;
 	}
-	return false;
+	return qr_bound_rest(r, row);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_report_next);
 
@@ -375,6 +375,7 @@ void qr_report_rewind(struct qr_report *r)
 	/* A carry of one half: the first row is rounded to the nearest number. */
 	for (i = 0; i < ARRAY_SIZE(r->carry); i++)
 		r->carry[i] = BIT(QR_OBJECTS_SHIFT - 1);
+	qr_bound_rewind(r);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_report_rewind);
 
@@ -412,6 +413,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_report_exit);
 /* --- Stacks --- */
 
 static const unsigned long no_stack[] = { QR_NO_ADDRESS };
+static const unsigned long merged_stack[] = { QR_MERGED_ADDRESS };
 
 static unsigned int stack_of(const struct quarry_site *site, const unsigned long **ret)
 {
@@ -420,7 +422,7 @@ static unsigned int stack_of(const struct quarry_site *site, const unsigned long
 
 	if (site->stack)
 		nr = qr_site_stack(site, &entries);
-	*ret = nr ? entries : no_stack;
+	*ret = nr ? entries : site == &qr_merged_site ? merged_stack : no_stack;
 	return min_t(unsigned int, nr, QUARRY_STACK_MAX);
 }
 

@@ -35,6 +35,7 @@ struct qr_value_type {
  *	a site.  Of growth: samples that are in use now, less those at the base
  * @key: key of one more label, or NULL
  * @label: value of that label
+ * @merged: rows that were merged into this one, which then has no labels; otherwise 0
  */
 struct qr_row {
 	const struct quarry_site *site;
@@ -43,6 +44,25 @@ struct qr_row {
 	s64 samples;
 	const char *key;
 	const char *label;
+	u32 merged;
+};
+
+/**
+ * struct qr_bound - a bound on the rows of a report, see qr_report_bound()
+ * @shift: for each value the shift that makes a share of the whole of it
+ * @merged: rows that are merged; 0: none
+ * @least: a row of a smaller size is merged
+ * @equal: so many of the rows of size @least are not merged
+ * @equal_left: of these, how many are to come
+ * @rest: the sum of the merged rows so far
+ */
+struct qr_bound {
+	unsigned int shift[QR_VALUES];
+	u32 merged;
+	u64 least;
+	u32 equal;
+	u32 equal_left;
+	struct qr_row rest;
 };
 
 /**
@@ -59,6 +79,7 @@ struct qr_row {
  * @age: age class of the row that comes next
  * @carry: for each pair of values, the fraction of an object that rounding has left over
  *	so far; see whole_next()
+ * @bound: the bound on its rows
  */
 struct qr_report {
 	const struct quarry_profile *p;
@@ -71,6 +92,7 @@ struct qr_report {
 	u32 next;
 	unsigned int age;
 	u32 carry[QR_VALUES / 2];
+	struct qr_bound bound;
 };
 
 /* 0 or -ENOMEM.  Sleeps. */
@@ -87,6 +109,23 @@ void qr_report_show_growth(struct qr_report *r);
 /* Get the rows in which a value is not 0, in the profile's order.  False at the end. */
 void qr_report_rewind(struct qr_report *r);
 bool qr_report_next(struct qr_report *r, struct qr_row *row);
+
+/* The site of a row that stands for merged rows. */
+extern const struct quarry_site qr_merged_site;
+
+/* The most rows of a profile.proto, a module parameter; 0: no bound. */
+extern unsigned int qr_profile_rows;
+
+/*
+ * Let the report have at most @most rows, unless that is 0: the smallest rows are merged into one,
+ * which comes last.  Not for reports with growth.  0 or -ENOMEM.  Sleeps.
+ */
+int qr_report_bound(struct qr_report *r, u32 most);
+
+/* For qr_report_next(): begin anew; is @row merged?; get the row of those that were merged. */
+void qr_bound_rewind(struct qr_report *r);
+bool qr_bound_merges(struct qr_report *r, const struct qr_row *row);
+bool qr_bound_rest(struct qr_report *r, struct qr_row *row);
 
 /* The standard error, in whole units, of a variance as in struct qr_row. */
 u64 qr_error(qr_u128 var);

@@ -6,6 +6,7 @@
  *	validate.c		the walker: checks that the books of all layers agree
  *	snapshot.c		copies of the profiler's table, and a walk over all live objects
  *	profile_report.c	rows and values of a kind of profile, for every format
+ *	profile_bound.c		merges the smallest rows of a profile that has too many
  *	profile_comment.c	the comments of a profile, for every format
  *	pprof.c, profile_table.c, profile_format.c, heap_dump.c	the formats
  *	symbol.c, code_mapping.c	the function and the module of an address

@@ -122,7 +122,7 @@ static void add_lost(struct qr_symbols *s, const struct qr_lost *lost)
 static bool is_lost(const struct qr_symbols *s, struct qr_lost *lost, unsigned long ret,
 		    const char **names)
 {
-	lost->addr = ret == QR_NO_ADDRESS ? ret : ret - 1;
+	lost->addr = ret == QR_NO_ADDRESS || ret == QR_MERGED_ADDRESS ? ret : ret - 1;
 	if (!*names)
 		return false;
 	lost->name = *names;

@@ -9,14 +9,16 @@
 #include <linux/types.h>
 #include "view/code_mapping.h"
 
-/* The only address of a stack that is not known; no code is there. */
-#define QR_NO_ADDRESS 0UL
+/* The only address of a stack that is not known, and of merged rows; no code is there. */
+#define QR_NO_ADDRESS	  0UL
+#define QR_MERGED_ADDRESS 1UL
 
 #define QR_NO_FUNCTION U32_MAX
 
 /* What profiles show in place of a function's name. */
 #define QR_NO_STACK "[stack not recorded]"
 #define QR_NO_NAME  "[unknown]"
+#define QR_MERGED   "[smallest rows, merged]"
 
 /**
  * struct qr_place - an address

@@ -52,6 +52,7 @@ static void check_pprof(struct kunit *test, struct quarry_profile *p, enum quarr
 
 	d = pd_decode(test, qt_text_owned(test, qr_profile_render(p, kind, QUARRY_FORMAT_PPROF)));
 	KUNIT_ASSERT_EQ(test, 0, qr_report_init(&r, p, kind));
+	KUNIT_ASSERT_EQ(test, 0, qr_report_bound(&r, qr_profile_rows));
 	KUNIT_EXPECT_EQ(test, r.nr, d->nr_types);
 	for (v = 0; v < r.nr; v++)
 		KUNIT_EXPECT_STREQ(test, r.type[v].type, d->type[v]);
@@ -63,7 +64,7 @@ static void check_pprof(struct kunit *test, struct quarry_profile *p, enum quarr
 			got[v] += d->sample[i].value[v];
 		}
 		KUNIT_EXPECT_STREQ(test, row.site->cache_name, d->sample[i].cache);
-		KUNIT_EXPECT_EQ(test, !row.site->labels, d->sample[i].other);
+		KUNIT_EXPECT_EQ(test, !row.site->labels && !row.merged, d->sample[i].other);
 		KUNIT_EXPECT_EQ(test, !!row.label, !!d->sample[i].age);
 	}
 	KUNIT_EXPECT_EQ(test, i, d->nr_samples);
@@ -119,6 +120,71 @@ static void large_profiles_work(struct kunit *test)
 	check_pprof(test, p, QUARRY_PROFILE_HEAP);
 	for (format = QUARRY_FORMAT_TEXT; format < QUARRY_PROFILE_FORMATS; format++)
 		qt_text_owned(test, qr_profile_render(p, QUARRY_PROFILE_HEAP, format));
+}
+
+static void set_rows(void *most)
+{
+	qr_profile_rows = (unsigned long)most;
+}
+
+static void smallest_rows_are_merged(struct kunit *test)
+{
+	struct quarry_profile *p = qf_profile_new(test, 100);
+	u64 sum[2] = {}, all[2] = {};
+	struct pd_profile *d;
+	u32 i;
+
+	KUNIT_EXPECT_LE(test, qr_profile_rows, 16000);
+	KUNIT_EXPECT_GT(test, qr_profile_rows, 1000);
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, set_rows,
+						  (void *)(unsigned long)qr_profile_rows));
+	/* Three rows matter: two for what is live, one for what it allocated. */
+	for (i = 0; i < 100; i++) {
+		qf_set_site(p, i, 2, 1, 64);
+		snprintf(p->site[i].cache_name, QUARRY_NAME_LEN, "cache%u", i);
+	}
+	qf_set_site(p, 30, 1000, 1000, 64);
+	qf_set_site(p, 50, 2000, 0, 64);
+	qf_set_site(p, 99, 900, 900, 64);
+	for (i = 0; i < 100; i++) {
+		all[0] += p->site[i].alloc.space;
+		all[1] += p->site[i].inuse.space;
+	}
+	qr_profile_rows = 4;
+	d = pd_decode(test, qt_text_owned(test, qr_profile_render(p, QUARRY_PROFILE_HEAP,
+								  QUARRY_FORMAT_PPROF)));
+	KUNIT_ASSERT_EQ(test, 4, d->nr_samples);
+	KUNIT_EXPECT_STREQ(test, "cache30", d->sample[0].cache);
+	KUNIT_EXPECT_STREQ(test, "cache50", d->sample[1].cache);
+	KUNIT_EXPECT_STREQ(test, "cache99", d->sample[2].cache);
+	KUNIT_EXPECT_STREQ(test, "(merged)", d->sample[3].cache);
+	KUNIT_EXPECT_TRUE(test, pd_has_function(d, QR_MERGED));
+	for (i = 0; i < 4; i++) {
+		sum[0] += d->sample[i].value[1];
+		sum[1] += d->sample[i].value[3];
+	}
+	KUNIT_EXPECT_EQ(test, all[0], sum[0]);
+	KUNIT_EXPECT_EQ(test, all[1], sum[1]);
+	KUNIT_EXPECT_EQ(test, 97 * 64, d->sample[3].value[3]);
+
+	/* Of rows of one size as many stay as there is room for. */
+	qr_profile_rows = 50;
+	check_pprof(test, p, QUARRY_PROFILE_HEAP);
+	d = pd_decode(test, qt_text_owned(test, qr_profile_render(p, QUARRY_PROFILE_HEAP,
+								  QUARRY_FORMAT_PPROF)));
+	KUNIT_ASSERT_EQ(test, 50, d->nr_samples);
+	KUNIT_EXPECT_EQ(test, 51 * 64, d->sample[49].value[3]);
+	/* One row is the whole, and 100 rows need no bound. */
+	qr_profile_rows = 1;
+	d = pd_decode(test, qt_text_owned(test, qr_profile_render(p, QUARRY_PROFILE_LIFETIME,
+								  QUARRY_FORMAT_PPROF)));
+	KUNIT_EXPECT_EQ(test, 1, d->nr_samples);
+	qr_profile_rows = 100;
+	d = pd_decode(test, qt_text_owned(test, qr_profile_render(p, QUARRY_PROFILE_HEAP,
+								  QUARRY_FORMAT_PPROF)));
+	KUNIT_EXPECT_EQ(test, 100, d->nr_samples);
+	KUNIT_EXPECT_FALSE(test, pd_has_function(d, QR_MERGED));
 }
 
 /* --- Texts for people --- */
@@ -368,6 +434,7 @@ static struct kunit_case cases[] = { KUNIT_CASE(varints_have_edges),
 				     KUNIT_CASE(folded_stacks_add_up),
 				     KUNIT_CASE(legacy_text_is_consistent),
 				     KUNIT_CASE(few_samples_are_marked),
+				     KUNIT_CASE(smallest_rows_are_merged),
 				     KUNIT_CASE(tables_name_calls_and_processes),
 				     KUNIT_CASE(deltas_are_sorted_by_growth),
 				     KUNIT_CASE(qt_books_balance),
