@@ -179,7 +179,7 @@ sums_are_exact()
 		"$(value "$TMP/sums" dropped) $(value "$TMP/sums" dropped_space)" \
 		"$(stat dropped_samples) $(stat dropped_bytes)"
 
-	cat "$QUARRY/profile/allocs.txt" >"$TMP/text"
+	cat "$QUARRY/profile/heap.txt" >"$TMP/text"
 	same "$what: the first line of the text" "$(sed -n '1 { s/ @.*//p; q }' "$TMP/text")" \
 		"$(awk '{ v[$1] = $2 }
 		END {

@@ -341,8 +341,10 @@ client release || fail "release"
 same "released: heap.txt" "$(head_values "$PROFILE/heap.txt" | cut -d ' ' -f 1,2,3)" "0 0 $round"
 same "released: peak.txt is what was held" "$(head_values "$PROFILE/peak.txt" | cut -d ' ' -f 1)" \
 	$((live + round))
-same "released: lifetime.txt has the freed" \
-	"$(head_values "$PROFILE/lifetime.txt" | cut -d ' ' -f 1,3)" "0 $((live + round))"
+same "released: lifetime.txt has the freed, twice" \
+	"$(head_values "$PROFILE/lifetime.txt" | cut -d ' ' -f 1,3)" "$((live + round)) $((live + round))"
+same "released: allocs.txt has what was allocated, twice" \
+	"$(head_values "$PROFILE/allocs.txt" | cut -d ' ' -f 1,3)" "$round $round"
 same "released: heap.folded" "$(cat "$PROFILE/heap.folded")" ""
 same "released: heapdump" "$(grep -vc '^#' "$QUARRY/heapdump")" 0
 rate off

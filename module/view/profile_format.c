@@ -5,6 +5,10 @@
  * Such a text has four numbers for a row.  With "heapprofile" in its first line pprof
  * takes these numbers unchanged.  With other words pprof would scale them, by what it
  * guesses from the mean size of the objects of a row.
+ *
+ * If the first line's two pairs of numbers differ, pprof names them inuse and alloc, and shows
+ * inuse_space first.  That is right for a heap profile only.  In the others both pairs are the
+ * value that matters most: then pprof calls it space.  Comments have all values of a row.
  */
 #include <linux/err.h>
 #include <linux/numa.h>
@@ -27,8 +31,7 @@
  * @objects2: all objects that were allocated
  * @space2: their bytes
  *
- * This is for heap and allocs profiles.  meaning() says what the numbers are for the
- * other kinds.
+ * This is for heap profiles.  meaning() says what the numbers are for the other kinds.
  */
 struct numbers {
 	u64 objects;
@@ -40,12 +43,14 @@ struct numbers {
 static const char *meaning(enum quarry_profile_kind kind)
 {
 	switch (kind) {
+	case QUARRY_PROFILE_ALLOCS:
+		return "objects: bytes allocated [the same again]";
 	case QUARRY_PROFILE_PEAK:
 		return "objects: bytes at the peak [the same again]";
 	case QUARRY_PROFILE_LIFETIME:
-		return "objects: bytes live [objects: bytes freed]";
+		return "objects: bytes freed [the same again]";
 	case QUARRY_PROFILE_FRAGMENTATION:
-		return "live objects: bytes pinned [live objects: bytes internal]";
+		return "live objects: bytes pinned [the same again]";
 	default:
 		return "objects: bytes live [objects: bytes allocated]";
 	}
@@ -61,20 +66,13 @@ static void numbers_of(const struct qr_report *r, const struct qr_row *row, stru
 {
 	const s64 *v = row->value;
 
-	switch (r->kind) {
-	case QUARRY_PROFILE_PEAK:
-		*n = (struct numbers){ v[0], v[1], v[0], v[1] };
-		break;
-	case QUARRY_PROFILE_LIFETIME:
-		*n = (struct numbers){ v[2], v[3], v[0], v[1] };
-		break;
-	case QUARRY_PROFILE_FRAGMENTATION:
+	n->objects = v[r->first ^ 1];
+	n->space = v[r->first];
+	/* Both values of a fragmentation profile are bytes. */
+	if (r->kind == QUARRY_PROFILE_FRAGMENTATION)
 		n->objects = row->site->inuse.objects >> QR_OBJECTS_SHIFT;
-		*n = (struct numbers){ n->objects, v[1], n->objects, v[0] };
-		break;
-	default:
-		*n = (struct numbers){ v[2], v[3], v[0], v[1] };
-	}
+	n->objects2 = r->kind == QUARRY_PROFILE_HEAP ? v[0] : n->objects;
+	n->space2 = r->kind == QUARRY_PROFILE_HEAP ? v[1] : n->space;
 	n->objects = at_least_one(n->objects, n->space);
 	n->objects2 = at_least_one(n->objects2, n->space2);
 }

@@ -374,6 +374,39 @@ static void legacy_text_is_consistent(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "[quarry] "));
 }
 
+/*
+ * pprof shows the first pair of numbers when the second is the same, or else takes them for live and
+ * allocated memory.
+ */
+static void legacy_text_has_the_right_default(struct kunit *test)
+{
+	struct quarry_profile *p = qf_profile_filled(test, 100, 20);
+	unsigned int kind;
+
+	for (kind = 0; kind < QUARRY_PROFILE_KINDS; kind++) {
+		const char *text = rendered(test, p, kind, QUARRY_FORMAT_TEXT);
+		s64 first = 0, allocated = 0;
+		struct qr_report r;
+		struct qr_row row;
+		u64 n[4];
+
+		KUNIT_ASSERT_EQ(test, 0, qr_report_init(&r, p, kind));
+		while (qr_report_next(&r, &row)) {
+			first += row.value[r.first];
+			allocated += row.value[1];
+		}
+		KUNIT_ASSERT_TRUE(test, read_four(text + strlen("heap profile: "), n));
+		KUNIT_EXPECT_EQ(test, first, n[1]);
+		if (kind == QUARRY_PROFILE_HEAP) {
+			KUNIT_EXPECT_EQ(test, allocated, n[3]);
+		} else {
+			KUNIT_EXPECT_EQ(test, n[0], n[2]);
+			KUNIT_EXPECT_EQ(test, n[1], n[3]);
+		}
+		qr_report_exit(&r);
+	}
+}
+
 /* --- Unloaded modules --- */
 
 static void names_outlive_modules(struct kunit *test)
@@ -435,6 +468,7 @@ static struct kunit_case cases[] = { KUNIT_CASE(varints_have_edges),
 				     KUNIT_CASE(legacy_text_is_consistent),
 				     KUNIT_CASE(few_samples_are_marked),
 				     KUNIT_CASE(smallest_rows_are_merged),
+				     KUNIT_CASE(legacy_text_has_the_right_default),
 				     KUNIT_CASE(tables_name_calls_and_processes),
 				     KUNIT_CASE(deltas_are_sorted_by_growth),
 				     KUNIT_CASE(qt_books_balance),
