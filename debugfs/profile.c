@@ -5,10 +5,14 @@
  * A profile is taken and rendered as a whole when a file is read for the first time, or
  * again from offset 0.  Reads at other offsets continue in the same text, so that it can
  * be read in pieces of any size.  Each open file has its own text.
+ *
+ * A heap dump may be larger than the memory that is left.  It is made while it is read, so it
+ * must be read from front to back.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
 #include <linux/atomic.h>
+#include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/mutex.h>
@@ -78,43 +82,23 @@ static int profile_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static int take_profile(struct reader *r)
-{
-	return qr_session_take(r->session, r->kind, r->format, r->delta);
-}
-
-static int take_heapdump(struct reader *r)
-{
-	return qr_session_heapdump(r->session);
-}
-
-static ssize_t read_taken(struct file *file, char __user *buf, size_t len, loff_t *pos,
-			  int (*take)(struct reader *r))
+static ssize_t profile_read(struct file *file, char __user *buf, size_t len, loff_t *pos)
 {
 	struct reader *r = file->private_data;
 	ssize_t ret = 0;
 
 	if (!len)
 		return 0;
-	mutex_lock(&r->lock);
+	if (mutex_lock_killable(&r->lock))
+		return -EINTR;
 	if (!*pos || !r->rendered) {
-		ret = take(r);
+		ret = qr_session_take(r->session, r->kind, r->format, r->delta);
 		r->rendered = !ret;
 	}
 	if (!ret)
 		ret = qr_session_read(r->session, buf, len, pos);
 	mutex_unlock(&r->lock);
 	return ret;
-}
-
-static ssize_t profile_read(struct file *file, char __user *buf, size_t len, loff_t *pos)
-{
-	return read_taken(file, buf, len, pos, take_profile);
-}
-
-static ssize_t heapdump_read(struct file *file, char __user *buf, size_t len, loff_t *pos)
-{
-	return read_taken(file, buf, len, pos, take_heapdump);
 }
 
 static ssize_t profile_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
@@ -149,12 +133,83 @@ static const struct file_operations profile_fops = {
 	.release = profile_release,
 };
 
+/* --- Heap dumps --- */
+
+/**
+ * struct dumper - an open "heapdump"
+ * @lock: protects @dump
+ * @dump: the dump that is being read, or NULL
+ */
+struct dumper {
+	struct mutex lock; /* see above */
+	struct qr_dump *dump;
+};
+
+static int heapdump_open(struct inode *inode, struct file *file)
+{
+	struct dumper *d = kzalloc(sizeof(*d), GFP_KERNEL);
+
+	if (!d)
+		return -ENOMEM;
+	mutex_init(&d->lock);
+	file->private_data = d;
+	return 0;
+}
+
+static int heapdump_release(struct inode *inode, struct file *file)
+{
+	struct dumper *d = file->private_data;
+
+	qr_dump_close(d->dump);
+	mutex_destroy(&d->lock);
+	kfree(d);
+	return 0;
+}
+
+/* At offset 0 a dump begins; an error ends it.  Under the lock. */
+static ssize_t dump_read(struct dumper *d, char __user *buf, size_t len, loff_t *pos)
+{
+	ssize_t ret;
+
+	if (!*pos) {
+		qr_dump_close(d->dump);
+		d->dump = qr_dump_open();
+		if (IS_ERR(d->dump)) {
+			ret = PTR_ERR(d->dump);
+			d->dump = NULL;
+			return ret;
+		}
+	}
+	if (!d->dump)
+		return -ESPIPE;
+	ret = qr_dump_read(d->dump, buf, len, pos);
+	if (ret < 0 && ret != -ESPIPE && ret != -EFAULT) {
+		qr_dump_close(d->dump);
+		d->dump = NULL;
+	}
+	return ret;
+}
+
+static ssize_t heapdump_read(struct file *file, char __user *buf, size_t len, loff_t *pos)
+{
+	struct dumper *d = file->private_data;
+	ssize_t ret;
+
+	if (!len)
+		return 0;
+	if (mutex_lock_killable(&d->lock))
+		return -EINTR;
+	ret = dump_read(d, buf, len, pos);
+	mutex_unlock(&d->lock);
+	return ret;
+}
+
 static const struct file_operations heapdump_fops = {
 	.owner = THIS_MODULE,
-	.open = profile_open,
+	.open = heapdump_open,
 	.read = heapdump_read,
 	.llseek = no_seek_end_llseek,
-	.release = profile_release,
+	.release = heapdump_release,
 };
 
 /* --- Rates --- */
@@ -261,6 +316,5 @@ void qr_debugfs_profile(struct dentry *root)
 	qr_debugfs_profile_files(dir, QUARRY_CACHE_ALL);
 	debugfs_create_file("reset", 0600, dir, NULL, &reset_fops);
 	debugfs_create_file("drain", 0600, dir, NULL, &qr_drain_fops);
-	debugfs_create_file("heapdump", 0400, root, profile_data(QUARRY_CACHE_ALL, 0, 0),
-			    &heapdump_fops);
+	debugfs_create_file("heapdump", 0400, root, NULL, &heapdump_fops);
 }

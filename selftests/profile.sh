@@ -357,7 +357,50 @@ within "objects it moved" "$(cat "$PROFILE/drain")" 1 1000000
 same "which control/drain knows" "$(cat "$QUARRY/control/drain")" "$(cat "$PROFILE/drain")"
 same "cached objects" "$(stat cached_objects)" 0
 
+# The heap dump is made while it is read: it needs little memory, and its reader can be killed.
+# dump FILE: without the ages, which grow from one dump to the next.
+dump()
+{
+	awk '!/^#/ { $6 = "" } { print }' "$1"
+}
+rate 1
+client hold mib=1
+dump "$QUARRY/heapdump" >"$TMP/dump"
+for block in 100 4096 1048576; do
+	dd if="$QUARRY/heapdump" of="$TMP/piece" bs=$block 2>/dev/null
+	dump "$TMP/piece" >"$TMP/now"
+	expect "heapdump in pieces of $block bytes" cmp "$TMP/dump" "$TMP/now"
+done
+./openfile "$QUARRY/heapdump" read=5000 seek=0 all=999 >"$TMP/piece"
+tail -c +5001 "$TMP/piece" >"$TMP/now"
+dump "$TMP/now" >"$TMP/piece"
+expect "from offset 0 the dump is made anew" cmp "$TMP/dump" "$TMP/piece"
+if ./openfile "$QUARRY/heapdump" read=100 seek=999999999 read=1 >/dev/null 2>"$TMP/error"; then
+	fail "heapdump reads at any offset"
+else
+	expect "heapdump refuses another offset" grep -q 'Invalid seek\|Illegal seek' "$TMP/error"
+fi
+client release
+rate off
+objects=$(choose 1000000 200000)
+client twins first="$objects" second=0 size=16 || fail "twins"
+before=$(stat metadata_bytes)
+./openfile "$QUARRY/heapdump" read=4096 read=4096 "sh=cat $QUARRY/stats >$TMP/stats" >/dev/null
+same "objects in a large dump" "$(grep -vc '^#' "$QUARRY/heapdump")" "$(stat live_objects)"
+within "KiB that its reader needs in the middle of it" \
+	$((($(value "$TMP/stats" metadata_bytes) - before) / 1024)) 0 4096
+cat "$QUARRY/heapdump" >/dev/null &
+pid=$!
+sleep 0.2
+start=$(uptime)
+kill -9 "$pid"
+wait "$pid"
+same "status of the reader that was killed" $? 137
+within "milliseconds until it ended" $(($(uptime) - start)) 0 1000
+client untwins || fail "untwins"
+
 # One cache alone.
+samples=$(stat samples)
 echo 1 >"$CACHES/malloc-24/profile/rate"
 client hold mib=1
 same "samples of one cache alone" "$(stat samples)" $((samples + 100))

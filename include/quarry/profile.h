@@ -135,7 +135,7 @@ struct quarry_profile {
 /*
  * Copy the table's rows of @cache, or all.  All rows are of the same moment, although
  * allocations go on meanwhile.  Process context; sleeps.  ERR_PTR(-ENOMEM) on failure,
- * ERR_PTR(-ENOENT) if there is no such cache.
+ * ERR_PTR(-ENOENT) if there is no such cache, ERR_PTR(-EINTR) if the task is being killed.
  */
 struct quarry_profile *qr_profile_take(u32 cache, bool with_ages);
 void qr_profile_free(struct quarry_profile *p);
@@ -223,14 +223,29 @@ extern const char *const qr_profile_kind_name[QUARRY_PROFILE_KINDS];
 
 struct qr_text;
 
-/* Render a profile.  Process context; sleeps.  ERR_PTR(-ENOMEM) on failure. */
+/*
+ * Render a profile.  Process context; sleeps.  ERR_PTR(-ENOMEM) on failure, ERR_PTR(-EINTR) if the
+ * task is being killed.
+ */
 struct qr_text *qr_profile_render(const struct quarry_profile *p, enum quarry_profile_kind kind,
 				  enum quarry_profile_format format);
 /*
  * List every live object, one line each.  Exact after qr_drain_all().  Process context;
- * sleeps.  ERR_PTR(-ENOMEM) on failure.
+ * sleeps.  ERR_PTR(-ENOMEM) without memory, or if the list would take an eighth of the
+ * machine's; ERR_PTR(-EINTR) if the task is being killed.
  */
 struct qr_text *qr_heapdump_render(void);
+
+struct qr_dump;
+
+/*
+ * The same list for a reader that reads it from front to back: it is made in pieces, each when it
+ * is read.  *@pos must be where the last read ended, or in the piece of that read; any other gives
+ * -ESPIPE.  A read may return less than @len; 0 is the end.  After an error, open another.
+ */
+struct qr_dump *qr_dump_open(void);
+ssize_t qr_dump_read(struct qr_dump *d, char __user *buf, size_t len, loff_t *pos);
+void qr_dump_close(struct qr_dump *d);
 
 size_t qr_text_size(const struct qr_text *t);
 ssize_t qr_text_read(const struct qr_text *t, char __user *buf, size_t len, loff_t *pos);
@@ -256,7 +271,6 @@ int qr_session_mark(struct qr_session *s);
  */
 int qr_session_take(struct qr_session *s, enum quarry_profile_kind kind,
 		    enum quarry_profile_format format, bool delta);
-int qr_session_heapdump(struct qr_session *s);
 
 /* The size of the text that was rendered last, and reads from it; -ENODATA without a text. */
 ssize_t qr_session_size(struct qr_session *s);

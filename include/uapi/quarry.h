@@ -194,7 +194,8 @@ struct quarry_dev_snapshot {
  * @reserved: 0
  *
  * Errors: ENOMEM for QUARRY_IOC_MARK and _HEAPDUMP, which leaves the mark and the result
- * as they were; EBADF for QUARRY_IOC_RESET if the file is not open for writing.
+ * as they were; a heap dump that would take more than an eighth of the machine's memory
+ * gives ENOMEM too (read "heapdump" in debugfs, which is made while it is read); EBADF for QUARRY_IOC_RESET if the file is not open for writing.
  */
 struct quarry_dev_action {
 	__u32 flags;

@@ -260,13 +260,6 @@ int qr_session_dump(struct qr_session *s, struct qr_answer *answer)
 	return PTR_ERR_OR_ZERO(text);
 }
 
-int qr_session_heapdump(struct qr_session *s)
-{
-	struct qr_answer answer;
-
-	return qr_session_dump(s, &answer);
-}
-
 ssize_t qr_session_size(struct qr_session *s)
 {
 	ssize_t size = -ENODATA;

@@ -34,9 +34,10 @@ struct qr_answer {
 	u64 time_ns;
 };
 
-/* As qr_session_take(), qr_session_mark() and qr_session_heapdump(); fill in @answer too. */
+/* As qr_session_take() and qr_session_mark(); fill in @answer too. */
 int qr_session_make(struct qr_session *s, const struct qr_request *req, struct qr_answer *answer);
 int qr_session_begin(struct qr_session *s, struct qr_answer *answer);
+/* The same for a heap dump, see qr_heapdump_render(). */
 int qr_session_dump(struct qr_session *s, struct qr_answer *answer);
 
 #endif /* QR_READER_SESSION_H */

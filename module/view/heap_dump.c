@@ -2,32 +2,62 @@
 /*
  * The heap dump: a line for every live object.  The line of a sampled object also has
  * the bytes asked for, its age and its site; the stacks of these sites follow below.
+ *
+ * A dump has some 90 bytes for each object, which can be more than the objects have.  So
+ * it is made in pieces of some 64 KiB, each when a reader comes to it.  Nothing is held
+ * between two pieces except a copy of the profile's table, whose size is bounded.
  */
 #include <quarry/profile.h>
 
 #include <linux/err.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
+#include <linux/numa.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "cache/cache.h"
 #include "compat.h"
+#include "core/metadata.h"
 #include "view/snapshot.h"
 #include "view/text_buffer.h"
 
-struct dump {
+#define PIECE SZ_64K
+
+/**
+ * struct qr_dump - a heap dump that is being read
+ * @p: the profile when the dump was begun, for the stacks of its sites
+ * @text: the piece of the dump that was made last
+ * @start: offset of @text in the whole dump
+ * @whole: the dump is made in one piece
+ * @walk: how far the walk over the objects has come
+ * @seen: bitmap of the sites in the lines so far
+ * @next_site: index of the site whose stack may come next
+ * @now: when the dump was begun, monotonic clock
+ * @lines: lines so far
+ */
+struct qr_dump {
+	struct quarry_profile *p;
 	struct qr_text *text;
-	unsigned long *seen; /* bitmap of the sites in the lines so far */
-	u32 nr_sites;
+	loff_t start;
+	bool whole;
+	struct qr_walk walk;
+	unsigned long *seen;
+	u32 next_site;
 	u64 now;
 	unsigned int lines;
 };
 
+static bool is_full(const struct qr_dump *d)
+{
+	return !d->whole && qr_text_size(d->text) >= PIECE;
+}
+
 static int dump_object(const struct qr_object *o, void *arg)
 {
 	char name[QUARRY_NAME_LEN];
-	struct dump *d = arg;
+	struct qr_dump *d = arg;
 
 	qr_text_clean(name, o->cache_name, sizeof(name) - 1, ' ');
 	qr_text_printf(d->text, "%016lx %10u %-20s %4d", (unsigned long)o->ptr, o->size, name,
@@ -36,7 +66,7 @@ static int dump_object(const struct qr_object *o, void *arg)
 		u64 us = div_u64(d->now - min(d->now, o->sample.time), NSEC_PER_USEC);
 
 		qr_text_printf(d->text, " %10u %14llu %6u", o->sample.asked, us, o->sample.site);
-		if (o->sample.site < d->nr_sites)
+		if (o->sample.site < d->p->nr)
 			__set_bit(o->sample.site, d->seen);
 	} else {
 		qr_text_printf(d->text, " %10s %14s %6s", "-", "-", "-");
@@ -44,10 +74,11 @@ static int dump_object(const struct qr_object *o, void *arg)
 	qr_text_puts(d->text, "\n");
 	if (!(++d->lines % 256))
 		cond_resched();
+	d->walk.pause = is_full(d);
 	return qr_text_error(d->text);
 }
 
-static void dump_site(struct dump *d, const struct quarry_site *site)
+static void dump_site(struct qr_dump *d, const struct quarry_site *site)
 {
 	const struct quarry_labels *labels = qr_labels_get(site->labels);
 	const char *name = site->names;
@@ -68,41 +99,112 @@ static void dump_site(struct dump *d, const struct quarry_site *site)
 	}
 }
 
+static int dump_sites(struct qr_dump *d)
+{
+	for (; d->next_site < d->p->nr && !is_full(d) && !qr_text_error(d->text); d->next_site++)
+		if (test_bit(d->p->site[d->next_site].id, d->seen))
+			dump_site(d, &d->p->site[d->next_site]);
+	return qr_text_error(d->text);
+}
+
 /*
- * The first line names the columns.  A dash stands for what is not known because the object
- * is not sampled.
+ * Makes the next piece.  It is empty after the last.  The first line names the columns.  A dash
+ * stands for what is not known because the object is not sampled.
  */
+static int dump_piece(struct qr_dump *d)
+{
+	int err = 0;
+
+	if (d->text)
+		d->start += qr_text_size(d->text);
+	qr_text_free(d->text);
+	d->text = qr_text_new();
+	if (!d->text)
+		return -ENOMEM;
+	if (!d->start)
+		qr_text_printf(d->text, "%-16s %10s %-20s %4s %10s %14s %6s\n", "#addr",
+			       "size_bytes", "cache", "node", "asked", "age_us", "site");
+	if (!d->walk.done)
+		err = qr_walk_part(&d->walk, false, dump_object, d);
+	if (!err && d->walk.done)
+		err = dump_sites(d);
+	return err;
+}
+
+struct qr_dump *qr_dump_open(void)
+{
+	struct qr_dump *d = qr_meta_alloc(sizeof(*d), GFP_KERNEL, NUMA_NO_NODE);
+
+	if (!d)
+		return ERR_PTR(-ENOMEM);
+	d->now = ktime_get_mono_fast_ns();
+	d->p = qr_profile_take(QUARRY_CACHE_ALL, false);
+	if (IS_ERR(d->p)) {
+		int err = PTR_ERR(d->p);
+
+		qr_meta_free(d, sizeof(*d));
+		return ERR_PTR(err);
+	}
+	d->seen = kvcalloc(BITS_TO_LONGS(d->p->nr), sizeof(long), GFP_KERNEL);
+	if (!d->seen) {
+		qr_dump_close(d);
+		return ERR_PTR(-ENOMEM);
+	}
+	return d;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_dump_open);
+
+void qr_dump_close(struct qr_dump *d)
+{
+	if (IS_ERR_OR_NULL(d))
+		return;
+	kvfree(d->seen);
+	qr_text_free(d->text);
+	qr_profile_free(d->p);
+	qr_meta_free(d, sizeof(*d));
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_dump_close);
+
+/* After an error the dump has a gap, so it cannot be continued. */
+ssize_t qr_dump_read(struct qr_dump *d, char __user *buf, size_t len, loff_t *pos)
+{
+	loff_t at = *pos - d->start;
+	ssize_t n;
+	int err;
+
+	if (at < 0)
+		return -ESPIPE;
+	if (!d->text || at == qr_text_size(d->text)) {
+		err = dump_piece(d);
+		if (err)
+			return err;
+		at = *pos - d->start;
+	}
+	if (at > qr_text_size(d->text))
+		return -ESPIPE;
+	n = qr_text_read(d->text, buf, len, &at);
+	if (n > 0)
+		*pos += n;
+	return n;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_dump_read);
+
 struct qr_text *qr_heapdump_render(void)
 {
-	struct quarry_profile *p = qr_profile_take(QUARRY_CACHE_ALL, false);
-	struct dump d = { .now = ktime_get_mono_fast_ns() };
+	struct qr_dump *d = qr_dump_open();
+	struct qr_text *text;
 	int err;
-	u32 i;
 
-	if (IS_ERR(p))
-		return ERR_CAST(p);
-	d.nr_sites = p->nr;
-	d.text = qr_text_new();
-	d.seen = kvcalloc(BITS_TO_LONGS(p->nr), sizeof(long), GFP_KERNEL);
-	if (!d.text || !d.seen) {
-		err = -ENOMEM;
-		goto fail;
+	if (IS_ERR(d))
+		return ERR_CAST(d);
+	d->whole = true;
+	err = dump_piece(d);
+	text = d->text;
+	d->text = NULL;
+	qr_dump_close(d);
+	if (err) {
+		qr_text_free(text);
+		return ERR_PTR(err);
 	}
-	qr_text_printf(d.text, "%-16s %10s %-20s %4s %10s %14s %6s\n", "#addr", "size_bytes",
-		       "cache", "node", "asked", "age_us", "site");
-	err = qr_walk_objects(false, dump_object, &d);
-	if (err)
-		goto fail;
-	for (i = 0; i < p->nr; i++)
-		if (test_bit(p->site[i].id, d.seen))
-			dump_site(&d, &p->site[i]);
-	kvfree(d.seen);
-	qr_profile_free(p);
-	return qr_text_done(d.text);
-
-fail:
-	kvfree(d.seen);
-	qr_text_free(d.text);
-	qr_profile_free(p);
-	return ERR_PTR(err);
+	return qr_text_done(text);
 }

@@ -457,7 +457,7 @@ static void write_profile(struct writer *w)
 	number_mappings(w);
 	write_mappings(w);
 	qr_report_rewind(w->r);
-	while (qr_report_next(w->r, &row) && !w->err)
+	while (qr_report_next(w->r, &row) && !w->err && !qr_text_error(w->t))
 		write_sample(w, &row);
 	write_locations(w);
 	write_functions(w);

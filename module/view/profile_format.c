@@ -223,7 +223,7 @@ static void put_legacy(struct qr_text *t, struct qr_report *r, const struct qr_s
 
 	put_head(t, r);
 	qr_report_rewind(r);
-	while (qr_report_next(r, &row))
+	while (qr_report_next(r, &row) && !qr_text_error(t))
 		put_row(t, r, s, &row);
 	put_mappings(t, s);
 }

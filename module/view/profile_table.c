@@ -206,7 +206,7 @@ int qr_table_folded(struct qr_text *t, struct qr_report *r, const struct qr_symb
 
 	if (!entries)
 		return -ENOMEM;
-	for (i = 0; i < entries->nr; i++) {
+	for (i = 0; i < entries->nr && !qr_text_error(t); i++) {
 		const struct entry *e = &entries->e[i];
 		struct qr_frames f;
 		unsigned int n;
@@ -368,7 +368,7 @@ int qr_table_top(struct qr_text *t, struct qr_report *r, const struct qr_symbols
 	if (!entries)
 		return -ENOMEM;
 	put_heads(t, r);
-	for (i = 0; i < entries->nr; i++) {
+	for (i = 0; i < entries->nr && !qr_text_error(t); i++) {
 		put_entry(t, r, s, &entries->e[i]);
 		cond_resched();
 	}

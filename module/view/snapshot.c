@@ -10,6 +10,7 @@
 #include <linux/err.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "api/arena_view.h"
@@ -123,35 +124,53 @@ static int show_arena_object(const struct qr_arena *a, const struct qr_arena_sam
 	return walk->fn(&object, walk->arg);
 }
 
-int qr_walk_objects(bool sampled, qr_object_fn fn, void *arg)
+/* Takes one step: a page.  Returns what @fn returns. */
+static int walk_page(struct qr_walk *w, struct look *l, bool sampled, qr_object_fn fn, void *arg)
+{
+	struct qr_chunk *chunk;
+	unsigned int k;
+	int err = 0;
+
+	rcu_read_lock();
+	chunk = READ_ONCE(qr_chunks[w->chunk]);
+	if (chunk)
+		look_at_page(l, chunk, w->page, sampled);
+	rcu_read_unlock();
+	if (!chunk || ++w->page == QR_CHUNK_PAGES) {
+		w->page = 0;
+		w->chunk++;
+	}
+	for (k = 0; chunk && !err && k < l->n; k++)
+		err = fn(&l->object[k], arg);
+	return err;
+}
+
+int qr_walk_part(struct qr_walk *w, bool sampled, qr_object_fn fn, void *arg)
 {
 	struct arena_walk arenas = { .fn = fn, .arg = arg };
 	struct look *l = qr_meta_kvalloc(sizeof(*l), GFP_KERNEL);
-	unsigned int page, k;
-	unsigned long i;
 	int err = 0;
 
 	if (!l)
 		return -ENOMEM;
-	for (i = 0; !err && i < qr_nr_chunks; i++) {
-		for (page = 0; !err && page < QR_CHUNK_PAGES; page++) {
-			struct qr_chunk *chunk;
-
-			rcu_read_lock();
-			chunk = READ_ONCE(qr_chunks[i]);
-			if (chunk)
-				look_at_page(l, chunk, page, sampled);
-			rcu_read_unlock();
-			if (!chunk)
-				break;
-			for (k = 0; !err && k < l->n; k++)
-				err = fn(&l->object[k], arg);
-		}
+	w->pause = false;
+	while (!err && !w->pause && w->chunk < qr_nr_chunks) {
+		err = fatal_signal_pending(current) ? -EINTR : walk_page(w, l, sampled, fn, arg);
 		cond_resched();
 	}
 	qr_meta_kvfree(l, sizeof(*l));
+	if (err || w->pause)
+		return err;
 	/* An arena does not record where its objects begin, except the sampled ones. */
-	return err ?: qr_walk_arena_samples(show_arena_object, &arenas);
+	w->done = true;
+	return qr_walk_arena_samples(show_arena_object, &arenas);
+}
+
+int qr_walk_objects(bool sampled, qr_object_fn fn, void *arg)
+{
+	struct qr_walk w = {};
+
+	return qr_walk_part(&w, sampled, fn, arg);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_walk_objects);
 
@@ -195,11 +214,13 @@ struct quarry_profile *qr_profile_take(u32 cache, bool with_ages)
 	p->site = qr_meta_valloc(array_size(p->room, sizeof(*p->site)));
 	if (with_ages)
 		p->ages = qr_meta_valloc(array_size(p->room, sizeof(*p->ages)));
+	err = -ENOMEM;
 	if (!p->site || (with_ages && !p->ages))
-		goto no_memory;
+		goto fail;
 	qr_profile_copy(p);
-	if (with_ages && qr_walk_objects(true, add_age, p))
-		goto no_memory;
+	err = with_ages ? qr_walk_objects(true, add_age, p) : 0;
+	if (err)
+		goto fail;
 	if (cache == QUARRY_CACHE_ALL)
 		return p;
 	for (i = 0, n = 0; i < p->nr; i++) {
@@ -213,9 +234,9 @@ struct quarry_profile *qr_profile_take(u32 cache, bool with_ages)
 	p->nr = n;
 	return p;
 
-no_memory:
+fail:
 	qr_profile_free(p);
-	return ERR_PTR(-ENOMEM);
+	return ERR_PTR(err);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_profile_take);
 

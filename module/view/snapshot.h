@@ -46,11 +46,28 @@ struct qr_object {
 
 /*
  * Call @fn for every live object, or every sampled one if @sampled is set, until @fn returns
- * non-zero, and return that value.  -ENOMEM without memory.  The order is by address; sampled
- * objects of arenas come last.  Objects in magazines and depots look live: call
- * qr_drain_all() first if that matters.  @fn may sleep.
+ * non-zero, and return that value.  -ENOMEM without memory, -EINTR if the task is being killed.
+ * The order is by address; sampled objects of arenas come last.  Objects in magazines and depots
+ * look live: call qr_drain_all() first if that matters.  @fn may sleep.
  */
 typedef int (*qr_object_fn)(const struct qr_object *o, void *arg);
 int qr_walk_objects(bool sampled, qr_object_fn fn, void *arg);
+
+/**
+ * struct qr_walk - how far a walk in several parts has come; all zero at first
+ * @chunk: index of the chunk that comes next
+ * @page: the page in it that comes next
+ * @pause: set by @fn: return 0 when it has been called for all objects of a page
+ * @done: set by the walk: all objects have been found
+ */
+struct qr_walk {
+	unsigned long chunk;
+	unsigned int page;
+	bool pause;
+	bool done;
+};
+
+/* As qr_walk_objects(), for a part of the objects.  Nothing is held between two parts. */
+int qr_walk_part(struct qr_walk *w, bool sampled, qr_object_fn fn, void *arg);
 
 #endif /* QR_SNAPSHOT_H */

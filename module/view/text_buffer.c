@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 #include <linux/numa.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 #include <quarry/profile.h>
@@ -19,6 +20,7 @@
 
 #define LEAF_PAGES (PAGE_SIZE / sizeof(void *) - 1)
 #define LINE_MAX   1024
+#define SHARE	   8 /* a text has at most this part of the machine's memory */
 
 struct leaf {
 	struct leaf *next;
@@ -30,7 +32,7 @@ static_assert(sizeof(struct leaf) == PAGE_SIZE);
 /**
  * struct qr_text - a text
  * @size: bytes written so far
- * @err: -ENOMEM if memory was short
+ * @err: -ENOMEM if memory was short, -EINTR if the task is being killed
  * @page: the page in which the text ends; NULL if the next byte begins a new page
  * @nr: pages
  * @first: the first leaf
@@ -53,9 +55,19 @@ struct qr_text *qr_text_new(void)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_text_new);
 
+/* No process is killed for the sake of a text: with __GFP_RETRY_MAYFAIL the page fails instead. */
 static void *page_new(void)
 {
-	return qr_meta_alloc(PAGE_SIZE, GFP_KERNEL, NUMA_NO_NODE);
+	return qr_meta_alloc(PAGE_SIZE, GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN,
+			     NUMA_NO_NODE);
+}
+
+/* May the text have another page?  Large texts, such as heap dumps, end here. */
+static int may_grow(const struct qr_text *t)
+{
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	return t->nr < totalram_pages() / SHARE ? 0 : -ENOMEM;
 }
 
 static bool grow(struct qr_text *t)
@@ -64,7 +76,10 @@ static bool grow(struct qr_text *t)
 	struct leaf *leaf = t->last;
 
 	cond_resched();
-	if (!i && !t->err) {
+	t->err = may_grow(t);
+	if (t->err)
+		return false;
+	if (!i) {
 		leaf = page_new();
 		if (!leaf) {
 			t->err = -ENOMEM;
@@ -169,6 +184,7 @@ int qr_text_error(const struct qr_text *t)
 {
 	return t->err;
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_text_error);
 
 struct qr_text *qr_text_done(struct qr_text *t)
 {

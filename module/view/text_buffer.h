@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Text that is written once, from front to back, and then read at any offset.  It grows
- * page by page.  Once memory has been short, everything that is written later is
- * dropped, so a writer needs to ask for errors only at the end.
+ * page by page, up to an eighth of the machine's memory, and does not let the kernel kill
+ * processes for a page.  Once memory has been short, or the task is being killed,
+ * everything that is written later is dropped, so a writer needs to ask for errors only at
+ * the end.
  */
 #ifndef QR_TEXT_BUFFER_H
 #define QR_TEXT_BUFFER_H
@@ -21,10 +23,10 @@ __printf(2, 3) void qr_text_printf(struct qr_text *t, const char *fmt, ...);
 /* Append all text of @from to @t. */
 void qr_text_append(struct qr_text *t, const struct qr_text *from);
 
-/* 0, or -ENOMEM if text was dropped because memory was short. */
+/* 0, or if text was dropped: -ENOMEM if memory was short, -EINTR if the task is being killed. */
 int qr_text_error(const struct qr_text *t);
 
-/* To be called after the last write.  Returns @t, or frees it and returns ERR_PTR(-ENOMEM). */
+/* To be called after the last write.  Returns @t, or frees it and returns the error. */
 struct qr_text *qr_text_done(struct qr_text *t);
 
 /* Copy up to @len bytes from offset @pos to kernel memory.  Returns the bytes copied. */

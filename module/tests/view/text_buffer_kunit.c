@@ -93,6 +93,20 @@ static void text_lines_may_cross_pages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, memcmp(qt_text_bytes(test, twice) + 4, got, strlen(got)));
 }
 
+static void text_is_bounded(struct kunit *test)
+{
+	struct qr_text *t = qt_text_owned(test, qr_text_new());
+	size_t most = (totalram_pages() / 8) << PAGE_SHIFT;
+	char *page = qt_array(test, PAGE_SIZE, 1);
+	size_t i;
+
+	for (i = 0; i <= most >> PAGE_SHIFT && !qr_text_error(t); i++)
+		qr_text_put(t, page, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, -ENOMEM, qr_text_error(t));
+	KUNIT_EXPECT_LE(test, qr_text_size(t), most);
+	KUNIT_EXPECT_GT(test, qr_text_size(t), 0);
+}
+
 static void strings_become_clean(struct kunit *test)
 {
 	static const char *const clean[][2] = {
@@ -123,11 +137,13 @@ static void strings_become_clean(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, "ab?", buf);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(text_is_read_in_any_pieces), KUNIT_CASE(text_reads_stop_at_bad_memory),
-	KUNIT_CASE(text_lines_may_cross_pages), KUNIT_CASE(strings_become_clean),
-	KUNIT_CASE(qt_books_balance),		{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(text_is_read_in_any_pieces),
+				     KUNIT_CASE(text_reads_stop_at_bad_memory),
+				     KUNIT_CASE(text_lines_may_cross_pages),
+				     KUNIT_CASE(strings_become_clean),
+				     KUNIT_CASE(text_is_bounded),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite text_suite = {
 	.name = "quarry_text_buffer",
