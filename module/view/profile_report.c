@@ -437,7 +437,8 @@ void qr_report_collect(struct qr_report *r, struct qr_symbols *s)
 	while (qr_report_next(r, &row)) {
 		const struct quarry_site *site = row.site;
 
-		if (last && last->stack == site->stack && last->names == site->names)
+		/* Merged rows have a stand-in of their own for the stack. */
+		if (last && last->stack == site->stack && last->names == site->names && !row.merged)
 			continue;
 		last = site;
 		nr = stack_of(site, &ret);
