@@ -16,6 +16,7 @@
 #include "cache/rcu_free.h"
 #include "cache/sample_rate.h"
 #include "core/metadata.h"
+#include "core/work_queue.h"
 #include "device/chardev.h"
 #include "magazine/depot.h"
 #include "pages/chunk.h"
@@ -40,6 +41,9 @@ static int __init quarry_init(void)
 	qr_sizeclass_init();
 	qr_profile_memory_init();
 	qr_labels_init();
+	err = qr_work_queues_init();
+	if (err)
+		goto no_queues;
 	err = qr_draw_init();
 	if (err)
 		goto no_draw;
@@ -121,6 +125,8 @@ no_gone:
 no_profile:
 	qr_stacks_exit();
 no_draw:
+	qr_work_queues_exit();
+no_queues:
 	pr_err("not loaded: error %d\n", err);
 	return err;
 }
@@ -147,6 +153,7 @@ static void __exit quarry_exit(void)
 	qr_labels_exit();
 	qr_buckets_exit();
 	qr_stacks_exit();
+	qr_work_queues_exit();
 	if (atomic64_read(&qr_taken_bytes) != atomic64_read(&qr_returned_bytes))
 		pr_err("unloaded with %lld bytes of %lld not given back\n",
 		       atomic64_read(&qr_taken_bytes) - atomic64_read(&qr_returned_bytes),

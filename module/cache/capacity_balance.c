@@ -33,6 +33,7 @@
 #include <quarry/stats.h>
 #include "cache/cache.h"
 #include "compat.h"
+#include "core/work_queue.h"
 
 /* The largest magazine loses capacity until it has at most so many times that of the poorest. */
 #define SPREAD 4
@@ -204,15 +205,14 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_magazines_tick);
 static void resize_fn(struct work_struct *work)
 {
 	if (qr_magazines_tick() && READ_ONCE(qr_balance_on))
-		queue_delayed_work(system_power_efficient_wq, &qr_balance_work,
-				   round_jiffies_relative(HZ));
+		queue_delayed_work(qr_work_queue, &qr_balance_work, round_jiffies_relative(HZ));
 }
 
 void qr_magazines_ticking(bool on)
 {
 	WRITE_ONCE(qr_balance_on, on);
 	if (on)
-		queue_delayed_work(system_power_efficient_wq, &qr_balance_work, HZ);
+		queue_delayed_work(qr_work_queue, &qr_balance_work, HZ);
 	else
 		cancel_delayed_work_sync(&qr_balance_work);
 }
@@ -221,7 +221,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_magazines_ticking);
 void qr_magazines_soon(void)
 {
 	if (READ_ONCE(qr_balance_on))
-		mod_delayed_work(system_power_efficient_wq, &qr_balance_work, 0);
+		mod_delayed_work(qr_work_queue, &qr_balance_work, 0);
 }
 
 u32 qr_percpu_kib_get(void)

@@ -7,8 +7,8 @@
 
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
-#include <linux/workqueue.h>
 #include "compat.h"
+#include "core/work_queue.h"
 
 struct visit {
 	struct work_struct work;
@@ -42,7 +42,7 @@ u64 qr_visit_cpus(const struct cpumask *only, qr_cpu_fn fn, void *arg)
 		INIT_WORK(&v->work, visit_fn);
 		v->fn = fn;
 		v->arg = arg;
-		schedule_work_on(cpu, &v->work);
+		queue_work_on(cpu, qr_cpu_queue, &v->work);
 	}
 	for_each_cpu(cpu, only) {
 		struct visit *v = per_cpu_ptr(&visits, cpu);

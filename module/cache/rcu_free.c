@@ -18,11 +18,11 @@
 
 #include <linux/cpu.h>
 #include <linux/jiffies.h>
-#include <linux/workqueue.h>
 #include "cache/deferred.h"
 #include "cache/rcu_block.h"
 #include "compat.h"
 #include "core/metadata.h"
+#include "core/work_queue.h"
 #include "magazine/magazine.h"
 #include "slab/mapped.h"
 
@@ -53,7 +53,7 @@ static size_t head_bytes(void)
 static void activate(struct qr_head *h)
 {
 	h->capacity = QR_RCU_BLOCK;
-	queue_delayed_work_on(smp_processor_id(), system_wq, &this_cpu_ptr(&states)->tick, TICK);
+	queue_delayed_work_on(smp_processor_id(), qr_cpu_queue, &this_cpu_ptr(&states)->tick, TICK);
 }
 
 static void report_repeat(const void *p, unsigned long ip)
@@ -275,7 +275,7 @@ static void tick(struct work_struct *work)
 		qr_rcu_drop_spares(s->cpu);
 	preempt_enable();
 	if (READ_ONCE(per_cpu_ptr(heads, s->cpu)->capacity) && cpu_online(s->cpu))
-		queue_delayed_work_on(s->cpu, system_wq, &s->tick, TICK);
+		queue_delayed_work_on(s->cpu, qr_cpu_queue, &s->tick, TICK);
 }
 
 bool qr_rcu_cpus(struct cpumask *cpus)

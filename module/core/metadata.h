@@ -12,6 +12,7 @@
  *	task_count.h		counts the allocations of one task, for tests
  *	trace.c			the tracepoints
  *	walker_report.c		qr_invalid(): errors that the walker found
+ *	work_queue.h		the queues that all work items of Quarry are on
  *
  * core/ uses the kernel, compat.h and the headers under include/, and no other folder of module/.
  * It has no locks: counters are atomic or per CPU.  Any function may be called in any context

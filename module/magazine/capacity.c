@@ -19,6 +19,7 @@
 #include <linux/minmax.h>
 #include <linux/preempt.h>
 #include "compat.h"
+#include "core/work_queue.h"
 
 #define BUDGET_KIB 4096 /* default, for each CPU */
 /*
@@ -98,8 +99,7 @@ static void take_from_budget(struct share *s, long bytes)
 	atomic_long_add(bytes, &s->granted);
 	/* The work stops when no head has capacity, so every grant starts it. */
 	if (READ_ONCE(qr_balance_on))
-		queue_delayed_work(system_power_efficient_wq, &qr_balance_work,
-				   round_jiffies_relative(HZ));
+		queue_delayed_work(qr_work_queue, &qr_balance_work, round_jiffies_relative(HZ));
 }
 
 unsigned int qr_head_grant(struct qr_cache *c, struct qr_head *h)

@@ -23,13 +23,13 @@
 #include <linux/nodemask.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
-#include <linux/workqueue.h>
 #include <quarry/stats.h>
 #include <trace/events/quarry.h>
 #include "cache/cache.h"
 #include "cache/capacity_balance.h"
 #include "compat.h"
 #include "core/limit.h"
+#include "core/work_queue.h"
 #include "pages/page_heap.h"
 #include "pages/release.h"
 
@@ -51,7 +51,7 @@ bool qr_scavenger_paused;
 EXPORT_SYMBOL_QUARRY_TEST(qr_scavenger_paused);
 
 static unsigned int retain_percent = 10;
-static struct workqueue_struct *queue;
+static bool running; /* changed with kernel_param_lock() */
 static struct delayed_work work;
 static s64 credit_ns;
 static u64 last_ns;
@@ -193,10 +193,8 @@ static bool trim_caches(u64 *start)
 
 static void wake(unsigned long delay)
 {
-	struct workqueue_struct *wq = READ_ONCE(queue);
-
-	if (wq)
-		queue_delayed_work(wq, &work, delay);
+	if (READ_ONCE(running))
+		queue_delayed_work(qr_work_queue, &work, delay);
 }
 
 static void on_slack(void)
@@ -295,15 +293,11 @@ MODULE_PARM_DESC(retain_percent,
 
 int qr_scavenger_init(void)
 {
-	struct workqueue_struct *wq = alloc_workqueue("quarry", WQ_UNBOUND, 0);
-
-	if (!wq)
-		return -ENOMEM;
 	INIT_DELAYED_WORK(&work, tick);
 	qr_loaded_ns = ktime_get_mono_fast_ns();
 	last_ns = qr_loaded_ns;
 	kernel_param_lock(THIS_MODULE);
-	queue = wq;
+	WRITE_ONCE(running, true);
 	WRITE_ONCE(qr_heap_watcher, on_surplus);
 	WRITE_ONCE(qr_limit_watcher, on_limit);
 	kernel_param_unlock(THIS_MODULE);
@@ -313,14 +307,13 @@ int qr_scavenger_init(void)
 
 void qr_scavenger_exit(void)
 {
-	struct workqueue_struct *wq = queue;
 	unsigned long flags;
 	int node;
 
 	/* Module parameters can be written until the module is gone. */
 	kernel_param_lock(THIS_MODULE);
 	WRITE_ONCE(qr_limit_watcher, NULL);
-	queue = NULL;
+	WRITE_ONCE(running, false);
 	kernel_param_unlock(THIS_MODULE);
 	/* Heaps decide under their lock whether to call qr_heap_watcher. */
 	for_each_node_mask(node, qr_nodes) {
@@ -332,5 +325,4 @@ void qr_scavenger_exit(void)
 	/* The last run of the work may have set the watcher again. */
 	WRITE_ONCE(qr_depot_watcher, NULL);
 	cancel_delayed_work_sync(&work);
-	destroy_workqueue(wq);
 }

@@ -15,13 +15,13 @@
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
 #include <linux/shrinker.h>
-#include <linux/workqueue.h>
 #include <trace/events/quarry.h>
 #include "api/pool.h"
 #include "cache/cache.h"
 #include "cache/capacity_balance.h"
 #include "cache/rcu_free.h"
 #include "compat.h"
+#include "core/work_queue.h"
 #include "pages/page_heap.h"
 #include "pages/release.h"
 
@@ -147,7 +147,7 @@ unsigned long qr_shrink_scan(int node, unsigned long want)
 	if (!READ_ONCE(enabled))
 		return 0;
 	if (qr_rcu_pending())
-		queue_work(system_unbound_wq, &hurry_work);
+		queue_work(qr_work_queue, &hurry_work);
 	done = qr_heap_release(node, want);
 	if (done < want) {
 		qr_pools_age(node);

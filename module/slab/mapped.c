@@ -14,10 +14,10 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
-#include <linux/workqueue.h>
 #include <trace/events/quarry.h>
 #include "compat.h"
 #include "core/metadata.h"
+#include "core/work_queue.h"
 
 static void retired_fn(struct work_struct *work);
 
@@ -197,7 +197,7 @@ void qr_mapped_retire(struct qr_slab *slab)
 	raw_spin_lock_irqsave(&retired_lock, flags);
 	list_add(&slab->link, &retired);
 	raw_spin_unlock_irqrestore(&retired_lock, flags);
-	queue_work(system_unbound_wq, &retired_work);
+	queue_work(qr_work_queue, &retired_work);
 }
 
 void qr_mapped_flush(void)
