@@ -135,6 +135,7 @@ static void __exit quarry_exit(void)
 {
 	qr_chardev_exit();
 	qr_debugfs_exit();
+	qr_rate_exit();
 	qr_memory_hotplug_exit();
 	qr_shrinker_exit();
 	qr_scavenger_exit();

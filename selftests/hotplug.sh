@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
 # A processor that goes offline leaves nothing in its magazines, and works when it comes back.
+# Meanwhile clients may create and destroy caches in callbacks of CPU hotplug.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -33,6 +34,8 @@ expect "and works" client place n=200 size=64 cpu=1 free_cpu=1
 expect "and frees what the other allocated" client place n=200 size=64 cpu=0 free_cpu=1
 expect "the walker finds no error" validate
 
+# The load keeps the work that looks at all magazines once a second going.
+client callbacks || fail "callbacks"
 client stress "seconds=$(choose 5 5)" threads=5 seed=7 &
 pid=$!
 rounds=0
@@ -48,6 +51,10 @@ wait "$pid"
 same "status of the stress" $? 0
 sed 's/^/# /' "$CLIENT/result"
 within "times off and on under load" "$rounds" 2 1000000
+client uncallbacks || fail "uncallbacks"
+same "callbacks that created a cache and destroyed it" "$(result called)" $((4 * rounds))
+same "callbacks that failed" "$(result failed)" 0
+same "zombie caches" "$(stat zombie_caches)" 0
 same "live objects" "$(stat live_objects)" 0
 drain
 same "cached objects after a drain" "$(stat cached_objects)" 0

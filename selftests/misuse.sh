@@ -54,9 +54,13 @@ misuse when_free poison "while it was free" client_watched '[a-z_]*'
 expect "when_free: a line names the byte" \
 	grep -q 'byte 7 of 96 is 0x78 and should be 0x6b; from byte 0: 6b 6b' "$TMP/byte"
 misuse busy_destroy busy_destroy "live objects" client_busy destroy_busy
-same "zombie caches until the next drain" "$(stat zombie_caches)" 1
-drain
-same "zombie caches after late frees and a drain" "$(stat zombie_caches)" 0
+# Its objects have been freed since; the last one takes the cache along, soon and without a drain.
+tries=0
+while [ "$(stat zombie_caches)" != 0 ] && [ "$tries" -lt 10 ]; do
+	sleep 1
+	tries=$((tries + 1))
+done
+same "zombie caches some seconds after late frees" "$(stat zombie_caches)" 0
 
 mark
 before=$(stat misuse_foreign)

@@ -29,9 +29,7 @@ static DECLARE_WAIT_QUEUE_HEAD(owner_gone);
 /* Make all heads draw their countdowns anew.  While a task counts, they become zero. */
 static void redraw_all(void)
 {
-	mutex_lock(&qr_caches_lock);
-	qr_visit_magazines(NULL, qr_magazine_redraw);
-	mutex_unlock(&qr_caches_lock);
+	qr_visit_magazines(0, qr_magazine_redraw);
 }
 
 /*

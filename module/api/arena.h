@@ -68,10 +68,7 @@ struct qr_arena {
 	char name[QUARRY_NAME_LEN];
 };
 
-/*
- * The list of all arenas.  An arena on it exists while the lock is held.  Taken inside of
- * qr_caches_lock.
- */
+/* The list of all arenas.  An arena on it exists while the lock is held. */
 extern struct mutex qr_arenas_lock;
 extern struct list_head qr_arenas;
 

@@ -6,6 +6,7 @@
 
 #include <linux/kernel.h>
 #include <linux/printk.h>
+#include <linux/rculist.h>
 #include <linux/string.h>
 #include "cache/cache.h"
 #include "compat.h"
@@ -31,7 +32,7 @@ static struct quarry_arena *refuse_arena(const char *name, const char *why)
  * object that does not fit into the rest of a block and is larger than a quarter of the
  * largest block gets pages of its own.  The policy in @args decides which node pages come from.
  *
- * Context: process; sleeps.
+ * Context: process; sleeps.  Also in callbacks of CPU hotplug and with cpus_read_lock() held.
  * Return: the arena, or NULL if there is no memory or an argument is bad; the log says why.
  */
 struct quarry_arena *quarry_arena_create(const char *name, const struct quarry_arena_args *args)
@@ -72,7 +73,7 @@ struct quarry_arena *quarry_arena_create(const char *name, const struct quarry_a
 	strscpy(a->name, name, sizeof(a->name));
 	qr_arena_draw_first(a);
 	mutex_lock(&qr_arenas_lock);
-	list_add_tail(&a->link, &qr_arenas);
+	list_add_tail_rcu(&a->link, &qr_arenas); /* for the walker, see qr_validate() */
 	mutex_unlock(&qr_arenas_lock);
 	return &a->pub;
 }
@@ -81,7 +82,7 @@ EXPORT_SYMBOL_QUARRY(quarry_arena_create);
 static void destroy(struct qr_arena *a)
 {
 	mutex_lock(&qr_arenas_lock);
-	list_del(&a->link);
+	list_del_rcu(&a->link);
 	mutex_unlock(&qr_arenas_lock);
 	qr_arena_cut(a, 0);
 	if (a->spare)
@@ -99,7 +100,7 @@ static void destroy(struct qr_arena *a)
  *
  * The call takes time for each block and for each sample, not for each object.
  *
- * Context: process; sleeps.
+ * Context: process; sleeps.  Also in callbacks of CPU hotplug and with cpus_read_lock() held.
  */
 void quarry_arena_destroy(struct quarry_arena *arena)
 {

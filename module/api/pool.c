@@ -23,7 +23,7 @@
 
 /* Largest capacity of a pool's magazine.  Its objects are out of reach for other CPUs. */
 #define PRIVATE_MAX 16U
-/* Lock order: pools_lock, a pool's lock, cpus_read_lock(). */
+/* Lock order: cpus_read_lock(), pools_lock, a pool's lock. */
 static DEFINE_MUTEX(pools_lock);
 static LIST_HEAD(pools);
 
@@ -146,24 +146,43 @@ static void collect(struct qr_pool *pool, const struct cpumask *cpus)
 	on_each_cpu_cond_mask(has_private, collect_here, pool, true, cpus);
 }
 
+static unsigned int empty_shelves(struct qr_pool *pool)
+{
+	make_victims(pool, cpu_possible_mask);
+	return free_victims(pool, cpu_possible_mask);
+}
+
 /* Undo and free all unused objects; returns how many.  Other CPUs may use the pool meanwhile. */
 static unsigned int drain(struct qr_pool *pool)
 {
-	unsigned int sum = 0, pass;
+	unsigned int sum;
 
+	cpus_read_lock(); /* for a CPU that goes: qr_magazine_close() moves its objects to a shelf */
 	mutex_lock(&pool->lock);
-	cpus_read_lock();
-	/* The first pass empties the shelves, which makes room for what the magazines hold. */
-	for (pass = 0; pass < 2; pass++) {
-		make_victims(pool, cpu_possible_mask);
-		sum += free_victims(pool, cpu_possible_mask);
-		if (!pass)
-			collect(pool, cpu_possible_mask);
-	}
-	cpus_read_unlock();
+	/* The shelves first, which makes room for what the magazines hold. */
+	sum = empty_shelves(pool);
+	collect(pool, cpu_possible_mask);
+	sum += empty_shelves(pool);
 	mutex_unlock(&pool->lock);
+	cpus_read_unlock();
 	qr_cache_settle(pool->cache);
 	return sum;
+}
+
+/*
+ * The same for a pool that no CPU uses any more.  Does not wait for CPU hotplug, as pools are
+ * destroyed in its callbacks: so this empties the magazines of all CPUs itself.
+ */
+static void drain_last(struct qr_pool *pool)
+{
+	unsigned int cpu;
+
+	mutex_lock(&pool->lock);
+	empty_shelves(pool);
+	for_each_possible_cpu(cpu)
+		qr_magazine_close(pool->cache, cpu);
+	empty_shelves(pool);
+	mutex_unlock(&pool->lock);
 }
 
 /* --- The keeper of the pool's cache, see struct qr_keeper --- */
@@ -266,7 +285,7 @@ static struct quarry_pool *refuse(const char *name, const char *why)
  * The pool has a cache of its own, which appears in the statistics like any other: objects that
  * clients hold are live, unused objects of the pool are cached.
  *
- * Context: process; sleeps.
+ * Context: process; sleeps.  Also in callbacks of CPU hotplug and with cpus_read_lock() held.
  * Return: the pool, or NULL if there is no memory or an argument is bad; the log says why.
  */
 struct quarry_pool *quarry_pool_create(const struct quarry_pool_args *args)
@@ -330,7 +349,7 @@ EXPORT_SYMBOL_QUARRY(quarry_pool_create);
  * quarry_pool_drain() - undo and free all unused objects of a pool
  * @pool: from quarry_pool_create(); other contexts may use it meanwhile
  *
- * Context: process; sleeps.
+ * Context: process; sleeps.  Not in callbacks of CPU hotplug.
  * Return: number of objects that were freed.
  */
 unsigned int quarry_pool_drain(struct quarry_pool *pool)
@@ -347,7 +366,7 @@ EXPORT_SYMBOL_QUARRY(quarry_pool_drain);
  * Clients should have put all objects.  As with quarry_cache_destroy(), objects that are still
  * held are reported, and putting them later does no harm.
  *
- * Context: process; sleeps.
+ * Context: process; sleeps.  Also in callbacks of CPU hotplug and with cpus_read_lock() held.
  */
 void quarry_pool_destroy(struct quarry_pool *pool)
 {
@@ -359,7 +378,7 @@ void quarry_pool_destroy(struct quarry_pool *pool)
 	mutex_lock(&pools_lock);
 	list_del(&p->link);
 	mutex_unlock(&pools_lock);
-	drain(p);
+	drain_last(p);
 	quarry_cache_destroy(&p->cache->pub); /* frees the pool too, by keeper_gone() */
 }
 EXPORT_SYMBOL_QUARRY(quarry_pool_destroy);

@@ -7,11 +7,11 @@
 
 #include "cache/cache.h"
 
-#include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/log2.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
+#include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/xarray.h>
@@ -22,23 +22,26 @@
 #include "slab/mapped.h"
 
 /*
- * Lock order: observer_lock, qr_caches_lock, cpus_read_lock(), list_lock, a depot's lock, a heap's
- * lock.  The hotplug callback of a CPU that went offline starts with list_lock.
+ * Lock order: cpus_read_lock(), observer_lock, qr_caches_lock, a CPU's lock in magazine/drain.c, a
+ * depot's lock, a heap's lock.  CPU hotplug comes first, because clients create and destroy caches
+ * in its callbacks.
  */
 DEFINE_MUTEX(qr_caches_lock);
 EXPORT_SYMBOL_QUARRY_TEST(qr_caches_lock);
 LIST_HEAD(qr_caches);
 EXPORT_SYMBOL_QUARRY_TEST(qr_caches);
 
-static DEFINE_SPINLOCK(list_lock); /* changes of qr_caches need this and qr_caches_lock */
-
+/* The same caches by their numbers, to be looked up by RCU. */
 static DEFINE_XARRAY_ALLOC1(cache_ids);
 static u32 next_id;
 
 atomic64_t qr_gone_mallocs, qr_gone_frees, qr_gone_remote_allocs;
 u32 qr_default_rate;
 
-/* Guards @observer; taken before qr_caches_lock. */
+/*
+ * Guards @observer; taken before qr_caches_lock.  The observer waits for readers of a cache's files,
+ * so these must not wait for CPU hotplug either.
+ */
 static DEFINE_MUTEX(observer_lock);
 static const struct qr_observer *observer;
 
@@ -105,7 +108,7 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 {
 	unsigned int align = class ? args->align : max(args->align, QR_MIN_OBJECT), cpu;
 	struct qr_cache *c;
-	int node, err;
+	int node;
 
 	c = qr_meta_alloc(cache_bytes(), GFP_KERNEL, NUMA_NO_NODE);
 	if (!c)
@@ -148,23 +151,21 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 			goto no_memory;
 	}
 
+	if (qr_cache_id_get(&c->id))
+		goto no_memory;
+
 	mutex_lock(&observer_lock);
 	mutex_lock(&qr_caches_lock);
-	err = xa_alloc_cyclic(&cache_ids, &c->id, c, xa_limit_31b, &next_id, GFP_KERNEL);
-	if (err >= 0) {
-		c->rate = c->no_sample ? 0 : qr_default_rate;
-		for_each_possible_cpu(cpu)
-			qr_magazine_redraw(c, cpu);
-		spin_lock(&list_lock);
-		list_add_tail(&c->link, &qr_caches);
-		spin_unlock(&list_lock);
-	}
+	c->rate = c->no_sample ? 0 : qr_default_rate;
+	for_each_possible_cpu(cpu)
+		qr_magazine_redraw(c, cpu);
+	/* The walker may stop the machine between any two steps of this. */
+	list_add_tail_rcu(&c->link, &qr_caches);
+	xa_store(&cache_ids, c->id, c, GFP_KERNEL); /* its place is reserved */
 	mutex_unlock(&qr_caches_lock);
-	if (err >= 0 && observer)
+	if (observer)
 		observer->created(c->id, c->name);
 	mutex_unlock(&observer_lock);
-	if (err < 0)
-		goto no_memory;
 	return c;
 
 no_memory:
@@ -184,7 +185,7 @@ static struct quarry_cache *refuse(const char *name, const char *why)
  * @size: bytes per object, 1 to 32 KiB; rounded up to a multiple of 8, also below 8
  * @args: alignment, flags, constructor and so on; NULL for the defaults
  *
- * Context: process; sleeps.
+ * Context: process; sleeps.  Also in callbacks of CPU hotplug and with cpus_read_lock() held.
  * Return: the cache, or NULL when there is no memory or an argument is bad; the log says which.
  */
 struct quarry_cache *quarry_cache_create(const char *name, unsigned int size,
@@ -238,24 +239,12 @@ static void cache_empty(struct qr_cache *c)
 	qr_cache_settle(c);
 }
 
-/* The number of objects that are not in their slabs; sets *@first to one of them. */
-static unsigned long cache_live(struct qr_cache *c, const void **first)
-{
-	unsigned long live = 0;
-	unsigned int i;
-
-	for (i = 0; i < qr_nr_depots(); i++)
-		if (c->depot[i])
-			live += qr_depot_live(c->depot[i], first);
-	return live;
-}
-
-/* The cache is empty, or its objects are given up.  Add its numbers to the totals and free it. */
-static void cache_gone(struct qr_cache *c)
+void qr_cache_gone(struct qr_cache *c)
 {
 	struct quarry_cache_stats st;
 	unsigned int cpu;
 
+	lockdep_assert_held(&qr_caches_lock);
 	/* A late free may have been granted capacity before its CPU saw that this is a zombie. */
 	for_each_possible_cpu(cpu)
 		qr_magazine_close(c, cpu);
@@ -263,9 +252,7 @@ static void cache_gone(struct qr_cache *c)
 	atomic64_add(st.mallocs, &qr_gone_mallocs);
 	atomic64_add(st.frees, &qr_gone_frees);
 	atomic64_add(st.remote_allocs, &qr_gone_remote_allocs);
-	spin_lock(&list_lock);
-	list_del(&c->link);
-	spin_unlock(&list_lock);
+	list_del_rcu(&c->link);
 	xa_erase(&cache_ids, c->id);
 	qr_profile_cache_gone(c->id);
 	call_rcu(&c->rcu, cache_free_rcu);
@@ -278,17 +265,14 @@ static void cache_gone(struct qr_cache *c)
  *
  * All objects should be free by now; the call waits for those that RCU is to free.  If an object
  * is live, this is reported as misuse and the cache becomes a zombie: clients can no longer use
- * it, but late frees of its objects do no harm.  Its memory is given back once all objects are
- * free, or when the module is unloaded.  Cleanups of live objects will not run.
+ * it, but late frees of its objects do no harm.  Its memory is given back soon after the last
+ * object is free, or when the module is unloaded.  Cleanups of live objects will not run.
  *
- * Context: process; sleeps.
+ * Context: process; sleeps.  Also in callbacks of CPU hotplug and with cpus_read_lock() held.
  */
 void quarry_cache_destroy(struct quarry_cache *cache)
 {
 	struct qr_cache *c = cache ? qr_cache_of(cache) : NULL;
-	const void *first = NULL;
-	unsigned long live;
-	unsigned int i;
 
 	might_sleep();
 	if (!c)
@@ -298,29 +282,17 @@ void quarry_cache_destroy(struct quarry_cache *cache)
 		observer->destroyed(c->id);
 	mutex_unlock(&observer_lock);
 
-	mutex_lock(&qr_caches_lock);
 	if (READ_ONCE(c->rcu_frees))
-		qr_rcu_settle();
-	cpus_read_lock();
+		quarry_rcu_barrier();
 	cache_empty(c);
-	cpus_read_unlock();
 	/* Its slabs go back after a grace period, and must find the cache until then. */
 	if (c->typesafe)
 		rcu_barrier();
-	live = cache_live(c, &first);
-	if (!live) {
-		cache_gone(c);
-	} else {
-		WRITE_ONCE(c->zombie, true);
-		WRITE_ONCE(c->apart, true);
-		/* The module with the cleanup functions may be unloaded next. */
-		for (i = 0; i < qr_nr_depots(); i++)
-			if (c->depot[i])
-				qr_depot_strip(c->depot[i]);
-		qr_report(QR_MISUSE_BUSY_DESTROY, first, c->name, NULL, _RET_IP_);
-		pr_err("cache %s destroyed with %lu live objects of %u bytes\n", c->name, live,
-		       c->pub.size);
-	}
+	mutex_lock(&qr_caches_lock);
+	if (qr_cache_is_void(c))
+		qr_cache_gone(c);
+	else
+		qr_cache_bury(c, _RET_IP_);
 	mutex_unlock(&qr_caches_lock);
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_destroy);
@@ -328,6 +300,11 @@ EXPORT_SYMBOL_QUARRY(quarry_cache_destroy);
 struct qr_cache *qr_cache_find(unsigned int id)
 {
 	return xa_load(&cache_ids, id);
+}
+
+struct qr_cache *qr_cache_next(unsigned long *id, unsigned long last)
+{
+	return xa_find(&cache_ids, id, last, XA_PRESENT);
 }
 
 int qr_cache_id_get(u32 *id)
@@ -349,7 +326,7 @@ void qr_cache_id_put(u32 id)
  * Empties the magazines and depots of all CPUs and nodes into slabs.  Slabs without a live object
  * go back to their node's page heap, and so do pages of other slabs without a live object.
  *
- * Context: process; sleeps.
+ * Context: process; sleeps.  Not in callbacks of CPU hotplug, because it waits for other CPUs.
  * Return: free objects that left magazines and depots.
  */
 unsigned int quarry_cache_shrink(struct quarry_cache *cache)
@@ -358,32 +335,31 @@ unsigned int quarry_cache_shrink(struct quarry_cache *cache)
 	unsigned int moved;
 
 	might_sleep();
+	moved = qr_visit_magazines(c->id, qr_magazine_drain);
+	mutex_lock(&qr_trim_lock);
 	mutex_lock(&qr_caches_lock);
-	moved = qr_visit_magazines(c, qr_magazine_drain);
 	moved += qr_cache_settle(c);
 	qr_cache_trim(c, ULONG_MAX);
 	mutex_unlock(&qr_caches_lock);
+	mutex_unlock(&qr_trim_lock);
 	return moved;
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_shrink);
 
 u64 qr_drain_all(void)
 {
-	struct qr_cache *c, *next;
+	struct qr_cache *c;
 	u64 moved;
 
 	qr_mapped_flush();
+	moved = qr_visit_magazines(0, qr_magazine_drain);
 	mutex_lock(&qr_caches_lock);
-	moved = qr_visit_magazines(NULL, qr_magazine_drain);
-	list_for_each_entry_safe(c, next, &qr_caches, link) {
-		const void *first;
-
+	list_for_each_entry(c, &qr_caches, link) {
 		moved += qr_cache_settle(c);
-		if (c->zombie && !cache_live(c, &first))
-			cache_gone(c);
 		cond_resched();
 	}
 	mutex_unlock(&qr_caches_lock);
+	qr_zombies_collect();
 	return moved;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_drain_all);
@@ -409,18 +385,15 @@ static enum cpuhp_state hotplug_state;
 static int cpu_prepare(unsigned int cpu)
 {
 	qr_view_set_cpu(cpu);
+	/* The rate of some cache may have changed while the CPU was offline. */
+	qr_each_cache(0, cpu, qr_magazine_redraw);
 	return 0;
 }
 
 /* The objects in its magazines go to their slabs, where other CPUs can use them. */
 static int cpu_dead(unsigned int cpu)
 {
-	struct qr_cache *c;
-
-	spin_lock(&list_lock);
-	list_for_each_entry(c, &qr_caches, link)
-		qr_magazine_close(c, cpu);
-	spin_unlock(&list_lock);
+	qr_each_cache(0, cpu, qr_magazine_close);
 	qr_rcu_cpu_dead(cpu);
 	return 0;
 }
@@ -433,6 +406,7 @@ int qr_caches_init(void)
 	if (err < 0)
 		return err;
 	hotplug_state = err;
+	qr_zombies_init();
 	return 0;
 }
 
@@ -441,6 +415,8 @@ void qr_caches_exit(void)
 	struct qr_cache *c, *next;
 
 	cpuhp_remove_state_nocalls(hotplug_state);
+	qr_zombies_exit();
+	mutex_lock(&qr_caches_lock);
 	list_for_each_entry_safe(c, next, &qr_caches, link) {
 		unsigned long live = 0;
 		LIST_HEAD(doomed);
@@ -454,7 +430,8 @@ void qr_caches_exit(void)
 			pr_warn("cache %s: %lu objects of %u bytes were never freed\n", c->name,
 				live, c->pub.size);
 		qr_slabs_destroy(&doomed);
-		cache_gone(c);
+		qr_cache_gone(c);
 	}
+	mutex_unlock(&qr_caches_lock);
 	rcu_barrier();
 }

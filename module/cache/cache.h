@@ -2,15 +2,17 @@
 /*
  * The cache layer: creating, destroying and finding caches, and what is done to all of them.
  *
- * Offers: the life of a cache (cache.c), its numbers (cache_view.c), limits (cache_limit.c) and
+ * Offers: the life of a cache (cache.c) and its end (zombie.c), its numbers (cache_view.c), limits (cache_limit.c) and
  * sampling rate (sample_rate.c); frees that wait for a grace period (rcu_*.c, deferred.c);
  * calls for NMIs (nolock.c); and what runs in the background: moving capacity between magazines
  * (capacity_balance.c) and trimming (cache_trim.c).  Uses core/, pages/, profile/, slab/ and
  * magazine/.
  *
  * Locks: qr_caches_lock, a mutex, guards the list of caches and keeps each cache on it alive.
- * With it held, cpu_visit.c runs a function on every CPU, because a magazine is changed by its own
- * CPU only.  rcu_block.c and deferred.c have raw spinlocks of their own, which are taken alone.
+ * Clients create and destroy caches also in callbacks of CPU hotplug, so no holder of this lock
+ * waits for CPU hotplug or for another CPU's work items.  cpu_visit.c runs a function on every CPU,
+ * because a magazine is changed by its own CPU only; it finds caches by RCU.  rcu_block.c and
+ * deferred.c have raw spinlocks of their own, which are taken alone.
  *
  * Contexts: process, and the functions sleep, unless they say otherwise.  Frees by RCU may be
  * called from process, softirq and hardirq context, nolock.c's calls from anywhere.
@@ -20,33 +22,48 @@
 
 #include "magazine/magazine.h"
 
-/* Guards the list of caches; no cache on it is freed while it is held.  Sleeps. */
+/*
+ * Guards the list of caches; no cache on it is freed while it is held.  Sleeps.  Taken inside of
+ * cpus_read_lock(), so its holder waits for nothing that needs that.
+ */
 extern struct mutex qr_caches_lock;
 extern struct list_head qr_caches;
+
+/*
+ * Held while slabs are trimmed, together with qr_caches_lock, and while the walker stops the
+ * machine.  Outermost: outside of cpus_read_lock() and of qr_caches_lock.
+ */
+extern struct mutex qr_trim_lock;
 
 /* Bytes between samples, for every cache that has no rate of its own.  Changed with the lock. */
 extern u32 qr_default_rate;
 
 /*
- * Run @fn on every possible CPU for @cache, or for all caches if that is NULL.  For a CPU that is
- * offline, @fn runs on the calling CPU.  Returns the sum of what @fn returns.  With qr_caches_lock.
+ * Run @fn once for every possible CPU for which @wanted is true, or for all if that is NULL.  For a
+ * CPU that is offline, @fn runs on the calling CPU.  Returns the sum of what @fn returns.  Takes
+ * cpus_read_lock(), and waits for work items on other CPUs.  Not with qr_caches_lock.
  */
-typedef unsigned int (*qr_magazine_fn)(struct qr_cache *cache, unsigned int cpu);
-u64 qr_visit_magazines(struct qr_cache *cache, qr_magazine_fn fn);
-/* Run @fn once for every possible CPU, or for those in @only if that is not NULL; as above. */
 typedef u64 (*qr_cpu_fn)(unsigned int cpu, void *arg);
-u64 qr_visit_cpus(const struct cpumask *only, qr_cpu_fn fn, void *arg);
+u64 qr_visit_cpus(bool (*wanted)(unsigned int cpu), qr_cpu_fn fn, void *arg);
+/* Call @fn on every CPU, as above, for the cache with the number @cache; 0: for all caches. */
+typedef unsigned int (*qr_magazine_fn)(struct qr_cache *cache, unsigned int cpu);
+u64 qr_visit_magazines(unsigned int cache, qr_magazine_fn fn);
+/*
+ * Call @fn here for @cpu and all caches, or the one with the number @only, each in an RCU read-side
+ * section.  Caches that come or go meanwhile may be left out.  Sleeps.
+ */
+u64 qr_each_cache(unsigned int only, unsigned int cpu, qr_magazine_fn fn);
 
 /*
  * Memory is short: free what waits in RCU blocks, after an expedited grace period.  Process
  * context; sleeps.
  */
 void qr_rcu_hurry(void);
-/* Wait until all objects that were given to RCU are free.  With qr_caches_lock; sleeps. */
-void qr_rcu_settle(void);
 
-/* The cache with that id, or NULL.  With qr_caches_lock. */
+/* The cache with that id, or NULL.  With qr_caches_lock, or rcu_read_lock(). */
 struct qr_cache *qr_cache_find(unsigned int id);
+/* The cache with the lowest id from *@id to @last; sets *@id to it.  With rcu_read_lock(). */
+struct qr_cache *qr_cache_next(unsigned long *id, unsigned long last);
 
 /*
  * Reserve an id that no cache has, for an arena, which the profiler treats like a cache.
@@ -61,6 +78,23 @@ extern atomic64_t qr_gone_mallocs, qr_gone_frees, qr_gone_remote_allocs;
 /* Create a cache.  @class: the size class that it serves, or 0.  The caller has checked @args. */
 struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int class,
 			      const struct quarry_cache_args *args);
+
+/*
+ * The end of a cache (zombie.c).  A cache is void when it has no slab: all its objects are free and
+ * its empty slabs have been given back.
+ */
+bool qr_cache_is_void(struct qr_cache *cache);
+/*
+ * The cache is void, or its objects are given up.  Add its numbers to the totals and free it.  With
+ * qr_caches_lock.
+ */
+void qr_cache_gone(struct qr_cache *cache);
+/* The cache was destroyed with live objects: make it a zombie, and report it.  As above. */
+void qr_cache_bury(struct qr_cache *cache, unsigned long ip);
+/* Free the zombies that are void.  Sleeps. */
+void qr_zombies_collect(void);
+void qr_zombies_init(void);
+void qr_zombies_exit(void);
 
 /* Fill @st with one cache's numbers.  With qr_caches_lock, or for a cache that cannot go. */
 void qr_cache_sum(struct qr_cache *cache, struct quarry_cache_stats *st);
@@ -84,7 +118,7 @@ unsigned long qr_cache_trimmable(struct qr_cache *cache);
  *
  * Trims all depots in turn, see qr_depot_trim().
  *
- * Context: process, with qr_caches_lock held.
+ * Context: process, with qr_trim_lock and qr_caches_lock held.
  * Return: pages that left; fewer than @want when there are no more.
  */
 unsigned long qr_cache_trim(struct qr_cache *cache, unsigned long want);
@@ -98,11 +132,11 @@ void qr_cache_trimmed(struct qr_cache *cache, bool worth_it);
 /**
  * qr_trim_all() - trim all caches, except those where a trim recently brought little
  * @want: stop after so many pages; ULONG_MAX for all that can go
- * @wait: wait for qr_caches_lock.  Must be false in the kernel's reclaim, because a holder of the
- *	lock may be asking the kernel for memory
+ * @wait: wait for qr_trim_lock and qr_caches_lock.  Must be false in the kernel's reclaim, because a
+ *	holder of a lock may be asking the kernel for memory
  *
  * Context: process.
- * Return: pages that left; also 0 when the lock was held and @wait is false.
+ * Return: pages that left; also 0 when a lock was held and @wait is false.
  */
 u64 qr_trim_all(unsigned long want, bool wait);
 

@@ -8,6 +8,9 @@
 #include "compat.h"
 #include "magazine/slab_trim.h"
 
+DEFINE_MUTEX(qr_trim_lock);
+EXPORT_SYMBOL_QUARRY_TEST(qr_trim_lock);
+
 unsigned long qr_cache_trimmable(struct qr_cache *c)
 {
 	struct quarry_cache_stats st;
@@ -25,6 +28,7 @@ unsigned long qr_cache_trim(struct qr_cache *c, unsigned long want)
 	unsigned long pages = 0;
 	unsigned int i;
 
+	lockdep_assert_held(&qr_trim_lock);
 	lockdep_assert_held(&qr_caches_lock);
 	/*
 	 * RCU readers may still look at free objects of a typesafe cache, and writes to free
@@ -63,15 +67,28 @@ void qr_cache_trimmed(struct qr_cache *c, bool worth_it)
 	WRITE_ONCE(c->trim_wait, c->trim_backoff);
 }
 
+static bool trim_lock(bool wait)
+{
+	if (wait) {
+		mutex_lock(&qr_trim_lock);
+		mutex_lock(&qr_caches_lock);
+		return true;
+	}
+	if (!mutex_trylock(&qr_trim_lock))
+		return false;
+	if (mutex_trylock(&qr_caches_lock))
+		return true;
+	mutex_unlock(&qr_trim_lock);
+	return false;
+}
+
 u64 qr_trim_all(unsigned long want, bool wait)
 {
 	struct qr_cache *c;
 	u64 pages = 0;
 	unsigned long n;
 
-	if (wait)
-		mutex_lock(&qr_caches_lock);
-	else if (!mutex_trylock(&qr_caches_lock))
+	if (!trim_lock(wait))
 		return 0;
 	list_for_each_entry(c, &qr_caches, link) {
 		if (pages >= want)
@@ -87,6 +104,7 @@ u64 qr_trim_all(unsigned long want, bool wait)
 		cond_resched();
 	}
 	mutex_unlock(&qr_caches_lock);
+	mutex_unlock(&qr_trim_lock);
 	return pages;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_trim_all);

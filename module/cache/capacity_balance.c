@@ -16,7 +16,8 @@
  * Every grant of capacity queues the work, and the work queues itself while a magazine has
  * capacity or a cache was used.  So on an idle machine it stops.
  *
- * Lock: qr_caches_lock.  Context: process.
+ * Locks: tick_lock, one look at a time; inside of it qr_caches_lock, while depots are emptied.  The
+ * look at a CPU's magazines finds the caches by RCU.  Context: process.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -25,10 +26,10 @@
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
 #include <linux/kstrtox.h>
+#include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
-#include <linux/sched.h>
 #include <linux/sysfs.h>
 #include <quarry/stats.h>
 #include "cache/cache.h"
@@ -38,8 +39,7 @@
 /* The largest magazine loses capacity until it has at most so many times that of the poorest. */
 #define SPREAD 4
 
-/* CPUs to be visited; with qr_caches_lock. */
-static struct cpumask to_visit;
+static DEFINE_MUTEX(tick_lock); /* outside of all that qr_visit_cpus() takes */
 
 /*
  * Allocations and frees of a head so far, modulo 2^32.  If an interrupt uses the head while its
@@ -95,62 +95,81 @@ static bool cpu_is_above(unsigned int cpu)
 	return qr_percpu_granted(cpu) > qr_percpu_most();
 }
 
-/*
- * While @cpu is above its budget, halve the capacity of its magazines, one after the other.
- * Returns true if any was halved.
- */
-static bool halve_all(unsigned int cpu)
+/* While @cpu is above its budget, halve the capacity of a magazine.  Returns 1 if it was halved. */
+static unsigned int halve_if_above(struct qr_cache *c, unsigned int cpu)
 {
-	struct qr_cache *c;
-	bool any = false;
-
-	list_for_each_entry(c, &qr_caches, link) {
-		struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
-
-		if (!cpu_is_above(cpu))
-			break;
-		if (!qr_head_granted(c, h))
-			continue;
-		any = true;
-		qr_magazine_send(c, cpu, true);
-		halve(c, cpu);
-		cond_resched();
-	}
-	return any;
+	if (!cpu_is_above(cpu) || !qr_head_granted(c, per_cpu_ptr(c->pub.head, cpu)))
+		return 0;
+	qr_magazine_send(c, cpu, true);
+	halve(c, cpu);
+	return 1;
 }
 
 /* Bring a CPU within its budget, which becomes smaller when it is set and near the soft limit. */
 static u64 fit_cpu(unsigned int cpu, void *unused)
 {
-	while (halve_all(cpu))
+	while (cpu_is_above(cpu) && qr_each_cache(0, cpu, halve_if_above))
 		;
+	return 0;
+}
+
+/**
+ * struct cpu_look - a look at one CPU's magazines
+ * @starved: a head was refused capacity
+ * @taken: a magazine has lost capacity
+ * @most: bytes of capacity of the largest magazine that has lost none
+ * @rich: the number of its cache
+ */
+struct cpu_look {
+	bool starved;
+	bool taken;
+	unsigned long most;
+	unsigned int rich;
+};
+
+/* Each is used by the visit of its CPU, of which there is one at a time. */
+static DEFINE_PER_CPU(struct cpu_look, looks);
+
+static unsigned int look_and_halve(struct qr_cache *c, unsigned int cpu)
+{
+	struct cpu_look *look = per_cpu_ptr(&looks, cpu);
+	struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
+	struct look l = look_at(c, h, cpu);
+	unsigned long bytes = (unsigned long)h->capacity * c->geo.stride;
+
+	if (unlikely(READ_ONCE(c->zombie))) {
+		/* A free that came late may have left an object here. */
+		if (qr_magazine_close(c, cpu))
+			qr_zombie_freed();
+		return 0;
+	}
+	if (l.used)
+		WRITE_ONCE(c->used, true);
+	if (bytes && (!l.used || (look->starved && !l.missed))) {
+		halve(c, cpu);
+		look->taken = true;
+	} else if (bytes > look->most) {
+		look->most = bytes;
+		look->rich = c->id;
+	}
+	return 0;
+}
+
+static unsigned int halve_one(struct qr_cache *c, unsigned int cpu)
+{
+	halve(c, cpu);
 	return 0;
 }
 
 static u64 tick_cpu(unsigned int cpu, void *unused)
 {
-	unsigned long poorest = qr_percpu_poorest(cpu), most = 0;
-	bool starved = poorest != ULONG_MAX, taken = false;
-	struct qr_cache *c, *rich = NULL;
+	struct cpu_look *look = per_cpu_ptr(&looks, cpu);
+	unsigned long poorest = qr_percpu_poorest(cpu);
 
-	list_for_each_entry(c, &qr_caches, link) {
-		struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
-		struct look l = look_at(c, h, cpu);
-		unsigned long bytes = (unsigned long)h->capacity * c->geo.stride;
-
-		if (l.used)
-			WRITE_ONCE(c->used, true);
-		if (bytes && (!l.used || (starved && !l.missed))) {
-			halve(c, cpu);
-			taken = true;
-		} else if (bytes > most) {
-			most = bytes;
-			rich = c;
-		}
-		cond_resched();
-	}
-	if (starved && !taken && most / SPREAD > poorest)
-		halve(rich, cpu);
+	*look = (struct cpu_look){ .starved = poorest != ULONG_MAX };
+	qr_each_cache(0, cpu, look_and_halve);
+	if (look->starved && !look->taken && look->most / SPREAD > poorest)
+		qr_each_cache(look->rich, cpu, halve_one);
 	fit_cpu(cpu, NULL);
 	return qr_percpu_granted(cpu);
 }
@@ -158,17 +177,6 @@ static u64 tick_cpu(unsigned int cpu, void *unused)
 static bool cpu_is_busy(unsigned int cpu)
 {
 	return !qr_percpu_at_rest(cpu);
-}
-
-static const struct cpumask *cpus_that(bool (*what)(unsigned int cpu))
-{
-	unsigned int cpu;
-
-	cpumask_clear(&to_visit);
-	for_each_possible_cpu(cpu)
-		if (what(cpu))
-			cpumask_set_cpu(cpu, &to_visit);
-	return &to_visit;
 }
 
 static bool depots_hold(const struct qr_cache *c)
@@ -187,8 +195,9 @@ bool qr_magazines_tick(void)
 	struct qr_cache *c;
 	bool more;
 
+	mutex_lock(&tick_lock);
+	more = qr_visit_cpus(cpu_is_busy, tick_cpu, NULL);
 	mutex_lock(&qr_caches_lock);
-	more = qr_visit_cpus(cpus_that(cpu_is_busy), tick_cpu, NULL);
 	list_for_each_entry(c, &qr_caches, link) {
 		if (c->used)
 			more = true;
@@ -198,6 +207,7 @@ bool qr_magazines_tick(void)
 		cond_resched();
 	}
 	mutex_unlock(&qr_caches_lock);
+	mutex_unlock(&tick_lock);
 	return more;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_magazines_tick);
@@ -232,12 +242,16 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_percpu_kib_get);
 
 void qr_percpu_kib_set(u32 kib)
 {
-	mutex_lock(&qr_caches_lock);
 	WRITE_ONCE(qr_percpu_budget, (unsigned long)kib << 10);
-	qr_visit_cpus(cpus_that(cpu_is_above), fit_cpu, NULL);
-	mutex_unlock(&qr_caches_lock);
+	qr_visit_cpus(cpu_is_above, fit_cpu, NULL);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_percpu_kib_set);
+
+/*
+ * There may be caches with magazines.  With kernel_param_lock(), because parameters can be written
+ * before the module is ready and until it is gone.
+ */
+static bool loaded;
 
 static int param_set(const char *text, const struct kernel_param *kp)
 {
@@ -248,7 +262,10 @@ static int param_set(const char *text, const struct kernel_param *kp)
 		pr_err("percpu_cache_kib \"%s\" is no number of KiB\n", text);
 		return err;
 	}
-	qr_percpu_kib_set(kib);
+	if (loaded)
+		qr_percpu_kib_set(kib);
+	else
+		WRITE_ONCE(qr_percpu_budget, (unsigned long)kib << 10);
 	return 0;
 }
 
@@ -265,13 +282,22 @@ MODULE_PARM_DESC(percpu_cache_kib,
 		 "KiB of free objects that each CPU's magazines may hold, of all caches together (default 4096)");
 /* clang-format on */
 
+static void set_loaded(bool yes)
+{
+	kernel_param_lock(THIS_MODULE);
+	loaded = yes;
+	kernel_param_unlock(THIS_MODULE);
+}
+
 void qr_balance_init(void)
 {
 	INIT_DELAYED_WORK(&qr_balance_work, resize_fn);
+	set_loaded(true);
 	qr_magazines_ticking(true);
 }
 
 void qr_balance_exit(void)
 {
+	set_loaded(false);
 	qr_magazines_ticking(false);
 }

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Running a function on each CPU.  A magazine is changed by its own CPU only, or by any CPU while
- * that one is offline.
+ * Running a function on each CPU.  A magazine is changed by its own CPU, or by any CPU while that
+ * one is offline (magazine/drain.c).
+ *
+ * A visit waits for work items on other CPUs, for as long as a real-time task keeps the workers of
+ * one from running.  So it holds nothing that creating or destroying a cache needs: the work item
+ * finds the caches by their numbers, each in an RCU read-side section of its own.
  */
 #include "cache/cache.h"
 
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include "compat.h"
 #include "core/work_queue.h"
 
@@ -18,6 +25,7 @@ struct visit {
 };
 
 static DEFINE_PER_CPU(struct visit, visits);
+static DEFINE_MUTEX(visit_lock); /* one visit at a time; outside of cpus_read_lock() */
 
 static void visit_fn(struct work_struct *work)
 {
@@ -27,16 +35,19 @@ static void visit_fn(struct work_struct *work)
 	v->sum = v->fn(raw_smp_processor_id(), v->arg);
 }
 
-u64 qr_visit_cpus(const struct cpumask *only, qr_cpu_fn fn, void *arg)
+u64 qr_visit_cpus(bool (*wanted)(unsigned int cpu), qr_cpu_fn fn, void *arg)
 {
+	static struct cpumask cpus; /* with visit_lock */
 	unsigned int cpu;
 	u64 sum = 0;
 
-	lockdep_assert_held(&qr_caches_lock);
-	if (!only)
-		only = cpu_possible_mask;
+	mutex_lock(&visit_lock);
 	cpus_read_lock();
-	for_each_cpu_and(cpu, only, cpu_online_mask) {
+	cpumask_clear(&cpus);
+	for_each_possible_cpu(cpu)
+		if (!wanted || wanted(cpu))
+			cpumask_set_cpu(cpu, &cpus);
+	for_each_cpu_and(cpu, &cpus, cpu_online_mask) {
 		struct visit *v = per_cpu_ptr(&visits, cpu);
 
 		INIT_WORK(&v->work, visit_fn);
@@ -44,7 +55,7 @@ u64 qr_visit_cpus(const struct cpumask *only, qr_cpu_fn fn, void *arg)
 		v->arg = arg;
 		queue_work_on(cpu, qr_cpu_queue, &v->work);
 	}
-	for_each_cpu(cpu, only) {
+	for_each_cpu(cpu, &cpus) {
 		struct visit *v = per_cpu_ptr(&visits, cpu);
 
 		if (cpu_online(cpu)) {
@@ -55,28 +66,41 @@ u64 qr_visit_cpus(const struct cpumask *only, qr_cpu_fn fn, void *arg)
 		}
 	}
 	cpus_read_unlock();
+	mutex_unlock(&visit_lock);
+	return sum;
+}
+
+u64 qr_each_cache(unsigned int only, unsigned int cpu, qr_magazine_fn fn)
+{
+	unsigned long id = only, last = only ?: ULONG_MAX;
+	struct qr_cache *c;
+	u64 sum = 0;
+
+	do {
+		rcu_read_lock();
+		c = qr_cache_next(&id, last);
+		if (c)
+			sum += fn(c, cpu);
+		rcu_read_unlock();
+		id++;
+		cond_resched();
+	} while (c && id <= last);
 	return sum;
 }
 
 struct to_do {
-	struct qr_cache *cache; /* NULL: all caches */
+	unsigned int cache;
 	qr_magazine_fn fn;
 };
 
 static u64 visit_magazines(unsigned int cpu, void *arg)
 {
 	const struct to_do *what = arg;
-	struct qr_cache *c;
-	u64 sum = 0;
 
-	if (what->cache)
-		return what->fn(what->cache, cpu);
-	list_for_each_entry(c, &qr_caches, link)
-		sum += what->fn(c, cpu);
-	return sum;
+	return qr_each_cache(what->cache, cpu, what->fn);
 }
 
-u64 qr_visit_magazines(struct qr_cache *cache, qr_magazine_fn fn)
+u64 qr_visit_magazines(unsigned int cache, qr_magazine_fn fn)
 {
 	struct to_do what = { .cache = cache, .fn = fn };
 

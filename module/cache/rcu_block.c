@@ -10,6 +10,7 @@
 
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -70,6 +71,9 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_rcu_no_blocks);
 struct qr_rcu_block *qr_rcu_block_new(void)
 {
 	if (unlikely(READ_ONCE(qr_rcu_no_blocks)))
+		return NULL;
+	/* There the kernel's allocator takes locks that sleep. */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) && !preemptible())
 		return NULL;
 	return qr_meta_cache_alloc(blocks, GFP_NOWAIT | __GFP_NOWARN, numa_mem_id());
 }
@@ -194,17 +198,20 @@ void qr_rcu_block_send(struct qr_head *h, unsigned int n, struct qr_rcu_block *b
 	call_rcu(&b->rcu, block_done);
 }
 
-void qr_rcu_drop_spares(unsigned int cpu)
+struct qr_rcu_block *qr_rcu_take_spares(unsigned int cpu)
 {
 	struct kept *k = per_cpu_ptr(&kept, cpu);
-	struct qr_rcu_block *b, *next;
-	unsigned long flags;
+	struct qr_rcu_block *b = k->spares;
 
-	local_irq_save(flags);
-	b = k->spares;
 	k->spares = NULL;
 	k->nr_spares = 0;
-	local_irq_restore(flags);
+	return b;
+}
+
+void qr_rcu_drop_spares(struct qr_rcu_block *b)
+{
+	struct qr_rcu_block *next;
+
 	for (; b; b = next) {
 		next = b->next;
 		qr_meta_cache_free(blocks, b);
@@ -274,6 +281,6 @@ void qr_rcu_blocks_exit(void)
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
-		qr_rcu_drop_spares(cpu);
+		qr_rcu_drop_spares(qr_rcu_take_spares(cpu));
 	kmem_cache_destroy(blocks);
 }

@@ -8,7 +8,10 @@
 
 struct qr_rcu_block;
 
-/* An empty block from memory, or NULL.  Any context but NMI. */
+/*
+ * An empty block from memory, or NULL.  Any context but NMI.  On PREEMPT_RT it has none where the
+ * caller may not sleep.
+ */
 struct qr_rcu_block *qr_rcu_block_new(void);
 /* Does this CPU keep an empty block?  It may be gone when interrupts or preemption are on. */
 bool qr_rcu_has_spare(void);
@@ -16,8 +19,12 @@ bool qr_rcu_has_spare(void);
 struct qr_rcu_block *qr_rcu_spare_get(void);
 /* Keep an empty block for this CPU if there is room, or else free it. */
 void qr_rcu_block_free(struct qr_rcu_block *b);
-/* Free the empty blocks that a CPU keeps: the calling one, or one that is offline. */
-void qr_rcu_drop_spares(unsigned int cpu);
+/*
+ * Take the empty blocks that a CPU keeps: the calling one with interrupts off, or one that is
+ * offline.  Free them.
+ */
+struct qr_rcu_block *qr_rcu_take_spares(unsigned int cpu);
+void qr_rcu_drop_spares(struct qr_rcu_block *list);
 
 /*
  * Start the grace period of the @n objects in a claimed head, in the block @b, or one by one if it

@@ -16,8 +16,10 @@
  */
 #include "cache/rcu_free.h"
 
-#include <linux/cpu.h>
+#include <linux/cpumask.h>
 #include <linux/jiffies.h>
+#include <linux/smp.h>
+#include <linux/spinlock.h>
 #include "cache/deferred.h"
 #include "cache/rcu_block.h"
 #include "compat.h"
@@ -33,10 +35,12 @@
  * struct cpu_state - what a CPU has beside its head
  * @tick: empties the head
  * @cpu: the CPU
+ * @dead: taken by those who empty the head of a CPU that is offline
  */
 struct cpu_state {
 	struct delayed_work tick;
 	unsigned int cpu;
+	raw_spinlock_t dead;
 };
 
 static DEFINE_PER_CPU(struct cpu_state, states);
@@ -223,45 +227,129 @@ EXPORT_SYMBOL_QUARRY(quarry_cache_free_rcu);
 
 /* --- Starting grace periods --- */
 
-/*
- * Start the grace period of the objects in the head of @cpu; returns how many.  If there were
- * none, @rest makes the head come to rest: the next push takes the slow path.
+/**
+ * struct flush - one try to start the grace period of the objects in a CPU's head
+ * @cpu: the CPU
+ * @block: a block for the objects, or NULL; taken if it was needed
+ * @rest: if there are no objects, the head comes to rest: the next push takes the slow path
+ * @spares: blocks that the CPU kept, once its head is at rest
+ * @n: objects whose grace period was started; -1: the head is claimed by what was interrupted
  */
-static unsigned int flush(unsigned int cpu, bool rest)
-{
-	struct qr_head *h = per_cpu_ptr(heads, cpu);
-	struct qr_rcu_block *b = qr_head_peek(h) ? qr_rcu_block_new() : NULL;
-	unsigned long flags;
+struct flush {
+	unsigned int cpu;
+	struct qr_rcu_block *block;
+	bool rest;
+	struct qr_rcu_block *spares;
 	int n;
+};
 
-	local_irq_save(flags);
-	n = qr_head_claim(h);
-	if (n > 0) {
-		qr_rcu_block_send(h, n, b ?: qr_rcu_spare_get());
-		b = NULL;
+/* Interrupts off, on the CPU itself, or with its @dead lock while it is offline. */
+static void flush_head(struct flush *f)
+{
+	struct qr_head *h = per_cpu_ptr(heads, f->cpu);
+
+	f->n = qr_head_claim(h);
+	if (f->n < 0)
+		return;
+	if (f->n > 0) {
+		qr_rcu_block_send(h, f->n, f->block ?: qr_rcu_spare_get());
+		f->block = NULL;
+	} else if (f->rest) {
+		h->capacity = 0;
+		f->spares = qr_rcu_take_spares(f->cpu);
 	}
-	if (n >= 0) {
-		if (rest && !n)
-			h->capacity = 0;
-		qr_head_release(h, 0);
-	}
-	local_irq_restore(flags);
-	if (b)
-		qr_rcu_block_free(b);
-	return max(n, 0);
+	qr_head_release(h, 0);
 }
 
-unsigned int qr_rcu_flush(unsigned int cpu)
+/* Memory is allocated and freed with interrupts on: on PREEMPT_RT that takes locks that sleep. */
+static void flush_begin(struct flush *f)
 {
-	return flush(cpu, false);
+	if (qr_head_peek(per_cpu_ptr(heads, f->cpu)))
+		f->block = qr_rcu_block_new();
+}
+
+static unsigned int flush_done(struct flush *f)
+{
+	if (f->block)
+		qr_rcu_block_free(f->block);
+	qr_rcu_drop_spares(f->spares);
+	return max(f->n, 0);
+}
+
+/* Flush the head of @cpu if the caller runs there.  Returns objects. */
+static unsigned int flush_own(unsigned int cpu, bool rest)
+{
+	struct flush f = { .cpu = cpu, .rest = rest };
+	unsigned long flags;
+
+	flush_begin(&f);
+	local_irq_save(flags);
+	if (cpu == smp_processor_id())
+		flush_head(&f);
+	local_irq_restore(flags);
+	return flush_done(&f);
+}
+
+static unsigned int flush_dead(unsigned int cpu, bool rest)
+{
+	struct cpu_state *s = per_cpu_ptr(&states, cpu);
+	struct flush f = { .cpu = cpu, .rest = rest };
+	unsigned long flags;
+
+	flush_begin(&f);
+	raw_spin_lock_irqsave(&s->dead, flags);
+	/*
+	 * Has the CPU come back?  Before it can, it must be known as dead to qr_rcu_cpu_dead(), which
+	 * takes the lock.  After that there are no objects until it is online.
+	 */
+	if (rest || (qr_head_peek(per_cpu_ptr(heads, cpu)) && cpu_is_offline(cpu)))
+		flush_head(&f);
+	raw_spin_unlock_irqrestore(&s->dead, flags);
+	return flush_done(&f);
+}
+
+static void flush_in_irq(void *arg)
+{
+	flush_head(arg);
+}
+
+/* Flush the head of any CPU.  False if it must be tried again. */
+static bool flush_any(unsigned int cpu)
+{
+	struct flush f = { .cpu = cpu, .block = qr_rcu_block_new() };
+
+	if (smp_call_function_single(cpu, flush_in_irq, &f, true))
+		flush_dead(cpu, false);
+	flush_done(&f);
+	return f.n >= 0;
+}
+
+unsigned int qr_rcu_flush(void)
+{
+	return flush_own(raw_smp_processor_id(), false);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_rcu_flush);
 
+/*
+ * By interrupts, not by work items: these would have to wait for CPU hotplug, from which clients
+ * destroy caches.
+ */
+void qr_rcu_flush_all(void)
+{
+	unsigned int cpu;
+
+	might_sleep();
+	for_each_possible_cpu(cpu) {
+		/* A head without capacity has had no objects since it came to rest. */
+		while (READ_ONCE(per_cpu_ptr(heads, cpu)->capacity) && !flush_any(cpu))
+			cond_resched();
+	}
+}
+
 void qr_rcu_cpu_dead(unsigned int cpu)
 {
-	flush(cpu, true);
-	flush(cpu, true);
-	qr_rcu_drop_spares(cpu);
+	flush_dead(cpu, true);
+	flush_dead(cpu, true);
 }
 
 /* Empty the head of the CPU, again and again until it has come to rest. */
@@ -270,23 +358,9 @@ static void tick(struct work_struct *work)
 	struct cpu_state *s = container_of(to_delayed_work(work), struct cpu_state, tick);
 
 	/* If the CPU went offline qr_rcu_cpu_dead() emptied the head; it may be online again. */
-	preempt_disable();
-	if (s->cpu == smp_processor_id() && !flush(s->cpu, true))
-		qr_rcu_drop_spares(s->cpu);
-	preempt_enable();
+	flush_own(s->cpu, true);
 	if (READ_ONCE(per_cpu_ptr(heads, s->cpu)->capacity) && cpu_online(s->cpu))
 		queue_delayed_work_on(s->cpu, qr_cpu_queue, &s->tick, TICK);
-}
-
-bool qr_rcu_cpus(struct cpumask *cpus)
-{
-	unsigned int cpu;
-
-	cpumask_clear(cpus);
-	for_each_possible_cpu(cpu)
-		if (qr_head_peek(per_cpu_ptr(heads, cpu)))
-			cpumask_set_cpu(cpu, cpus);
-	return !cpumask_empty(cpus);
 }
 
 unsigned long qr_rcu_pending(void)
@@ -317,6 +391,7 @@ int qr_rcu_init(void)
 	for_each_possible_cpu(cpu) {
 		qr_head_init(per_cpu_ptr(heads, cpu));
 		per_cpu(states.cpu, cpu) = cpu;
+		raw_spin_lock_init(&per_cpu_ptr(&states, cpu)->dead);
 		INIT_DELAYED_WORK(&per_cpu_ptr(&states, cpu)->tick, tick);
 	}
 	return 0;
@@ -326,10 +401,9 @@ void qr_rcu_exit(void)
 {
 	unsigned int cpu;
 
-	for_each_possible_cpu(cpu) {
+	for_each_possible_cpu(cpu)
 		cancel_delayed_work_sync(&per_cpu_ptr(&states, cpu)->tick);
-		qr_rcu_flush(cpu);
-	}
+	qr_rcu_flush_all();
 	qr_rcu_wait();
 	qr_rcu_blocks_exit();
 	qr_meta_percpu_free(heads, head_bytes());

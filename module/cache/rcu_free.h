@@ -3,7 +3,7 @@
 #ifndef QR_RCU_FREE_H
 #define QR_RCU_FREE_H
 
-#include <linux/cpumask.h>
+#include <linux/types.h>
 
 /* Objects that fit into a CPU's head, and into a block. */
 #define QR_RCU_BLOCK 120
@@ -11,15 +11,15 @@
 /* For tests: no block can be had, as if there were no memory. */
 extern bool qr_rcu_no_blocks;
 
+/* Start a grace period for the objects that this CPU has collected.  Returns objects. */
+unsigned int qr_rcu_flush(void);
 /*
- * Start a grace period for the objects that @cpu has collected.  @cpu is this CPU, with preemption
- * off, or one that is offline.  Returns objects.
+ * The same for all CPUs.  Process context; sleeps.  Waits for interrupts on other CPUs, but neither
+ * for their work items nor for CPU hotplug.
  */
-unsigned int qr_rcu_flush(unsigned int cpu);
+void qr_rcu_flush_all(void);
 /* The same for a CPU that went offline, and free the blocks that it kept. */
 void qr_rcu_cpu_dead(unsigned int cpu);
-/* Set @cpus to the CPUs that have collected objects; false if none has. */
-bool qr_rcu_cpus(struct cpumask *cpus);
 /* Wait until all objects whose grace period has been started are free.  Process context; sleeps. */
 void qr_rcu_wait(void);
 /* Free the objects in blocks after an expedited grace period.  Process context; sleeps. */

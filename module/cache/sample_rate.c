@@ -8,8 +8,11 @@
 
 #include "cache/sample_rate.h"
 
+#include <linux/atomic.h>
+#include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
+#include <linux/smp.h>
 #include <linux/string.h>
 #include <quarry/profile.h>
 #include <trace/events/quarry.h>
@@ -19,7 +22,7 @@
 #include "slab/large.h"
 
 static u32 wanted = QUARRY_RATE_DEFAULT; /* the module parameter, until qr_rate_init() */
-static bool ready;
+static bool ready;			 /* with kernel_param_lock() */
 
 u32 qr_rate_get(void)
 {
@@ -37,11 +40,39 @@ void qr_rate_set(u32 rate)
 	list_for_each_entry(c, &qr_caches, link)
 		if (!c->own_rate && !c->no_sample)
 			WRITE_ONCE(c->rate, rate);
-	qr_visit_magazines(NULL, qr_magazine_redraw);
 	mutex_unlock(&qr_caches_lock);
+	qr_visit_magazines(0, qr_magazine_redraw);
 	trace_rate(0, rate);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_rate_set);
+
+struct redraw {
+	struct qr_cache *cache;
+	atomic_t missed; /* CPUs whose head was claimed */
+};
+
+static void redraw_here(void *arg)
+{
+	struct redraw *r = arg;
+
+	if (qr_magazine_redraw(r->cache, smp_processor_id()))
+		atomic_inc(&r->missed);
+}
+
+/*
+ * Have all CPUs draw new countdowns for one cache, by interrupts.  A visit would not do:
+ * quarry_cache_destroy() waits for writers of the cache's files, and may do so in a callback of CPU
+ * hotplug, which a visit waits for.  A CPU that is offline draws when it comes (cpu_prepare()).
+ */
+static void redraw_one(struct qr_cache *c)
+{
+	struct redraw r = { .cache = c };
+
+	do {
+		atomic_set(&r.missed, 0);
+		on_each_cpu(redraw_here, &r, true);
+	} while (atomic_read(&r.missed));
+}
 
 int qr_cache_rate_get(u32 cache, u32 *rate, bool *own)
 {
@@ -72,7 +103,7 @@ int qr_cache_rate_set(u32 cache, u32 rate, bool own)
 	} else {
 		c->own_rate = own;
 		WRITE_ONCE(c->rate, own ? rate : qr_default_rate);
-		qr_visit_magazines(c, qr_magazine_redraw);
+		redraw_one(c);
 		trace_rate(cache, c->rate);
 	}
 	mutex_unlock(&qr_caches_lock);
@@ -130,6 +161,17 @@ MODULE_PARM_DESC(rate,
 
 void qr_rate_init(void)
 {
+	kernel_param_lock(THIS_MODULE);
 	qr_rate_set(wanted);
 	ready = true;
+	kernel_param_unlock(THIS_MODULE);
+}
+
+/* Parameters can be written until the module is gone.  From now on they change no cache. */
+void qr_rate_exit(void)
+{
+	kernel_param_lock(THIS_MODULE);
+	ready = false;
+	wanted = qr_rate_get();
+	kernel_param_unlock(THIS_MODULE);
 }

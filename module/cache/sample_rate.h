@@ -5,5 +5,6 @@
 
 /* Begin to sample, at the rate of the module parameter. */
 void qr_rate_init(void);
+void qr_rate_exit(void);
 
 #endif /* QR_SAMPLE_RATE_H */

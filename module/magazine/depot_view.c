@@ -21,26 +21,23 @@ void qr_depot_strip(struct qr_depot *d)
 	qr_cleanups_free(list);
 }
 
-unsigned long qr_depot_live(struct qr_depot *d, const void **first)
+/* All slabs but the empty ones have live objects, so this looks at one slab only. */
+const void *qr_depot_first_live(struct qr_depot *d)
 {
-	struct qr_slab *slab, *next;
-	unsigned long flags, live = 0;
+	const void *first = NULL;
+	struct qr_slab *slab;
+	unsigned long flags;
 	unsigned int i, k;
 
 	raw_spin_lock_irqsave(&d->lock, flags);
-	qr_for_each_depot_slab(slab, next, d, i) {
-		if (slab->nr_free == slab->nr_objects)
-			continue;
-		for (k = 0; !live && k < slab->nr_cut; k++) {
-			if (!qr_slab_is_free(slab, k)) {
-				*first = slab->base + (size_t)k * slab->stride;
-				break;
-			}
-		}
-		live += slab->nr_objects - slab->nr_free;
+	for (i = 0; i < QR_SLAB_BINS + 2 && !first; i++) {
+		slab = list_first_entry_or_null(qr_depot_list(d, i), struct qr_slab, link);
+		for (k = 0; slab && k < slab->nr_cut && !first; k++)
+			if (!qr_slab_is_free(slab, k))
+				first = slab->base + (size_t)k * slab->stride;
 	}
 	raw_spin_unlock_irqrestore(&d->lock, flags);
-	return live;
+	return first;
 }
 
 /* @fn may sleep, so the slabs are copied under the lock first. */

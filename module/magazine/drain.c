@@ -4,29 +4,52 @@
  * countdown, less capacity.
  *
  * A CPU's magazine is changed by that CPU, with interrupts off, or by any CPU while that one is
- * offline or no CPU uses the cache.  cache/cpu_visit.c runs functions on every CPU for this.
+ * offline or no CPU uses the cache.  cache/cpu_visit.c runs functions on every CPU for this.  Two of
+ * these may come together: the owner destroys the cache while a visit looks at all caches, or the
+ * CPU dies meanwhile.  So each change takes the lock of the magazine's CPU.  Clients' operations do
+ * not take it.
  */
 #include "magazine/magazine.h"
 
 #include <linux/irqflags.h>
+#include <linux/jiffies.h>
 #include <linux/minmax.h>
+#include <linux/smp.h>
+#include <linux/spinlock.h>
 #include <trace/events/quarry.h>
 #include "compat.h"
+#include "core/work_queue.h"
+
+struct change {
+	raw_spinlock_t lock;
+};
+
+static DEFINE_PER_CPU(struct change, changes) = {
+	.lock = __RAW_SPIN_LOCK_UNLOCKED(changes.lock),
+};
+
+struct delayed_work qr_zombie_work;
+
+void qr_zombie_freed(void)
+{
+	queue_delayed_work(qr_work_queue, &qr_zombie_work, HZ / 10);
+}
 
 unsigned int qr_magazine_redraw(struct qr_cache *c, unsigned int cpu)
 {
+	raw_spinlock_t *lock = per_cpu_ptr(&changes.lock, cpu);
 	struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
 	unsigned long flags;
 	int n;
 
-	local_irq_save(flags);
+	raw_spin_lock_irqsave(lock, flags);
 	n = qr_head_claim(h);
 	if (n >= 0) {
 		qr_head_redraw(c, h);
 		qr_head_release(h, n);
 	}
-	local_irq_restore(flags);
-	return 0;
+	raw_spin_unlock_irqrestore(lock, flags);
+	return n < 0;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_magazine_redraw);
 
@@ -64,6 +87,9 @@ static unsigned int hand_over(struct qr_cache *c, struct qr_head *h, unsigned in
 	return n - k;
 }
 
+/* Stands for the CPU that runs the code, once interrupts are off. */
+#define THIS_CPU UINT_MAX
+
 /*
  * Reduce the head of @cpu to @left objects, @capacity and @remote_room; what is less already stays
  * as it is.  With @send its remote frees go home.  Returns objects moved; 0 if the head is claimed.
@@ -71,13 +97,19 @@ static unsigned int hand_over(struct qr_cache *c, struct qr_head *h, unsigned in
 static unsigned int lower_to(struct qr_cache *c, unsigned int cpu, unsigned int left,
 			     unsigned int capacity, unsigned int remote_room, bool send)
 {
-	struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
 	unsigned int moved = 0;
 	unsigned long flags;
+	raw_spinlock_t *lock;
+	struct qr_head *h;
 	LIST_HEAD(doomed);
 	int n;
 
 	local_irq_save(flags);
+	if (cpu == THIS_CPU)
+		cpu = smp_processor_id();
+	lock = per_cpu_ptr(&changes.lock, cpu);
+	h = per_cpu_ptr(c->pub.head, cpu);
+	raw_spin_lock(lock);
 	n = qr_head_claim(h);
 	if (n >= 0) {
 		if (n > left && unlikely(c->keeper)) {
@@ -96,9 +128,15 @@ static unsigned int lower_to(struct qr_cache *c, unsigned int cpu, unsigned int 
 				min_t(unsigned int, h->remote_room, remote_room));
 		qr_head_release(h, n);
 	}
+	raw_spin_unlock(lock);
 	local_irq_restore(flags);
 	qr_slabs_destroy(&doomed);
 	return moved;
+}
+
+unsigned int qr_magazine_drain_here(struct qr_cache *c)
+{
+	return lower_to(c, THIS_CPU, 0, UINT_MAX, UINT_MAX, true);
 }
 
 unsigned int qr_magazine_drain(struct qr_cache *c, unsigned int cpu)

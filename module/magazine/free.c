@@ -173,6 +173,8 @@ static struct qr_cleanup *free_any(struct qr_cache *given, void *p, unsigned lon
 	if (likely(!what)) {
 		h->direct_frees++;
 		h->remote_frees += remote;
+		if (unlikely(c->zombie))
+			qr_zombie_freed();
 	}
 out:
 	local_irq_restore(flags);

@@ -91,6 +91,7 @@ struct qr_keeper {
  * @head_bytes: size of one CPU's head
  * @used: a CPU allocated or freed since the last look, see cache/capacity_balance.c
  * @zombie: destroyed while objects were live
+ * @over: the zombie has no slab any more, and is about to be freed
  * @apart: frees bypass the magazines, because the cache is a zombie, is guarded or has a keeper
  * @keeper: the layer that keeps its objects, or NULL
  * @link: in the list of caches
@@ -133,6 +134,7 @@ struct qr_cache {
 	unsigned int head_bytes;
 	bool used;
 	bool zombie;
+	bool over;
 	bool apart;
 	struct qr_keeper *keeper;
 	struct list_head link;
@@ -221,6 +223,13 @@ void qr_head_redraw(struct qr_cache *c, struct qr_head *h);
  */
 extern struct delayed_work qr_balance_work;
 extern bool qr_balance_on;
+
+/*
+ * The work of cache/zombie.c, which frees zombies without objects.  qr_zombie_freed() queues it
+ * after an object of a zombie was freed, in any context but NMI.
+ */
+extern struct delayed_work qr_zombie_work;
+void qr_zombie_freed(void);
 
 /*
  * A head with less than its full capacity missed: grant it what the budget has.  Returns how
@@ -371,7 +380,10 @@ void *qr_alloc_past(struct qr_cache *cache, gfp_t gfp);
 unsigned int qr_bulk_alloc(struct qr_cache *cache, gfp_t gfp, size_t asked, unsigned int n,
 			   void **objs, unsigned long ip);
 
-/* The cache's rate has changed: draw a new countdown for @cpu.  @cpu: see qr_magazine_drain(). */
+/*
+ * The cache's rate has changed: draw a new countdown for @cpu.  @cpu: see qr_magazine_drain().
+ * Returns 1 if that failed because the caller has interrupted an operation on the head, or else 0.
+ */
 unsigned int qr_magazine_redraw(struct qr_cache *cache, unsigned int cpu);
 
 /*
@@ -386,6 +398,8 @@ unsigned int qr_magazine_bypass(struct qr_cache *cache, void **objs, unsigned in
  * or a CPU that does not use this cache meanwhile.  Returns objects moved.
  */
 unsigned int qr_magazine_drain(struct qr_cache *cache, unsigned int cpu);
+/* The same for the CPU that the caller runs on.  Preemption may be on. */
+unsigned int qr_magazine_drain_here(struct qr_cache *cache);
 /* Reduce the capacity of @cpu's magazine; objects above @capacity go to slabs.  @cpu: as above. */
 void qr_magazine_shrink(struct qr_cache *cache, unsigned int cpu, unsigned int capacity);
 /*

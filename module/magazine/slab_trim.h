@@ -18,8 +18,8 @@ extern atomic64_t qr_trimmed_pages;
  * Empty slabs go first, then pages of other slabs, the emptiest slab first.  Objects in magazines
  * and in batches count as in use; drain the cache first to trim the pages under them, too.
  *
- * Context: process, with qr_caches_lock held, which allows one trim at a time and keeps
- * qr_validate() out.  May reschedule; allocates nothing.
+ * Context: process, with qr_trim_lock held, which allows one trim at a time and keeps
+ * qr_validate() out, and qr_caches_lock.  May reschedule; allocates nothing.
  * Return: pages that left; fewer than @want when there are no more.
  */
 unsigned long qr_depot_trim(struct qr_depot *d, unsigned long want);

@@ -179,6 +179,7 @@ static bool trim_caches(u64 *start)
 	struct qr_cache *c;
 	bool more = false;
 
+	mutex_lock(&qr_trim_lock);
 	mutex_lock(&qr_caches_lock);
 	list_for_each_entry(c, &qr_caches, link) {
 		more |= trim_cache(c, start);
@@ -188,6 +189,7 @@ static bool trim_caches(u64 *start)
 		}
 	}
 	mutex_unlock(&qr_caches_lock);
+	mutex_unlock(&qr_trim_lock);
 	return more;
 }
 

@@ -90,11 +90,8 @@ static void drain_caches(bool idle_only)
 	list_for_each_entry(c, &qr_caches, link) {
 		bool idle = is_idle(c);
 
-		if (idle) {
-			preempt_disable();
-			qr_magazine_drain(c, smp_processor_id());
-			preempt_enable();
-		}
+		if (idle)
+			qr_magazine_drain_here(c);
 		if (idle || !idle_only)
 			qr_cache_settle(c);
 	}

@@ -2,7 +2,11 @@
 /*
  * The walker: checks that the books of all layers agree.
  *
- * It stops the machine, so no head is claimed and no lock is held while it looks.  It
+ * It stops the machine, so no head is claimed and no spinlock is held while it looks.  A task may
+ * be in the middle of a section under a mutex.  That does no harm, with one exception: pages that
+ * are being trimmed belong to no slab for a while, and qr_trim_lock keeps that out.  The walker
+ * takes none of the mutexes that creating and destroying need, because it waits for CPU hotplug,
+ * and clients create and destroy in callbacks of CPU hotplug.  It
  * checks for every slab that objects = free + cached + live, and that no object is
  * cached twice, or cached and free; for every cache that the live objects of its
  * slabs are those that its counters say; for every chunk that each page in use has a
@@ -294,11 +298,9 @@ static int walk_all(void *arg)
 int qr_validate(struct quarry_validation *v)
 {
 	memset(v, 0, sizeof(*v));
-	mutex_lock(&qr_caches_lock);
-	mutex_lock(&qr_arenas_lock);
+	mutex_lock(&qr_trim_lock);
 	stop_machine(walk_all, v, NULL);
-	mutex_unlock(&qr_arenas_lock);
-	mutex_unlock(&qr_caches_lock);
+	mutex_unlock(&qr_trim_lock);
 	if (!v->errors)
 		return 0;
 	pr_err("the books do not agree in %llu places, first: %s\n", v->errors, v->first);

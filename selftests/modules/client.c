@@ -12,12 +12,13 @@
 #include "client.h"
 
 static const struct client_command *const commands[] = {
-	&client_stress,	  &client_hold,	   &client_release, &client_fragment, &client_defragment,
-	&client_misuse,	  &client_caches,  &client_place,   &client_occupy,   &client_vacate,
-	&client_atomic,	  &client_failnth, &client_stream,  &client_unstream, &client_crowd,
-	&client_uncrowd,  &client_leak,	   &client_unleak,  &client_mixed,    &client_churn,
-	&client_limited,  &client_leak,	   &client_unleak,  &client_sparse,   &client_thin,
-	&client_unsparse, &client_arena,   &client_unarena, &client_twins,    &client_untwins,
+	&client_stress,	   &client_hold,    &client_release, &client_fragment,	&client_defragment,
+	&client_misuse,	   &client_caches,  &client_place,   &client_occupy,	&client_vacate,
+	&client_atomic,	   &client_failnth, &client_stream,  &client_unstream,	&client_crowd,
+	&client_uncrowd,   &client_leak,    &client_unleak,  &client_mixed,	&client_churn,
+	&client_limited,   &client_sparse,  &client_thin,    &client_unsparse,	&client_arena,
+	&client_unarena,   &client_twins,   &client_untwins, &client_callbacks, &client_uncallbacks,
+	&client_reclaimer,
 };
 
 static DEFINE_MUTEX(run_lock);	     /* one command at a time */
@@ -149,6 +150,7 @@ static void __exit client_exit(void)
 	client_mixed_all();
 	client_limited_all();
 	client_unsparse_all();
+	client_uncallbacks_all();
 }
 
 module_init(client_init);

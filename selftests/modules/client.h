@@ -56,6 +56,7 @@ extern const struct client_command client_twins, client_untwins;
 extern const struct client_command client_mixed;
 extern const struct client_command client_churn, client_limited;
 extern const struct client_command client_arena, client_unarena;
+extern const struct client_command client_callbacks, client_uncallbacks, client_reclaimer;
 extern const struct client_command client_sparse, client_thin, client_unsparse;
 
 /* Append to quarry_client/result.  Any context. */
@@ -98,5 +99,6 @@ void client_untwins_all(void);
 void client_mixed_all(void);
 void client_limited_all(void);
 void client_unsparse_all(void);
+void client_uncallbacks_all(void);
 
 #endif /* QUARRY_CLIENT_H */

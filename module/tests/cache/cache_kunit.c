@@ -3,6 +3,7 @@
 #include "tests/kunit_util.h"
 
 #include <linux/cache.h>
+#include <linux/delay.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
@@ -250,6 +251,37 @@ static void busy_destroy_is_survived(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->leaked_objects, st->leaked_objects);
 }
 
+/* The last free of a zombie's object collects it; no drain is needed. */
+static void zombies_go_by_themselves(struct kunit *test)
+{
+	const unsigned int n = 100;
+	void **objs = qt_array(test, n, sizeof(*objs));
+	struct quarry_stats *before = qt_stats(test), *st;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		struct quarry_cache *cache = quarry_cache_create("zombie", 64 + i, NULL);
+
+		KUNIT_ASSERT_NOT_NULL(test, cache);
+		objs[i] = quarry_cache_alloc(cache, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+		quarry_cache_destroy(cache);
+	}
+	msleep(1000);
+	KUNIT_EXPECT_EQ(test, before->zombie_caches + n, qt_stats(test)->zombie_caches);
+	for (i = 0; i < n; i++)
+		quarry_free(objs[i]);
+	st = qt_stats(test);
+	for (i = 0; i < 100 && st->zombie_caches > before->zombie_caches; i++) {
+		msleep(100);
+		quarry_stats_read(st);
+	}
+	KUNIT_EXPECT_EQ(test, before->zombie_caches, st->zombie_caches);
+	KUNIT_EXPECT_EQ(test, before->caches, st->caches);
+	KUNIT_EXPECT_EQ(test, before->mallocs + n, st->mallocs);
+	KUNIT_EXPECT_EQ(test, before->frees + n, st->frees);
+}
+
 static void totals_outlive_the_cache(struct kunit *test)
 {
 	struct quarry_cache *cache = quarry_cache_create("gone", 40, NULL);
@@ -295,17 +327,14 @@ static void thousand_cycles_leave_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, meta, qt_stats(test)->metadata_bytes);
 }
 
-static struct kunit_case cases[] = { KUNIT_CASE(bad_arguments_are_refused),
-				     KUNIT_CASE(names_are_copied_and_cut),
-				     KUNIT_CASE(objects_are_aligned),
-				     KUNIT_CASE(hwcache_objects_share_no_line),
-				     KUNIT_CASE(constructed_once_and_kept),
-				     KUNIT_CASE(shrink_gives_slabs_back),
-				     KUNIT_CASE(busy_destroy_is_survived),
-				     KUNIT_CASE(totals_outlive_the_cache),
-				     KUNIT_CASE_SLOW(thousand_cycles_leave_nothing),
-				     KUNIT_CASE(qt_books_balance),
-				     {} };
+static struct kunit_case cases[] = {
+	KUNIT_CASE(bad_arguments_are_refused), KUNIT_CASE(names_are_copied_and_cut),
+	KUNIT_CASE(objects_are_aligned),       KUNIT_CASE(hwcache_objects_share_no_line),
+	KUNIT_CASE(constructed_once_and_kept), KUNIT_CASE(shrink_gives_slabs_back),
+	KUNIT_CASE(busy_destroy_is_survived),  KUNIT_CASE_SLOW(zombies_go_by_themselves),
+	KUNIT_CASE(totals_outlive_the_cache),  KUNIT_CASE_SLOW(thousand_cycles_leave_nothing),
+	KUNIT_CASE(qt_books_balance),	       {}
+};
 
 static struct kunit_suite cache_suite = {
 	.name = "quarry_cache",

@@ -60,7 +60,7 @@ static void readers_see_no_reuse(struct kunit *test)
 		for (i = 0; i < SEEN; i++)
 			quarry_cache_free_rcu(cache, seen[i]);
 		preempt_disable();
-		qr_rcu_flush(smp_processor_id());
+		qr_rcu_flush();
 		preempt_enable();
 		KUNIT_EXPECT_EQ(test, SEEN, qr_rcu_pending());
 		KUNIT_EXPECT_EQ(test, SEEN, qt_sum(cache).live_objects);
@@ -203,7 +203,7 @@ static void mapped_memory(struct kunit *test)
 		rcu_read_lock();
 		quarry_free_rcu(p);
 		preempt_disable();
-		qr_rcu_flush(smp_processor_id());
+		qr_rcu_flush();
 		preempt_enable();
 		mdelay(20);
 		KUNIT_EXPECT_EQ(test, 1, *(u8 *)p);
@@ -333,7 +333,7 @@ static void run_cleanups(struct kunit *test, void **objs, unsigned int n,
 			quarry_free_rcu(objs[i]);
 	}
 	preempt_disable();
-	qr_rcu_flush(smp_processor_id());
+	qr_rcu_flush();
 	preempt_enable();
 	mdelay(20);
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(ran));

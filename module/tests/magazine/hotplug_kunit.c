@@ -3,6 +3,7 @@
 #include "tests/kunit_util.h"
 
 #include <linux/cpu.h>
+#include <quarry/profile.h>
 
 #define N 400
 
@@ -122,6 +123,21 @@ static void caches_change_while_it_is_down(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(made).direct_frees);
 }
 
+/* A CPU that comes samples by the rate that was set while it was offline. */
+static void rate_is_set_while_it_is_down(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	unsigned int cpu = victim(test);
+	u32 id = qr_cache_of(cache)->id;
+
+	KUNIT_ASSERT_EQ(test, 0, remove_cpu(cpu));
+	KUNIT_EXPECT_EQ(test, 0, qr_cache_rate_set(id, 4096, true));
+	KUNIT_ASSERT_EQ(test, 0, add_cpu(cpu));
+	qt_pin(test, cpu);
+	KUNIT_EXPECT_EQ(test, 4096, head_of(cache, cpu)->rate);
+	KUNIT_EXPECT_GT(test, head_of(cache, cpu)->weight, 0);
+}
+
 static void size_classes_are_drained(struct kunit *test)
 {
 	unsigned int cpu = victim(test), cls;
@@ -146,6 +162,7 @@ static void size_classes_are_drained(struct kunit *test)
 
 static struct kunit_case cases[] = { KUNIT_CASE_SLOW(dead_cpu_keeps_nothing),
 				     KUNIT_CASE_SLOW(caches_change_while_it_is_down),
+				     KUNIT_CASE_SLOW(rate_is_set_while_it_is_down),
 				     KUNIT_CASE_SLOW(size_classes_are_drained),
 				     KUNIT_CASE(qt_books_balance),
 				     {} };

@@ -335,6 +335,9 @@ static void all_caches(struct kunit *test)
 	mutex_lock(&qr_caches_lock);
 	KUNIT_EXPECT_EQ(test, 0, qr_trim_all(QS_ALL, false));
 	mutex_unlock(&qr_caches_lock);
+	mutex_lock(&qr_trim_lock);
+	KUNIT_EXPECT_EQ(test, 0, qr_trim_all(QS_ALL, false));
+	mutex_unlock(&qr_trim_lock);
 	KUNIT_EXPECT_EQ(test, inuse, qt_stats(test)->inuse_bytes);
 	pages = qr_trim_all(20, false);
 	KUNIT_EXPECT_GE(test, pages, 20);

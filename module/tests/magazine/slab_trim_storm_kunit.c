@@ -135,9 +135,11 @@ static void storm(struct kunit *test, bool drain)
 		if (drain)
 			quarry_cache_shrink(cache);
 		if (trims % 8) {
+			mutex_lock(&qr_trim_lock);
 			mutex_lock(&qr_caches_lock);
 			pages += qr_cache_trim(qr_cache_of(cache), trims % 16 == 1 ? 5 : ULONG_MAX);
 			mutex_unlock(&qr_caches_lock);
+			mutex_unlock(&qr_trim_lock);
 		} else {
 			pages += qr_trim_all(ULONG_MAX, trims % 16);
 		}

@@ -95,9 +95,11 @@ unsigned long qs_trim(struct quarry_cache *cache, unsigned long want)
 {
 	unsigned long pages;
 
+	mutex_lock(&qr_trim_lock);
 	mutex_lock(&qr_caches_lock);
 	pages = qr_cache_trim(qr_cache_of(cache), want);
 	mutex_unlock(&qr_caches_lock);
+	mutex_unlock(&qr_trim_lock);
 	return pages;
 }
 
