@@ -7,6 +7,7 @@
  *	metadata.h		memory for Quarry's own structs, and the account of it
  *	limit.h			soft and hard limits on pages
  *	misuse.h		reports of double frees and the like
+ *	clean_name.h		names as words that no text misreads
  *	parse_size.h		reads "64K"
  *	slow_path_time.h	estimates the time spent in slow paths
  *	task_count.h		counts the allocations of one task, for tests
