@@ -24,6 +24,7 @@
 #include "profile/bucket.h"
 #include "profile/draw.h"
 #include "profile/label.h"
+#include "profile/label_scope.h"
 #include "profile/profile_memory.h"
 #include "profile/stack.h"
 #include "profile/unloaded.h"
@@ -40,10 +41,12 @@ static int __init quarry_init(void)
 
 	qr_sizeclass_init();
 	qr_profile_memory_init();
-	qr_labels_init();
 	err = qr_work_queues_init();
 	if (err)
 		goto no_queues;
+	err = qr_label_scopes_init();
+	if (err)
+		goto no_scopes;
 	err = qr_draw_init();
 	if (err)
 		goto no_draw;
@@ -125,6 +128,8 @@ no_gone:
 no_profile:
 	qr_stacks_exit();
 no_draw:
+	qr_label_scopes_exit();
+no_scopes:
 	qr_work_queues_exit();
 no_queues:
 	pr_err("not loaded: error %d\n", err);
@@ -152,6 +157,7 @@ static void __exit quarry_exit(void)
 	qr_chunks_exit();
 	qr_unloaded_exit();
 	qr_labels_exit();
+	qr_label_scopes_exit();
 	qr_buckets_exit();
 	qr_stacks_exit();
 	qr_work_queues_exit();

@@ -11,6 +11,7 @@
 #ifndef QUARRY_PROFILE_H
 #define QUARRY_PROFILE_H
 
+#include <linux/bitops.h>
 #include <linux/types.h>
 #include <quarry/stats.h>
 
@@ -22,6 +23,7 @@ typedef unsigned __int128 qr_u128;
 #define QUARRY_CACHE_ALL    U32_MAX	 /* in place of a cache's number: all caches */
 #define QUARRY_STACK_MAX    64		 /* frames in a call stack */
 #define QR_AGES		    10		 /* age classes, see qr_age_name() */
+#define QUARRY_LABEL_SETS   1024	 /* label sets at a time; all others are "other" */
 
 /**
  * struct quarry_sum - what a number of samples stand for together
@@ -110,6 +112,7 @@ struct quarry_ages {
  * @ages: one for each row, or NULL if ages were not asked for
  * @base: for each row what was in use at the base of a delta; NULL in a profile that is no
  *	delta
+ * @label_sets: the label sets that the copy keeps, until it becomes the base of a delta
  */
 struct quarry_profile {
 	u64 time_ns;
@@ -130,6 +133,7 @@ struct quarry_profile {
 	struct quarry_site *site;
 	struct quarry_ages *ages;
 	struct quarry_sum *base;
+	unsigned long label_sets[BITS_TO_LONGS(QUARRY_LABEL_SETS)];
 };
 
 /*
@@ -162,7 +166,7 @@ unsigned int qr_site_stack(const struct quarry_site *site, unsigned long **entri
  * @key: their keys; no two are equal
  * @value: their values
  *
- * A set never changes, and lives until the module is unloaded.
+ * A set never changes.  It lasts while a row of the table, or of a copy, has its number.
  */
 struct quarry_labels {
 	u32 id;
@@ -197,7 +201,10 @@ int qr_rate_parse(const char *text, u32 *rate);
  */
 int qr_cache_rate_get(u32 cache, u32 *rate, bool *own);
 int qr_cache_rate_set(u32 cache, u32 rate, bool own);
-/* Forget past allocations, frees and the peak.  Live objects stay counted. */
+/*
+ * Forget past allocations, frees and the peak.  Live objects stay counted; rows without any, and
+ * label sets of no other row, are used again.  Sleeps.
+ */
 void qr_profile_reset(void);
 
 /* --- Rendering --- */

@@ -9,6 +9,7 @@
  *   quarry_free_rcu()                frees after an RCU grace period: quarry/rcu.h
  *   quarry_cache_alloc_nolock()      allocation in any context, even NMI: quarry/rcu.h
  *   quarry_cleanup_add()             functions that run at a free: quarry/cleanup.h
+ *   quarry_label_begin()             labels of samples: quarry/label.h
  *   quarry_pool_get()                objects that stay set up while unused: quarry/pool.h
  *   quarry_reserve_alloc()           objects that were set aside before: quarry/reserve.h
  *   quarry_arena_alloc()             memory that is given up all at once: quarry/arena.h
@@ -165,24 +166,6 @@ extern unsigned long qr_nr_chunks;
 extern struct quarry_cache *qr_class_cache[QR_NR_CLASSES];
 extern struct qr_head __percpu *qr_class_head[QR_NR_CLASSES];
 extern u8 qr_size_class[QUARRY_MAX_SMALL / 8 + 1];
-
-/**
- * struct quarry_label_scope - a label of the current task, from quarry_label_begin() until
- *	quarry_label_end()
- * @link: private
- * @task: private
- * @key: private
- * @value: private
- */
-struct quarry_label_scope {
-	struct hlist_node link;
-	struct task_struct *task;
-	const char *key;
-	const char *value;
-};
-
-int quarry_label_begin(struct quarry_label_scope *scope, const char *key, const char *value);
-void quarry_label_end(struct quarry_label_scope *scope);
 
 struct quarry_cache *quarry_cache_create(const char *name, unsigned int size,
 					 const struct quarry_cache_args *args);
@@ -494,6 +477,7 @@ static __always_inline void quarry_free(void *p)
 #include <quarry/malloc.h>
 #include <quarry/rcu.h>
 #include <quarry/cleanup.h>
+#include <quarry/label.h>
 #include <quarry/testing.h>
 #include <quarry/pool.h>
 #include <quarry/reserve.h>

@@ -84,6 +84,8 @@
 	X(profile_sites,	"rows of the profiler's table")			\
 	X(profile_max_sites,	"rows that the table may have")			\
 	X(profile_label_sets,	"distinct label sets, at most 1,024")		\
+	X(label_scopes,		"labels that tasks have set, at most 1,024")	\
+	X(dropped_labels,	"labels dropped because so many were set")	\
 	X(profile_bytes,	"part of metadata_bytes: the profiler's")	\
 	X(profile_max_bytes,	"limit of profile_bytes")			\
 	X(misuse_foreign,	"frees of pointers that are not Quarry's")	\

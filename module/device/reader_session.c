@@ -13,6 +13,7 @@
 #include <linux/overflow.h>
 #include <linux/timekeeping.h>
 #include "core/metadata.h"
+#include "profile/label.h"
 
 /**
  * struct qr_session - a reader
@@ -122,8 +123,10 @@ static int view_make(struct view *v, const struct quarry_profile *p, u32 cache, 
 	return 0;
 }
 
+/* A base is never rendered, so it does not keep its label sets, which others may need. */
 static void set_base(struct qr_session *s, struct quarry_profile *p, bool marked)
 {
+	qr_labels_release(p->label_sets);
 	qr_profile_free(s->base);
 	s->base = p;
 	s->marked = marked;

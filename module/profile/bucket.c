@@ -14,6 +14,7 @@
 #include <linux/timekeeping.h>
 #include "compat.h"
 #include "core/metadata.h"
+#include "profile/label.h"
 #include "profile/profile_memory.h"
 
 DEFINE_RAW_SPINLOCK(qr_profile_lock);
@@ -46,6 +47,7 @@ static void copy_out(struct qr_bucket *b)
 
 	b->snapshot = qr_table.snapshot;
 	*site = b->site;
+	qr_labels_note(p->label_sets, site->labels);
 	if (b->peaks != qr_table.copy_peaks) {
 		site->peak_objects = site->inuse.objects;
 		site->peak_space = site->inuse.space;
@@ -100,7 +102,7 @@ static struct qr_bucket *give_number(struct qr_bucket *new)
 	return new;
 }
 
-/* Returns false without memory or room. */
+/* Returns false without memory or room, or if the label set is gone. */
 static noinline bool add(const char *name, u32 cache, u32 stack, u32 labels, gfp_t gfp)
 {
 	struct qr_bucket *new = qr_profile_memory_cache_alloc(bucket_cache, gfp), *b;
@@ -110,7 +112,8 @@ static noinline bool add(const char *name, u32 cache, u32 stack, u32 labels, gfp
 		return false;
 	raw_spin_lock_irqsave(&qr_profile_lock, flags);
 	b = qr_bucket_find(cache, stack, labels);
-	if (!b) {
+	/* The set may have made room for another one since the caller found it. */
+	if (!b && qr_labels_hold(labels)) {
 		b = give_number(new);
 		if (b) {
 			b->site.cache = cache;
@@ -118,6 +121,8 @@ static noinline bool add(const char *name, u32 cache, u32 stack, u32 labels, gfp
 			b->site.labels = labels;
 			strscpy(b->site.cache_name, name, QUARRY_NAME_LEN);
 			hlist_add_head(&b->link, qr_bucket_list(cache, stack, labels));
+		} else {
+			qr_labels_drop(labels);
 		}
 	}
 	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
@@ -177,6 +182,17 @@ static bool reads_the_same(const struct quarry_site *a, const struct quarry_site
 	       !strcmp(a->cache_name, b->cache_name);
 }
 
+/* Makes @b, which has no live objects, a row to be reused.  @heir took its numbers, or is 0. */
+static void set_unused(struct qr_bucket *b, u32 heir)
+{
+	qr_labels_drop(b->site.labels);
+	memset(&b->freed, 0, sizeof(b->freed));
+	b->site = (struct quarry_site){ .id = b->site.id, .heir = heir };
+	b->unused = true;
+	hlist_del(&b->link);
+	hlist_add_head(&b->link, &qr_table.unused);
+}
+
 /* Adds @from to @to.  @from has no live objects, and is reused afterwards. */
 static void merge(struct qr_bucket *to, struct qr_bucket *from)
 {
@@ -196,11 +212,7 @@ static void merge(struct qr_bucket *to, struct qr_bucket *from)
 		to->freed.objects[i] += from->freed.objects[i];
 		to->freed.space[i] += from->freed.space[i];
 	}
-	memset(&from->freed, 0, sizeof(from->freed));
-	from->site = (struct quarry_site){ .id = from->site.id, .heir = to->site.id };
-	from->unused = true;
-	hlist_del(&from->link);
-	hlist_add_head(&from->link, &qr_table.unused);
+	set_unused(from, to->site.id);
 }
 
 /*
@@ -258,6 +270,33 @@ void qr_profile_cache_gone(u32 cache)
 	}
 }
 
+/* --- Reset --- */
+
+/*
+ * After a reset a row without live objects has no numbers.  Such a row is reused, so that
+ * its label set can be used again, too.  A row that has followed the reset is left alone: it is
+ * new, or its objects were freed since.  The first sample of a row that is made at this very
+ * moment may find that the row is gone; it is counted as one without labels.
+ */
+void qr_profile_reuse_rows(void)
+{
+	unsigned int i = 1, end, nr = READ_ONCE(qr_table.nr);
+
+	while (i < nr) {
+		raw_spin_lock_irq(&qr_profile_lock);
+		for (end = min(i + 32, nr); i < end; i++) {
+			struct qr_bucket *b = qr_table.bucket[i];
+
+			if (b->unused || b->site.inuse.samples || b->resets == qr_table.resets)
+				continue;
+			qr_bucket_touch(b);
+			set_unused(b, 0);
+		}
+		raw_spin_unlock_irq(&qr_profile_lock);
+		cond_resched();
+	}
+}
+
 /* --- Copies --- */
 
 void qr_profile_copy(struct quarry_profile *p)
@@ -266,6 +305,7 @@ void qr_profile_copy(struct quarry_profile *p)
 	unsigned int i = 0;
 
 	mutex_lock(&copy_mutex);
+	qr_labels_copy_begin();
 	raw_spin_lock_irq(&qr_profile_lock);
 	now = ktime_get_mono_fast_ns();
 	real = ktime_get_real_ns();
@@ -296,6 +336,7 @@ void qr_profile_copy(struct quarry_profile *p)
 	}
 	qr_table.copy = NULL;
 	raw_spin_unlock_irq(&qr_profile_lock);
+	qr_labels_copy_end(p->label_sets);
 	mutex_unlock(&copy_mutex);
 }
 

@@ -179,6 +179,9 @@ void qr_profile_retire(u32 id, const char *names);
 /* The cache is gone and has no live objects: retire its rows.  Process context. */
 void qr_profile_cache_gone(u32 cache);
 
+/* The profile was reset: rows without live objects are reused.  Sleeps. */
+void qr_profile_reuse_rows(void);
+
 /*
  * Copy the rows into @p, up to p->nr of them, and the ages of freed objects if p->ages is
  * not NULL.  All rows are of the same moment.  Sleeps.

@@ -1,35 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Label sets are few and looked up often.  So they are kept until the module is
- * unloaded, in a hash table by their contents.  A scope lies in the stack frame of
- * its owner and is linked into a hash table by task, because a module cannot add a
- * member to struct task_struct.
+ * Label sets are few and looked up often, so they are in a hash table by their contents, and
+ * looked up without a lock.  A set's memory is never freed, but used again for another set.
+ * A reader may meet a set while it changes: it reads the set's number before and after it
+ * compares the contents, and the number is 0 meanwhile and another one afterwards.
  */
-#define pr_fmt(fmt) "quarry: " fmt
-
 #include "profile/label.h"
 
-#include <linux/atomic.h>
+#include <linux/bitmap.h>
 #include <linux/hash.h>
 #include <linux/jhash.h>
+#include <linux/list.h>
 #include <linux/numa.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
-#include <linux/printk.h>
-#include <linux/ratelimit.h>
 #include <linux/rculist.h>
 #include <linux/sched.h>
-#include <linux/sort.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
-#include <quarry/profile.h>
 #include "compat.h"
+#include "core/clean_name.h"
+#include "profile/label_scope.h"
 #include "profile/profile_memory.h"
 
-enum { LABEL_NODE, LABEL_CONTEXT, LABEL_COMM, LABELS_OWN };
-#define LABELS_USER (QUARRY_LABELS_MAX - LABELS_OWN)
-
-static const char *const own_keys[] = { "node", "context", "comm" };
+enum { LABEL_NODE, LABEL_CONTEXT, LABEL_COMM };
 
 enum context { IN_TASK, IN_SOFTIRQ, IN_HARDIRQ, IN_NMI };
 static const char *const context_names[] = { "task", "softirq", "hardirq", "nmi" };
@@ -51,142 +45,61 @@ union set_key {
 static_assert(sizeof(union set_key) == KEY_WORDS * sizeof(u64));
 static_assert(MAX_NUMNODES - 1 <= S16_MAX);
 
+/* Stands for the name of a task when there is no room for a set with the name. */
+#define OTHER_COMM "(other)"
+
+/* Sets with a task's name, and all others.  Each kind has half of the room. */
+enum kind { NAMED, PLAIN, KINDS };
+#define KIND_SETS (QUARRY_LABEL_SETS / KINDS)
+
+/* A set's number is its index and 1 in the lower bits; the upper ones count sets of that index. */
+#define INDEX_BITS 11
+#define INDEX_MASK ((1U << INDEX_BITS) - 1)
+
+static_assert(QUARRY_LABEL_SETS <= INDEX_MASK);
+
+/**
+ * struct label_set - a set
+ * @link: in the hash table
+ * @idle: in the list of sets of its kind that nobody holds
+ * @holders: rows and copies of the table that have the set
+ * @key: what identifies it
+ * @labels: its labels and its number
+ */
 struct label_set {
 	struct hlist_node link;
+	struct list_head idle;
+	unsigned int holders;
 	union set_key key;
 	struct quarry_labels labels;
 };
 
 #define HASH_BITS 8
-#define TASK_BITS 6
 
+/* Protects what follows, but for lookups.  Under qr_profile_lock, or alone. */
 static DEFINE_RAW_SPINLOCK(sets_lock);
 static struct hlist_head sets_by_key[1 << HASH_BITS];
-static struct label_set *sets[QR_LABEL_SETS]; /* number 1 is the first */
+static struct label_set *sets[QUARRY_LABEL_SETS];
 static unsigned int nr_sets;
 static const struct quarry_labels other = { .n = 1, .key[0] = "labels", .value[0] = "other" };
 
 static struct {
-	raw_spinlock_t lock;
-	struct hlist_head scopes; /* innermost first */
-} tasks[1 << TASK_BITS];
-static atomic_t nr_scopes;
+	unsigned int nr;
+	struct list_head idle; /* the one that has been idle for longest is the first */
+} kinds[KINDS] = {
+	[NAMED].idle = LIST_HEAD_INIT(kinds[NAMED].idle),
+	[PLAIN].idle = LIST_HEAD_INIT(kinds[PLAIN].idle),
+};
 
-static unsigned int task_slot(void)
+/* The table is being copied: no set may make room. */
+static bool copying;
+
+static enum kind kind_of(const union set_key *key)
 {
-	return hash_ptr(current, TASK_BITS);
+	return key->context == IN_TASK && strcmp(key->comm, OTHER_COMM) ? NAMED : PLAIN;
 }
 
-/*
- * Why a label cannot be set, or NULL.  Keys that begin with pprof:: have a meaning to the
- * pprof tool, and the profiler sets some keys itself.
- */
-static const char *why_not(const char *key, const char *value)
-{
-	unsigned int i;
-
-	if (!key || !*key || !value)
-		return "a key and a value are needed";
-	if (strlen(key) >= QUARRY_LABEL_KEY)
-		return "the key is too long";
-	if (strlen(value) >= QUARRY_LABEL_VALUE)
-		return "the value is too long";
-	if (!strncmp(key, "pprof::", 7))
-		return "keys with pprof:: are pprof's";
-	for (i = 0; i < LABELS_OWN; i++)
-		if (!strcmp(key, own_keys[i]))
-			return "the profiler sets this key";
-	if (!strcmp(key, "cache") || !strcmp(key, "age") || !strcmp(key, "labels"))
-		return "the profiler sets this key";
-	if (!in_task())
-		return "labels are a task's, and this is an interrupt";
-	return NULL;
-}
-
-/**
- * quarry_label_begin() - label what this task allocates from now on
- * @scope: a variable in the caller's stack frame
- * @key: at most 31 bytes, such as "request"; the profiler's own keys (cache,
- *	node, context, comm, age, labels) and those of pprof (pprof::) are refused
- * @value: at most 63 bytes
- *
- * Samples of this task carry the label until quarry_label_end().  Scopes nest: the
- * inner one of two with the same key counts, and only the five innermost keys do.
- * The strings must last as long as the scope.  An interrupt does not have the labels
- * of the task that it interrupted.
- *
- * Context: process.
- * Return: 0, or -EINVAL for a label that is refused; the log says why.  The scope
- * then has no effect, and must still be ended.
- */
-int quarry_label_begin(struct quarry_label_scope *scope, const char *key, const char *value)
-{
-	const char *why = why_not(key, value);
-	unsigned int slot = task_slot();
-	unsigned long flags;
-
-	*scope = (struct quarry_label_scope){ .key = key, .value = value, .task = current };
-	if (why) {
-		scope->task = NULL;
-		pr_warn_ratelimited("label %s of %pS refused: %s\n", key ?: "(none)",
-				    (void *)_RET_IP_, why);
-		return -EINVAL;
-	}
-	raw_spin_lock_irqsave(&tasks[slot].lock, flags);
-	hlist_add_head(&scope->link, &tasks[slot].scopes);
-	raw_spin_unlock_irqrestore(&tasks[slot].lock, flags);
-	atomic_inc(&nr_scopes);
-	return 0;
-}
-EXPORT_SYMBOL_QUARRY(quarry_label_begin);
-
-/**
- * quarry_label_end() - end a scope
- * @scope: begun by quarry_label_begin() in the same task
- *
- * Context: process.
- */
-void quarry_label_end(struct quarry_label_scope *scope)
-{
-	unsigned int slot = hash_ptr(scope->task, TASK_BITS);
-	unsigned long flags;
-
-	if (!scope->task)
-		return;
-	raw_spin_lock_irqsave(&tasks[slot].lock, flags);
-	hlist_del(&scope->link);
-	raw_spin_unlock_irqrestore(&tasks[slot].lock, flags);
-	scope->task = NULL;
-	atomic_dec(&nr_scopes);
-}
-EXPORT_SYMBOL_QUARRY(quarry_label_end);
-
-/* Finds this task's scopes: the innermost of each key, sorted by key.  Returns how many. */
-static unsigned int user_labels(const struct quarry_label_scope *found[LABELS_USER])
-{
-	unsigned int slot = task_slot(), n = 0, i;
-	const struct quarry_label_scope *scope;
-	unsigned long flags;
-
-	/* The lock protects the list.  The task is here, so its own scopes do not end. */
-	raw_spin_lock_irqsave(&tasks[slot].lock, flags);
-	hlist_for_each_entry(scope, &tasks[slot].scopes, link) {
-		if (scope->task != current || n == LABELS_USER)
-			continue;
-		for (i = 0; i < n; i++)
-			if (!strcmp(found[i]->key, scope->key))
-				break;
-		if (i < n)
-			continue;
-		for (i = n++; i && strcmp(found[i - 1]->key, scope->key) > 0; i--)
-			found[i] = found[i - 1];
-		found[i] = scope;
-	}
-	raw_spin_unlock_irqrestore(&tasks[slot].lock, flags);
-	return n;
-}
-
-static u32 hash_users(const struct quarry_label_scope *const *user, unsigned int n)
+static u32 hash_users(const struct qr_label *const *user, unsigned int n)
 {
 	u32 hash = 0;
 
@@ -207,14 +120,16 @@ static const char *value_of(const struct quarry_labels *labels, const char *key)
 	return "";
 }
 
-static bool same_users(const struct quarry_labels *labels,
-		       const struct quarry_label_scope *const *user, unsigned int n)
+static bool same_users(const struct quarry_labels *labels, const struct qr_label *const *user,
+		       unsigned int n)
 {
 	while (n--)
 		if (strcmp(value_of(labels, user[n]->key), user[n]->value))
 			return false;
 	return true;
 }
+
+/* --- Lookup --- */
 
 /* The set that this CPU found last. */
 static DEFINE_PER_CPU(struct label_set *, recent);
@@ -229,27 +144,49 @@ static __always_inline struct hlist_head *hash_list(const union set_key *key)
 	return &sets_by_key[hash >> (64 - HASH_BITS)];
 }
 
-static __always_inline bool same_key(const union set_key *a, const union set_key *b)
+static __always_inline bool has_key(const struct label_set *set, const union set_key *key)
 {
-	return !((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |
-		 (a->word[3] ^ b->word[3]));
+	const u64 *word = set->key.word;
+
+	return !((READ_ONCE(word[0]) ^ key->word[0]) | (READ_ONCE(word[1]) ^ key->word[1]) |
+		 (READ_ONCE(word[2]) ^ key->word[2]) | (READ_ONCE(word[3]) ^ key->word[3]));
 }
 
-/* The number of the set, or 0.  Needs no lock: sets are never removed. */
-static __always_inline u32 find(const union set_key *key, struct hlist_head *list,
-				const struct quarry_label_scope *const *user)
+/* The number of @set if it is the set of @key, otherwise 0. */
+static __always_inline u32 match(const struct label_set *set, const union set_key *key,
+				 const struct qr_label *const *user)
+{
+	/* Pairs with the release in change(): with this number the set has these contents ... */
+	u32 id = smp_load_acquire(&set->labels.id);
+
+	if (!id || !has_key(set, key) ||
+	    (unlikely(key->nr_user) && !same_users(&set->labels, user, key->nr_user)))
+		return 0;
+	/* ... unless the number has changed; pairs with smp_wmb() in change(). */
+	smp_rmb();
+	return likely(READ_ONCE(set->labels.id) == id) ? id : 0;
+}
+
+/*
+ * The number of the set, or 0.  Needs no lock.  A set may move to another list meanwhile, and
+ * take the search along; then a set that exists is missed, and add() finds it under the lock.
+ */
+static __always_inline u32 find(const union set_key *key, const struct qr_label *const *user)
 {
 	struct label_set *set;
+	u32 id;
 
-	hlist_for_each_entry_rcu(set, list, link, true) {
-		if (same_key(&set->key, key) &&
-		    (likely(!key->nr_user) || same_users(&set->labels, user, key->nr_user))) {
+	hlist_for_each_entry_rcu(set, hash_list(key), link, true) {
+		id = match(set, key, user);
+		if (id) {
 			raw_cpu_write(recent, set);
-			return set->labels.id;
+			return id;
 		}
 	}
 	return 0;
 }
+
+/* --- New sets --- */
 
 static void label_add(struct quarry_labels *labels, const char *key, const char *value)
 {
@@ -258,78 +195,119 @@ static void label_add(struct quarry_labels *labels, const char *key, const char 
 	labels->n++;
 }
 
-static noinline struct label_set *describe(const union set_key *key,
-					   const struct quarry_label_scope *const *user, gfp_t gfp)
+static void describe(struct quarry_labels *labels, const union set_key *key,
+		     const struct qr_label *const *user)
 {
-	struct label_set *set = qr_profile_memory_alloc(sizeof(*set), gfp);
-	struct quarry_labels *labels;
-	char number[12];
+	char number[12], comm[TASK_COMM_LEN];
 	unsigned int i;
 
-	if (!set)
-		return NULL;
-	set->key = *key;
-	labels = &set->labels;
+	labels->n = 0;
 	snprintf(number, sizeof(number), "%d", key->node);
-	label_add(labels, own_keys[LABEL_NODE], number);
-	label_add(labels, own_keys[LABEL_CONTEXT], context_names[key->context]);
-	if (key->context == IN_TASK)
-		label_add(labels, own_keys[LABEL_COMM], key->comm);
+	label_add(labels, qr_labels_own_key[LABEL_NODE], number);
+	label_add(labels, qr_labels_own_key[LABEL_CONTEXT], context_names[key->context]);
+	if (key->context == IN_TASK) {
+		qr_clean_name(comm, key->comm, sizeof(comm));
+		label_add(labels, qr_labels_own_key[LABEL_COMM], comm);
+	}
 	for (i = 0; i < key->nr_user; i++)
 		label_add(labels, user[i]->key, user[i]->value);
-	return set;
+}
+
+/* Makes @set, which is in no list, the set of @key.  Returns its new number. */
+static u32 change(struct label_set *set, unsigned int index, u32 count, const union set_key *key,
+		  const struct qr_label *const *user)
+{
+	u32 id = count << INDEX_BITS | (index + 1);
+	unsigned int i;
+
+	WRITE_ONCE(set->labels.id, 0);
+	smp_wmb(); /* pairs with smp_rmb() in match() */
+	for (i = 0; i < KEY_WORDS; i++)
+		WRITE_ONCE(set->key.word[i], key->word[i]);
+	describe(&set->labels, key, user);
+	/* Pairs with the acquire in match() and in qr_labels_get(). */
+	smp_store_release(&set->labels.id, id);
+	hlist_add_head_rcu(&set->link, hash_list(key));
+	list_add_tail(&set->idle, &kinds[kind_of(key)].idle);
+	return id;
+}
+
+/* Uses the set again that has been idle for longest.  Returns the new number, or 0. */
+static u32 use_again(const union set_key *key, const struct qr_label *const *user)
+{
+	struct label_set *set;
+	u32 id;
+
+	set = list_first_entry_or_null(&kinds[kind_of(key)].idle, struct label_set, idle);
+	if (!set || copying)
+		return 0;
+	id = set->labels.id;
+	list_del(&set->idle);
+	hlist_del_rcu(&set->link);
+	return change(set, (id & INDEX_MASK) - 1, (id >> INDEX_BITS) + 1, key, user);
 }
 
 /* Adds a set, unless another CPU has added the same one meanwhile.  Returns its number or 0. */
-static noinline u32 add(const union set_key *key, const struct quarry_label_scope *const *user,
-			gfp_t gfp)
+static noinline u32 add(const union set_key *key, const struct qr_label *const *user, gfp_t gfp)
 {
-	struct hlist_head *list = hash_list(key);
-	struct label_set *new;
+	enum kind kind = kind_of(key);
+	struct label_set *fresh = NULL;
 	unsigned long flags;
 	u32 id;
 
-	if (READ_ONCE(nr_sets) == QR_LABEL_SETS)
-		return 0;
-	new = describe(key, user, gfp);
-	if (!new)
+	if (READ_ONCE(kinds[kind].nr) < KIND_SETS)
+		fresh = qr_profile_memory_alloc(sizeof(*fresh), gfp);
+	else if (list_empty_careful(&kinds[kind].idle))
 		return 0;
 	raw_spin_lock_irqsave(&sets_lock, flags);
-	id = find(key, list, user);
-	if (!id && nr_sets < QR_LABEL_SETS) {
-		sets[nr_sets] = new;
-		id = nr_sets + 1;
-		new->labels.id = id;
-		/* Pairs with the acquire in qr_labels_get(), which takes no lock. */
-		smp_store_release(&nr_sets, id);
-		hlist_add_head_rcu(&new->link, list);
-		new = NULL;
+	id = find(key, user);
+	if (!id && fresh && kinds[kind].nr < KIND_SETS) {
+		kinds[kind].nr++;
+		id = change(fresh, nr_sets, 0, key, user);
+		/* Pairs with the acquire in set_of(), which may be called without the lock. */
+		smp_store_release(&sets[nr_sets], fresh);
+		WRITE_ONCE(nr_sets, nr_sets + 1);
+		fresh = NULL;
+	} else if (!id) {
+		id = use_again(key, user);
 	}
 	raw_spin_unlock_irqrestore(&sets_lock, flags);
-	qr_profile_memory_free(new, sizeof(*new));
+	qr_profile_memory_free(fresh, sizeof(*fresh));
 	return id;
+}
+
+/* A set that is like @key, or, if there is no room for it, a set without the task's name. */
+static noinline u32 add_or_share(union set_key *key, const struct qr_label *const *user, gfp_t gfp)
+{
+	u32 id = add(key, user, gfp);
+
+	if (id || kind_of(key) != NAMED)
+		return id;
+	strscpy_pad(key->comm, OTHER_COMM, sizeof(key->comm));
+	return find(key, user) ?: add(key, user, gfp);
 }
 
 /* qr_labels_now() for a task that may have scopes. */
 static noinline u32 labels_with_users(union set_key *key, gfp_t gfp)
 {
-	const struct quarry_label_scope *user[LABELS_USER];
+	const struct qr_label *user[QR_LABELS_USER];
 
-	key->nr_user = user_labels(user);
+	key->nr_user = qr_labels_of_task(user);
 	key->user = hash_users(user, key->nr_user);
-	return find(key, hash_list(key), user) ?: add(key, user, gfp);
+	return find(key, user) ?: add_or_share(key, user, gfp);
 }
 
 u32 qr_labels_now(int node, gfp_t gfp)
 {
 	union set_key key = { .node = node };
 	const struct label_set *last;
+	u32 id;
 
 	if (likely(in_task())) {
 		/* It is padded with zeros.  Another task may be changing it. */
 		memcpy(key.comm, current->comm, sizeof(key.comm));
 		key.comm[sizeof(key.comm) - 1] = 0;
-		if (unlikely(atomic_read(&nr_scopes)))
+		if (unlikely(atomic_read(&qr_label_scopes)))
 			return labels_with_users(&key, gfp);
 	} else {
 		key.context = in_nmi() ? IN_NMI : in_hardirq() ? IN_HARDIRQ : IN_SOFTIRQ;
@@ -339,32 +317,124 @@ u32 qr_labels_now(int node, gfp_t gfp)
 	 * the key of such a set has a nr_user.
 	 */
 	last = raw_cpu_read(recent);
-	if (likely(last) && likely(same_key(&last->key, &key)))
-		return last->labels.id;
-	return find(&key, hash_list(&key), NULL) ?: add(&key, NULL, gfp);
+	id = likely(last) ? match(last, &key, NULL) : 0;
+	return likely(id) ? id : find(&key, NULL) ?: add_or_share(&key, NULL, gfp);
+}
+
+/* --- Holders --- */
+
+static struct label_set *set_of(u32 id)
+{
+	u32 index = (id & INDEX_MASK) - 1;
+	struct label_set *set;
+
+	if (index >= QUARRY_LABEL_SETS)
+		return NULL;
+	/* Pairs with the release in add(). */
+	set = smp_load_acquire(&sets[index]);
+	return set && READ_ONCE(set->labels.id) == id ? set : NULL;
+}
+
+/* Under sets_lock. */
+static void hold(struct label_set *set)
+{
+	if (!set->holders++)
+		list_del(&set->idle);
+}
+
+bool qr_labels_hold(u32 id)
+{
+	struct label_set *set;
+	unsigned long flags;
+
+	if (!id)
+		return true;
+	raw_spin_lock_irqsave(&sets_lock, flags);
+	set = set_of(id);
+	if (set)
+		hold(set);
+	raw_spin_unlock_irqrestore(&sets_lock, flags);
+	return set;
+}
+
+/* Under sets_lock. */
+static void drop(struct label_set *set)
+{
+	if (!--set->holders)
+		list_add_tail(&set->idle, &kinds[kind_of(&set->key)].idle);
+}
+
+void qr_labels_drop(u32 id)
+{
+	unsigned long flags;
+
+	if (!id)
+		return;
+	raw_spin_lock_irqsave(&sets_lock, flags);
+	drop(set_of(id));
+	raw_spin_unlock_irqrestore(&sets_lock, flags);
+}
+
+static void set_copying(bool now)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&sets_lock, flags);
+	copying = now;
+	raw_spin_unlock_irqrestore(&sets_lock, flags);
+}
+
+void qr_labels_copy_begin(void)
+{
+	set_copying(true);
+}
+
+void qr_labels_note(unsigned long *held, u32 id)
+{
+	if (id)
+		__set_bit((id & INDEX_MASK) - 1, held);
+}
+
+void qr_labels_copy_end(const unsigned long *held)
+{
+	unsigned long flags;
+	unsigned int i;
+
+	for_each_set_bit(i, held, QUARRY_LABEL_SETS) {
+		raw_spin_lock_irqsave(&sets_lock, flags);
+		hold(sets[i]);
+		raw_spin_unlock_irqrestore(&sets_lock, flags);
+	}
+	set_copying(false);
+}
+
+void qr_labels_release(unsigned long *held)
+{
+	unsigned long flags;
+	unsigned int i;
+
+	for_each_set_bit(i, held, QUARRY_LABEL_SETS) {
+		raw_spin_lock_irqsave(&sets_lock, flags);
+		drop(sets[i]);
+		raw_spin_unlock_irqrestore(&sets_lock, flags);
+	}
+	bitmap_zero(held, QUARRY_LABEL_SETS);
 }
 
 const struct quarry_labels *qr_labels_get(u32 id)
 {
+	const struct label_set *set;
+
 	if (!id)
 		return &other;
-	/* Pairs with the release in add(): below nr_sets the set is complete. */
-	return id <= smp_load_acquire(&nr_sets) ? &sets[id - 1]->labels : NULL;
+	set = set_of(id);
+	return set ? &set->labels : NULL;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_labels_get);
 
 unsigned int qr_label_sets(void)
 {
 	return READ_ONCE(nr_sets);
-}
-
-int qr_labels_init(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(tasks); i++)
-		raw_spin_lock_init(&tasks[i].lock);
-	return 0;
 }
 
 void qr_labels_exit(void)

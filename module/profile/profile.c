@@ -321,6 +321,7 @@ void qr_profile_reset(void)
 	qr_table.dropped_space = 0;
 	qr_table.other_samples = 0;
 	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+	qr_profile_reuse_rows();
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_profile_reset);
 

@@ -7,14 +7,16 @@
  *
  *	draw.h			which allocations are sampled, and their weights
  *	stack.h, label.h	the call stack and the labels of an allocation
+ *	label_scope.h		the labels that clients have set for tasks
  *	bucket.h		the table: one row per site, copied by observers
  *	profile.h		the samples, and what changes when they come and go
  *	profile_memory.h	the profiler's memory, with a bound
  *	unloaded.h		function names of modules that are unloaded
  *
  * It uses core/ only.  qr_profile_lock (raw, interrupts off) protects the table and
- * all samples.  The locks of label sets and scopes (raw) and of names (mutex) are
- * taken alone; the mutex of copies is outside of qr_profile_lock.
+ * all samples.  The lock of label sets (raw) is inside of it or alone; the locks of label
+ * scopes (raw) and of names (mutex) are taken alone; the mutex of copies is outside of
+ * qr_profile_lock.
  *
  * Allocations and frees are recorded in process, softirq and hardirq context, and
  * memory is asked for as the caller's gfp allows.  In NMI nothing is sampled, and a

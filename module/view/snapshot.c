@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "core/metadata.h"
 #include "profile/bucket.h"
+#include "profile/label.h"
 #include "profile/stack.h"
 #include "slab/large.h"
 
@@ -244,6 +245,7 @@ void qr_profile_free(struct quarry_profile *p)
 {
 	if (IS_ERR_OR_NULL(p))
 		return;
+	qr_labels_release(p->label_sets);
 	qr_meta_vfree(p->site, array_size(p->room, sizeof(*p->site)));
 	qr_meta_vfree(p->ages, array_size(p->room, sizeof(*p->ages)));
 	qr_meta_vfree(p->base, array_size(p->nr, sizeof(*p->base)));

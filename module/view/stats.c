@@ -27,6 +27,7 @@
 #include "magazine/slab_trim.h"
 #include "pages/release.h"
 #include "profile/label.h"
+#include "profile/label_scope.h"
 #include "profile/profile_memory.h"
 #include "reclaim/scavenger.h"
 #include "reclaim/shrinker.h"
@@ -170,6 +171,8 @@ void quarry_stats_read(struct quarry_stats *st)
 	st->profile_sites = pc.sites;
 	st->profile_max_sites = pc.site_limit;
 	st->profile_label_sets = qr_label_sets();
+	st->label_scopes = atomic_read(&qr_label_scopes);
+	st->dropped_labels = atomic64_read(&qr_label_scopes_dropped);
 	st->profile_bytes = atomic_long_read(&qr_profile_memory_used);
 	st->profile_max_bytes = qr_profile_memory_limit;
 

@@ -221,9 +221,11 @@ static void accepted_labels(struct kunit *test)
 	static const char key[] = "1234567890123456789012345678901";
 	static const char value[] =
 		"123456789012345678901234567890123456789012345678901234567890123";
-	static const char *const good[][2] = {
-		{ key, value },	  { "k", "" },	    { "caches", "v" },
-		{ "pprof", "v" }, { "node ", "v" }, { "k", "other" },
+	/* What is set, and how it reads: a name is one word, and never empty. */
+	static const char *const good[][4] = {
+		{ key, value, key, value },	    { "k", "", "k", "_" },
+		{ "caches", "v", "caches", "v" },   { "pprof", "v", "pprof", "v" },
+		{ "node ", "v v", "node_", "v_v" }, { "k", "other", "k", "other" },
 	};
 	struct quarry_label_scope scope;
 	struct bench b = bench(test);
@@ -232,7 +234,7 @@ static void accepted_labels(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(good); i++) {
 		KUNIT_EXPECT_EQ(test, 0, quarry_label_begin(&scope, good[i][0], good[i][1]));
 		expect_count(test, labels_now(test, &b), 4);
-		expect_label(test, labels_now(test, &b), good[i][0], good[i][1]);
+		expect_label(test, labels_now(test, &b), good[i][2], good[i][3]);
 		quarry_label_end(&scope);
 	}
 }
@@ -310,7 +312,7 @@ static void each_task_its_own(struct kunit *test)
 	unsigned int i;
 	u32 labels;
 
-	KUNIT_EXPECT_EQ(test, 0, quarry_label_begin(&scope, "mine", "the test's"));
+	KUNIT_EXPECT_EQ(test, 0, quarry_label_begin(&scope, "mine", "the-test's"));
 	KUNIT_EXPECT_EQ(test, 0, quarry_label_begin(&second, "second", "2"));
 	/* More tasks than the table of scopes has slots, so some share the slot of this task. */
 	for (i = 0; i < ARRAY_SIZE(task); i++) {
@@ -326,7 +328,7 @@ static void each_task_its_own(struct kunit *test)
 		expect_label(test, other.with, "mine", "other's");
 		labels = labels_now(test, &b);
 		expect_count(test, labels, 5);
-		expect_label(test, labels, "mine", "the test's");
+		expect_label(test, labels, "mine", "the-test's");
 		reinit_completion(&other.done);
 		complete(&other.go);
 		wait_for_completion(&other.done);
@@ -352,7 +354,7 @@ static enum hrtimer_restart interrupt_fn(struct hrtimer *timer)
 	struct quarry_label_scope scope;
 
 	/* Refused: only a task can have labels. */
-	in->err = quarry_label_begin(&scope, "mine", "the interrupt's");
+	in->err = quarry_label_begin(&scope, "mine", "the-interrupt's");
 	in->p = quarry_cache_alloc(in->bench->cache, GFP_ATOMIC);
 	quarry_label_end(&scope);
 	WRITE_ONCE(in->done, true);
@@ -377,7 +379,7 @@ static void interrupt_has_none(struct kunit *test, enum hrtimer_mode mode, const
 	hrtimer_init(&in->timer, CLOCK_MONOTONIC, mode);
 	in->timer.function = interrupt_fn;
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, timer_off, &in->timer));
-	KUNIT_EXPECT_EQ(test, 0, quarry_label_begin(&scope, "mine", "the task's"));
+	KUNIT_EXPECT_EQ(test, 0, quarry_label_begin(&scope, "mine", "the-task's"));
 	hrtimer_start(&in->timer, ns_to_ktime(100000), mode);
 	while (!READ_ONCE(in->done) && ktime_before(ktime_get(), limit))
 		cpu_relax();

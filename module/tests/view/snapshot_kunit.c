@@ -236,19 +236,25 @@ static void expect_ahead(struct kunit *test, u64 a, u64 b, const char *what, uns
 /* The rows of a and b are far apart in the table; that of @first has the lower number. */
 static void one_moment(struct kunit *test, unsigned int first)
 {
-	struct quarry_cache *fill = qt_cache(test, 64, NULL), *used = qt_cache(test, 64, NULL);
+	struct quarry_cache *fill = qt_cache(test, 64, NULL), *used;
 	struct quarry_site a, b, base_a, base_b;
-	unsigned int i, moved = 0, held = 0;
+	unsigned int i, k, moved = 0, held = 0;
 	struct pair *pair;
 	u64 last = 0, sites;
 
 	qt_pin(test, 0);
 	qp_rate(test, 1);
 	pair = pair_start(test);
-	/* Use up the unused rows, so that new rows get ascending numbers. */
+	/*
+	 * Use up the unused rows, so that new rows get ascending numbers.  After a reset most rows
+	 * are unused; each cache uses as many as there are paths.
+	 */
 	sites = qp_counts().sites;
-	for (i = 0; i < 1U << BITS && qp_counts().sites == sites; i++)
-		path_next(used, i, BITS);
+	for (k = 0; k <= sites >> BITS && qp_counts().sites == sites; k++) {
+		used = qt_cache(test, 64, NULL);
+		for (i = 0; i < 1U << BITS && qp_counts().sites == sites; i++)
+			path_next(used, i, BITS);
+	}
 	KUNIT_ASSERT_GT(test, qp_counts().sites, sites);
 	pair_do(pair, first);
 	pair_do(pair, 0);
