@@ -4,12 +4,10 @@
 
 static int arena_line(const struct quarry_arena_stats *st, void *arg)
 {
-	char name[QUARRY_NAME_LEN];
 	struct seq_file *m = arg;
 
-	qr_clean_name(name, st->name);
-	seq_printf(m, "%-20s %5u %7llu %12llu %12llu %12llu\n", name, st->id, st->blocks, st->bytes,
-		   st->live_bytes, st->peak_bytes);
+	seq_printf(m, "%-20s %5u %7llu %12llu %12llu %12llu\n", st->name, st->id, st->blocks,
+		   st->bytes, st->live_bytes, st->peak_bytes);
 	return seq_has_overflowed(m);
 }
 

@@ -36,28 +36,14 @@ static unsigned int nr_profiles;
  */
 static DEFINE_MUTEX(cache_dirs_lock);
 
-void qr_clean_name(char *to, const char *name)
-{
-	size_t i;
-
-	strscpy(to, *name ? name : "_", QUARRY_NAME_LEN);
-	strreplace(to, '/', '!');
-	for (i = 0; to[i]; i++) {
-		if (!isascii(to[i]) || !isgraph(to[i]))
-			to[i] = '_';
-	}
-}
-
 static int cache_line(const struct quarry_cache_stats *st, void *arg)
 {
-	char name[QUARRY_NAME_LEN];
 	struct seq_file *m = arg;
 
-	qr_clean_name(name, st->name);
 	seq_printf(m,
 		   "%-20s %5u %10u %6u %10u %9u %7llu %9llu %9llu %8llu %10llu %12llu %12llu %s\n",
-		   name, st->id, st->size, st->stride, st->slab_pages, st->slab_objects, st->slabs,
-		   st->inuse_bytes >> 10, st->live_objects, st->cached_objects,
+		   st->name, st->id, st->size, st->stride, st->slab_pages, st->slab_objects,
+		   st->slabs, st->inuse_bytes >> 10, st->live_objects, st->cached_objects,
 		   st->live_objects * st->size, st->mallocs, st->frees,
 		   st->zombie ? "zombie" : "active");
 	return seq_has_overflowed(m);
@@ -138,6 +124,16 @@ static int slabs_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(slabs);
 
+/* Does @name end with ":" and a number, like a name that has the cache's number added? */
+static bool looks_numbered(const char *name)
+{
+	size_t len = strlen(name), end = len;
+
+	while (end && isdigit(name[end - 1]))
+		end--;
+	return end && end < len && name[end - 1] == ':';
+}
+
 /* "." and ".." cannot be created, so they count as taken. */
 static bool name_taken(const char *name)
 {
@@ -152,14 +148,20 @@ static bool name_taken(const char *name)
 	return true;
 }
 
+/*
+ * A directory has the cache's name, or, if that is taken, the name, ":" and the cache's number.
+ * A name that looks like the latter always gets the number too.  So only the cache with number
+ * 83 can have a directory that ends with ":83", and every cache gets one.
+ */
 static void cache_created(unsigned int id, const char *name)
 {
 	char dir_name[QUARRY_NAME_LEN + ID_LEN];
 	struct dentry *dir;
 
-	qr_clean_name(dir_name, name);
+	strscpy(dir_name, name, QUARRY_NAME_LEN);
+	strreplace(dir_name, '/', '!');
 	mutex_lock(&cache_dirs_lock);
-	if (name_taken(dir_name))
+	if (looks_numbered(dir_name) || name_taken(dir_name))
 		snprintf(dir_name + strlen(dir_name), ID_LEN, ":%u", id);
 	dir = debugfs_create_dir(dir_name, caches_dir);
 	if (IS_ERR(dir))

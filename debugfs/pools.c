@@ -4,13 +4,11 @@
 
 static int pool_line(const struct quarry_pool_stats *st, void *arg)
 {
-	char name[QUARRY_NAME_LEN];
 	struct seq_file *m = arg;
 
-	qr_clean_name(name, st->name);
 	seq_printf(m,
 		   "%-20s %5u %10u %12llu %12llu %12llu %12llu %12llu %12llu %12llu %12llu %9llu\n",
-		   name, st->id, st->size, st->gets, st->private_hits, st->shared_hits,
+		   st->name, st->id, st->size, st->gets, st->private_hits, st->shared_hits,
 		   st->stolen_hits, st->victim_hits, st->misses, st->puts, st->dropped, st->idle);
 	return seq_has_overflowed(m);
 }

@@ -19,12 +19,6 @@ static inline void qr_show_value(struct seq_file *m, const char *name, u64 value
 	seq_printf(m, "%-20s %15llu\n", name, value);
 }
 
-/*
- * Make of @name one word, which can stand in a table and name a directory.  @to has
- * QUARRY_NAME_LEN bytes.
- */
-void qr_clean_name(char *to, const char *name);
-
 /* A file's private pointer is a number (of a cache, of a node): nothing has to be kept alive. */
 static inline void *qr_file_data(unsigned int number)
 {

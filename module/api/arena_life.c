@@ -10,6 +10,7 @@
 #include <linux/string.h>
 #include "cache/cache.h"
 #include "compat.h"
+#include "core/clean_name.h"
 #include "core/metadata.h"
 #include "profile/bucket.h"
 
@@ -18,7 +19,11 @@ LIST_HEAD(qr_arenas);
 
 static struct quarry_arena *refuse_arena(const char *name, const char *why)
 {
-	pr_err("arena %s not created: %s\n", name && *name ? name : "(no name)", why);
+	char clean[QUARRY_NAME_LEN] = "(no name)";
+
+	if (name && *name)
+		qr_clean_name(clean, name, sizeof(clean));
+	pr_err("arena %s not created: %s\n", clean, why);
 	return NULL;
 }
 
@@ -70,7 +75,7 @@ struct quarry_arena *quarry_arena_create(const char *name, const struct quarry_a
 	raw_spin_lock_init(&a->lock);
 	INIT_LIST_HEAD(&a->blocks);
 	qr_arena_samples_init(&a->samples);
-	strscpy(a->name, name, sizeof(a->name));
+	qr_clean_name(a->name, name, sizeof(a->name));
 	qr_arena_draw_first(a);
 	mutex_lock(&qr_arenas_lock);
 	list_add_tail_rcu(&a->link, &qr_arenas); /* for the walker, see qr_validate() */

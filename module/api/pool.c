@@ -19,6 +19,7 @@
 #include "api/pool_shelf.h"
 #include "cache/cache.h"
 #include "compat.h"
+#include "core/clean_name.h"
 #include "core/metadata.h"
 
 /* Largest capacity of a pool's magazine.  Its objects are out of reach for other CPUs. */
@@ -274,7 +275,11 @@ static bool shelves_new(struct qr_pool *pool)
 
 static struct quarry_pool *refuse(const char *name, const char *why)
 {
-	pr_err("pool %s not created: %s\n", name && *name ? name : "(no name)", why);
+	char clean[QUARRY_NAME_LEN] = "(no name)";
+
+	if (name && *name)
+		qr_clean_name(clean, name, sizeof(clean));
+	pr_err("pool %s not created: %s\n", clean, why);
 	return NULL;
 }
 

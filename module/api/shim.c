@@ -19,6 +19,7 @@
 #include <linux/rcupdate.h>
 #include <quarry/quarry.h>
 #include "cache/cache.h"
+#include "core/clean_name.h"
 #include "slab/mapped.h"
 
 #define MARK BIT(BITS_PER_LONG - 1)
@@ -72,25 +73,27 @@ struct kmem_cache *qr_shim_cache_create_args(const char *name, unsigned int size
 {
 	struct kmem_cache_args plain = {};
 	struct quarry_cache_args ours = {};
+	char clean[QUARRY_NAME_LEN];
 	struct quarry_cache *cache;
 	const char *why;
 
+	qr_clean_name(clean, name ?: "", sizeof(clean));
 	if (!args)
 		args = &plain;
 	why = unfit(size, args->align, flags);
 	if (why) {
-		pr_info("cache %s stays the kernel's: %s\n", name, why);
+		pr_info("cache %s stays the kernel's: %s\n", clean, why);
 		return qr_compat_cache_create(name, size, args, flags);
 	}
 	if (args->usersize > size || args->useroffset > size - args->usersize) {
-		pr_err("cache %s: %u bytes at %u for user space are more than its %u\n", name,
+		pr_err("cache %s: %u bytes at %u for user space are more than its %u\n", clean,
 		       args->usersize, args->useroffset, size);
 	} else {
 		ours.useroffset = args->useroffset;
 		ours.usersize = args->usersize;
 	}
 	if (flags & FLAGS_DEBUG)
-		pr_info("cache %s: debugging flags %#x are of no effect\n", name,
+		pr_info("cache %s: debugging flags %#x are of no effect\n", clean,
 			(__force unsigned int)(flags & FLAGS_DEBUG));
 	ours.align = args->align;
 	ours.ctor = args->ctor;
@@ -105,7 +108,7 @@ struct kmem_cache *qr_shim_cache_create_args(const char *name, unsigned int size
 		ours.flags |= QUARRY_POISON;
 	cache = quarry_cache_create(name, size, &ours);
 	if (!cache && (flags & SLAB_PANIC))
-		panic("quarry: no cache %s\n", name);
+		panic("quarry: no cache %s\n", clean);
 	return to_kmem(cache);
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_cache_create_args);

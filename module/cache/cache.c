@@ -17,6 +17,7 @@
 #include <linux/xarray.h>
 #include "cache/rcu_free.h"
 #include "compat.h"
+#include "core/clean_name.h"
 #include "core/metadata.h"
 #include "profile/bucket.h"
 #include "slab/mapped.h"
@@ -131,7 +132,7 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 	c->limit = QR_LIMIT_NONE;
 	if (args->limit)
 		c->limit.hard = max(args->limit >> PAGE_SHIFT, 1UL);
-	strscpy(c->name, name, sizeof(c->name));
+	qr_clean_name(c->name, name, sizeof(c->name));
 	INIT_LIST_HEAD(&c->link);
 
 	if (nodes_weight(qr_nodes) > 1 && c->capacity)
@@ -175,13 +176,18 @@ no_memory:
 
 static struct quarry_cache *refuse(const char *name, const char *why)
 {
-	pr_err("cache %s not created: %s\n", name && *name ? name : "(no name)", why);
+	char clean[QUARRY_NAME_LEN] = "(no name)";
+
+	if (name && *name)
+		qr_clean_name(clean, name, sizeof(clean));
+	pr_err("cache %s not created: %s\n", clean, why);
 	return NULL;
 }
 
 /**
  * quarry_cache_create() - create a cache of objects of one size
- * @name: for people; copied and cut to 47 bytes.  Need not be unique
+ * @name: for people; copied and cut to 47 bytes.  Need not be unique.  Blanks, control
+ *	characters and others that have a meaning in a text (" \ ; = #) become '_'
  * @size: bytes per object, 1 to 32 KiB; rounded up to a multiple of 8, also below 8
  * @args: alignment, flags, constructor and so on; NULL for the defaults
  *

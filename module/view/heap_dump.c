@@ -56,12 +56,10 @@ static bool is_full(const struct qr_dump *d)
 
 static int dump_object(const struct qr_object *o, void *arg)
 {
-	char name[QUARRY_NAME_LEN];
 	struct qr_dump *d = arg;
 
-	qr_text_clean(name, o->cache_name, sizeof(name) - 1, ' ');
-	qr_text_printf(d->text, "%016lx %10u %-20s %4d", (unsigned long)o->ptr, o->size, name,
-		       o->node);
+	qr_text_printf(d->text, "%016lx %10u %-20s %4d", (unsigned long)o->ptr, o->size,
+		       o->cache_name, o->node);
 	if (o->sample.site != U32_MAX) {
 		u64 us = div_u64(d->now - min(d->now, o->sample.time), NSEC_PER_USEC);
 

@@ -178,7 +178,7 @@ static void write_field(struct writer *w, unsigned int field, u64 v)
 
 static u32 new_string(struct writer *w, const char *s)
 {
-	size_t len = qr_text_clean(w->clean, s, KSYM_NAME_LEN, '\0');
+	size_t len = qr_text_clean(w->clean, s, KSYM_NAME_LEN);
 
 	write_bytes(w->strings, PROFILE_STRING, w->clean, len);
 	return w->nr_strings++;

@@ -101,15 +101,7 @@ static void put_head(struct qr_text *t, struct qr_report *r)
 
 static void put_label(struct qr_text *t, const char *key, const char *value)
 {
-	char clean[QUARRY_LABEL_VALUE + 1];
-
-	static_assert(QUARRY_LABEL_VALUE >= QUARRY_LABEL_KEY);
-	static_assert(QUARRY_LABEL_VALUE >= QUARRY_NAME_LEN);
-
-	qr_text_clean(clean, key, sizeof(clean) - 1, '=');
-	qr_text_printf(t, " %s=", clean);
-	qr_text_clean(clean, value, sizeof(clean) - 1, ' ');
-	qr_text_puts(t, clean);
+	qr_text_printf(t, " %s=%s", key, value);
 }
 
 static void put_labels(struct qr_text *t, const struct qr_row *row)

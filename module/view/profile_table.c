@@ -177,14 +177,6 @@ static void entries_free(struct entries *entries)
 	qr_meta_vfree(entries, struct_size(entries, e, entries->room));
 }
 
-static void put_clean(struct qr_text *t, const char *s, char except)
-{
-	char buf[QUARRY_NAME_LEN + 1];
-
-	qr_text_clean(buf, s, QUARRY_NAME_LEN, except);
-	qr_text_puts(t, buf);
-}
-
 /* Writes the name of a frame's function, or its address if it has none. */
 static void put_function(struct qr_text *t, const struct qr_symbols *s, const struct qr_frames *f,
 			 unsigned int i)
@@ -222,9 +214,7 @@ int qr_table_folded(struct qr_text *t, struct qr_report *r, const struct qr_symb
 		}
 		if (e->label)
 			qr_text_printf(t, "[%s];", e->label);
-		qr_text_puts(t, "[");
-		put_clean(t, e->site->cache_name, ';');
-		qr_text_printf(t, "] %lld\n", e->value[r->first]);
+		qr_text_printf(t, "[%s] %lld\n", e->site->cache_name, e->value[r->first]);
 		cond_resched();
 	}
 	entries_free(entries);
@@ -318,7 +308,7 @@ static void put_process(struct qr_text *t, const struct entry *e)
 	const char *process = process_of(e->largest);
 	char buf[QUARRY_LABEL_VALUE + sizeof("+")];
 
-	qr_text_clean(buf, process ?: "-", QUARRY_LABEL_VALUE, ' ');
+	strscpy(buf, process ?: "-", QUARRY_LABEL_VALUE);
 	if (e->other_process)
 		strlcat(buf, "+", sizeof(buf));
 	qr_text_printf(t, "%-18s  ", buf);
@@ -327,13 +317,10 @@ static void put_process(struct qr_text *t, const struct entry *e)
 static void put_entry(struct qr_text *t, const struct qr_report *r, const struct qr_symbols *s,
 		      const struct entry *e)
 {
-	char buf[QUARRY_NAME_LEN + 1];
-
 	put_numbers(t, r, e);
 	if (e->label)
 		qr_text_printf(t, "%-11s ", e->label);
-	qr_text_clean(buf, e->site->cache_name, QUARRY_NAME_LEN, ' ');
-	qr_text_printf(t, "%-24s %8u  ", buf, e->site->id);
+	qr_text_printf(t, "%-24s %8u  ", e->site->cache_name, e->site->id);
 	put_process(t, e);
 	put_path(t, s, e->site);
 }

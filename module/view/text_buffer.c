@@ -16,6 +16,7 @@
 #include <linux/uaccess.h>
 #include <quarry/profile.h>
 #include "compat.h"
+#include "core/clean_name.h"
 #include "core/metadata.h"
 
 #define LEAF_PAGES (PAGE_SIZE / sizeof(void *) - 1)
@@ -271,39 +272,14 @@ void qr_text_free(struct qr_text *t)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_text_free);
 
-/* Bytes of the character at @s; 0 if it is malformed UTF-8 or a control character. */
-static size_t character(const u8 *s, size_t left)
-{
-	static const u32 least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len, i;
-	u32 c = s[0];
-
-	if (c < 0x80)
-		return c >= ' ' && c != 0x7f;
-	if (c < 0xc2 || c > 0xf4)
-		return 0;
-	len = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-	if (left < len)
-		return 0;
-	c &= 0x7f >> len;
-	for (i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || c < 0xa0)
-		return 0;
-	return len;
-}
-
-size_t qr_text_clean(char *buf, const char *s, size_t max, char except)
+size_t qr_text_clean(char *buf, const char *s, size_t max)
 {
 	size_t left = strnlen(s, max), done = 0;
 
 	while (left) {
-		size_t n = character((const u8 *)s, left);
+		size_t n = qr_character((const u8 *)s, left);
 
-		if (n && *s != except) {
+		if (n) {
 			memcpy(buf + done, s, n);
 		} else {
 			n = 1;

@@ -36,9 +36,9 @@ size_t qr_text_copy(const struct qr_text *t, size_t pos, void *buf, size_t len);
 
 /*
  * Copy the first @max bytes of @s to @buf as text that every reader accepts: UTF-8 without
- * control characters and without the character @except.  Each byte of anything else becomes
- * '?'.  @buf has room for @max + 1 bytes.  Returns the length.
+ * control characters.  Each byte of anything else becomes '?'.  @buf has room for @max + 1
+ * bytes.  Returns the length.  Names were made words before, by qr_clean_name().
  */
-size_t qr_text_clean(char *buf, const char *s, size_t max, char except);
+size_t qr_text_clean(char *buf, const char *s, size_t max);
 
 #endif /* QR_TEXT_BUFFER_H */
