@@ -23,9 +23,11 @@
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
 #define qr_compat_module_text(mod)	((mod)->mem[MOD_TEXT].base)
 #define qr_compat_module_text_size(mod) ((mod)->mem[MOD_TEXT].size)
+#define qr_compat_module_init(mod)	((mod)->mem[MOD_INIT_TEXT].base)
 #else
 #define qr_compat_module_text(mod)	((mod)->core_layout.base)
 #define qr_compat_module_text_size(mod) ((mod)->core_layout.text_size)
+#define qr_compat_module_init(mod)	((mod)->init_layout.base)
 #endif
 
 /* 6.3 made vm_flags const, and added functions that change it. */

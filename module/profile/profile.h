@@ -11,7 +11,8 @@
  *	bucket.h		the table: one row per site, copied by observers
  *	profile.h		the samples, and what changes when they come and go
  *	profile_memory.h	the profiler's memory, with a bound
- *	unloaded.h		function names of modules that are unloaded
+ *	unloaded.h		functions and modules of stacks through unloaded modules
+ *	mapping.h		where a module's code is, and its build id
  *
  * It uses core/ only.  qr_profile_lock (raw, interrupts off) protects the table and
  * all samples.  The lock of label sets (raw) is inside of it or alone; the locks of label

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A stack is kept as addresses.  When a module is unloaded, its addresses lose their
- * meaning, and soon belong to another module.  So the names of the functions are saved
- * while the kernel still knows them: memory that a module failed to free is most
- * interesting after the module is gone.
+ * meaning, and soon belong to another module.  So the names of the functions, and for each
+ * address the mapping of its module, are saved while the kernel still knows them: memory that a
+ * module failed to free is most interesting after the module is gone.
+ *
+ * A module that is loaded again mostly lies elsewhere.  Its mapping is saved once: addresses of
+ * the same code, by name, size and build id, are changed to what they were when it was saved.
+ * So the stacks of a client that is loaded again and again are equal.
  */
 #include "profile/unloaded.h"
 
 #include <linux/hashtable.h>
 #include <linux/jhash.h>
 #include <linux/kallsyms.h>
+#include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
@@ -22,22 +27,44 @@
 #include "profile/stack.h"
 
 /**
- * struct names - the names of the functions of a stack
+ * struct saved - a mapping of a module
+ * @link: in saved_maps
+ * @map: the mapping
+ */
+struct saved {
+	struct list_head link;
+	struct qr_mapping map;
+};
+
+/**
+ * struct names - what is known of the frames of a stack
  * @link: in names_known
- * @size: bytes of this structure with its text
+ * @by_text: in names_by_text
+ * @size: bytes of this structure with all arrays
+ * @nr: frames
+ * @map: for each frame the mapping of its module; NULL for the kernel and for init code
+ * @addr: the return addresses, with modules where they were when their mapping was saved; of
+ *	init code the distance from its beginning
  * @text: one name per line, leaf first
  *
- * Equal texts are kept once: a client that is loaded again and again has the same names
+ * Equal ones are kept once: a client that is loaded again and again has the same names
  * each time.
  */
 struct names {
 	struct hlist_node link;
+	struct hlist_node by_text;
 	size_t size;
-	char text[];
+	unsigned int nr;
+	const struct qr_mapping **map;
+	unsigned long *addr;
+	char *text;
 };
 
 static DEFINE_HASHTABLE(names_known, 8);
-static DEFINE_MUTEX(names_mutex);
+static DEFINE_HASHTABLE(names_by_text, 8);
+static LIST_HEAD(saved_maps);
+static unsigned int nr_saved;
+static DEFINE_MUTEX(names_mutex); /* protects additions; nothing is removed before the end */
 
 static bool goes_through(const struct module *mod, bool init_only, const unsigned long *frames,
 			 unsigned int n)
@@ -47,6 +74,47 @@ static bool goes_through(const struct module *mod, bool init_only, const unsigne
 			return true;
 	return false;
 }
+
+/* --- Mappings --- */
+
+/* The saved mapping of the code in @map, which is saved now if it was not.  NULL without memory. */
+static const struct saved *save(const struct qr_mapping *map)
+{
+	struct saved *s;
+
+	list_for_each_entry(s, &saved_maps, link)
+		if (qr_mapping_same(&s->map, map))
+			return s;
+	s = qr_profile_memory_alloc(sizeof(*s), GFP_KERNEL);
+	if (!s)
+		return NULL;
+	s->map = *map;
+	list_add_tail(&s->link, &saved_maps);
+	WRITE_ONCE(nr_saved, nr_saved + 1);
+	return s;
+}
+
+/* Saves where frame @i of @names is.  @kept as for qr_mapping_of(). */
+static void save_frame(struct names *names, unsigned int i, struct module *kept)
+{
+	unsigned long addr = names->addr[i] - 1;
+	const struct saved *s;
+	struct qr_mapping map;
+
+	if (kept && within_module_init(addr, kept)) {
+		names->addr[i] -= (unsigned long)qr_compat_module_init(kept);
+		return;
+	}
+	if (!qr_mapping_of(&map, addr, kept))
+		return;
+	s = save(&map);
+	if (!s)
+		return;
+	names->addr[i] += s->map.start - map.start;
+	names->map[i] = &s->map;
+}
+
+/* --- Names --- */
 
 /* Writes the names of all frames to @to, one per line.  Returns the length; @to may be NULL. */
 static size_t write_names(char *to, const unsigned long *frames, unsigned int n)
@@ -66,35 +134,103 @@ static size_t write_names(char *to, const unsigned long *frames, unsigned int n)
 	return size;
 }
 
-const char *qr_unloaded_names(const unsigned long *frames, unsigned int n)
+static struct names *names_new(const unsigned long *frames, unsigned int n)
 {
-	size_t size = write_names(NULL, frames, n) + 1;
-	struct names *names = qr_profile_memory_alloc(sizeof(*names) + size, GFP_KERNEL), *old;
+	size_t text = write_names(NULL, frames, n) + 1, size;
+	struct names *names;
+
+	size = sizeof(*names) + n * (sizeof(*names->map) + sizeof(*names->addr)) + text;
+	names = qr_profile_memory_alloc(size, GFP_KERNEL);
+	if (!names)
+		return NULL;
+	names->size = size;
+	names->nr = n;
+	names->map = (void *)(names + 1);
+	names->addr = (void *)(names->map + n);
+	names->text = (void *)(names->addr + n);
+	memcpy(names->addr, frames, n * sizeof(*frames));
+	write_names(names->text, frames, n);
+	return names;
+}
+
+static bool same_names(const struct names *a, const struct names *b)
+{
+	return a->nr == b->nr && !memcmp(a->map, b->map, a->nr * sizeof(*a->map)) &&
+	       !memcmp(a->addr, b->addr, a->nr * sizeof(*a->addr)) && !strcmp(a->text, b->text);
+}
+
+const char *qr_unloaded_names(const unsigned long *frames, unsigned int n, struct module *kept)
+{
+	struct names *names = names_new(frames, n), *old;
+	const char *line;
+	unsigned int i;
+	size_t len;
 	u32 hash;
 
 	if (!names)
 		return "";
-	names->size = sizeof(*names) + size;
-	write_names(names->text, frames, n);
-	hash = jhash(names->text, size, 0);
+	hash = jhash(names->text, strlen(names->text), 0);
 	mutex_lock(&names_mutex);
+	for (i = 0, line = names->text; i < n; i++, line += len + 1) {
+		len = strcspn(line, "\n");
+		if (len && line[len - 1] == ']') /* name [module] */
+			save_frame(names, i, kept);
+	}
 	hash_for_each_possible(names_known, old, link, hash) {
-		if (strcmp(old->text, names->text))
+		if (!same_names(old, names))
 			continue;
 		qr_profile_memory_free(names, names->size);
 		names = old;
 		goto out;
 	}
 	hash_add(names_known, &names->link, hash);
+	hash_add_rcu(names_by_text, &names->by_text, (unsigned long)names->text);
 out:
 	mutex_unlock(&names_mutex);
 	return names->text;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_unloaded_names);
 
+/* What qr_unloaded_names() returned @text for, or NULL.  Takes no lock: nothing is removed. */
+static const struct names *names_of(const char *text)
+{
+	const struct names *names;
+
+	hlist_for_each_entry_rcu(names,
+				 &names_by_text[hash_min((unsigned long)text,
+							 HASH_BITS(names_by_text))],
+				 by_text, true)
+		if (names->text == text)
+			return names;
+	return NULL;
+}
+
+unsigned int qr_unloaded_frames(const char *text, unsigned long **entries)
+{
+	const struct names *names = names_of(text);
+
+	*entries = names ? names->addr : NULL;
+	return names ? names->nr : 0;
+}
+
+const struct qr_mapping *const *qr_unloaded_mappings(const char *text)
+{
+	const struct names *names = names_of(text);
+
+	return names ? names->map : NULL;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_unloaded_mappings);
+
+unsigned int qr_unloaded_nr_mappings(void)
+{
+	return READ_ONCE(nr_saved);
+}
+
+/* --- Modules that come and go --- */
+
 static int module_event(struct notifier_block *nb, unsigned long what, void *data)
 {
-	const struct module *mod = data;
+	struct module *mod = data;
 	struct qr_profile_counts counts;
 	unsigned long *frames;
 	unsigned int n;
@@ -108,7 +244,7 @@ static int module_event(struct notifier_block *nb, unsigned long what, void *dat
 	for (id = 1; id < counts.sites; id++) {
 		n = qr_stack_frames(qr_profile_stack(id), &frames);
 		if (goes_through(mod, what == MODULE_STATE_LIVE, frames, n))
-			qr_profile_retire(id, qr_unloaded_names(frames, n));
+			qr_profile_retire(id, qr_unloaded_names(frames, n, mod));
 		if (!(id % 256))
 			cond_resched();
 	}
@@ -124,6 +260,7 @@ int qr_unloaded_init(void)
 
 void qr_unloaded_exit(void)
 {
+	struct saved *s, *next_saved;
 	struct hlist_node *next;
 	struct names *names;
 	unsigned int i;
@@ -131,4 +268,6 @@ void qr_unloaded_exit(void)
 	unregister_module_notifier(&module_notifier);
 	hash_for_each_safe(names_known, i, next, names, link)
 		qr_profile_memory_free(names, names->size);
+	list_for_each_entry_safe(s, next_saved, &saved_maps, link)
+		qr_profile_memory_free(s, sizeof(*s));
 }

@@ -9,27 +9,10 @@
 #include <linux/kallsyms.h>
 #include <linux/module.h>
 #include <linux/types.h>
+#include "profile/mapping.h"
 
 /* The kernel's file name as perf writes it, with the symbol that its mapping begins with. */
 #define QR_KERNEL_FILE "[kernel.kallsyms]_stext"
-
-#define QR_BUILD_ID 20 /* bytes; longer build ids are cut */
-
-/**
- * struct qr_mapping - the code of the kernel or of a module
- * @start: its first byte: where pprof expects _stext, or a module's .text
- * @end: the byte after its last
- * @name: the module's name; empty for the kernel
- * @build_id: from its ELF note, see qr_mapping_identify()
- * @build_id_len: bytes of @build_id; 0 if it is not known
- */
-struct qr_mapping {
-	unsigned long start;
-	unsigned long end;
-	char name[MODULE_NAME_LEN];
-	u8 build_id[QR_BUILD_ID];
-	u8 build_id_len;
-};
 
 /**
  * struct qr_mappings - the kernel and all modules
@@ -47,14 +30,11 @@ struct qr_mappings {
 struct qr_mappings *qr_mappings_new(void);
 void qr_mappings_free(struct qr_mappings *m);
 
-/*
- * Look up the build id.  The module cannot be unloaded meanwhile, which people might
- * notice, so this is done only for mappings that a profile needs.
- */
-void qr_mapping_identify(struct qr_mapping *map);
-
 /* The index of the mapping that @addr lies in, or -1. */
 int qr_mapping_find(const struct qr_mappings *m, unsigned long addr);
+
+/* Is @map, which a module had when its names were saved, that of a loaded module?  Sleeps. */
+bool qr_mappings_have(struct qr_mappings *m, const struct qr_mapping *map);
 
 /**
  * struct qr_symbol - a function

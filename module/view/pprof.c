@@ -36,7 +36,7 @@ enum { WIRE_VARINT = 0, WIRE_BYTES = 2 };
 #define MESSAGE_MAX                                                                                \
 	((QUARRY_STACK_MAX + QR_VALUES) * VARINT_MAX + (QUARRY_LABELS_MAX + 2) * 32 + 64)
 
-/* The mapping of addresses that belong neither to the kernel nor to a loaded module. */
+/* The mapping of addresses that belong neither to the kernel nor to a module that is known. */
 #define OTHER_MAPPING "[other]"
 
 /* Functions that stand for addresses without a name. */
@@ -345,7 +345,7 @@ static void write_mappings(struct writer *w)
 			continue;
 		put_field(&w->m, MAPPING_ID, w->map[i].id);
 		if (i < w->nr_map - 1) {
-			struct qr_mapping *map = &w->s->maps->map[i];
+			struct qr_mapping *map = qr_symbols_mapping(w->s, i);
 
 			put_field(&w->m, MAPPING_START, map->start);
 			put_field(&w->m, MAPPING_LIMIT, map->end);
@@ -474,7 +474,7 @@ int qr_pprof_write(struct qr_text *t, struct qr_report *r, struct qr_symbols *s)
 	w->t = t;
 	w->r = r;
 	w->s = s;
-	w->nr_map = s->maps->nr + 1;
+	w->nr_map = qr_symbols_nr_mappings(s) + 1;
 	w->map = qr_meta_valloc(w->nr_map * sizeof(*w->map));
 	w->strings = qr_text_new();
 	if (w->map && w->strings) {

@@ -172,11 +172,40 @@ static void put_row(struct qr_text *t, const struct qr_report *r, const struct q
 		qr_text_puts(t, "#\t" QR_NO_STACK "\n");
 }
 
+static void put_mapping(struct qr_text *t, struct qr_mapping *map)
+{
+	qr_mapping_identify(map);
+	qr_text_printf(t, "%lx-%lx r-xp ", map->start, map->end);
+	if (map->name[0])
+		qr_text_printf(t, "[%s]", map->name);
+	else
+		qr_text_puts(t, QR_KERNEL_FILE);
+	if (map->build_id_len)
+		qr_text_printf(t, " %*phN", map->build_id_len, map->build_id);
+	qr_text_puts(t, "\n");
+}
+
+/* Does mapping number @i overlap one with a lower number? */
+static bool overlaps(const struct qr_symbols *s, u32 i)
+{
+	const struct qr_mapping *map = qr_symbols_mapping(s, i), *lower;
+
+	while (i--) {
+		lower = qr_symbols_mapping(s, i);
+		if (map->start < lower->end && lower->start < map->end)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Writes the mappings.  With mappings pprof does not look for a main binary.  Names in
  * brackets keep pprof from complaining that it cannot find the files; if it is given a
  * directory of files by build id, it finds them nevertheless.  The last line is for
  * addresses that belong to no mapping.
+ *
+ * In this format an address itself tells its mapping.  So where another module now lies in the
+ * place of an unloaded one, the unloaded one has no line.
  */
 static void put_mappings(struct qr_text *t, const struct qr_symbols *s)
 {
@@ -187,23 +216,19 @@ static void put_mappings(struct qr_text *t, const struct qr_symbols *s)
 	qr_text_puts(t, "\nMAPPED_LIBRARIES:\n");
 	for (i = 0; i < s->nr; i++) {
 		s32 mapping = s->place[i].mapping;
-		struct qr_mapping *map;
 
 		if (mapping < 0)
 			nobody = true;
-		if (mapping < 0 || mapping == last)
+		if (mapping < 0 || mapping == last || mapping >= s->maps->nr)
 			continue;
 		last = mapping;
-		map = &s->maps->map[mapping];
-		qr_mapping_identify(map);
-		qr_text_printf(t, "%lx-%lx r-xp ", map->start, map->end);
-		if (map->name[0])
-			qr_text_printf(t, "[%s]", map->name);
+		put_mapping(t, &s->maps->map[mapping]);
+	}
+	for (i = s->maps->nr; i < qr_symbols_nr_mappings(s); i++) {
+		if (overlaps(s, i))
+			nobody = true;
 		else
-			qr_text_puts(t, QR_KERNEL_FILE);
-		if (map->build_id_len)
-			qr_text_printf(t, " %*phN", map->build_id_len, map->build_id);
-		qr_text_puts(t, "\n");
+			put_mapping(t, qr_symbols_mapping(s, i));
 	}
 	if (nobody || !s->nr)
 		qr_text_printf(t, "0-%lx r-xp [other]\n", ULONG_MAX);

@@ -20,6 +20,7 @@
 #include "profile/bucket.h"
 #include "profile/label.h"
 #include "profile/stack.h"
+#include "profile/unloaded.h"
 #include "slab/large.h"
 
 /* The live objects that begin on one page. */
@@ -388,6 +389,8 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_profile_subtract);
 
 unsigned int qr_site_stack(const struct quarry_site *site, unsigned long **entries)
 {
-	return qr_stack_frames(site->stack, entries);
+	unsigned int nr = site->names ? qr_unloaded_frames(site->names, entries) : 0;
+
+	return nr ?: qr_stack_frames(site->stack, entries);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_site_stack);

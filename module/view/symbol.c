@@ -5,7 +5,8 @@
  * each address is looked up once.
  *
  * The addresses of a module that has been unloaded (lost addresses) mean nothing now, or
- * belong to other code.  They are told apart by the names that were saved for them.
+ * belong to other code.  They are told apart by the names and mappings that were saved for
+ * them.
  */
 #include "view/symbol.h"
 
@@ -14,6 +15,7 @@
 #include <linux/sort.h>
 #include <linux/string.h>
 #include "core/metadata.h"
+#include "profile/unloaded.h"
 
 #define FIRST_ROOM 4096
 
@@ -43,6 +45,8 @@ static int compare_lost(const struct qr_lost *x, const struct qr_lost *y)
 	diff = memcmp(x->name, y->name, x->len);
 	if (diff)
 		return diff;
+	if (x->map != y->map)
+		return x->map < y->map ? -1 : 1;
 	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
@@ -114,37 +118,88 @@ static void add_lost(struct qr_symbols *s, const struct qr_lost *lost)
 		s->lost[s->nr_lost++] = *lost;
 }
 
-/*
- * Takes the next address of a stack, and its name from @names, into @lost.  Returns true if
- * the address is lost: it was saved by name and is not in the kernel, whose functions stay
- * where they are.
+/**
+ * struct frames - the frames of a stack, and how many were looked at
+ * @ret: return addresses
+ * @names: what is left of the names, or NULL if the stack is not known by names
+ * @maps: the saved mappings of the frames, or NULL
+ * @next: index of the next frame
  */
-static bool is_lost(const struct qr_symbols *s, struct qr_lost *lost, unsigned long ret,
-		    const char **names)
+struct frames {
+	const unsigned long *ret;
+	const char *names;
+	const struct qr_mapping *const *maps;
+	unsigned int next;
+};
+
+static struct frames frames_of(const unsigned long *ret, const char *names)
 {
+	return (struct frames){
+		.ret = ret,
+		.names = names,
+		.maps = names ? qr_unloaded_mappings(names) : NULL,
+	};
+}
+
+/*
+ * Takes the next address of a stack, with its name and its saved mapping, into @lost.  Returns
+ * true if the address is lost: it was saved by name, is not in the kernel, whose functions stay
+ * where they are, and its module is no longer where it was.
+ */
+static bool is_lost(const struct qr_symbols *s, struct frames *f, struct qr_lost *lost)
+{
+	unsigned long ret = f->ret[f->next];
+
 	lost->addr = ret == QR_NO_ADDRESS || ret == QR_MERGED_ADDRESS ? ret : ret - 1;
-	if (!*names)
+	lost->map = f->maps ? f->maps[f->next] : NULL;
+	f->next++;
+	if (!f->names)
 		return false;
-	lost->name = *names;
-	lost->len = strcspn(*names, "\n");
-	*names += lost->len + !!(*names)[lost->len];
+	lost->name = f->names;
+	lost->len = strcspn(f->names, "\n");
+	f->names += lost->len + !!f->names[lost->len];
 	if (*lost->name == '0') /* an address instead of a name */
 		lost->len = 0;
+	if (lost->map)
+		return !qr_mappings_have(s->maps, lost->map);
 	return qr_mapping_find(s->maps, lost->addr) != 0;
 }
 
 void qr_symbols_add(struct qr_symbols *s, const unsigned long *entries, unsigned int nr,
 		    const char *names)
 {
+	struct frames f = frames_of(entries, names);
 	struct qr_lost lost;
-	unsigned int i;
 
-	for (i = 0; i < nr && !s->err; i++) {
-		if (is_lost(s, &lost, entries[i], &names))
+	while (f.next < nr && !s->err) {
+		if (is_lost(s, &f, &lost))
 			add_lost(s, &lost);
 		else
 			add_address(s, lost.addr);
 	}
+}
+
+/* --- Mappings that are gone --- */
+
+/* The index of the saved mapping @map, which becomes one of the profile's; -1 for NULL. */
+static s32 mapping_gone(struct qr_symbols *s, const struct qr_mapping *map)
+{
+	unsigned int i;
+
+	if (!map)
+		return -1;
+	for (i = 0; i < s->nr_gone; i++)
+		if (s->gone[i].start == map->start && qr_mapping_same(&s->gone[i], map))
+			return s->maps->nr + i;
+	if (WARN_ON_ONCE(i == s->room_gone))
+		return -1;
+	s->gone[s->nr_gone++] = *map;
+	return s->maps->nr + i;
+}
+
+struct qr_mapping *qr_symbols_mapping(const struct qr_symbols *s, u32 mapping)
+{
+	return mapping < s->maps->nr ? &s->maps->map[mapping] : &s->gone[mapping - s->maps->nr];
 }
 
 /* --- Names --- */
@@ -224,7 +279,7 @@ static void resolve(struct qr_symbols *s, struct qr_symbol *sym)
 	}
 	for (i = 0; i < s->nr_lost && !s->err; i++, place++) {
 		place->addr = s->lost[i].addr;
-		place->mapping = -1;
+		place->mapping = mapping_gone(s, s->lost[i].map);
 		place->function = function_lost(s, &s->lost[i]);
 	}
 }
@@ -243,7 +298,11 @@ int qr_symbols_resolve(struct qr_symbols *s)
 	sym = qr_meta_alloc(sizeof(*sym), GFP_KERNEL, NUMA_NO_NODE);
 	s->place = qr_meta_valloc(s->nr * sizeof(*s->place));
 	s->function = qr_meta_valloc(s->nr * sizeof(*s->function));
-	if (sym && s->place && s->function)
+	/* The mappings of all lost addresses were saved before. */
+	s->room_gone = s->nr_lost ? qr_unloaded_nr_mappings() : 0;
+	if (s->room_gone)
+		s->gone = qr_meta_valloc(s->room_gone * sizeof(*s->gone));
+	if (sym && s->place && s->function && (s->gone || !s->room_gone))
 		resolve(s, sym);
 	else
 		s->err = -ENOMEM;
@@ -260,6 +319,7 @@ void qr_symbols_exit(struct qr_symbols *s)
 		qr_meta_free(names, sizeof(*names));
 	}
 	qr_mappings_free(s->maps);
+	qr_meta_vfree(s->gone, s->room_gone * sizeof(*s->gone));
 	qr_meta_vfree(s->function, s->nr * sizeof(*s->function));
 	qr_meta_vfree(s->place, s->nr * sizeof(*s->place));
 	qr_meta_vfree(s->lost, s->room_lost * sizeof(*s->lost));
@@ -301,14 +361,14 @@ static size_t find_lost(const struct qr_symbols *s, const struct qr_lost *lost)
 void qr_symbols_find(const struct qr_symbols *s, const unsigned long *entries, unsigned int nr,
 		     const char *names, u32 *place)
 {
+	struct frames f = frames_of(entries, names);
 	struct qr_lost lost;
-	unsigned int i;
 
-	for (i = 0; i < nr; i++) {
-		if (is_lost(s, &lost, entries[i], &names))
-			place[i] = find_lost(s, &lost);
+	while (f.next < nr) {
+		if (is_lost(s, &f, &lost))
+			*place++ = find_lost(s, &lost);
 		else
-			place[i] = find_address(s, lost.addr);
+			*place++ = find_address(s, lost.addr);
 	}
 }
 

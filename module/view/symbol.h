@@ -24,8 +24,7 @@
  * struct qr_place - an address
  * @addr: within the call instruction: one less than the return address
  * @function: index of the function, or QR_NO_FUNCTION
- * @mapping: index of the mapping; -1 if the address is in no mapping, or was in a module
- *	that has been unloaded
+ * @mapping: index of the mapping, see qr_symbols_mapping(); -1 if the address is in none
  */
 struct qr_place {
 	unsigned long addr;
@@ -38,11 +37,13 @@ struct qr_place {
  * @addr: the address
  * @name: the names of the function and module that were there, not zero-terminated
  * @len: length of @name; 0 if the address had no name
+ * @map: the mapping that the module had, or NULL if that is not known
  */
 struct qr_lost {
 	unsigned long addr;
 	const char *name;
 	size_t len;
+	const struct qr_mapping *map;
 };
 
 /**
@@ -73,6 +74,9 @@ struct qr_function {
  * @function: functions of @place, in the order of their first use
  * @nr_functions: length of @function
  * @maps: the mappings that addresses may lie in
+ * @gone: the mappings of unloaded modules that addresses of @lost lie in
+ * @nr_gone: length of @gone
+ * @room_gone: mappings that @gone has room for
  * @names: memory for the functions' names
  * @names_left: bytes left in the first page of @names
  */
@@ -89,6 +93,9 @@ struct qr_symbols {
 	struct qr_function *function;
 	size_t nr_functions;
 	struct qr_mappings *maps;
+	struct qr_mapping *gone;
+	unsigned int nr_gone;
+	unsigned int room_gone;
 	struct qr_names *names;
 	size_t names_left;
 };
@@ -107,6 +114,14 @@ void qr_symbols_exit(struct qr_symbols *s);
 /* Find the indices of the places of addresses that were added with the same arguments. */
 void qr_symbols_find(const struct qr_symbols *s, const unsigned long *entries, unsigned int nr,
 		     const char *names, u32 *place);
+
+/* Mapping number @mapping: first those of @maps, then those of @gone. */
+struct qr_mapping *qr_symbols_mapping(const struct qr_symbols *s, u32 mapping);
+
+static inline u32 qr_symbols_nr_mappings(const struct qr_symbols *s)
+{
+	return s->maps->nr + s->nr_gone;
+}
 
 /* A place's function, or NULL. */
 const struct qr_function *qr_symbols_function(const struct qr_symbols *s, u32 place);

@@ -159,7 +159,7 @@ static void deltas_and_caches_that_go(struct kunit *test)
 static void deltas_and_modules_that_go(struct kunit *test)
 {
 	unsigned long frame = (unsigned long)qt_free_n + 1;
-	const char *names = qr_unloaded_names(&frame, 1);
+	const char *names = qr_unloaded_names(&frame, 1, NULL);
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
 	struct quarry_profile *first, *base, *p;
 	const struct quarry_site *site;
@@ -180,7 +180,7 @@ static void deltas_and_modules_that_go(struct kunit *test)
 		site = qp_grown(test, p, base, &rows);
 		KUNIT_ASSERT_EQ(test, 1, rows);
 		KUNIT_EXPECT_NULL(test, site->names);
-		KUNIT_EXPECT_PTR_EQ(test, names, qr_unloaded_names(&frame, 1));
+		KUNIT_EXPECT_PTR_EQ(test, names, qr_unloaded_names(&frame, 1, NULL));
 		qr_profile_retire(site->id, names);
 		p = qp_take(test, QUARRY_CACHE_ALL, false);
 		KUNIT_ASSERT_EQ(test, 0, qr_profile_subtract(p, base));

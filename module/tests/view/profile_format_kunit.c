@@ -10,6 +10,7 @@
 #include <linux/stackdepot.h>
 #include <linux/string.h>
 #include <quarry/profile.h>
+#include "profile/unloaded.h"
 #include "tests/view/fake_profile_util.h"
 #include "tests/view/pprof_decode.h"
 #include "view/profile_report.h"
@@ -440,6 +441,65 @@ static void names_outlive_modules(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, strstr(text, " ghost_fn [ghost]\n"));
 }
 
+/*
+ * Names were saved, but the module is still where it was: its init code has gone, or it was
+ * loaded again.  All frames are shown as if nothing had happened.
+ */
+static void saved_names_of_a_loaded_module(struct kunit *test)
+{
+	unsigned long stack[] = { (unsigned long)qr_text_put + 1, (unsigned long)schedule + 1 };
+	struct quarry_profile *p = qf_profile_filled(test, 1, 1);
+	struct pd_profile *d;
+
+	p->site[0].stack = stack_depot_save(stack, 2, GFP_KERNEL);
+	p->site[0].names = qr_unloaded_names(stack, 2, NULL);
+	d = pd_decode(test, qt_text_owned(test, qr_profile_render(p, QUARRY_PROFILE_ALLOCS,
+								  QUARRY_FORMAT_PPROF)));
+	KUNIT_EXPECT_TRUE(test, pd_has_function(d, "qr_text_put"));
+	KUNIT_ASSERT_EQ(test, 2, d->nr_mappings);
+	KUNIT_EXPECT_STREQ(test, QR_KERNEL_FILE, d->mapping[1].file);
+	KUNIT_EXPECT_STREQ(test, "quarry.ko", d->mapping[2].file);
+	KUNIT_EXPECT_EQ(test, 40, strlen(d->mapping[2].build_id));
+	/* The name has an offset: 0x1, that of the return address. */
+	KUNIT_EXPECT_NOT_NULL(test,
+			      strstr(rendered(test, p, QUARRY_PROFILE_ALLOCS, QUARRY_FORMAT_TEXT),
+				     " qr_text_put+0x1/0x"));
+}
+
+/* A module that is gone, made up: the same code as Quarry's by name, with another build id. */
+static void saved_names_of_a_module_that_is_gone(struct kunit *test)
+{
+	unsigned long stack[] = { (unsigned long)qr_text_put + 1, (unsigned long)schedule + 1 };
+	struct quarry_profile *p = qf_profile_filled(test, 1, 1);
+	const struct qr_mapping *const *maps;
+	const char *names = qr_unloaded_names(stack, 2, NULL);
+	struct qr_mapping *map, was;
+	struct pd_profile *d;
+	const char *text;
+
+	maps = qr_unloaded_mappings(names);
+	KUNIT_ASSERT_NOT_NULL(test, maps);
+	KUNIT_ASSERT_NOT_NULL(test, maps[0]);
+	KUNIT_EXPECT_NULL(test, maps[1]);
+	p->site[0].stack = stack_depot_save(stack, 2, GFP_KERNEL);
+	p->site[0].names = names;
+	map = (struct qr_mapping *)maps[0];
+	was = *map;
+	strscpy(map->name, "ghost", sizeof(map->name));
+	map->build_id[0] ^= 0xff;
+	d = pd_decode(test, qt_text_owned(test, qr_profile_render(p, QUARRY_PROFILE_ALLOCS,
+								  QUARRY_FORMAT_PPROF)));
+	text = rendered(test, p, QUARRY_PROFILE_ALLOCS, QUARRY_FORMAT_TEXT);
+	*map = was;
+	KUNIT_EXPECT_TRUE(test, pd_has_function(d, "qr_text_put"));
+	KUNIT_ASSERT_EQ(test, 2, d->nr_mappings);
+	KUNIT_EXPECT_STREQ(test, "ghost.ko", d->mapping[2].file);
+	KUNIT_EXPECT_EQ(test, 40, strlen(d->mapping[2].build_id));
+	/* In the text Quarry itself is at the same addresses, so the module has no line. */
+	KUNIT_EXPECT_NULL(test, strstr(text, "[ghost] "));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "r-xp [other]\n"));
+}
+
 /* --- Memory --- */
 
 static void rendering_gives_memory_back(struct kunit *test)
@@ -460,6 +520,8 @@ static struct kunit_case cases[] = { KUNIT_CASE(varints_have_edges),
 				     KUNIT_CASE(pprof_is_well_formed),
 				     KUNIT_CASE(pprof_knows_functions),
 				     KUNIT_CASE(names_outlive_modules),
+				     KUNIT_CASE(saved_names_of_a_loaded_module),
+				     KUNIT_CASE(saved_names_of_a_module_that_is_gone),
 				     KUNIT_CASE_SLOW(large_profiles_work),
 				     KUNIT_CASE(rendering_gives_memory_back),
 				     KUNIT_CASE(empty_profiles_work),
