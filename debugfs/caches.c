@@ -11,6 +11,7 @@
 #include <linux/dcache.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
+#include <linux/math64.h>
 #include <linux/mutex.h>
 #include <linux/string.h>
 #include <linux/xarray.h>
@@ -59,6 +60,36 @@ static int table_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(table);
 
+/* How many of 1,000 operations hit the magazine. */
+static u64 hit_permille(u64 all, u64 misses)
+{
+	return all > misses ? div64_u64((all - misses) * 1000, all) : 0;
+}
+
+static void show_numbered(struct seq_file *m, const char *what, int number, const char *name,
+			  u64 value)
+{
+	char text[40];
+
+	snprintf(text, sizeof(text), "%s%d_%s", what, number, name);
+	qr_show_value(m, text, value);
+}
+
+static int node_lines(const struct quarry_cache_node *cn, void *m)
+{
+	show_numbered(m, "node", cn->node, "slabs", cn->slabs);
+	show_numbered(m, "node", cn->node, "inuse_bytes", cn->inuse_bytes);
+	show_numbered(m, "node", cn->node, "depot_objects", cn->depot_objects);
+	return 0;
+}
+
+static int cpu_lines(const struct quarry_cache_cpu *cc, void *m)
+{
+	show_numbered(m, "cpu", cc->cpu, "magazine", cc->magazine);
+	show_numbered(m, "cpu", cc->cpu, "magazine_objects", cc->magazine_objects);
+	return 0;
+}
+
 static int cache_stats_show(struct seq_file *m, void *unused)
 {
 	struct quarry_cache_stats st;
@@ -91,12 +122,17 @@ static int cache_stats_show(struct seq_file *m, void *unused)
 	CACHE_LINE(flushed);
 	CACHE_LINE(direct_allocs);
 	CACHE_LINE(direct_frees);
+	CACHE_LINE(alloc_misses);
+	CACHE_LINE(free_misses);
 	CACHE_LINE(local_allocs);
 	CACHE_LINE(remote_allocs);
 	CACHE_LINE(remote_frees);
 	CACHE_LINE(remote_batches);
 #undef CACHE_LINE
-	return 0;
+	qr_show_value(m, "alloc_hit_permille", hit_permille(st.mallocs, st.alloc_misses));
+	qr_show_value(m, "free_hit_permille", hit_permille(st.frees, st.free_misses));
+	err = qr_walk_cache_nodes(st.id, node_lines, m);
+	return err ?: qr_walk_cache_cpus(st.id, cpu_lines, m);
 }
 DEFINE_SHOW_ATTRIBUTE(cache_stats);
 

@@ -7,17 +7,18 @@ static int pool_line(const struct quarry_pool_stats *st, void *arg)
 	struct seq_file *m = arg;
 
 	seq_printf(m,
-		   "%-20s %5u %10u %12llu %12llu %12llu %12llu %12llu %12llu %12llu %12llu %9llu\n",
+		   "%-20s %5u %10u %12llu %12llu %12llu %12llu %12llu %12llu %12llu %12llu %9llu %12llu\n",
 		   st->name, st->id, st->size, st->gets, st->private_hits, st->shared_hits,
-		   st->stolen_hits, st->victim_hits, st->misses, st->puts, st->dropped, st->idle);
+		   st->stolen_hits, st->victim_hits, st->misses, st->puts, st->dropped, st->idle,
+		   st->remote_hits);
 	return seq_has_overflowed(m);
 }
 
 static int pools_show(struct seq_file *m, void *unused)
 {
-	seq_printf(m, "%-20s %5s %10s %12s %12s %12s %12s %12s %12s %12s %12s %9s\n", "#name", "id",
-		   "size_bytes", "gets", "private_hits", "shared_hits", "stolen_hits",
-		   "victim_hits", "misses", "puts", "dropped", "idle");
+	seq_printf(m, "%-20s %5s %10s %12s %12s %12s %12s %12s %12s %12s %12s %9s %12s\n", "#name",
+		   "id", "size_bytes", "gets", "private_hits", "shared_hits", "stolen_hits",
+		   "victim_hits", "misses", "puts", "dropped", "idle", "remote_hits");
 	qr_walk_pools(pool_line, m);
 	return 0;
 }

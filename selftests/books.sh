@@ -9,10 +9,11 @@ cd "$(dirname "$0")" || exit 1
 . ./lib.sh
 load_anew quarry_client
 
-# names TEXT FILE LIST: FILE has the names of LIST, in this order, and a number with each.
+# names TEXT FILE LIST: FILE has the names of LIST, in this order, and a number with each. Of the
+# lines for each node and processor the first ones count, and have <n> in place of the number.
 names()
 {
-	awk '{ print $1 }' "$2" >"$TMP/names"
+	sed -nE 's/ .*//; s/^(node|cpu)[0-9]+_/\1<n>_/; p' "$2" | awk '!seen[$1]++' >"$TMP/names"
 	grep -v '^#' "$3" >"$TMP/wanted"
 	if cmp -s "$TMP/names" "$TMP/wanted"; then
 		ok "$1 has the names of $3"
@@ -43,7 +44,6 @@ books()
 
 books "at first"
 names stats "$QUARRY/stats" stats.names
-names "a cache's stats" "$QUARRY/caches/malloc-64/stats" cache-stats.names
 for node in $(memory_nodes); do
 	names "node $node's stats" "$QUARRY/nodes/$node/stats" node-stats.names
 done
@@ -53,6 +53,15 @@ same "control/validate has the names of validate.names" \
 client hold mib=24 || fail "hold"
 held=$(result objects)
 bytes=$(result bytes)
+cat "$QUARRY/caches/malloc-1024/stats" >"$TMP/stats"
+names "a cache's stats" "$TMP/stats" cache-stats.names
+same "hits are what did not miss" "$(value "$TMP/stats" alloc_hit_permille)" \
+	"$(awk '{ v[$1] = $2 } END { n = v["mallocs"]; print int((n - v["alloc_misses"]) * 1000 / n) }' \
+		"$TMP/stats")"
+within "allocations that hit, in per mille" "$(value "$TMP/stats" alloc_hit_permille)" 500 999
+same "pages of a cache on all nodes are its inuse_bytes" \
+	"$(awk '/^node[0-9]+_inuse_bytes/ { n += $2 } END { printf "%.0f", n }' "$TMP/stats")" \
+	"$(value "$TMP/stats" inuse_bytes)"
 books "while memory is held"
 table "caches/table" "$QUARRY/caches/table"
 table "classes" "$QUARRY/classes"

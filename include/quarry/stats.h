@@ -56,8 +56,8 @@
 	X(flushed_objects,	"objects moved from magazines to depots")	\
 	X(direct_allocs,	"allocations that bypassed the magazine")	\
 	X(direct_frees,		"frees that bypassed the magazine")		\
-	X(local_allocs,		"allocations from the node that was asked for")	\
-	X(remote_allocs,	"allocations from another node; mallocs = local + remote")	\
+	X(local_allocs,		"all other allocations: mallocs = local + remote")	\
+	X(remote_allocs,	"allocations from another node than was asked for")	\
 	X(remote_frees,		"frees of objects of another node")		\
 	X(remote_batches,	"batches in which such objects went back to their node")	\
 	X(remote_fallbacks,	"slabs taken from a node that was not asked for")	\
@@ -73,7 +73,7 @@
 	X(shrinker_ns,		"time spent by the shrinker, for a kernel short of memory")	\
 	X(percpu_cached_bytes,	"capacity of all magazines")			\
 	X(percpu_max_bytes,	"limit of percpu_cached_bytes, for the CPUs that are online")	\
-	X(slow_path_ns,		"time spent in slow paths, an estimate")	\
+	X(slow_path_ns,		"time spent in slow paths, summed over CPUs; an estimate")	\
 	X(sample_rate_bytes,	"bytes between samples of the profiler; 0: off")	\
 	X(samples,		"objects sampled so far")			\
 	X(live_samples,		"sampled objects that are live")		\
@@ -133,8 +133,13 @@ struct quarry_stats {
  * @flushed: objects moved from magazines to the depot
  * @direct_allocs: allocations that bypassed the magazine
  * @direct_frees: frees that bypassed the magazine
- * @local_allocs: allocations from the node that the call or the cache's policy asked for
- * @remote_allocs: allocations from another node
+ * @alloc_misses: allocations that no magazine served.  A bulk allocation that takes a batch from
+ *	the depot is one of them
+ * @free_misses: frees that went beyond the magazine.  A batch of frees of another node's objects
+ *	is one of them
+ * @remote_allocs: allocations from another node than the call or the cache's policy asked for,
+ *	because that one had no memory left or a soft limit was near
+ * @local_allocs: all other allocations
  * @remote_frees: frees of objects of another node
  * @remote_batches: batches in which such objects went back to their node
  */
@@ -164,10 +169,38 @@ struct quarry_cache_stats {
 	u64 flushed;
 	u64 direct_allocs;
 	u64 direct_frees;
+	u64 alloc_misses;
+	u64 free_misses;
 	u64 local_allocs;
 	u64 remote_allocs;
 	u64 remote_frees;
 	u64 remote_batches;
+};
+
+/**
+ * struct quarry_cache_node - what a cache has on one node
+ * @node: the node
+ * @slabs: slabs on its pages
+ * @inuse_bytes: bytes of their pages
+ * @depot_objects: free objects in batches, which any CPU of the node may take
+ */
+struct quarry_cache_node {
+	int node;
+	u64 slabs;
+	u64 inuse_bytes;
+	u64 depot_objects;
+};
+
+/**
+ * struct quarry_cache_cpu - what a cache has on one CPU
+ * @cpu: the CPU
+ * @magazine: objects that the CPU's magazine may hold now
+ * @magazine_objects: objects that it holds
+ */
+struct quarry_cache_cpu {
+	unsigned int cpu;
+	unsigned int magazine;
+	unsigned int magazine_objects;
 };
 
 /**
@@ -255,6 +288,7 @@ struct quarry_slab_info {
  * @stolen_hits: gets from the shelf of another CPU
  * @victim_hits: gets of objects that the shrinker was about to take from a shelf
  * @misses: gets that made a new object
+ * @remote_hits: the part of @stolen_hits and @victim_hits that is objects of another node
  * @puts: objects put back
  * @dropped: the part of @puts for which there was no room
  * @idle: objects in magazines and on shelves
@@ -269,6 +303,7 @@ struct quarry_pool_stats {
 	u64 stolen_hits;
 	u64 victim_hits;
 	u64 misses;
+	u64 remote_hits;
 	u64 puts;
 	u64 dropped;
 	u64 idle;
@@ -281,6 +316,8 @@ int qr_cache_stats_read(unsigned int id, struct quarry_cache_stats *st);
 void qr_node_stats_read(int node, struct quarry_node_stats *st);
 
 typedef int (*qr_cache_fn)(const struct quarry_cache_stats *st, void *arg);
+typedef int (*qr_cache_node_fn)(const struct quarry_cache_node *cn, void *arg);
+typedef int (*qr_cache_cpu_fn)(const struct quarry_cache_cpu *cc, void *arg);
 typedef int (*qr_arena_fn)(const struct quarry_arena_stats *st, void *arg);
 typedef int (*qr_chunk_fn)(const struct quarry_chunk_info *ci, void *arg);
 typedef int (*qr_slab_fn)(const struct quarry_slab_info *si, void *arg);
@@ -288,6 +325,9 @@ typedef int (*qr_pool_fn)(const struct quarry_pool_stats *st, void *arg);
 
 /* Each calls @fn until it returns non-zero, and returns that value.  @fn may sleep. */
 int qr_walk_caches(qr_cache_fn fn, void *arg);
+/* Each node that the cache has depots for; each CPU whose magazine has capacity or objects. */
+int qr_walk_cache_nodes(unsigned int id, qr_cache_node_fn fn, void *arg);
+int qr_walk_cache_cpus(unsigned int id, qr_cache_cpu_fn fn, void *arg);
 int qr_walk_arenas(qr_arena_fn fn, void *arg);
 int qr_walk_chunks(int node, qr_chunk_fn fn, void *arg);
 int qr_walk_slabs(unsigned int id, qr_slab_fn fn, void *arg);

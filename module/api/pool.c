@@ -230,6 +230,20 @@ static u64 keeper_count(struct qr_keeper *keeper)
 	return n;
 }
 
+static void keeper_misses(struct qr_keeper *keeper, u64 *allocs, u64 *frees)
+{
+	struct qr_pool *pool = keeper_pool(keeper);
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		const struct qr_shelf *s = per_cpu_ptr(pool->shelves, cpu);
+
+		*allocs += READ_ONCE(s->shared) + READ_ONCE(s->stolen) + READ_ONCE(s->victims) +
+			   READ_ONCE(s->misses);
+		*frees += READ_ONCE(s->put_misses);
+	}
+}
+
 static void keeper_walk(struct qr_keeper *keeper, void (*fn)(void *p, void *arg), void *arg)
 {
 	struct qr_pool *pool = keeper_pool(keeper);
@@ -322,6 +336,7 @@ struct quarry_pool *quarry_pool_create(const struct quarry_pool_args *args)
 	pool->keeper = (struct qr_keeper){
 		.take = keeper_take,
 		.count = keeper_count,
+		.misses = keeper_misses,
 		.walk = keeper_walk,
 		.gone = keeper_gone,
 	};
@@ -474,6 +489,7 @@ void qr_pool_sum(struct quarry_pool *pub, struct quarry_pool_stats *st)
 		st->stolen_hits += READ_ONCE(s->stolen);
 		st->victim_hits += READ_ONCE(s->victims);
 		st->misses += READ_ONCE(s->misses);
+		st->remote_hits += READ_ONCE(s->remote);
 		st->dropped += READ_ONCE(s->dropped);
 	}
 	st->private_hits = st->gets - st->shared_hits - st->stolen_hits - st->victim_hits -

@@ -147,8 +147,9 @@ static void *steal(struct qr_pool *pool, struct qr_head *h)
 				continue;
 			h->direct_allocs++;
 			qr_count_alloc();
-			h->remote_allocs += page_to_nid(virt_to_page(p)) != home;
 			s = this_cpu_ptr(pool->shelves);
+			/* Not in remote_allocs: no memory was asked for, so no node was short of it. */
+			s->remote += page_to_nid(virt_to_page(p)) != home;
 			s->victims += victim;
 			s->stolen += !victim;
 			return p;
@@ -316,6 +317,8 @@ static void put_any(struct qr_pool *pool, struct qr_head *h, int n, void *p, uns
 	}
 	if (keep && !kept)
 		kept = shelve(pool, h, p, slab->run.chunk->node);
+	if (likely(!what))
+		__this_cpu_inc(pool->shelves->put_misses);
 	local_irq_restore(flags);
 	if (from_fast_path)
 		preempt_enable();

@@ -21,7 +21,9 @@
  *	those that follow
  * @stolen: gets that this CPU served from other CPUs' shelves
  * @victims: gets that this CPU served with a victim, from any shelf
+ * @remote: gets that this CPU served with an object of another node
  * @misses: gets for which this CPU made a new object
+ * @put_misses: puts that this CPU's magazine could not serve
  * @dropped: puts for which this CPU found no room
  * @obj: the objects
  */
@@ -32,7 +34,9 @@ struct qr_shelf {
 	u64 shared;
 	u64 stolen;
 	u64 victims;
+	u64 remote;
 	u64 misses;
+	u64 put_misses;
 	u64 dropped;
 	void *obj[];
 } ____cacheline_aligned;

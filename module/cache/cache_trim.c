@@ -52,7 +52,7 @@ static unsigned int depot_moves(const struct qr_cache *c)
 
 	for (i = 0; i < qr_nr_depots(); i++)
 		if (c->depot[i])
-			moves += READ_ONCE(c->depot[i]->moves);
+			moves += qr_depot_moves(c->depot[i]);
 	return moves;
 }
 

@@ -43,8 +43,10 @@ void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
 		st->direct_frees += READ_ONCE(h->direct_frees);
 		st->remote_frees += READ_ONCE(h->remote_frees);
 	}
-	if (c->keeper)
+	if (c->keeper) {
 		st->cached_objects += c->keeper->count(c->keeper);
+		c->keeper->misses(c->keeper, &st->alloc_misses, &st->free_misses);
+	}
 	st->mallocs = made + st->direct_allocs + atomic64_read(&c->handed_on);
 	st->frees = made - st->refilled + st->flushed + held + st->direct_frees -
 		    atomic64_read(&c->refused) + atomic64_read(&c->handed_on);
@@ -60,6 +62,11 @@ void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
 		st->inuse_bytes += (u64)READ_ONCE(d->nr_pages) << PAGE_SHIFT;
 		st->capacity_objects += READ_ONCE(d->nr_objects);
 		st->cached_objects += READ_ONCE(d->nr_cached);
+		/* A keeper stands between the magazines and the depots, and counts for itself. */
+		if (c->keeper)
+			continue;
+		st->alloc_misses += READ_ONCE(d->takes);
+		st->free_misses += READ_ONCE(d->gives);
 	}
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_cache_sum);
@@ -93,6 +100,74 @@ int qr_walk_caches(qr_cache_fn fn, void *arg)
 	return err;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_walk_caches);
+
+static void node_sum(const struct qr_cache *c, int node, struct quarry_cache_node *cn)
+{
+	unsigned int i;
+
+	*cn = (struct quarry_cache_node){ .node = node };
+	/* One depot has the ordinary slabs of the node, the other those of sampled objects. */
+	for (i = node; i < qr_nr_depots(); i += nr_node_ids) {
+		const struct qr_depot *d = c->depot[i];
+
+		if (!d)
+			continue;
+		cn->slabs += READ_ONCE(d->nr_slabs);
+		cn->inuse_bytes += (u64)READ_ONCE(d->nr_pages) << PAGE_SHIFT;
+		cn->depot_objects += READ_ONCE(d->nr_cached);
+	}
+}
+
+int qr_walk_cache_nodes(unsigned int id, qr_cache_node_fn fn, void *arg)
+{
+	struct quarry_cache_node cn;
+	struct qr_cache *c;
+	int err = 0, node;
+
+	mutex_lock(&qr_caches_lock);
+	c = qr_cache_find(id);
+	if (!c)
+		err = -ENOENT;
+	for (node = 0; !err && node < nr_node_ids; node++) {
+		if (!c->depot[node])
+			continue;
+		node_sum(c, node, &cn);
+		err = fn(&cn, arg);
+	}
+	mutex_unlock(&qr_caches_lock);
+	return err;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_walk_cache_nodes);
+
+int qr_walk_cache_cpus(unsigned int id, qr_cache_cpu_fn fn, void *arg)
+{
+	struct qr_cache *c;
+	unsigned int cpu;
+	int err = 0;
+
+	mutex_lock(&qr_caches_lock);
+	c = qr_cache_find(id);
+	if (!c)
+		err = -ENOENT;
+	for_each_possible_cpu(cpu) {
+		const struct qr_head *h;
+		struct quarry_cache_cpu cc;
+
+		if (err)
+			break;
+		h = per_cpu_ptr(c->pub.head, cpu);
+		cc = (struct quarry_cache_cpu){
+			.cpu = cpu,
+			.magazine = READ_ONCE(h->capacity),
+			.magazine_objects = qr_head_peek(h),
+		};
+		if (cc.magazine || cc.magazine_objects)
+			err = fn(&cc, arg);
+	}
+	mutex_unlock(&qr_caches_lock);
+	return err;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_walk_cache_cpus);
 
 int qr_walk_slabs(unsigned int id, qr_slab_fn fn, void *arg)
 {

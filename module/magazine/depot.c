@@ -213,7 +213,6 @@ static __always_inline unsigned int take_locked(struct qr_depot *d, void **out, 
 {
 	unsigned int n = 0;
 
-	d->moves++;
 	while (n < want && d->stocked) {
 		struct qr_batch *b = d->stocked;
 		unsigned int k = min(want - n, b->nr);
@@ -230,6 +229,7 @@ static __always_inline unsigned int take_locked(struct qr_depot *d, void **out, 
 	}
 	if (n < want)
 		n += take_from_slabs(d, out + n, want - n);
+	d->takes += n > 0;
 	return n;
 }
 
@@ -263,9 +263,9 @@ void *qr_depot_take_one(struct qr_depot *d, struct qr_slab **from, unsigned int 
 
 	if (!depot_lock(d))
 		return NULL;
-	d->moves++;
 	slab = fullest(d);
 	if (likely(slab)) {
+		d->takes++;
 		*from = slab;
 		*index = qr_slab_take_first(slab);
 		p = slab->base + (size_t)*index * slab->stride;
@@ -323,7 +323,7 @@ unsigned int qr_depot_give(struct qr_depot *d, void **in, unsigned int n, struct
 
 	if (!depot_lock(d))
 		return n;
-	d->moves++;
+	d->gives++;
 	b = d->spare;
 	if (n == d->batch && b && !may_check()) {
 		d->spare = b->next;
@@ -364,7 +364,6 @@ enum qr_misuse qr_depot_give_one(struct qr_slab *slab, struct qr_cache *cache, v
 
 	if (!d || !depot_lock(d))
 		return QR_MISUSE_FOREIGN;
-	d->moves++;
 	/* If @p is dangling, its slab may have been destroyed and be another depot's by now. */
 	if (slab->depot != d || qr_slab_of(p) != slab) {
 		what = QR_MISUSE_FOREIGN;
@@ -380,6 +379,7 @@ enum qr_misuse qr_depot_give_one(struct qr_slab *slab, struct qr_cache *cache, v
 							    QR_MISUSE_DOUBLE_FREE;
 		else if (slab->nr_free == slab->mark)
 			slab_filled(d, slab, doomed);
+		d->gives += !what;
 	}
 	raw_spin_unlock(&d->lock);
 	return what;

@@ -63,8 +63,11 @@ static __always_inline void qr_copy(void **to, void *const *from, unsigned int n
  * @used_bins: a bit for each of @bins that may hold a slab
  * @empty: slabs with all objects free
  * @used_up: slabs with no object free
- * @moves: batches and single objects that came or went; wraps around
- * @moves_seen: value of @moves when the shrinker last looked
+ * @takes: times that objects were taken: each is a miss of an allocation, or a batch for a bulk
+ *	allocation
+ * @gives: times that objects were given: each is a miss of a free, or a batch of remote frees.
+ *	Those that a drain moves do not count
+ * @moves_seen: @takes + @gives when the shrinker last looked
  * @nr_empty: slabs in @empty
  * @nr_slabs: slabs in all lists
  * @nr_pages: pages of all slabs
@@ -87,8 +90,9 @@ struct qr_depot {
 	struct list_head bins[QR_SLAB_BINS + 1];
 	struct list_head empty;
 	struct list_head used_up;
-	unsigned int moves;
-	unsigned int moves_seen;
+	u64 takes;
+	u64 gives;
+	u64 moves_seen;
 	unsigned long nr_empty;
 	unsigned long nr_slabs;
 	unsigned long nr_pages;
@@ -130,6 +134,12 @@ static inline struct list_head *qr_depot_list(struct qr_depot *d, unsigned int i
 		list_for_each_entry_safe(slab, next, qr_depot_list(d, i), link)
 
 /* --- For other files --- */
+
+/* A number that changes whenever objects come or go.  No lock. */
+static inline u64 qr_depot_moves(const struct qr_depot *d)
+{
+	return READ_ONCE(d->takes) + READ_ONCE(d->gives);
+}
 
 /* Without @batches, objects that are given always go straight to their slabs. */
 void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, struct qr_limit *limit, int node,

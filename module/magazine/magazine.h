@@ -38,6 +38,7 @@
  *	many.  With @must all have to leave the head: the keeper frees those that it has no room
  *	for, and puts the slabs that thereby become empty in @doomed.  Interrupts are off
  * @count: how many objects the keeper has
+ * @misses: add the allocations and frees that the cache's magazines could not serve so far
  * @walk: call @fn for each object that the keeper has, while the machine is stopped
  * @gone: the cache can no longer be found; softirq context
  *
@@ -49,6 +50,7 @@ struct qr_keeper {
 	unsigned int (*take)(struct qr_keeper *keeper, unsigned int cpu, void **objs,
 			     unsigned int n, bool must, struct list_head *doomed);
 	u64 (*count)(struct qr_keeper *keeper);
+	void (*misses)(struct qr_keeper *keeper, u64 *allocs, u64 *frees);
 	void (*walk)(struct qr_keeper *keeper, void (*fn)(void *p, void *arg), void *arg);
 	void (*gone)(struct qr_keeper *keeper);
 };

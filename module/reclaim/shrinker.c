@@ -67,9 +67,9 @@ static bool is_idle(struct qr_cache *c)
 	for (i = 0; i < qr_nr_depots(); i++) {
 		struct qr_depot *d = c->depot[i];
 
-		if (!d || READ_ONCE(d->moves) == d->moves_seen)
+		if (!d || qr_depot_moves(d) == d->moves_seen)
 			continue;
-		d->moves_seen = READ_ONCE(d->moves);
+		d->moves_seen = qr_depot_moves(d);
 		idle = false;
 	}
 	return idle;

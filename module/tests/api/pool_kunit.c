@@ -42,6 +42,9 @@ static void the_same_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 10, st.private_hits);
 	KUNIT_EXPECT_EQ(test, 1, st.misses);
 	KUNIT_EXPECT_EQ(test, 0, st.shared_hits + st.stolen_hits + st.victim_hits + st.dropped);
+	/* The first get made the object, and the first put got the magazine its capacity. */
+	KUNIT_EXPECT_EQ(test, 1, qt_sum(p->cache).alloc_misses);
+	KUNIT_EXPECT_EQ(test, 1, qt_sum(p->cache).free_misses);
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&p->exits));
 	KUNIT_EXPECT_EQ(test, 1, quarry_pool_drain(p->pool));
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&p->exits));
@@ -113,8 +116,10 @@ static void from_another_cpu(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stolen, atomic_read(&p->resets));
 	KUNIT_EXPECT_EQ(test, 0, st.private_hits);
 	KUNIT_EXPECT_EQ(test, 0, st.shared_hits);
-	KUNIT_EXPECT_EQ(test, stolen * (nodes_weight(qr_nodes) > 1),
-			qt_sum(p->cache).remote_allocs);
+	/* No memory was asked for, so these do not count in remote_allocs. */
+	KUNIT_EXPECT_EQ(test, stolen * (nodes_weight(qr_nodes) > 1), st.remote_hits);
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(p->cache).remote_allocs);
+	KUNIT_EXPECT_EQ(test, st.gets - st.private_hits, qt_sum(p->cache).alloc_misses);
 	qt_exit(test);
 	qo_put_n(p, objs, n);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(p->cache).live_objects);

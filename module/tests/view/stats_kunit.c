@@ -69,6 +69,103 @@ static void one_cache(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, quarry_cache_stats_read(NULL, st));
 }
 
+/* The structure has 300 bytes, and a case has room for only a few of them on its stack. */
+static noinline u64 alloc_misses(struct quarry_cache *cache)
+{
+	return qt_sum(cache).alloc_misses;
+}
+
+static noinline u64 free_misses(struct quarry_cache *cache)
+{
+	return qt_sum(cache).free_misses;
+}
+
+/* An allocation misses when the magazine is empty, and a free when it is full. */
+static void hits_and_misses(struct kunit *test)
+{
+	struct quarry_cache *cache =
+		qt_cache(test, 64, &(struct quarry_cache_args){ .flags = QUARRY_NO_SAMPLE });
+	unsigned int batch = qr_cache_of(cache)->batch, i;
+	void **objs = qt_array(test, 3 * batch, sizeof(*objs));
+
+	qt_pin(test, 0);
+	qt_budget(test, 4096);
+	qt_alloc_n(test, cache, objs, batch);
+	KUNIT_EXPECT_EQ(test, 1, alloc_misses(cache));
+	qt_alloc_n(test, cache, objs + batch, 2 * batch);
+	KUNIT_EXPECT_EQ(test, 3, alloc_misses(cache));
+	for (i = 0; i < 100; i++) {
+		qt_free_n(cache, objs, 1);
+		qt_alloc_n(test, cache, objs, 1);
+	}
+	KUNIT_EXPECT_EQ(test, 3, alloc_misses(cache));
+	KUNIT_EXPECT_EQ(test, 3 * batch + 100, qt_sum(cache).mallocs);
+	qt_free_n(cache, objs, 2 * batch);
+	KUNIT_EXPECT_EQ(test, 0, free_misses(cache));
+	qt_free_n(cache, objs + 2 * batch, 1);
+	KUNIT_EXPECT_EQ(test, 1, free_misses(cache));
+	/* What a drain moves is no miss. */
+	qr_drain_all();
+	KUNIT_EXPECT_EQ(test, 1, free_misses(cache));
+	qt_free_n(cache, objs + 2 * batch + 1, batch - 1);
+	KUNIT_EXPECT_EQ(test, 1, free_misses(cache));
+	KUNIT_EXPECT_EQ(test, 3, alloc_misses(cache));
+}
+
+static int add_node(const struct quarry_cache_node *cn, void *arg)
+{
+	struct quarry_cache_node *sum = arg;
+
+	sum[cn->node] = *cn;
+	return 0;
+}
+
+static int add_cpu(const struct quarry_cache_cpu *cc, void *arg)
+{
+	struct quarry_cache_cpu *sum = arg;
+
+	sum[cc->cpu] = *cc;
+	return 0;
+}
+
+/* Where a cache's pages and its free objects are. */
+static void nodes_and_cpus(struct kunit *test)
+{
+	struct quarry_cache_args args = { .flags = QUARRY_NO_SAMPLE };
+	struct quarry_cache *cache = qt_cache(test, 512, &args);
+	struct quarry_cache_node *nodes = qt_array(test, nr_node_ids, sizeof(*nodes));
+	struct quarry_cache_cpu *cpus = qt_array(test, nr_cpu_ids, sizeof(*cpus));
+	int here = first_node(qr_nodes), there = qt_other_node(test, here);
+	unsigned int cpu = qt_cpu_of_node(test, here), id = qr_cache_of(cache)->id;
+	struct quarry_cache_stats st;
+	void **objs = qt_array(test, 101, sizeof(*objs));
+
+	KUNIT_EXPECT_EQ(test, 0, qr_walk_cache_cpus(id, add_cpu, cpus));
+	KUNIT_EXPECT_TRUE(test, qt_is_zero(cpus, nr_cpu_ids * sizeof(*cpus)));
+	qt_pin(test, cpu);
+	qt_budget(test, 4096);
+	qt_alloc_n(test, cache, objs, 100);
+	qt_free_n(cache, objs, 5);
+	objs[100] = quarry_cache_alloc_node(cache, GFP_KERNEL, there);
+	KUNIT_EXPECT_EQ(test, 0, qr_walk_cache_nodes(id, add_node, nodes));
+	KUNIT_EXPECT_EQ(test, 0, qr_walk_cache_cpus(id, add_cpu, cpus));
+	st = qt_sum(cache);
+	KUNIT_EXPECT_EQ(test, 1, nodes[there].slabs);
+	KUNIT_EXPECT_EQ(test, st.slabs - 1, nodes[here].slabs);
+	KUNIT_EXPECT_EQ(test, st.slab_pages * PAGE_SIZE, nodes[there].inuse_bytes);
+	KUNIT_EXPECT_EQ(test, st.inuse_bytes, nodes[here].inuse_bytes + nodes[there].inuse_bytes);
+	KUNIT_EXPECT_EQ(test, cpu, cpus[cpu].cpu);
+	KUNIT_EXPECT_EQ(test, qr_cache_of(cache)->capacity, cpus[cpu].magazine);
+	KUNIT_EXPECT_EQ(test, qr_head_peek(qt_head(cache)), cpus[cpu].magazine_objects);
+	KUNIT_EXPECT_GE(test, cpus[cpu].magazine_objects, 5);
+	KUNIT_EXPECT_EQ(test, st.cached_objects,
+			cpus[cpu].magazine_objects + nodes[here].depot_objects +
+				nodes[there].depot_objects);
+	qt_free_n(cache, objs + 5, 96);
+	KUNIT_EXPECT_EQ(test, -ENOENT, qr_walk_cache_nodes(UINT_MAX, add_node, nodes));
+	KUNIT_EXPECT_EQ(test, -ENOENT, qr_walk_cache_cpus(UINT_MAX, add_cpu, cpus));
+}
+
 struct from_irq {
 	struct irq_work work;
 	struct quarry_cache *cache;
@@ -152,6 +249,8 @@ static void all_of_them(struct kunit *test)
 }
 
 static struct kunit_case cases[] = { KUNIT_CASE(one_cache),
+				     KUNIT_CASE(hits_and_misses),
+				     KUNIT_CASE(nodes_and_cpus),
 				     KUNIT_CASE(in_interrupts),
 				     KUNIT_CASE(all_of_them),
 				     KUNIT_CASE(qt_books_balance),
