@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * caches/: a table of all caches, and a directory for each.
+ * caches/: a directory for each cache.  cache_table.c has the tables beside them.
  *
  * As an observer (struct qr_observer) this file makes a directory when a cache is created.
  * When the cache is destroyed it waits for readers of the directory's files and removes
@@ -36,29 +36,6 @@ static unsigned int nr_profiles;
  * Readers of files do not take it.
  */
 static DEFINE_MUTEX(cache_dirs_lock);
-
-static int cache_line(const struct quarry_cache_stats *st, void *arg)
-{
-	struct seq_file *m = arg;
-
-	seq_printf(m,
-		   "%-20s %5u %10u %6u %10u %9u %7llu %9llu %9llu %8llu %10llu %12llu %12llu %s\n",
-		   st->name, st->id, st->size, st->stride, st->slab_pages, st->slab_objects,
-		   st->slabs, st->inuse_bytes >> 10, st->live_objects, st->cached_objects,
-		   st->live_objects * st->size, st->mallocs, st->frees,
-		   st->zombie ? "zombie" : "active");
-	return seq_has_overflowed(m);
-}
-
-static int table_show(struct seq_file *m, void *unused)
-{
-	seq_printf(m, "%-20s %5s %10s %6s %10s %9s %7s %9s %9s %8s %10s %12s %12s %s\n", "#name",
-		   "id", "size_bytes", "stride", "slab_pages", "slab_objs", "slabs", "inuse_kib",
-		   "live_objs", "cached", "live_bytes", "mallocs", "frees", "state");
-	qr_walk_caches(cache_line, m);
-	return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(table);
 
 /* How many of 1,000 operations hit the magazine. */
 static u64 hit_permille(u64 all, u64 misses)
@@ -234,7 +211,7 @@ static const struct qr_observer cache_observer = {
 void qr_debugfs_caches(struct dentry *root)
 {
 	caches_dir = debugfs_create_dir("caches", root);
-	debugfs_create_file("table", 0400, caches_dir, NULL, &table_fops);
+	qr_debugfs_cache_table(caches_dir);
 	qr_observe(&cache_observer);
 }
 

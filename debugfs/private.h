@@ -75,6 +75,7 @@ void qr_debugfs_nodes(struct dentry *root);
 void qr_debugfs_control(struct dentry *root);
 void qr_debugfs_profile(struct dentry *root);
 void qr_debugfs_caches(struct dentry *root);
+void qr_debugfs_cache_table(struct dentry *caches);
 void qr_debugfs_caches_stop(void);
 void qr_debugfs_arenas(struct dentry *root);
 

@@ -37,7 +37,7 @@ static void show_percent(struct seq_file *m, int width, u64 part, u64 whole)
  * a request up to the class may waste of an object: the request is then one byte larger
  * than the next smaller class.  (The class's fragmentation profile estimates what is
  * wasted that way.)  live_pct is the part of the slabs' pages that is live objects, and
- * tail_kib the part that belongs to no object.
+ * tail_bytes the part that belongs to no object.
  */
 static int class_line(const struct quarry_cache_stats *st, void *arg)
 {
@@ -46,21 +46,21 @@ static int class_line(const struct quarry_cache_stats *st, void *arg)
 
 	if (!st->class)
 		return 0;
-	seq_printf(m, "%6u %10u %10u %9u", st->class, st->size, st->slab_pages, st->slab_objects);
+	seq_printf(m, "%6u %6u %10u %9u", st->class, st->size, st->slab_pages, st->slab_objects);
 	show_percent(m, 8, slab_bytes - (unsigned long)st->slab_objects * st->stride, slab_bytes);
 	show_percent(m, 9, st->size - qr_class_const_size(st->class - 1) - 1, st->size);
-	seq_printf(m, " %8llu %9llu %11llu %9llu", st->slabs, st->inuse_bytes >> 10,
-		   st->live_objects, st->cached_objects);
+	seq_printf(m, " %7llu %12llu %10llu %8llu", st->slabs, st->inuse_bytes, st->live_objects,
+		   st->cached_objects);
 	show_percent(m, 8, st->live_objects * st->size, st->inuse_bytes);
-	seq_printf(m, " %8llu\n", (st->inuse_bytes - st->capacity_objects * st->stride) >> 10);
+	seq_printf(m, " %10llu\n", st->inuse_bytes - st->capacity_objects * st->stride);
 	return seq_has_overflowed(m);
 }
 
 static int classes_show(struct seq_file *m, void *unused)
 {
-	seq_printf(m, "%-6s %10s %10s %9s %8s %9s %8s %9s %11s %9s %8s %8s\n", "#class",
-		   "size_bytes", "slab_pages", "slab_objs", "tail_pct", "round_pct", "slabs",
-		   "inuse_kib", "live_objs", "cached", "live_pct", "tail_kib");
+	seq_printf(m, "%-6s %6s %10s %9s %8s %9s %7s %12s %10s %8s %8s %10s\n", "#class", "size",
+		   "slab_pages", "slab_objs", "tail_pct", "round_pct", "slabs", "inuse_bytes",
+		   "live_objs", "cached", "live_pct", "tail_bytes");
 	qr_walk_caches(class_line, m);
 	return 0;
 }

@@ -103,10 +103,8 @@ cat /dev/wordindex
 title "The allocator: quarry/stats, what is not zero"
 awk '$2 != 0' "$quarry/stats"
 
-title "Who holds what: quarry/caches/table, caches in use"
-awk 'NR == 1 || $9 + $10 > 0 {
-	printf "%-20s %10s %10s %6s %9s %9s %7s %9s %9s\n", $1, $3, $5, $7, $8, $9, $10, $12, $13
-}' "$quarry/caches/table"
+title "Who holds what: quarry/caches/table"
+cat "$quarry/caches/table"
 
 title "Who allocated it, by samples: quarry/profile/top"
 head -n 8 "$quarry/profile/top"

@@ -33,7 +33,7 @@ done
 drained=$(cat "$QUARRY/control/drain")
 refused "$QUARRY/control/drain" 2
 same "what was refused changes nothing" "$(cat "$QUARRY/control/drain")" "$drained"
-for file in stats classes caches/table caches/malloc-64/stats caches/malloc-64/slabs; do
+for file in stats classes caches/table caches/all caches/malloc-64/stats caches/malloc-64/slabs; do
 	refused "$QUARRY/$file" 1 'Invalid argument\|Permission denied\|not permitted'
 done
 

@@ -63,8 +63,32 @@ same "pages of a cache on all nodes are its inuse_bytes" \
 	"$(awk '/^node[0-9]+_inuse_bytes/ { n += $2 } END { printf "%.0f", n }' "$TMP/stats")" \
 	"$(value "$TMP/stats" inuse_bytes)"
 books "while memory is held"
-table "caches/table" "$QUARRY/caches/table"
 table "classes" "$QUARRY/classes"
+for table in table all; do
+	file=$TMP/$table
+	cat "$QUARRY/caches/$table" >"$file"
+	table "caches/$table" "$file"
+	# shellcheck disable=SC2016 # for awk
+	expect "caches/$table: the cache with most memory first" \
+		awk 'NR > 2 && $4 > last { print "# " $0; exit 1 } { last = $4 }' "$file"
+	same "live objects in caches/$table and the large ones" \
+		"$(awk 'NR > 1 { n += $6 } END { print n }' "$file")" \
+		$((held - $(stat large_objects)))
+	# shellcheck disable=SC2016 # for awk
+	same "waste of malloc-1024 in caches/$table, in per cent" \
+		"$(awk '$1 == "malloc-1024" { print $5 }' "$file")" \
+		"$(awk '{ v[$1] = $2 } END {
+			waste = int((v["inuse_bytes"] - v["live_bytes"]) * 1000 / v["inuse_bytes"])
+			printf "%d.%d", waste / 10, waste % 10 }' "$TMP/stats")"
+done
+same "caches without memory in caches/table" "$(awk 'NR > 1 && !$4' "$TMP/table")" ""
+within "lines of caches/table" "$(wc -l <"$TMP/table")" 6 20
+same "a line for each cache in caches/all" "$(($(wc -l <"$TMP/all") - 1))" "$(stat caches)"
+for table in classes caches/table caches/all; do
+	# shellcheck disable=SC2016 # for awk
+	same "lines of $table with more than 120 columns" \
+		"$(awk 'length($0) > 120' "$QUARRY/$table")" ""
+done
 table "arenas" "$QUARRY/arenas"
 table "a cache's slabs" "$QUARRY/caches/malloc-64/slabs"
 for node in $(memory_nodes); do
@@ -75,9 +99,6 @@ within "live_bytes over what is held, in per cent" \
 	$(($(stat live_bytes) * 100 / bytes)) 100 125
 within "inuse_bytes over live_bytes, in per cent" \
 	$(($(stat inuse_bytes) * 100 / $(stat live_bytes))) 100 130
-same "live objects of all caches and the large ones" \
-	"$(awk 'NR > 1 { n += $9 } END { print n }' "$QUARRY/caches/table")" \
-	$((held - $(stat large_objects)))
 same "pages of all nodes are inuse_bytes" \
 	"$(cat "$QUARRY"/nodes/*/stats | awk '$1 == "inuse_bytes" { n += $2 } END { printf "%.0f", n }')" \
 	"$(stat inuse_bytes)"
@@ -92,6 +113,7 @@ books "after a drain"
 same "cached_objects after a drain" "$(stat cached_objects)" 0
 same "slabs after a drain" "$(stat slabs)" 0
 same "inuse_bytes after a drain" "$(stat inuse_bytes)" 0
+same "lines of caches/table after a drain: the heading" "$(wc -l <"$QUARRY/caches/table")" 1
 
 # Read every file there is, so that a new one is not forgotten. One cat reads them all, because a
 # process for each would take a minute. It goes on after an error, and names the file.
@@ -100,7 +122,7 @@ xargs cat <"$TMP/files" 2>"$TMP/unreadable" >/dev/null || echo "cat fails" >>"$T
 same "files that do not read" "$(cat "$TMP/unreadable")" ""
 within "files" "$(wc -l <"$TMP/files")" 1000 2000
 same "files that others may open" "$(find "$QUARRY" -type f -perm +077)" ""
-for file in stats classes caches/table control/drain control/validate; do
+for file in stats classes caches/table caches/all control/drain control/validate; do
 	expect "$file is there" test -f "$QUARRY/$file"
 done
 finish

@@ -19,7 +19,7 @@ rounds=0 invalid=0 unread=0
 while kill -0 "$pid" 2>/dev/null; do
 	drain
 	validate || invalid=$((invalid + 1))
-	cat "$QUARRY/caches/table" "$QUARRY"/nodes/*/chunks "$QUARRY/classes" \
+	cat "$QUARRY/caches/all" "$QUARRY"/nodes/*/chunks "$QUARRY/classes" \
 		"$QUARRY/stats" >/dev/null || unread=$((unread + 1))
 	# These come and go with the run.
 	cat "$QUARRY"/caches/client_*/slabs >/dev/null 2>&1
