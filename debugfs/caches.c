@@ -7,7 +7,6 @@
  * the directory.  The files know the cache by its number only, so a reader that comes
  * late gets an error.
  */
-#include <linux/ctype.h>
 #include <linux/dcache.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
