@@ -12,7 +12,6 @@
 #include <linux/irqflags.h>
 #include <linux/minmax.h>
 #include <linux/mutex.h>
-#include <linux/overflow.h>
 #include <linux/printk.h>
 #include <linux/smp.h>
 #include <linux/string.h>
@@ -89,7 +88,7 @@ static unsigned int take_victims(struct qr_pool *pool, struct qr_shelf *s)
 	n = min(s->nr_victims, QR_POOL_LEAVING);
 	memcpy(pool->leaving, s->obj, n * sizeof(*s->obj));
 	memmove(s->obj, s->obj + n, (s->nr - n) * sizeof(*s->obj));
-	WRITE_ONCE(s->nr, s->nr - n);
+	qr_shelf_set_nr(pool, s, s->nr - n);
 	s->nr_victims -= n;
 	pool->nr_leaving = n;
 	raw_spin_unlock_irqrestore(&s->lock, flags);
@@ -206,14 +205,18 @@ static unsigned int keeper_take(struct qr_keeper *keeper, unsigned int cpu, void
 				unsigned int n, bool must, struct list_head *doomed)
 {
 	struct qr_pool *pool = keeper_pool(keeper);
-	unsigned int most = pool->places + pool->cache->capacity, left = n, other;
+	unsigned int most = pool->places + pool->cache->capacity, left = n, tries;
+	struct qr_shelf *s = per_cpu_ptr(pool->shelves, cpu);
 
-	left -= qr_shelf_give(per_cpu_ptr(pool->shelves, cpu), objs, left, most);
+	left -= qr_shelf_give(pool, s, objs, left, most);
 	if (likely(!left || !must))
 		return n - left;
-	for_each_possible_cpu(other)
-		if (left && per_cpu(qr_home_node, other) == per_cpu(qr_home_node, cpu))
-			left -= qr_shelf_give(per_cpu_ptr(pool->shelves, other), objs, left, most);
+	for (tries = QR_SHELF_TRIES; left && tries; tries--) {
+		s = qr_shelf_next(pool, pool->roomy, per_cpu(qr_home_node, cpu), s->cpu + 1);
+		if (!s)
+			break;
+		left -= qr_shelf_give(pool, s, objs, left, most);
+	}
 	while (left)
 		undo_here(pool, objs[--left], doomed);
 	return n;
@@ -261,7 +264,7 @@ static void keeper_walk(struct qr_keeper *keeper, void (*fn)(void *p, void *arg)
 
 static void pool_free(struct qr_pool *pool)
 {
-	qr_meta_percpu_free(pool->shelves, pool->shelf_bytes);
+	qr_shelves_free(pool);
 	qr_meta_free(pool, sizeof(*pool));
 }
 
@@ -271,21 +274,6 @@ static void keeper_gone(struct qr_keeper *keeper)
 }
 
 /* --- The life of a pool --- */
-
-static bool shelves_new(struct qr_pool *pool)
-{
-	unsigned int cpu, room;
-
-	pool->places = 2 * pool->cache->capacity;
-	room = pool->places + pool->cache->capacity;
-	pool->shelf_bytes = round_up(struct_size_t(struct qr_shelf, obj, room), SMP_CACHE_BYTES);
-	pool->shelves = qr_meta_percpu(pool->shelf_bytes, SMP_CACHE_BYTES);
-	if (!pool->shelves)
-		return false;
-	for_each_possible_cpu(cpu)
-		raw_spin_lock_init(&per_cpu_ptr(pool->shelves, cpu)->lock);
-	return true;
-}
 
 static struct quarry_pool *refuse(const char *name, const char *why)
 {
@@ -349,7 +337,7 @@ struct quarry_pool *quarry_pool_create(const struct quarry_pool_args *args)
 	c->batch = c->capacity / 2;
 	c->remote_room = 0;
 	mutex_unlock(&qr_caches_lock);
-	if (!shelves_new(pool)) {
+	if (!qr_shelves_new(pool)) {
 		pool_free(pool);
 		quarry_cache_destroy(cache);
 		return refuse(args->name, "no memory");

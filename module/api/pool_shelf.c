@@ -5,7 +5,9 @@
  * A pool is a cache whose magazines hold objects that are set up.  Below a magazine lies not
  * the depot, whose objects are raw, but a shelf: each CPU has one, with a lock.  A CPU moves
  * objects to its shelf when its magazine is full, and refills the magazine from its shelf.
- * Other CPUs take objects from the shelf before they make new ones.
+ * Other CPUs take objects from the shelf before they make new ones.  Maps of the shelves that have
+ * objects, and of those that have room, lead them there, so that a get or a put that finds nothing
+ * on its own CPU costs the same on any number of CPUs.
  *
  * The pool undoes and frees an object in three cases.  It has no room for the object.  Or the
  * object is a sampled one: the profiler then notes the free, and the memory returns to the
@@ -23,15 +25,54 @@
 
 #include <linux/cpumask.h>
 #include <linux/irqflags.h>
+#include <linux/overflow.h>
 #include <trace/events/quarry.h>
 #include "compat.h"
+#include "core/metadata.h"
 #include "core/task_count.h"
+
+static size_t map_bytes(const struct qr_pool *pool)
+{
+	return (size_t)nr_node_ids * pool->row * sizeof(long);
+}
+
+bool qr_shelves_new(struct qr_pool *pool)
+{
+	unsigned int cpu, room;
+
+	pool->places = 2 * pool->cache->capacity;
+	room = pool->places + pool->cache->capacity;
+	pool->shelf_bytes = round_up(struct_size_t(struct qr_shelf, obj, room), SMP_CACHE_BYTES);
+	pool->row = BITS_TO_LONGS(nr_cpu_ids);
+	pool->shelves = qr_meta_percpu(pool->shelf_bytes, SMP_CACHE_BYTES);
+	pool->stocked = qr_meta_alloc(map_bytes(pool), GFP_KERNEL, NUMA_NO_NODE);
+	pool->roomy = qr_meta_alloc(map_bytes(pool), GFP_KERNEL, NUMA_NO_NODE);
+	if (!pool->shelves || !pool->stocked || !pool->roomy)
+		return false;
+	for_each_possible_cpu(cpu) {
+		struct qr_shelf *s = per_cpu_ptr(pool->shelves, cpu);
+
+		raw_spin_lock_init(&s->lock);
+		s->cpu = cpu;
+		s->node = per_cpu(qr_home_node, cpu);
+		__set_bit(cpu, pool->roomy + (size_t)s->node * pool->row);
+	}
+	return true;
+}
+
+void qr_shelves_free(struct qr_pool *pool)
+{
+	qr_meta_free(pool->stocked, map_bytes(pool));
+	qr_meta_free(pool->roomy, map_bytes(pool));
+	qr_meta_percpu_free(pool->shelves, pool->shelf_bytes);
+}
 
 /*
  * Take up to @want objects that are no victims; if there are victims only, take one and set
  * *@victim.  Returns how many were taken.  Interrupts off.
  */
-static unsigned int shelf_take(struct qr_shelf *s, void **out, unsigned int want, bool *victim)
+static unsigned int shelf_take(struct qr_pool *pool, struct qr_shelf *s, void **out,
+			       unsigned int want, bool *victim)
 {
 	unsigned int n;
 
@@ -40,7 +81,7 @@ static unsigned int shelf_take(struct qr_shelf *s, void **out, unsigned int want
 	raw_spin_lock(&s->lock);
 	*victim = s->nr <= s->nr_victims;
 	n = *victim ? min(s->nr, 1U) : min(want, s->nr - s->nr_victims);
-	WRITE_ONCE(s->nr, s->nr - n);
+	qr_shelf_set_nr(pool, s, s->nr - n);
 	s->nr_victims = min(s->nr_victims, s->nr);
 	qr_copy(out, s->obj + s->nr, n);
 	raw_spin_unlock(&s->lock);
@@ -95,7 +136,7 @@ static void *get_own(struct qr_pool *pool, struct qr_head *h, int n, u64 *weight
 
 	if (unlikely(n < 0)) {
 		*weight = qr_is_drawn(c);
-		if (*weight || !shelf_take(s, &p, 1, &victim))
+		if (*weight || !shelf_take(pool, s, &p, 1, &victim))
 			return NULL;
 		h->direct_allocs++;
 		qr_count_alloc();
@@ -111,7 +152,7 @@ static void *get_own(struct qr_pool *pool, struct qr_head *h, int n, u64 *weight
 		}
 	}
 	if (!n) {
-		n = shelf_take(s, h->obj, max(h->capacity / 2, 1U), &victim);
+		n = shelf_take(pool, s, h->obj, max(h->capacity / 2, 1U), &victim);
 		h->refilled += n;
 		s->victims += n && victim;
 		s->shared += n && !victim;
@@ -130,32 +171,46 @@ static void *get_own(struct qr_pool *pool, struct qr_head *h, int n, u64 *weight
 	return p;
 }
 
-/* Get an object from another CPU's shelf, those of this node first.  Interrupts off. */
-static void *steal(struct qr_pool *pool, struct qr_head *h)
+/* Get an object from a shelf of @node.  Tries at most *@tries shelves.  Interrupts off. */
+static void *steal_from(struct qr_pool *pool, int node, unsigned int *tries, bool *victim)
 {
-	unsigned int this = smp_processor_id(), cpu, pass;
-	int home = raw_cpu_read(qr_home_node);
-	bool victim = false;
+	unsigned int this = smp_processor_id(), cpu = this + 1;
 	struct qr_shelf *s;
 	void *p;
 
-	for (pass = 0; pass < 2; pass++) {
-		for_each_cpu_wrap(cpu, cpu_possible_mask, this) {
-			if (cpu == this || (per_cpu(qr_home_node, cpu) == home) == pass)
-				continue;
-			if (!shelf_take(per_cpu_ptr(pool->shelves, cpu), &p, 1, &victim))
-				continue;
-			h->direct_allocs++;
-			qr_count_alloc();
-			s = this_cpu_ptr(pool->shelves);
-			/* Not in remote_allocs: no memory was asked for, so no node was short of it. */
-			s->remote += page_to_nid(virt_to_page(p)) != home;
-			s->victims += victim;
-			s->stolen += !victim;
+	for (; *tries && (s = qr_shelf_next(pool, pool->stocked, node, cpu)); --*tries) {
+		if (s->cpu != this && shelf_take(pool, s, &p, 1, victim))
 			return p;
-		}
+		cpu = s->cpu + 1; /* others were faster */
 	}
 	return NULL;
+}
+
+/*
+ * Get an object from another CPU's shelf, those of this node first.  NULL if there is none, or if
+ * others took what the first few shelves had.  Interrupts off.
+ */
+static void *steal(struct qr_pool *pool, struct qr_head *h)
+{
+	struct qr_shelf *s = this_cpu_ptr(pool->shelves);
+	unsigned int tries = QR_SHELF_TRIES;
+	int home = raw_cpu_read(qr_home_node), node;
+	bool victim = false;
+	void *p;
+
+	p = steal_from(pool, home, &tries, &victim);
+	for_each_node_mask(node, qr_nodes)
+		if (!p && node != home)
+			p = steal_from(pool, node, &tries, &victim);
+	if (!p)
+		return NULL;
+	h->direct_allocs++;
+	qr_count_alloc();
+	/* Not in remote_allocs: no memory was asked for, so no node was short of it. */
+	s->remote += page_to_nid(virt_to_page(p)) != home;
+	s->victims += victim;
+	s->stolen += !victim;
+	return p;
 }
 
 /* Allocate a new object, which is sampled if @weight is set, and set it up. */
@@ -239,7 +294,7 @@ static int flush(struct qr_pool *pool, struct qr_head *h, int n, unsigned long i
 		objs[i] = objs[unit - ++bad];
 	}
 	h->flushed += bad;
-	k = qr_shelf_give(this_cpu_ptr(pool->shelves), objs, unit - bad, pool->places);
+	k = qr_shelf_give(pool, this_cpu_ptr(pool->shelves), objs, unit - bad, pool->places);
 	h->flushed += k;
 	trace_flush(c->name, raw_cpu_read(qr_home_node), k);
 	return n - bad - k;
@@ -267,26 +322,25 @@ static bool put_own(struct qr_pool *pool, struct qr_head *h, int n, void *p, uns
 }
 
 /*
- * Put a valid object on a shelf of its node: this CPU's own shelf, or for another node's object
- * any shelf of that node.  False if there is no room.  Interrupts off.
+ * Put a valid object on a shelf of its node: this CPU's own shelf, or for another node's object one
+ * of the shelves there that have room.  False if there is no room.  Interrupts off.
  */
 static bool shelve(struct qr_pool *pool, struct qr_head *h, void *p, int node)
 {
 	bool remote = node != raw_cpu_read(qr_home_node);
-	unsigned int cpu;
+	unsigned int tries = remote ? QR_SHELF_TRIES : 1;
+	struct qr_shelf *s = this_cpu_ptr(pool->shelves);
 
-	for_each_cpu_wrap(cpu, cpu_possible_mask, smp_processor_id()) {
-		struct qr_shelf *s = per_cpu_ptr(pool->shelves, cpu);
-
-		if (per_cpu(qr_home_node, cpu) != node)
-			continue;
-		if (qr_shelf_give(s, &p, 1, pool->places)) {
+	if (remote)
+		s = qr_shelf_next(pool, pool->roomy, node, smp_processor_id());
+	for (; s && tries; tries--) {
+		if (qr_shelf_give(pool, s, &p, 1, pool->places)) {
 			h->direct_frees++;
 			h->remote_frees += remote;
 			return true;
 		}
-		if (!remote)
-			break;
+		if (remote)
+			s = qr_shelf_next(pool, pool->roomy, node, s->cpu + 1);
 	}
 	__this_cpu_inc(pool->shelves->dropped);
 	return false;
