@@ -108,7 +108,7 @@ static void repeats_are_noticed_at_once(struct kunit *test)
 					      "form %u", i);
 		qt_free_n(cache, owner, ARRAY_SIZE(owner));
 		quarry_free(q);
-		qr_rcu_flush(0);
+		qr_rcu_flush();
 		rcu_barrier();
 		KUNIT_EXPECT_EQ_MSG(test, before + 1, qt_stats(test)->misuse_double_free, "form %u",
 				    i);
