@@ -14,17 +14,18 @@ static int rate_comment(u32 rate, char *buf, size_t size)
 	return scnprintf(buf, size, rate ? "every allocation is sampled" : "sampling is off");
 }
 
+/* Two profiles of the same history have the same comment, so the age of a history is not in it. */
 static int time_comment(const struct quarry_profile *p, char *buf, size_t size)
 {
-	u64 ns = p->duration_ns, s;
 	u32 ms;
+	u64 s;
 
 	if (!p->delta)
-		ns = p->mono_ns - min(p->since_ns, p->mono_ns);
-	s = div_u64_rem(div_u64(ns, NSEC_PER_MSEC), MSEC_PER_SEC, &ms);
-	return scnprintf(buf, size, "%s of %llu.%03u s: %s", p->delta ? "delta" : "history", s, ms,
-			 p->delta ? "allocations since the base, live objects at the end" :
-				    "since the module was loaded or the profile was reset");
+		return scnprintf(buf, size, "since the module was loaded or the profile was reset");
+	s = div_u64_rem(div_u64(p->duration_ns, NSEC_PER_MSEC), MSEC_PER_SEC, &ms);
+	return scnprintf(buf, size,
+			 "delta of %llu.%03u s: allocations since the base, live objects at the end",
+			 s, ms);
 }
 
 int qr_report_comment(const struct qr_report *r, unsigned int i, char *buf, size_t size)
