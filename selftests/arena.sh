@@ -42,7 +42,7 @@ same "arenas" "$(stat arenas)" 4
 # shellcheck disable=SC2016 # for awk
 expect "arenas: a table" awk '
 	NR == 1 { if ($1 !~ /^#/) exit 1; n = NF }
-	NF != n || (NR > 1 && $1 != "client!arena") { print "# " $0; exit 1 }' "$QUARRY/arenas"
+	NF != n || (NR > 1 && $1 != "client/arena") { print "# " $0; exit 1 }' "$QUARRY/arenas"
 live=$(stat arena_live_bytes)
 within "live MiB of arenas" $((live >> 20)) "$mib" $((mib + 1))
 # Up to a quarter of a block is lost if the next object does not fit, and the last block of each

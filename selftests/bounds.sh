@@ -226,7 +226,8 @@ note "$requests requests, $visits visits each, $stacks stacks"
 overflow "a million" "$requests"
 within "samples and those dropped" $(($(stat samples) + $(stat dropped_samples))) \
 	$((requests * visits * 10)) $((requests * visits * 10))
-within "label sets" "$(stat profile_label_sets)" 1000 1024
+# Half of the room is for sets with a task's name. Sets that no row has any more are used again.
+within "label sets" "$(stat profile_label_sets)" 500 1024
 same "rows, all that there may be" "$(stat profile_sites)" "$(stat profile_max_sites)"
 within "samples without stack or labels" "$(stat other_samples)" 1000 1000000000
 within "samples dropped" "$(stat dropped_samples)" 1000 1000000000

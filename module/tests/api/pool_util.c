@@ -2,6 +2,10 @@
 /* Helpers for the suites of pools; pool_util.h explains them. */
 #include "tests/api/pool_util.h"
 
+#include <linux/completion.h>
+#include <linux/err.h>
+#include <linux/kthread.h>
+
 #define MAGIC 0x706f6f6cULL
 
 static int init(void *obj, void *arg, gfp_t gfp)
@@ -27,6 +31,29 @@ static void reset(void *obj, void *arg)
 	atomic_inc(&p->resets);
 }
 
+static int walk(void *arg)
+{
+	struct qo_pool *p = arg;
+
+	if (qr_validate(&p->found))
+		atomic_inc(&p->wrong);
+	complete(&p->walked);
+	return 0;
+}
+
+/*
+ * A task of its own runs the walker, as it does outside of tests: the walker's lock comes before the
+ * pool's, which is held here.
+ */
+static void walk_elsewhere(struct qo_pool *p)
+{
+	reinit_completion(&p->walked);
+	if (IS_ERR(kthread_run(walk, p, "walk")))
+		atomic_inc(&p->wrong);
+	else
+		wait_for_completion(&p->walked);
+}
+
 static void exit_thing(void *obj, void *arg)
 {
 	struct qo_thing *t = obj;
@@ -34,8 +61,8 @@ static void exit_thing(void *obj, void *arg)
 
 	if (t->magic != MAGIC)
 		atomic_inc(&p->wrong);
-	if (p->walk && qr_validate(&p->found))
-		atomic_inc(&p->wrong);
+	if (p->walk)
+		walk_elsewhere(p);
 	t->magic = 0;
 	atomic_inc(&p->exits);
 }
@@ -55,6 +82,7 @@ struct qo_pool *qo_pool(struct kunit *test, unsigned int size)
 	};
 	struct qr_cache *c;
 
+	init_completion(&p->walked);
 	p->pool = quarry_pool_create(&args);
 	KUNIT_ASSERT_NOT_NULL(test, p->pool);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pool_destroy_action, p->pool));

@@ -28,6 +28,7 @@ struct qo_thing {
  * @wrong: number of objects that were not in the expected state
  * @fail: makes init() fail
  * @walk: makes exit() run the walker
+ * @walked: the walker has run
  * @found: what the walker found
  */
 struct qo_pool {
@@ -39,6 +40,7 @@ struct qo_pool {
 	atomic_t wrong;
 	bool fail;
 	bool walk;
+	struct completion walked;
 	struct quarry_validation found;
 };
 
