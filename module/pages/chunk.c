@@ -3,12 +3,16 @@
  * Chunks.  See chunk.h for their kinds, and include/quarry/quarry.h for the arrays that the
  * fast path reads (struct qr_view).
  */
+#define pr_fmt(fmt) "quarry: " fmt
+
 #include "pages/chunk.h"
 
 #include <linux/bitmap.h>
 #include <linux/cpumask.h>
 #include <linux/log2.h>
 #include <linux/nodemask.h>
+#include <linux/page_ref.h>
+#include <linux/printk.h>
 #include <linux/spinlock.h>
 #include <linux/topology.h>
 #include "compat.h"
@@ -91,6 +95,22 @@ static void chunk_free_rcu(struct rcu_head *rcu)
 	qr_meta_cache_free(descriptors, container_of(rcu, struct qr_chunk, rcu));
 }
 
+/*
+ * The kernel may hold a reference of its own for a moment, for a page that it looks up without a
+ * lock.  So Quarry's are added atomically.
+ */
+void qr_chunk_hold_pages(struct page *page, unsigned int nr)
+{
+	while (nr--)
+		page_ref_add(page++, QR_PAGE_BIAS);
+}
+
+int qr_page_lost_refs(const struct page *page)
+{
+	return max_t(int, QR_PAGE_REFS - page_ref_count(page), 0);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_page_lost_refs);
+
 struct qr_chunk *qr_chunk_create(int node, enum qr_kind kind, gfp_t gfp)
 {
 	struct qr_chunk *chunk;
@@ -111,6 +131,7 @@ struct qr_chunk *qr_chunk_create(int node, enum qr_kind kind, gfp_t gfp)
 		goto no_chunk;
 	/* Clients may take references on single pages of an object. */
 	split_page(page, QR_CHUNK_ORDER);
+	qr_chunk_hold_pages(page, QR_CHUNK_PAGES);
 	if (want_init_on_alloc(gfp))
 		bitmap_fill(chunk->fresh, QR_CHUNK_PAGES);
 	qr_account_pages(QR_CHUNK_PAGES);
@@ -123,16 +144,32 @@ no_page:
 	return NULL;
 }
 
-/* Make the @nr pages one block again; false if one of them has another reference. */
+/* Drop all of Quarry's references on a page but one. */
+static void unbias_page(struct page *page)
+{
+	int lost = qr_page_lost_refs(page);
+
+	if (unlikely(lost)) {
+		pr_err_ratelimited("page %lx was freed %d times by code that does not own it\n",
+				   page_to_pfn(page), lost);
+		page_ref_add(page, lost);
+	}
+	page_ref_sub(page, QR_PAGE_BIAS);
+}
+
+/*
+ * Make the @nr pages one block again, of which the first page has the references.  False if
+ * another page has more or fewer references than Quarry's.
+ */
 static bool unsplit_page(struct page *page, unsigned int nr)
 {
 	unsigned int i;
 
 	for (i = 1; i < nr; i++) {
-		if (page_ref_freeze(page + i, 1))
+		if (page_ref_freeze(page + i, QR_PAGE_REFS))
 			continue;
 		while (--i)
-			page_ref_unfreeze(page + i, 1);
+			page_ref_unfreeze(page + i, QR_PAGE_REFS);
 		return false;
 	}
 	return true;
@@ -143,11 +180,14 @@ static void release_block(struct page *page, unsigned int order)
 	unsigned int i;
 
 	if (unsplit_page(page, 1U << order)) {
+		unbias_page(page);
 		__free_pages(page, order);
 		return;
 	}
-	for (i = 0; i < 1U << order; i++)
+	for (i = 0; i < 1U << order; i++) {
+		unbias_page(page + i);
 		__free_page(page + i);
+	}
 }
 
 /*
@@ -247,8 +287,10 @@ again:
 		new = NULL;
 		WRITE_ONCE(qr_chunks[i], chunk);
 	}
-	if (chunk)
+	if (chunk) {
+		qr_chunk_hold_pages(page, nr);
 		qr_chunk_own(chunk, qr_page_in_chunk(page_address(page)), nr, owner);
+	}
 	raw_spin_unlock_irqrestore(&mixed_lock, flags);
 	if (!chunk) {
 		new = chunk_new(pfn_to_page(round_down(page_to_pfn(page), QR_CHUNK_PAGES)),
@@ -380,6 +422,7 @@ bool qr_chunk_create_pair(struct qr_chunk *pair[2], int node, gfp_t gfp)
 		goto no_chunk;
 	}
 	split_page(page, order);
+	qr_chunk_hold_pages(page, 2 * QR_CHUNK_PAGES);
 	qr_account_pages(2 * QR_CHUNK_PAGES);
 	for (i = 0; i < 2; i++)
 		if (want_init_on_alloc(gfp))

@@ -26,6 +26,17 @@
 #define QR_CHUNK_ORDER 9
 #define QR_CHUNK_PAGES 512u
 
+/*
+ * References that Quarry has on each page that it holds, idle or in use.  If somebody else frees
+ * a page or memory on it (kfree(), put_page(), __free_page()), the reference that this drops is
+ * not the last one.  So the page stays Quarry's and the kernel does not give it to another owner.
+ * The bias is more than the frees that a page can see, and leaves room for the references of
+ * clients.  Clients that take references see no difference, but code that steals a page with one
+ * reference only leaves the page alone.
+ */
+#define QR_PAGE_BIAS 0x100000
+#define QR_PAGE_REFS (1 + QR_PAGE_BIAS)
+
 enum qr_kind {
 	QR_ORDINARY, /* slabs: frees on the chunk's own node are fast */
 	QR_SAMPLED,  /* slabs of sampled objects: every free is slow */
@@ -173,6 +184,13 @@ void qr_chunk_set_slow(struct qr_chunk *chunk, bool slow);
 /* Do frees to caches take the fast path in this chunk? */
 bool qr_chunk_is_fast(const struct qr_chunk *chunk);
 
+/*
+ * Take Quarry's references on @nr pages that the kernel gave.  Before the pages can be found in a
+ * chunk, or under the lock that guards it.
+ */
+void qr_chunk_hold_pages(struct page *page, unsigned int nr);
+/* How many of Quarry's references on a page did somebody else drop? */
+int qr_page_lost_refs(const struct page *page);
 /* Give @nr split pages in a row back to the kernel, and uncharge them. */
 void qr_chunk_release_pages(struct page *page, unsigned int nr);
 /* Set what @cpu sees of the chunks: its node's view. */

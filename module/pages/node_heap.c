@@ -184,6 +184,22 @@ int qr_walk_chunks(int node, qr_chunk_fn fn, void *arg)
 	return 0;
 }
 
+/* Clients may have references of their own.  So only a lack of them is an error. */
+static void validate_refs(const struct qr_chunk *chunk, struct quarry_validation *v)
+{
+	unsigned int page;
+	int lost;
+
+	for (page = 0; page < QR_CHUNK_PAGES; page++) {
+		if (chunk->kind == QR_MIXED ? !chunk->slab[page] : test_bit(page, chunk->holes))
+			continue;
+		lost = qr_page_lost_refs(chunk->page + page);
+		if (lost)
+			qr_invalid(v, "chunk %lu page %u: freed %d times by somebody else",
+				   chunk->index, page, lost);
+	}
+}
+
 static void validate_chunk(const struct qr_chunk *chunk, struct quarry_validation *v)
 {
 	bool hollow = chunk->nr_holes && !chunk->nr_used;
@@ -250,6 +266,8 @@ void qr_heap_validate(struct quarry_validation *v)
 		for (i = 0; i < heap->tree[0].nr[0]; i++) {
 			struct qr_chunk *chunk = qr_chunks[heap->base + i];
 
+			if (chunk && chunk->node == node)
+				validate_refs(chunk, v);
 			if (chunk && (chunk->node != node || chunk->kind == QR_MIXED))
 				chunk = NULL;
 			validate_sums(heap, i, chunk, v);

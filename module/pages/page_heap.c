@@ -173,6 +173,7 @@ static enum filled fill_hole(struct page *page, unsigned int nr, enum qr_kind ki
 	if (chunk && chunk->kind != QR_MIXED) {
 		what = may_lie_in(kind, chunk->kind) ? HOLE_TAKEN : WRONG_HOLE;
 		if (what == HOLE_TAKEN) {
+			qr_chunk_hold_pages(page, nr);
 			qr_chunk_fill(chunk, first, nr, want_init_on_alloc(gfp));
 			heap->holes -= nr;
 			heap->owned += nr;

@@ -287,12 +287,43 @@ static void idle_pages_decay(struct kunit *test)
 	qt_exit(test);
 }
 
-static struct kunit_case release_cases[] = {
-	KUNIT_CASE(holes_from_the_top),	   KUNIT_CASE(whole_chunks_first),
-	KUNIT_CASE_SLOW(random_holes),	   KUNIT_CASE(holes_are_filled),
-	KUNIT_CASE(a_range_is_left),	   KUNIT_CASE(the_kernel_is_told),
-	KUNIT_CASE_SLOW(idle_pages_decay), {}
-};
+/* Code that frees a page which is not its own gives no page to the kernel.  The walker sees it. */
+static void freed_by_others(struct kunit *test)
+{
+	struct quarry_validation *v = qt_array(test, 1, sizeof(*v));
+	struct runs *r = new_runs(test);
+	int node = first_node(qr_nodes);
+	struct page *page;
+
+	get(test, r, 0, QR_LARGE, 8);
+	page = virt_to_page(run_addr(&r->run[0]) + 3 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, QR_PAGE_REFS, page_ref_count(page));
+	get_page(page);
+	KUNIT_EXPECT_EQ_MSG(test, 0, qr_validate(v), "%s", v->first);
+	put_page(page);
+	KUNIT_EXPECT_EQ_MSG(test, 0, qr_validate(v), "%s", v->first);
+
+	put_page(page);
+	KUNIT_EXPECT_EQ(test, 1, qr_page_lost_refs(page));
+	KUNIT_EXPECT_EQ(test, -EUCLEAN, qr_validate(v));
+	KUNIT_EXPECT_EQ(test, 1, v->errors);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(v->first, "freed 1 times by somebody else"));
+	/* It goes back to the kernel all the same, with its chunk. */
+	put(r, 0);
+	qr_heap_release_idle();
+	KUNIT_EXPECT_EQ(test, 0, idle_pages(node));
+	KUNIT_EXPECT_EQ_MSG(test, 0, qr_validate(v), "%s", v->first);
+}
+
+static struct kunit_case release_cases[] = { KUNIT_CASE(holes_from_the_top),
+					     KUNIT_CASE(whole_chunks_first),
+					     KUNIT_CASE_SLOW(random_holes),
+					     KUNIT_CASE(holes_are_filled),
+					     KUNIT_CASE(a_range_is_left),
+					     KUNIT_CASE(the_kernel_is_told),
+					     KUNIT_CASE(freed_by_others),
+					     KUNIT_CASE_SLOW(idle_pages_decay),
+					     {} };
 
 static struct kunit_suite release_suite = {
 	.name = "quarry_release",
