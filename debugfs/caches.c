@@ -84,6 +84,7 @@ static int cache_stats_show(struct seq_file *m, void *unused)
 	CACHE_LINE(poison);
 	CACHE_LINE(red_zone);
 	CACHE_LINE(account_node);
+	CACHE_LINE(account_reclaim);
 	CACHE_LINE(useroffset);
 	CACHE_LINE(usersize);
 	CACHE_LINE(slabs);

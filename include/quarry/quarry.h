@@ -78,9 +78,14 @@
 #define QUARRY_RED_ZONE	       BIT(4)
 /* The kernel's statistics count the cache's pages as unreclaimable slab pages of their node. */
 #define QUARRY_ACCOUNT_NODE    BIT(5)
+/*
+ * The same, but as reclaimable slab pages, which MemAvailable counts too: the client frees
+ * objects when the kernel is short of memory.  Prevails over QUARRY_ACCOUNT_NODE.
+ */
+#define QUARRY_ACCOUNT_RECLAIM BIT(6)
 #define QUARRY_CACHE_FLAGS                                                                         \
 	(QUARRY_HWCACHE_ALIGN | QUARRY_NO_SAMPLE | QUARRY_TYPESAFE_BY_RCU | QUARRY_POISON |        \
-	 QUARRY_RED_ZONE | QUARRY_ACCOUNT_NODE)
+	 QUARRY_RED_ZONE | QUARRY_ACCOUNT_NODE | QUARRY_ACCOUNT_RECLAIM)
 
 /**
  * enum quarry_policy - which NUMA node a cache's objects come from

@@ -120,6 +120,7 @@ struct quarry_stats {
  * @poison: it was created with QUARRY_POISON
  * @red_zone: it was created with QUARRY_RED_ZONE
  * @account_node: it was created with QUARRY_ACCOUNT_NODE
+ * @account_reclaim: it was created with QUARRY_ACCOUNT_RECLAIM
  * @useroffset: where the part of an object begins that may be copied to and from user space
  * @usersize: bytes of that part
  * @slabs: slabs held
@@ -156,6 +157,7 @@ struct quarry_cache_stats {
 	bool poison;
 	bool red_zone;
 	bool account_node;
+	bool account_reclaim;
 	unsigned int useroffset;
 	unsigned int usersize;
 	u64 slabs;

@@ -100,7 +100,9 @@ static bool depot_new(struct qr_cache *c, unsigned int i, int node, bool batches
 	c->depot[i] = qr_meta_alloc(sizeof(*c->depot[i]), GFP_KERNEL, node);
 	if (c->depot[i])
 		qr_depot_init(c->depot[i], c, &c->limit, node, c->geo.stride, batches,
-			      c->account_node);
+			      c->account_reclaim ? NR_SLAB_RECLAIMABLE_B :
+			      c->account_node	 ? NR_SLAB_UNRECLAIMABLE_B :
+						   QR_NO_ACCOUNT);
 	return c->depot[i];
 }
 
@@ -124,6 +126,7 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 		c->pub.zero_inline = c->pub.size;
 	c->ctor = args->ctor;
 	c->no_sample = args->flags & QUARRY_NO_SAMPLE;
+	c->account_reclaim = args->flags & QUARRY_ACCOUNT_RECLAIM;
 	c->account_node = args->flags & QUARRY_ACCOUNT_NODE;
 	c->useroffset = args->useroffset;
 	c->usersize = args->usersize;

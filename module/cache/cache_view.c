@@ -25,6 +25,7 @@ void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
 	st->poison = c->guard.poison;
 	st->red_zone = c->guard.red_zone;
 	st->account_node = c->account_node;
+	st->account_reclaim = c->account_reclaim;
 	st->useroffset = c->useroffset;
 	st->usersize = c->usersize;
 	for_each_possible_cpu(cpu) {

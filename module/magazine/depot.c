@@ -86,7 +86,7 @@ static __always_inline bool try_lock(struct qr_depot *d)
 #define depot_lock(d) __cond_lock(&(d)->lock, try_lock(d))
 
 void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, struct qr_limit *limit, int node,
-		   unsigned int stride, bool batches, bool account)
+		   unsigned int stride, bool batches, int account)
 {
 	unsigned int i;
 
@@ -122,9 +122,8 @@ void qr_depot_place(struct qr_depot *d, struct qr_slab *slab)
 void qr_depot_count_pages(struct qr_depot *d, long pages)
 {
 	d->nr_pages += pages;
-	if (unlikely(d->account))
-		mod_node_page_state(NODE_DATA(d->node), NR_SLAB_UNRECLAIMABLE_B,
-				    pages * (long)PAGE_SIZE);
+	if (unlikely(d->account != QR_NO_ACCOUNT))
+		mod_node_page_state(NODE_DATA(d->node), d->account, pages * (long)PAGE_SIZE);
 }
 
 void qr_depot_forget(struct qr_depot *d, struct qr_slab *slab, struct list_head *doomed)

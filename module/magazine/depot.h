@@ -48,7 +48,7 @@ static __always_inline void qr_copy(void **to, void *const *from, unsigned int n
  * @cache: the cache
  * @limit: the cache's limit, to which the pages of its slabs are charged
  * @node: the node
- * @account: the kernel counts the slabs' pages as slab pages, see QUARRY_ACCOUNT_NODE
+ * @account: the kernel's counter of the slabs' bytes, see QUARRY_ACCOUNT_NODE; or QR_NO_ACCOUNT
  * @batch: objects in a full batch
  * @max_batches: batches that the depot may have
  * @nr_batches: batches that the depot has
@@ -78,7 +78,7 @@ struct qr_depot {
 	struct qr_cache *cache;
 	struct qr_limit *limit;
 	int node;
-	bool account;
+	int account;
 	unsigned int batch;
 	unsigned int max_batches;
 	unsigned int nr_batches;
@@ -141,9 +141,12 @@ static inline u64 qr_depot_moves(const struct qr_depot *d)
 	return READ_ONCE(d->takes) + READ_ONCE(d->gives);
 }
 
+/* No counter of the kernel's has the slabs' bytes. */
+#define QR_NO_ACCOUNT (-1)
+
 /* Without @batches, objects that are given always go straight to their slabs. */
 void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, struct qr_limit *limit, int node,
-		   unsigned int stride, bool batches, bool account);
+		   unsigned int stride, bool batches, int account);
 
 /* Take up to @want objects, from batches first, then from slabs; returns how many. */
 unsigned int qr_depot_take(struct qr_depot *d, void **out, unsigned int want);

@@ -73,6 +73,7 @@ struct qr_keeper {
  * @typesafe: QUARRY_TYPESAFE_BY_RCU
  * @guarded: objects have a red zone or poison, so allocations and frees bypass the magazines
  * @account_node: QUARRY_ACCOUNT_NODE
+ * @account_reclaim: QUARRY_ACCOUNT_RECLAIM, which prevails over QUARRY_ACCOUNT_NODE
  * @rcu_frees: some object was given to RCU or deferred, so destroying the cache waits for those
  * @ctor: see &struct quarry_cache_args
  * @policy: which node objects come from
@@ -117,6 +118,7 @@ struct qr_cache {
 	bool typesafe;
 	bool guarded;
 	bool account_node;
+	bool account_reclaim;
 	bool rcu_frees;
 	void (*ctor)(void *obj);
 	enum quarry_policy policy;

@@ -254,13 +254,13 @@ static void pages_stay(struct kunit *test)
 
 /* --- The kernel's counter of slab pages --- */
 
-static long slab_pages(void)
+static long slab_pages(enum node_stat_item item)
 {
 	long pages = 0;
 	int node;
 
 	for_each_node_mask(node, qr_nodes)
-		pages += atomic_long_read(&NODE_DATA(node)->vm_stat[NR_SLAB_UNRECLAIMABLE_B]);
+		pages += atomic_long_read(&NODE_DATA(node)->vm_stat[item]);
 	return pages;
 }
 
@@ -276,35 +276,50 @@ static void expect_about(struct kunit *test, long pages, long expected)
 	KUNIT_EXPECT_LE(test, pages, expected + slack);
 }
 
-static void accounted_for(struct kunit *test)
+static void account(struct kunit *test, unsigned int flags, enum node_stat_item item,
+		    enum node_stat_item other)
 {
-	struct quarry_cache_args args = { .flags = QUARRY_ACCOUNT_NODE };
+	struct quarry_cache_args args = { .flags = flags };
 	struct quarry_cache *cache = qt_cache(test, 4096, &args);
 	struct quarry_cache *plain = qt_cache(test, 4096, NULL);
 	unsigned int n = 8192, i;
 	void **objs = qt_array(test, n, sizeof(*objs));
-	long before = slab_pages();
+	long before = slab_pages(item), before_other;
 
 	qt_alloc_n(test, plain, objs, n);
-	expect_about(test, slab_pages() - before, 0);
+	expect_about(test, slab_pages(item) - before, 0);
 	qt_free_n(plain, objs, n);
 	qt_cache_destroy(test, plain);
 
-	before = slab_pages();
+	before = slab_pages(item);
+	before_other = slab_pages(other);
 	qt_alloc_n(test, cache, objs, n);
-	expect_about(test, slab_pages() - before, n);
+	expect_about(test, slab_pages(item) - before, n);
+	expect_about(test, slab_pages(other) - before_other, 0);
 	/* Pages that are trimmed from slabs are subtracted, too. */
 	for (i = 0; i < n; i += 2) {
 		quarry_cache_free(cache, objs[i]);
 		objs[i] = NULL;
 	}
 	quarry_cache_shrink(cache);
-	expect_about(test, slab_pages() - before, qt_sum(cache).inuse_bytes >> PAGE_SHIFT);
+	expect_about(test, slab_pages(item) - before, qt_sum(cache).inuse_bytes >> PAGE_SHIFT);
 	KUNIT_EXPECT_LT(test, qt_sum(cache).inuse_bytes >> PAGE_SHIFT, n * 3 / 4);
 	qt_free_n(cache, objs, n);
 	quarry_cache_shrink(cache);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).inuse_bytes);
-	expect_about(test, slab_pages() - before, 0);
+	expect_about(test, slab_pages(item) - before, 0);
+}
+
+static void accounted_for(struct kunit *test)
+{
+	account(test, QUARRY_ACCOUNT_NODE, NR_SLAB_UNRECLAIMABLE_B, NR_SLAB_RECLAIMABLE_B);
+}
+
+static void accounted_as_reclaimable(struct kunit *test)
+{
+	account(test, QUARRY_ACCOUNT_RECLAIM, NR_SLAB_RECLAIMABLE_B, NR_SLAB_UNRECLAIMABLE_B);
+	account(test, QUARRY_ACCOUNT_RECLAIM | QUARRY_ACCOUNT_NODE, NR_SLAB_RECLAIMABLE_B,
+		NR_SLAB_UNRECLAIMABLE_B);
 }
 
 static void flags_are_shown(struct kunit *test)
@@ -329,6 +344,7 @@ static struct kunit_case cases[] = { KUNIT_CASE(what_does_not_go_together),
 				     KUNIT_CASE(written_to_before_its_slab_goes),
 				     KUNIT_CASE(pages_stay),
 				     KUNIT_CASE(accounted_for),
+				     KUNIT_CASE(accounted_as_reclaimable),
 				     KUNIT_CASE(flags_are_shown),
 				     KUNIT_CASE(qt_books_balance),
 				     {} };
