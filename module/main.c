@@ -10,7 +10,9 @@
 #include "../debugfs/debugfs.h"
 #include "api/allocs_per_run.h"
 #include "api/arena.h"
+#include "api/kernel_free.h"
 #include "api/malloc.h"
+#include "api/shim_handed.h"
 #include "cache/cache.h"
 #include "cache/capacity_balance.h"
 #include "cache/rcu_free.h"
@@ -95,10 +97,20 @@ static int __init quarry_init(void)
 	err = qr_chardev_init();
 	if (err)
 		goto no_chardev;
+	err = qr_handed_init();
+	if (err)
+		goto no_handed;
+	err = qr_kernel_free_init();
+	if (err)
+		goto no_kernel_free;
 	qr_rate_init();
 	qr_balance_init();
 	return 0;
 
+no_kernel_free:
+	qr_handed_exit();
+no_handed:
+	qr_chardev_exit();
 no_chardev:
 	qr_debugfs_exit();
 no_debugfs:
@@ -138,6 +150,8 @@ no_queues:
 
 static void __exit quarry_exit(void)
 {
+	qr_kernel_free_exit();
+	qr_handed_exit();
 	qr_chardev_exit();
 	qr_debugfs_exit();
 	qr_rate_exit();

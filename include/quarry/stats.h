@@ -37,6 +37,7 @@
 	X(live_objects,		"mallocs - frees")				\
 	X(mallocs,		"allocations so far")				\
 	X(frees,		"frees so far")					\
+	X(kernel_frees,		"part of frees: by the kernel, which handed them to Quarry")	\
 	X(rcu_pending_objects,	"part of live_objects: RCU is going to free them")	\
 	X(cached_objects,	"free objects in magazines and depots")		\
 	X(cached_bytes,		"bytes of cached_objects")			\
@@ -96,6 +97,7 @@
 	X(misuse_stale_mark,	"releases of arenas to marks that are not valid")	\
 	X(misuse_red_zone,	"red zones, behind objects, that were written to")	\
 	X(misuse_poison,	"free objects that were written to")		\
+	X(misuse_kernel_free,	"frees by the kernel that were not handed to Quarry")	\
 	X(leaked_objects,	"objects lost to misuse")
 /* clang-format on */
 

@@ -18,6 +18,7 @@
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <quarry/quarry.h>
+#include "api/shim_handed.h"
 #include "cache/cache.h"
 #include "core/clean_name.h"
 #include "slab/mapped.h"
@@ -26,14 +27,14 @@
 
 /* Flags that have no effect in Quarry. */
 #define FLAGS_IGNORED                                                                              \
-	(SLAB_ACCOUNT | SLAB_RECLAIM_ACCOUNT | SLAB_MEM_SPREAD | SLAB_NOLEAKTRACE |                \
-	 SLAB_NO_MERGE | SLAB_NO_USER_FLAGS | SLAB_KASAN | SLAB_SKIP_KFENCE)
+	(SLAB_MEM_SPREAD | SLAB_NOLEAKTRACE | SLAB_NO_MERGE | SLAB_NO_USER_FLAGS | SLAB_KASAN |    \
+	 SLAB_SKIP_KFENCE)
 #define FLAGS_DEBUG                                                                                \
 	(SLAB_CONSISTENCY_CHECKS | SLAB_STORE_USER | SLAB_TRACE | SLAB_DEBUG_OBJECTS |             \
 	 SLAB_FAILSLAB)
 #define FLAGS_KNOWN                                                                                \
 	(FLAGS_IGNORED | FLAGS_DEBUG | SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_TYPESAFE_BY_RCU |    \
-	 SLAB_RED_ZONE | SLAB_POISON)
+	 SLAB_ACCOUNT | SLAB_RECLAIM_ACCOUNT | SLAB_RED_ZONE | SLAB_POISON)
 
 static __always_inline bool is_ours(const struct kmem_cache *s)
 {
@@ -68,10 +69,13 @@ static const char *unfit(unsigned int size, unsigned int align, slab_flags_t fla
 	return NULL;
 }
 
-struct kmem_cache *qr_shim_cache_create_args(const char *name, unsigned int size,
-					     struct kmem_cache_args *args, slab_flags_t flags)
+/* @ip: code of the module that wants the cache. */
+static struct kmem_cache *cache_create(const char *name, unsigned int size,
+				       struct kmem_cache_args *args, slab_flags_t flags,
+				       unsigned long ip)
 {
 	struct kmem_cache_args plain = {};
+	struct kmem_cache *s;
 	struct quarry_cache_args ours = {};
 	char clean[QUARRY_NAME_LEN];
 	struct quarry_cache *cache;
@@ -101,6 +105,10 @@ struct kmem_cache *qr_shim_cache_create_args(const char *name, unsigned int size
 		ours.flags |= QUARRY_HWCACHE_ALIGN;
 	if (flags & SLAB_TYPESAFE_BY_RCU)
 		ours.flags |= QUARRY_TYPESAFE_BY_RCU;
+	if (flags & SLAB_ACCOUNT)
+		ours.flags |= QUARRY_ACCOUNT_NODE;
+	if (flags & SLAB_RECLAIM_ACCOUNT)
+		ours.flags |= QUARRY_ACCOUNT_RECLAIM;
 	if (flags & SLAB_RED_ZONE)
 		ours.flags |= QUARRY_RED_ZONE;
 	/* Objects that must keep their contents are not poisoned; SLUB does the same. */
@@ -109,7 +117,16 @@ struct kmem_cache *qr_shim_cache_create_args(const char *name, unsigned int size
 	cache = quarry_cache_create(name, size, &ours);
 	if (!cache && (flags & SLAB_PANIC))
 		panic("quarry: no cache %s\n", clean);
-	return to_kmem(cache);
+	s = to_kmem(cache);
+	if (s)
+		qr_handed_add(s, name, ip);
+	return s;
+}
+
+struct kmem_cache *qr_shim_cache_create_args(const char *name, unsigned int size,
+					     struct kmem_cache_args *args, slab_flags_t flags)
+{
+	return cache_create(name, size, args, flags, _RET_IP_);
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_cache_create_args);
 
@@ -118,7 +135,7 @@ struct kmem_cache *qr_shim_cache_create(const char *name, unsigned int size, uns
 {
 	struct kmem_cache_args args = { .align = align, .ctor = ctor };
 
-	return qr_shim_cache_create_args(name, size, &args, flags);
+	return cache_create(name, size, &args, flags, _RET_IP_);
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_cache_create);
 
@@ -134,16 +151,18 @@ struct kmem_cache *qr_shim_cache_create_usercopy(const char *name, unsigned int 
 		.usersize = usersize,
 	};
 
-	return qr_shim_cache_create_args(name, size, &args, flags);
+	return cache_create(name, size, &args, flags, _RET_IP_);
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_cache_create_usercopy);
 
 void qr_shim_cache_destroy(struct kmem_cache *s)
 {
-	if (is_ours(s))
+	if (is_ours(s)) {
+		qr_handed_del(s);
 		quarry_cache_destroy(to_ours(s));
-	else
+	} else {
 		kmem_cache_destroy(s);
+	}
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_cache_destroy);
 

@@ -38,6 +38,7 @@ static const struct {
 				   "ignored" },
 	[QR_MISUSE_RED_ZONE] = { "red_zone", "written to behind its end", "its page goes back" },
 	[QR_MISUSE_POISON] = { "poison", "written to while it was free", "its page goes back" },
+	[QR_MISUSE_KERNEL_FREE] = { "kernel_free", "freed by the kernel, which cannot do it" },
 };
 
 bool qr_report_loss(enum qr_misuse what, const void *p, const char *cache, const char *given,
@@ -64,5 +65,6 @@ bool qr_report(enum qr_misuse what, const void *p, const char *cache, const char
 {
 	/* The object was live.  Its owner will not free it properly any more, so it is leaked. */
 	return qr_report_loss(what, p, cache, given, ip,
-			      what == QR_MISUSE_INTERIOR || what == QR_MISUSE_WRONG_CACHE);
+			      what == QR_MISUSE_INTERIOR || what == QR_MISUSE_WRONG_CACHE ||
+				      what == QR_MISUSE_KERNEL_FREE);
 }

@@ -16,6 +16,7 @@ enum qr_misuse {
 	QR_MISUSE_STALE_MARK,
 	QR_MISUSE_RED_ZONE,
 	QR_MISUSE_POISON,
+	QR_MISUSE_KERNEL_FREE,
 	QR_NR_MISUSE,
 };
 
@@ -30,7 +31,8 @@ extern atomic64_t qr_leaked_objects;
  * @given: name of the cache that the caller named, if it is another one; else NULL
  * @ip: the caller's address
  *
- * The object counts as leaked for %QR_MISUSE_INTERIOR and %QR_MISUSE_WRONG_CACHE.
+ * The object counts as leaked for %QR_MISUSE_INTERIOR, %QR_MISUSE_WRONG_CACHE and
+ * %QR_MISUSE_KERNEL_FREE.
  *
  * Context: Any.
  *

@@ -283,6 +283,19 @@ unsigned int qr_samples_read(const struct qr_samples *samples, unsigned int n,
 	return n;
 }
 
+u32 qr_sample_stack(const struct qr_samples *samples, unsigned int i)
+{
+	const struct qr_bucket *b;
+	unsigned long flags;
+	u32 stack;
+
+	raw_spin_lock_irqsave(&qr_profile_lock, flags);
+	b = i < samples->nr ? samples->at[i].bucket : NULL;
+	stack = b ? b->site.stack : 0;
+	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+	return stack;
+}
+
 /* --- Observers --- */
 
 void qr_watch(struct qr_watcher *w)

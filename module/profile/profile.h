@@ -143,6 +143,12 @@ struct qr_live_sample {
 unsigned int qr_samples_read(const struct qr_samples *samples, unsigned int n,
 			     struct qr_live_sample *out);
 
+/*
+ * The number of the stack that allocated the object with index @i, for qr_stack_frames(); 0 if the
+ * object is not sampled.
+ */
+u32 qr_sample_stack(const struct qr_samples *samples, unsigned int i);
+
 /* The profiler's numbers in struct quarry_stats. */
 struct qr_profile_counts {
 	u64 samples;

@@ -17,6 +17,7 @@
 #include <linux/ratelimit.h>
 #include <linux/string.h>
 #include "api/arena.h"
+#include "api/kernel_free.h"
 #include "cache/cache.h"
 #include "cache/rcu_free.h"
 #include "compat.h"
@@ -119,6 +120,7 @@ void quarry_stats_read(struct quarry_stats *st)
 	st->remote_allocs += atomic64_read(&qr_gone_remote_allocs);
 	mutex_unlock(&qr_caches_lock);
 
+	st->kernel_frees = atomic64_read(&qr_kernel_frees);
 	st->rcu_pending_objects = qr_rcu_pending();
 	add_large(st, &qr_large_count, &st->large_objects, &st->large_bytes);
 	add_large(st, &qr_mapped_count, &st->mapped_objects, &st->mapped_bytes);
@@ -184,6 +186,7 @@ void quarry_stats_read(struct quarry_stats *st)
 	st->misuse_stale_mark = atomic64_read(&qr_misuse_count[QR_MISUSE_STALE_MARK]);
 	st->misuse_red_zone = atomic64_read(&qr_misuse_count[QR_MISUSE_RED_ZONE]);
 	st->misuse_poison = atomic64_read(&qr_misuse_count[QR_MISUSE_POISON]);
+	st->misuse_kernel_free = atomic64_read(&qr_misuse_count[QR_MISUSE_KERNEL_FREE]);
 	st->leaked_objects = atomic64_read(&qr_leaked_objects);
 }
 EXPORT_SYMBOL_QUARRY(quarry_stats_read);

@@ -18,6 +18,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include <linux/vmstat.h>
 #include "shimmed.h"
 
 MODULE_DESCRIPTION("Checks of quarry/kmem_shim.h");
@@ -187,6 +188,44 @@ static void pools(void)
 	mempool_destroy(kmallocs);
 }
 
+/* --- The kernel's counters of slab pages --- */
+
+#define ACCOUNTED 2048 /* pages */
+
+/* Each processor keeps a part of its changes to itself at first, and the kernel has slabs too. */
+static bool about(long pages, long expected)
+{
+	return abs(pages - expected) < ACCOUNTED / 4;
+}
+
+static void accounted(slab_flags_t flags, long reclaimable, long unreclaimable, const char *what)
+{
+	struct kmem_cache *s = kmem_cache_create("shim_accounted", PAGE_SIZE, 0, flags, NULL);
+	void **objs = kvcalloc(ACCOUNTED, sizeof(*objs), GFP_KERNEL);
+	long yes = global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B);
+	long no = global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B);
+	bool good = s && objs && kmem_cache_alloc_bulk(s, GFP_KERNEL, ACCOUNTED, objs);
+
+	if (good) {
+		yes = global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B) - yes;
+		no = global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B) - no;
+		kmem_cache_free_bulk(s, ACCOUNTED, objs);
+		good = about(yes, reclaimable) && about(no, unreclaimable);
+	}
+	check(good, what);
+	kvfree(objs);
+	kmem_cache_destroy(s);
+}
+
+static void accounts(void)
+{
+	accounted(SLAB_RECLAIM_ACCOUNT, ACCOUNTED, 0, "counted as reclaimable");
+	accounted(SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT, ACCOUNTED, 0,
+		  "counted as reclaimable, and accounted");
+	accounted(SLAB_ACCOUNT, 0, ACCOUNTED, "counted as unreclaimable");
+	accounted(0, 0, 0, "not counted");
+}
+
 /* --- A second free --- */
 
 /*
@@ -295,6 +334,7 @@ static int __init shimmed_init(void)
 	double_free();
 	caches();
 	pools();
+	accounts();
 	check_kmalloc_family();
 	frees_by_rcu();
 	usercopy();

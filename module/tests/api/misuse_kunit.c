@@ -32,6 +32,7 @@ static void counts(struct kunit *test, u64 *n)
 	n[QR_MISUSE_STALE_MARK] = st->misuse_stale_mark;
 	n[QR_MISUSE_RED_ZONE] = st->misuse_red_zone;
 	n[QR_MISUSE_POISON] = st->misuse_poison;
+	n[QR_MISUSE_KERNEL_FREE] = st->misuse_kernel_free;
 }
 
 /* Expects that since @before, @what was noticed @times times and no other misuse. */
