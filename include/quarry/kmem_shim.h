@@ -12,8 +12,12 @@
  * code refers to a few symbols only.  module/api/shim.c and module/api/shim_malloc.c define
  * functions that take their place; those that had another type would not compile.
  *
- * This file includes no kernel header and defines no macro that remains, so that the source
- * file can still define its own pr_fmt().  Renaming a symbol that a kernel does not have does
+ * Two functions are inline in C, so that the compiler can do what it knows: kfree() of NULL
+ * returns at once, and a size known at compile time has its size class.  A declaration in the
+ * kernel's headers that follows such a definition means the same function.
+ *
+ * This file includes no kernel header with pr_fmt() and defines no macro that remains, so that
+ * the source file can still define its own.  Renaming a symbol that a kernel does not have does
  * no harm.  Do not use this file with clang's link-time optimization, which merges the
  * assembler parts of all files.
  */
@@ -21,6 +25,12 @@
 #define QUARRY_KMEM_SHIM_H
 
 #ifndef __ASSEMBLY__
+
+#include <linux/types.h>
+#include <quarry/sizeclass.h>
+
+struct kmem_cache;
+struct quarry_cache;
 
 /* What QUARRY_IMPORT_NS does.  Several files of a module may contain the same string. */
 asm(".pushsection .modinfo, \"a\"\n\t.asciz \"import_ns=QUARRY\"\n\t.popsection");
@@ -53,7 +63,14 @@ QR_SHIM(mempool_free_slab, qr_shim_mempool_free);
 
 /* --- Frees, of Quarry's memory and of the kernel's --- */
 
-QR_SHIM(kfree, qr_shim_kfree);
+void qr_shim_kfree(const void *p);
+
+static __always_inline void kfree(const void *p)
+{
+	if (p)
+		qr_shim_kfree(p);
+}
+
 QR_SHIM(kfree_sensitive, qr_shim_kfree_sensitive);
 QR_SHIM(kvfree, qr_shim_kvfree);
 QR_SHIM(kvfree_sensitive, qr_shim_kvfree_sensitive);
@@ -71,13 +88,47 @@ QR_SHIM(__ksize, qr_shim_ksize);
 /* --- kmalloc() and its family --- */
 
 #ifdef QUARRY_SHIM_KMALLOC
+
+extern struct quarry_cache *qr_class_cache[];
+void *qr_shim_kmalloc_class(struct quarry_cache *cache, gfp_t gfp, size_t size);
+void *qr_shim_kmalloc_cache(struct kmem_cache *s, gfp_t gfp, size_t size);
+
+/*
+ * The kernel's kmalloc() of a constant size calls a function with the cache for this size.  If
+ * the objects of Quarry's class for it are not aligned as kmalloc() promises, another class is
+ * found at run time: see class_for() in module/api/shim_malloc.c.
+ */
+static __always_inline void *qr_shim_kmalloc_const(struct kmem_cache *s, gfp_t gfp, size_t size)
+{
+	const unsigned int page = 4096;
+	unsigned int class = qr_class_const(size <= 8 ? 8 : size);
+	size_t bytes = qr_class_const_size(class), align = size & -size;
+
+	if (__builtin_constant_p(size) && class && !(bytes & (align - 1)) &&
+	    (align <= page || bytes == align))
+		return qr_shim_kmalloc_class(qr_class_cache[class], gfp, size);
+	return qr_shim_kmalloc_cache(s, gfp, size);
+}
+
+static __always_inline void *__kmalloc_cache_noprof(struct kmem_cache *s, gfp_t gfp, size_t size)
+{
+	return qr_shim_kmalloc_const(s, gfp, size);
+}
+
+static __always_inline void *kmalloc_trace(struct kmem_cache *s, gfp_t gfp, size_t size)
+{
+	return qr_shim_kmalloc_const(s, gfp, size);
+}
+
+static __always_inline void *kmalloc_trace_noprof(struct kmem_cache *s, gfp_t gfp, size_t size)
+{
+	return qr_shim_kmalloc_const(s, gfp, size);
+}
+
 QR_SHIM(__kmalloc, qr_shim_kmalloc);
 QR_SHIM(__kmalloc_noprof, qr_shim_kmalloc);
 QR_SHIM(kmalloc_large, qr_shim_kmalloc);
 QR_SHIM(__kmalloc_large_noprof, qr_shim_kmalloc);
-QR_SHIM(kmalloc_trace, qr_shim_kmalloc_cache);
-QR_SHIM(kmalloc_trace_noprof, qr_shim_kmalloc_cache);
-QR_SHIM(__kmalloc_cache_noprof, qr_shim_kmalloc_cache);
 QR_SHIM(__kmalloc_node, qr_shim_kmalloc_node);
 QR_SHIM(__kmalloc_node_noprof, qr_shim_kmalloc_node);
 QR_SHIM(kmalloc_large_node, qr_shim_kmalloc_large_node);

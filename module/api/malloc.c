@@ -287,12 +287,6 @@ size_t quarry_usable_size(const void *p)
 }
 EXPORT_SYMBOL_QUARRY(quarry_usable_size);
 
-/*
- * Each called form begins a cache line and has no ftrace site, which would cost an instruction
- * even while tracing is off.  The inline forms have no ftrace site either.
- */
-#define QR_CALLED __attribute__((hot)) __aligned(64) notrace
-
 QR_CALLED void *qr_cache_alloc_call(struct quarry_cache *cache, gfp_t gfp)
 {
 	return qr_cache_alloc(cache, gfp);
@@ -301,16 +295,7 @@ EXPORT_SYMBOL_QUARRY(qr_cache_alloc_call);
 
 QR_CALLED void *qr_malloc_class_call(struct quarry_cache *cache, gfp_t gfp, size_t size)
 {
-	void *p;
-
-	qr_check_gfp(gfp);
-	preempt_disable();
-	if (unlikely(!qr_head_pop(cache->head, &p)))
-		return qr_malloc_slow(cache, gfp, size);
-	preempt_enable();
-	if (qr_want_zero(gfp))
-		return qr_zero(cache, p, gfp);
-	return p;
+	return qr_malloc_class(cache, gfp, size);
 }
 EXPORT_SYMBOL_QUARRY(qr_malloc_class_call);
 

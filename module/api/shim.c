@@ -319,13 +319,27 @@ static __always_inline bool free_fast(void *p)
 	return true;
 }
 
+/*
+ * Most memory that is not on the fast path is the kernel's and lies in a block without a page of
+ * Quarry's.  That takes one look-up.
+ */
+static __always_inline bool owns(const void *p)
+{
+	unsigned long i = qr_chunk_index(p);
+
+	if (likely(i < qr_nr_chunks) && !READ_ONCE(qr_chunks[i]))
+		return false;
+	return qr_shim_owns(p);
+}
+
 void qr_shim_kfree(const void *obj)
 {
 	void *p = (void *)obj;
 
-	if (likely(free_fast(p)))
+	/* A kfree() in C has looked already (quarry/kmem_shim.h); pointers to functions have not. */
+	if (unlikely(!p) || likely(free_fast(p)))
 		return;
-	if (qr_shim_owns(p))
+	if (owns(p))
 		qr_free_slow(NULL, p);
 	else
 		kfree(p);
@@ -336,9 +350,9 @@ void qr_shim_kvfree(const void *obj)
 {
 	void *p = (void *)obj;
 
-	if (likely(free_fast(p)))
+	if (unlikely(!p) || likely(free_fast(p)))
 		return;
-	if (qr_shim_owns(p))
+	if (owns(p))
 		qr_free_slow(NULL, p);
 	else
 		kvfree(p);

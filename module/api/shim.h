@@ -19,6 +19,8 @@
 #include <linux/string.h>
 #include "compat.h"
 
+struct quarry_cache;
+
 /* --- Caches --- */
 
 struct kmem_cache *qr_shim_cache_create(const char *name, unsigned int size, unsigned int align,
@@ -68,6 +70,8 @@ bool qr_shim_owns(const void *p);
 extern typeof(qr_compat_noprof(__kmalloc)) qr_shim_kmalloc;
 extern typeof(qr_compat_noprof(__kmalloc_node)) qr_shim_kmalloc_node;
 extern typeof(QR_COMPAT_KMALLOC_CACHE) qr_shim_kmalloc_cache;
+/* The same for a size known at compile time, of which the shim in C has found the class. */
+void *qr_shim_kmalloc_class(struct quarry_cache *cache, gfp_t gfp, size_t size);
 extern typeof(QR_COMPAT_KMALLOC_CACHE_NODE) qr_shim_kmalloc_cache_node;
 extern typeof(QR_COMPAT_KMALLOC_LARGE_NODE) qr_shim_kmalloc_large_node;
 extern typeof(qr_compat_noprof(__kmalloc_node_track_caller)) qr_shim_kmalloc_track;

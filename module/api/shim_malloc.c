@@ -11,6 +11,7 @@
 #include <linux/log2.h>
 #include <linux/string.h>
 #include <quarry/quarry.h>
+#include "api/malloc.h"
 #include "magazine/magazine.h"
 #include "slab/large.h"
 #include "slab/sizeclass.h"
@@ -104,6 +105,14 @@ void *qr_shim_kmalloc_cache(struct kmem_cache *s, gfp_t gfp, size_t size)
 	return malloc_inline(size, gfp, _RET_IP_);
 }
 EXPORT_SYMBOL_QUARRY(qr_shim_kmalloc_cache);
+
+QR_CALLED void *qr_shim_kmalloc_class(struct quarry_cache *cache, gfp_t gfp, size_t size)
+{
+	if (unlikely(gfp & GFP_ZONEMASK))
+		return kernels(size, gfp, NUMA_NO_NODE);
+	return qr_malloc_class(cache, gfp, size);
+}
+EXPORT_SYMBOL_QUARRY(qr_shim_kmalloc_class);
 
 void *qr_shim_kmalloc_cache_node(struct kmem_cache *s, gfp_t gfp, int node, size_t size)
 {

@@ -49,6 +49,37 @@ static void sizes(void)
 	check(kmalloc_size_roundup(0) == 0, "nothing is rounded up to nothing");
 }
 
+/* For sizes that the compiler knows, it finds the class. */
+#define CONSTANT(size)                                                                             \
+	do {                                                                                       \
+		void *p = kmalloc(size, GFP_KERNEL);                                               \
+                                                                                                   \
+		good &= ours(p) && IS_ALIGNED((unsigned long)p, max((size) & -(size), 8)) &&       \
+			ksize(p) == kmalloc_size_roundup(size);                                    \
+		kfree(p);                                                                          \
+	} while (0)
+
+static void constant_sizes(void)
+{
+	bool good = true;
+
+	CONSTANT(1);
+	CONSTANT(8);
+	CONSTANT(24);
+	CONSTANT(64);
+	CONSTANT(96);
+	CONSTANT(192);
+	CONSTANT(200);
+	CONSTANT(768);
+	CONSTANT(1536);
+	CONSTANT(3072);
+	CONSTANT(4096);
+	CONSTANT(6144);
+	CONSTANT(8192);
+	CONSTANT(24576);
+	check(good, "constant sizes: Quarry's, and aligned as the kernel's are");
+}
+
 /* A check of @p, which is then freed. */
 static void check_free(void *p, bool good, const char *what)
 {
@@ -311,6 +342,7 @@ static void release(void)
 void check_kmalloc_family(void)
 {
 	sizes();
+	constant_sizes();
 	mallocs();
 	nodes();
 	kvmallocs();

@@ -89,7 +89,7 @@ int bench_bulk(void)
 	return err ? err : pairs("bulk", 64, false, 64);
 }
 
-static int repeat_malloc(const struct bench_side *side, bool constant)
+static int repeat_malloc(const char *name, const struct bench_side *side, bool constant)
 {
 	u64 values[BENCH_REPEATS];
 	unsigned int r;
@@ -103,8 +103,7 @@ static int repeat_malloc(const struct bench_side *side, bool constant)
 	}
 	if (ticks < 0)
 		return ticks;
-	bench_report(constant ? "malloc-const" : "malloc-var", 64, 1, side->name, values,
-		     BENCH_REPEATS);
+	bench_report(name, 64, 1, side->name, values, BENCH_REPEATS);
 	return 0;
 }
 
@@ -113,8 +112,75 @@ int bench_malloc(void)
 	unsigned int i;
 	int err = 0;
 
-	for (i = 0; !err && i < 2 * ARRAY_SIZE(sides); i++)
-		err = repeat_malloc(sides[i % ARRAY_SIZE(sides)], i < ARRAY_SIZE(sides));
+	for (i = 0; !err && i < ARRAY_SIZE(sides); i++)
+		err = repeat_malloc("malloc-const", sides[i], true);
+	for (i = 0; !err && i < ARRAY_SIZE(sides); i++)
+		err = repeat_malloc("malloc-var", sides[i], false);
+	return err;
+}
+
+/* kfree() of NULL.  The loop is that of a drain. */
+static void repeat_null(const struct bench_side *side)
+{
+	u64 values[BENCH_REPEATS];
+	unsigned int r;
+
+	for (r = 0; r < BENCH_REPEATS; r++) {
+		cond_resched();
+		values[r] = bench_x100(side->free_null(PAIRS) - bench_overhead.clock, PAIRS,
+				       bench_overhead.drain);
+	}
+	bench_report("shim-null", 64, 1, side->name, values, BENCH_REPEATS);
+}
+
+/* Frees, by the side @by, of memory of the kernel's. */
+static int repeat_kernels(const struct bench_side *by)
+{
+	u64 values[BENCH_REPEATS];
+	unsigned int r, i;
+	void *cache = bench_slub.create(64);
+	int err = 0;
+
+	if (!cache)
+		return -ENOMEM;
+	for (r = 0; !err && r < BENCH_REPEATS; r++) {
+		cond_resched();
+		bench_slub.fill(cache, bench_objs, PAIRS);
+		for (i = 0; i < PAIRS; i++)
+			if (!bench_objs[i])
+				err = -ENOMEM;
+		values[r] = bench_x100(by->malloc_drain(bench_objs, PAIRS) - bench_overhead.clock,
+				       PAIRS, bench_overhead.drain);
+	}
+	bench_slub.destroy(cache);
+	if (!err)
+		bench_report("shim-kernels", 64, 1, by->name, values, BENCH_REPEATS);
+	return err;
+}
+
+/* A moved module's calls, compared with the same calls of SLUB. */
+int bench_shim(void)
+{
+	static const struct bench_side *const shim[] = { &bench_slub, &bench_shimmed };
+	unsigned int i;
+	void *cache;
+	int err = 0;
+
+	for (i = 0; !err && i < ARRAY_SIZE(shim); i++) {
+		cache = shim[i]->create(64);
+		if (!cache)
+			return -ENOMEM;
+		err = repeat_pairs("shim-hot", shim[i], cache, 64, false, 0);
+		shim[i]->destroy(cache);
+		if (!err)
+			err = repeat_malloc("shim-const", shim[i], true);
+		if (!err)
+			err = repeat_malloc("shim-var", shim[i], false);
+		if (!err)
+			err = repeat_kernels(shim[i]);
+		if (!err)
+			repeat_null(shim[i]);
+	}
 	return err;
 }
 

@@ -44,6 +44,7 @@ static const struct bench_group {
 } groups[] = {
 	{ "hot", true, bench_hot },
 	{ "malloc", true, bench_malloc },
+	{ "shim", true, bench_shim },
 	{ "batch", true, bench_batch },
 	{ "bulk", true, bench_bulk },
 	{ "zeroed", true, bench_zeroed },

@@ -132,6 +132,8 @@ struct bench_control {
  * @drain: free @n objects
  * @malloc_const: @n times allocate 64 bytes, a constant, and free by pointer
  * @malloc_var: the same with a size that the compiler does not know
+ * @free_null: @n times free NULL
+ * @malloc_drain: free @n objects by pointer
  * @bulk: @n times allocate and free @bulk objects at once; may be NULL
  * @rcu_fill: allocate @n objects of 64 bytes for @rcu_drain; returns 0 or -ENOMEM
  * @rcu_drain: free @n of them after a grace period
@@ -155,6 +157,8 @@ struct bench_side {
 	s64 (*drain)(void *cache, void **objs, unsigned int n);
 	s64 (*malloc_const)(unsigned int n);
 	s64 (*malloc_var)(size_t size, unsigned int n);
+	s64 (*free_null)(unsigned int n);
+	s64 (*malloc_drain)(void **objs, unsigned int n);
 	s64 (*bulk)(void *cache, void **objs, unsigned int bulk, unsigned int n);
 	s64 (*rcu_fill)(void **objs, unsigned int n);
 	s64 (*rcu_drain)(void **objs, unsigned int n);
@@ -163,7 +167,7 @@ struct bench_side {
 	void (*handover)(struct bench_worker *w);
 };
 
-extern const struct bench_side bench_slub, bench_inline, bench_called;
+extern const struct bench_side bench_slub, bench_inline, bench_called, bench_shimmed;
 
 /**
  * struct bench_overhead - what the timed loops cost without an allocator
@@ -200,6 +204,7 @@ int bench_batch_once(const struct bench_side *side, void *cache, unsigned int n,
 int bench_hot(void);
 int bench_batch(void);
 int bench_malloc(void);
+int bench_shim(void);
 int bench_bulk(void);
 int bench_zeroed(void);
 int bench_rcu(void);

@@ -34,6 +34,19 @@ static bench_timed s64 side_malloc_var(size_t size, unsigned int n)
 	return BENCH_LOOP(n, side_malloc(size, GFP_KERNEL), side_malloc_free(p));
 }
 
+static bench_timed s64 side_free_null(unsigned int n)
+{
+	u64 start = bench_ticks();
+	void *p = NULL;
+
+	do {
+		OPTIMIZER_HIDE_VAR(p);
+		side_malloc_free(p);
+		barrier();
+	} while (--n);
+	return bench_ticks() - start;
+}
+
 static bench_timed s64 side_fill(void *cache, void **objs, unsigned int n)
 {
 	u64 start = bench_ticks();
@@ -51,6 +64,17 @@ static bench_timed s64 side_drain(void *cache, void **objs, unsigned int n)
 
 	do {
 		side_free(cache, *objs++);
+		barrier();
+	} while (--n);
+	return bench_ticks() - start;
+}
+
+static bench_timed s64 side_malloc_drain(void **objs, unsigned int n)
+{
+	u64 start = bench_ticks();
+
+	do {
+		side_malloc_free(*objs++);
 		barrier();
 	} while (--n);
 	return bench_ticks() - start;

@@ -133,7 +133,8 @@ static void side_pipe(struct bench_worker *w)
 		.free = side_free_one, .pair = side_pair, .zeroed = side_zeroed,                   \
 		.atomic = side_atomic, .replace = side_replace, .fill = side_fill,                 \
 		.drain = side_drain, .malloc_const = side_malloc_const,                            \
-		.malloc_var = side_malloc_var, .bulk = side_bulk, .rcu_fill = side_rcu_fill,       \
+		.malloc_var = side_malloc_var, .free_null = side_free_null,                        \
+		.malloc_drain = side_malloc_drain, .bulk = side_bulk, .rcu_fill = side_rcu_fill,   \
 		.rcu_drain = side_rcu_drain, .churn = side_churn, .pipe = side_pipe,               \
 		.handover = side_handover,                                                         \
 	}
