@@ -19,8 +19,8 @@
 #define ID_LEN 12 /* ":" and a number */
 
 /*
- * A profile/ takes 18 inodes and dentries, 15 KiB: twice what a small cache takes by
- * itself on two CPUs.  So only this many caches have one.  The profiles of all caches
+ * A profile/ takes 23 inodes and dentries, 19 KiB: more than twice what a small cache takes
+ * by itself on two CPUs.  So only this many caches have one.  The profiles of all caches
  * can be read from /dev/quarry.
  */
 #define MAX_PROFILES 512
@@ -119,20 +119,23 @@ DEFINE_SHOW_ATTRIBUTE(cache_stats);
  */
 static int slab_line(const struct quarry_slab_info *si, void *arg)
 {
-	struct seq_file *m = arg;
+	const struct qr_table *t = arg;
+	char addr[QR_ADDRESS_LEN];
 
-	seq_printf(m, "%016lx %4d %5u %7u %7u %7u %5u %5u\n", (unsigned long)si->addr, si->node,
-		   si->pages, si->objects, si->objects - si->free, si->free, si->mixed, si->gone);
-	return seq_has_overflowed(m);
+	qr_address_text(addr, si->addr, t->hide);
+	seq_printf(t->m, "%s %4d %5u %7u %7u %7u %5u %5u\n", addr, si->node, si->pages, si->objects,
+		   si->objects - si->free, si->free, si->mixed, si->gone);
+	return seq_has_overflowed(t->m);
 }
 
 static int slabs_show(struct seq_file *m, void *unused)
 {
+	struct qr_table t = { .m = m, .hide = qr_hides_addresses() };
 	int err;
 
 	seq_printf(m, "%-16s %4s %5s %7s %7s %7s %5s %5s\n", "#addr", "node", "pages", "objects",
 		   "used", "free", "mixed", "gone");
-	err = qr_walk_slabs(qr_file_number(m), slab_line, m);
+	err = qr_walk_slabs(qr_file_number(m), slab_line, &t);
 	return err < 0 ? err : 0;
 }
 DEFINE_SHOW_ATTRIBUTE(slabs);

@@ -1,17 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * control/: actions and settings of the allocator.  Writing "1" to the file of an action
- * carries it out.
+ * carries it out.  Each file has one of mode 0200 beside it, which can only be written.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
 #include <linux/atomic.h>
 #include <linux/errno.h>
+#include <linux/kernel.h>
 #include <linux/kstrtox.h>
 #include <linux/printk.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 #include "private.h"
+
+void qr_control_file(const char *name, struct dentry *dir, void *data,
+		     const struct file_operations *fops)
+{
+	char control[32];
+
+	debugfs_create_file(name, 0400, dir, data, fops);
+	snprintf(control, sizeof(control), "%s.write", name);
+	debugfs_create_file(control, 0200, dir, data, fops);
+}
 
 ssize_t qr_do_on_one(const char __user *buf, size_t len, int (*verb)(void))
 {
@@ -52,24 +63,17 @@ static int drain_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
-static int drain_open(struct inode *inode, struct file *file)
-{
-	return single_open(file, drain_show, NULL);
-}
-
 static ssize_t drain_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	return qr_do_on_one(buf, len, do_drain);
 }
 
-const struct file_operations qr_drain_fops = {
-	.owner = THIS_MODULE,
-	.open = drain_open,
-	.read = seq_read,
-	.write = drain_write,
-	.llseek = seq_lseek,
-	.release = single_release,
-};
+QR_DEFINE_CONTROL(drain);
+
+void qr_drain_file(struct dentry *dir)
+{
+	qr_control_file("drain", dir, NULL, &drain_fops);
+}
 
 /* If the books do not agree, the file shows that, and reading it is no error. */
 static int validate_show(struct seq_file *m, void *unused)
@@ -168,10 +172,10 @@ void qr_debugfs_control(struct dentry *root)
 {
 	struct dentry *dir = debugfs_create_dir("control", root);
 
-	debugfs_create_file("drain", 0600, dir, NULL, &qr_drain_fops);
-	debugfs_create_file("validate", 0600, dir, NULL, &validate_fops);
-	debugfs_create_file("scavenge", 0600, dir, NULL, &scavenge_fops);
-	debugfs_create_file("retain_percent", 0600, dir, NULL, &retain_fops);
+	qr_drain_file(dir);
+	qr_control_file("validate", dir, NULL, &validate_fops);
+	qr_control_file("scavenge", dir, NULL, &scavenge_fops);
+	qr_control_file("retain_percent", dir, NULL, &retain_fops);
 	qr_debugfs_limits(dir);
-	debugfs_create_file("percpu_cache_kib", 0600, dir, NULL, &percpu_fops);
+	qr_control_file("percpu_cache_kib", dir, NULL, &percpu_fops);
 }

@@ -110,11 +110,11 @@ QR_DEFINE_CONTROL(hard);
 
 void qr_debugfs_cache_limit(struct dentry *dir, unsigned int cache)
 {
-	debugfs_create_file("limit", 0600, dir, qr_file_data(cache), &limit_fops);
+	qr_control_file("limit", dir, qr_file_data(cache), &limit_fops);
 }
 
 void qr_debugfs_limits(struct dentry *dir)
 {
-	debugfs_create_file("soft_limit", 0600, dir, NULL, &soft_fops);
-	debugfs_create_file("hard_limit", 0600, dir, NULL, &hard_fops);
+	qr_control_file("soft_limit", dir, NULL, &soft_fops);
+	qr_control_file("hard_limit", dir, NULL, &hard_fops);
 }

@@ -22,20 +22,23 @@ static int node_stats_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(node_stats);
 
+/* A page frame is an address as well, of physical memory. */
 static int chunk_line(const struct quarry_chunk_info *ci, void *arg)
 {
-	struct seq_file *m = arg;
+	const struct qr_table *t = arg;
 
-	seq_printf(m, "%-12lu %-8s %10u %11u %18u\n", ci->pfn, ci->kind, ci->used, ci->owned,
-		   ci->longest);
-	return seq_has_overflowed(m);
+	seq_printf(t->m, "%-12lu %-8s %10u %11u %18u\n", t->hide ? 0 : ci->pfn, ci->kind, ci->used,
+		   ci->owned, ci->longest);
+	return seq_has_overflowed(t->m);
 }
 
 static int chunks_show(struct seq_file *m, void *unused)
 {
+	struct qr_table t = { .m = m, .hide = qr_hides_addresses() };
+
 	seq_printf(m, "%-12s %-8s %10s %11s %18s\n", "#pfn", "kind", "used_pages", "owned_pages",
 		   "longest_free_pages");
-	qr_walk_chunks(qr_file_number(m), chunk_line, m);
+	qr_walk_chunks(qr_file_number(m), chunk_line, &t);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(chunks);

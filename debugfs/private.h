@@ -12,12 +12,23 @@
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
 #include <linux/types.h>
+#include <quarry/exposure.h>
 #include <quarry/stats.h>
 
 static inline void qr_show_value(struct seq_file *m, const char *name, u64 value)
 {
 	seq_printf(m, "%-20s %15llu\n", name, value);
 }
+
+/**
+ * struct qr_table - a table that has a column of addresses
+ * @m: its file
+ * @hide: what qr_hides_addresses() said
+ */
+struct qr_table {
+	struct seq_file *m;
+	bool hide;
+};
 
 /* A file's private pointer is a number (of a cache, of a node): nothing has to be kept alive. */
 static inline void *qr_file_data(unsigned int number)
@@ -40,7 +51,10 @@ ssize_t qr_do_on_one(const char __user *buf, size_t len, int (*verb)(void));
  */
 char *qr_written(char *text, size_t size, const char __user *buf, size_t len, int *err);
 
-/* Define name_fops for a file that is read by name_show() and written by name_write(). */
+/*
+ * Define name_fops for a file that is read by name_show() and written by name_write().  A file
+ * that was opened before the kernel was locked down is not written to any more.
+ */
 /* clang-format off */
 #define QR_DEFINE_CONTROL(name)							\
 static int name##_open(struct inode *inode, struct file *file)			\
@@ -48,19 +62,33 @@ static int name##_open(struct inode *inode, struct file *file)			\
 	return single_open(file, name##_show, inode->i_private);		\
 }										\
 										\
+static ssize_t name##_write_checked(struct file *file, const char __user *buf,	\
+				    size_t len, loff_t *pos)			\
+{										\
+	return qr_may_change() ?: name##_write(file, buf, len, pos);		\
+}										\
+										\
 static const struct file_operations name##_fops = {				\
 	.owner		= THIS_MODULE,						\
 	.open		= name##_open,						\
 	.read		= seq_read,						\
-	.write		= name##_write,						\
+	.write		= name##_write_checked,					\
 	.llseek		= seq_lseek,						\
 	.release	= single_release,					\
 }
 
 /* clang-format on */
 
-/* The file "drain", which is in control/ and in profile/. */
-extern const struct file_operations qr_drain_fops;
+/*
+ * Make the file @name, which shows something, and beside it name.write, which changes it.  debugfs
+ * opens only files of mode 0400 on a kernel that is locked down for integrity.  Root may write to
+ * @name as well, in spite of its mode, on all other kernels.
+ */
+void qr_control_file(const char *name, struct dentry *dir, void *data,
+		     const struct file_operations *fops);
+
+/* Make the file "drain", which is in control/ and in profile/. */
+void qr_drain_file(struct dentry *dir);
 
 /* Make the files of a cache's profile/, or of the whole heap's (QUARRY_CACHE_ALL). */
 void qr_debugfs_profile_files(struct dentry *dir, u32 cache);

@@ -101,6 +101,10 @@ static ssize_t profile_read(struct file *file, char __user *buf, size_t len, lof
 	return ret;
 }
 
+/*
+ * Begins the deltas of this open file.  That changes nothing for others, so the file has mode 0400,
+ * and whoever could open it for writing too may do it.
+ */
 static ssize_t profile_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	struct reader *r = file->private_data;
@@ -302,11 +306,11 @@ void qr_debugfs_profile_files(struct dentry *dir, u32 cache)
 			else
 				snprintf(name, sizeof(name), "%s%s", qr_profile_kind_name[kind],
 					 suffix[format]);
-			debugfs_create_file(name, 0600, dir, profile_data(cache, kind, format),
+			debugfs_create_file(name, 0400, dir, profile_data(cache, kind, format),
 					    &profile_fops);
 		}
 	}
-	debugfs_create_file("rate", 0600, dir, qr_file_data(cache), &rate_fops);
+	qr_control_file("rate", dir, qr_file_data(cache), &rate_fops);
 }
 
 void qr_debugfs_profile(struct dentry *root)
@@ -314,7 +318,7 @@ void qr_debugfs_profile(struct dentry *root)
 	struct dentry *dir = debugfs_create_dir("profile", root);
 
 	qr_debugfs_profile_files(dir, QUARRY_CACHE_ALL);
-	debugfs_create_file("reset", 0600, dir, NULL, &reset_fops);
-	debugfs_create_file("drain", 0600, dir, NULL, &qr_drain_fops);
+	qr_control_file("reset", dir, NULL, &reset_fops);
+	qr_drain_file(dir);
 	debugfs_create_file("heapdump", 0400, root, NULL, &heapdump_fops);
 }

@@ -2,8 +2,9 @@
 /*
  * The tree under /sys/kernel/debug/quarry.
  *
- * Only root can read the files, because they show addresses unhashed.  debugfs/ is an
- * observer: it uses the allocator through <quarry/stats.h> and <quarry/profile.h> only.
+ * Only root can read the files.  debugfs/ is an observer: it uses the allocator through
+ * <quarry/stats.h> and <quarry/profile.h> only.  <quarry/exposure.h> says what a kernel that is
+ * locked down shows.
  * If debugfs cannot create a file, that file is missing, and nothing else is affected.
  */
 #include "debugfs.h"

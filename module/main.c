@@ -17,6 +17,7 @@
 #include "cache/capacity_balance.h"
 #include "cache/rcu_free.h"
 #include "cache/sample_rate.h"
+#include "core/exposure.h"
 #include "core/metadata.h"
 #include "core/work_queue.h"
 #include "device/chardev.h"
@@ -42,6 +43,7 @@ static int __init quarry_init(void)
 	int err;
 
 	qr_sizeclass_init();
+	qr_exposure_init();
 	qr_profile_memory_init();
 	err = qr_work_queues_init();
 	if (err)

@@ -66,13 +66,13 @@ for kind in $KINDS; do
 	[ "$kind" = heap ] || names="$names $kind.top"
 done
 # shellcheck disable=SC2086 # words
-per_cache=$(printf '%s\n' $names rate | sort | xargs)
+per_cache=$(printf '%s\n' $names rate rate.write | sort | xargs)
 # shellcheck disable=SC2086
-whole=$(printf '%s\n' $names rate reset drain | sort | xargs)
+whole=$(printf '%s\n' $names rate rate.write reset reset.write drain drain.write | sort | xargs)
 same "files of profile/" "$(find "$PROFILE" -type f | sed 's,.*/,,' | sort | xargs)" "$whole"
 same "files of a cache's profile/" \
 	"$(find "$CACHES/malloc-64/profile" -type f | sed 's,.*/,,' | sort | xargs)" "$per_cache"
-same "modes of profile/" "$(find "$PROFILE" -type f ! -perm 600)" ""
+same "modes of profile/" "$(find "$PROFILE" -type f ! -perm 400 ! -name '*.write')" ""
 same "mode of heapdump" "$(find "$QUARRY/heapdump" -perm 400)" "$QUARRY/heapdump"
 for file in "$PROFILE"/* "$CACHES/malloc-64/profile"/* "$QUARRY/heapdump"; do
 	cat "$file" >/dev/null || echo "$file"

@@ -14,11 +14,15 @@
  * DOC: the device
  *
  * The device's mode is 0600.  open() needs CAP_PERFMON or CAP_SYS_ADMIN and fails
- * with EPERM otherwise.  An ioctl that makes a profile or a heap dump stores the
- * result in the open file, in place of the result before, and sets the file's
- * position to 0.  read() and pread() read the result; lseek() takes SEEK_SET,
- * SEEK_CUR and SEEK_END and knows the result's size.  Before the first result,
- * read(), pread() and lseek() fail with ENODATA.
+ * with EPERM otherwise.  An open file that is passed on to another process keeps its
+ * right to read.  The ioctls that change something for others (QUARRY_DEV_RATE_SET,
+ * QUARRY_IOC_RESET, QUARRY_IOC_DRAIN, and all with QUARRY_DEV_DRAIN) check the caller
+ * again.
+ *
+ * An ioctl that makes a profile or a heap dump stores the result in the open file, in
+ * place of the result before, and sets the file's position to 0.  read() and pread()
+ * read the result; lseek() takes SEEK_SET, SEEK_CUR and SEEK_END and knows the result's
+ * size.  Before the first result, read(), pread() and lseek() fail with ENODATA.
  *
  * Threads may share an open file.  Each ioctl and each read is done as a whole, and
  * a read returns bytes of one result only.  Threads that share a file must agree
@@ -32,10 +36,11 @@
  * 64-bit programs.
  *
  * Errors of all ioctls: EINVAL for a value, flag or reserved member that is not
- * allowed; EFAULT for a pointer that cannot be read or written; ENOTTY for an ioctl
- * number that is not listed here, which includes a number with another size of the
- * structure.  If EFAULT means that the answer could not be written, the action has
- * been carried out.
+ * allowed; EPERM for one of those that change something, if the caller has neither
+ * CAP_PERFMON nor CAP_SYS_ADMIN, or the kernel is locked down; EFAULT for a pointer
+ * that cannot be read or written; ENOTTY for an ioctl number that is not listed here,
+ * which includes a number with another size of the structure.  If EFAULT means that
+ * the answer could not be written, the action has been carried out.
  */
 
 #define QUARRY_ABI_VERSION 1
@@ -329,7 +334,10 @@ struct quarry_ring_control {
  * @seq: events before this one, dropped events included; a jump by more than one
  *	shows that events were dropped
  * @time_ns: when, by the monotonic clock
- * @ptr: the object's address
+ * @ptr: the object: its address, if the process that made the ring may see addresses
+ *	(kptr_restrict, CAP_SYSLOG) and the kernel is not locked down for
+ *	confidentiality; else a number that stands for it.  The events of one object
+ *	have the same value
  * @size: bytes it was given
  * @asked: bytes that were asked for
  * @weighted: bytes that it stands for in the profile

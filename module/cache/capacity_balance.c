@@ -31,6 +31,7 @@
 #include <linux/mutex.h>
 #include <linux/printk.h>
 #include <linux/sysfs.h>
+#include <quarry/exposure.h>
 #include <quarry/stats.h>
 #include "cache/cache.h"
 #include "compat.h"
@@ -256,8 +257,11 @@ static bool loaded;
 static int param_set(const char *text, const struct kernel_param *kp)
 {
 	u32 kib;
-	int err = kstrtou32(text, 10, &kib);
+	int err = qr_may_set_parameter();
 
+	if (err)
+		return err;
+	err = kstrtou32(text, 10, &kib);
 	if (err) {
 		pr_err("percpu_cache_kib \"%s\" is no number of KiB\n", text);
 		return err;

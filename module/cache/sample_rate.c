@@ -14,6 +14,7 @@
 #include <linux/mutex.h>
 #include <linux/smp.h>
 #include <linux/string.h>
+#include <quarry/exposure.h>
 #include <quarry/profile.h>
 #include <trace/events/quarry.h>
 #include "cache/cache.h"
@@ -132,8 +133,11 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_rate_parse);
 static int param_set(const char *text, const struct kernel_param *kp)
 {
 	u32 rate;
-	int err = qr_rate_parse(text, &rate);
+	int err = qr_may_set_parameter();
 
+	if (err)
+		return err;
+	err = qr_rate_parse(text, &rate);
 	if (err) {
 		pr_err("rate \"%s\" is no number of bytes below 4 GiB, \"off\" or \"default\"\n",
 		       text);

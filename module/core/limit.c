@@ -14,6 +14,7 @@
 #include <linux/printk.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
+#include <quarry/exposure.h>
 #include <quarry/stats.h>
 #include <trace/events/quarry.h>
 #include "compat.h"
@@ -97,8 +98,11 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_limit_parse);
 static int param_set(const char *text, const struct kernel_param *kp)
 {
 	unsigned long bytes;
-	int err = qr_limit_parse(text, &bytes);
+	int err = qr_may_set_parameter();
 
+	if (err)
+		return err;
+	err = qr_limit_parse(text, &bytes);
 	if (err) {
 		pr_err("%s \"%s\" is no number of bytes and not \"max\"\n", kp->name, text);
 		return err;

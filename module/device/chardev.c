@@ -19,6 +19,7 @@
 #include <linux/string.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
+#include <quarry/exposure.h>
 #include <quarry/profile.h>
 #include <quarry/stats.h>
 #include <uapi/quarry.h>
@@ -68,9 +69,27 @@ union dev_arg {
 
 #define IS_ZERO(member) (!memchr_inv(&(member), 0, sizeof(member)))
 
-static u64 drain_if(u32 flags)
+/*
+ * May the caller change what others see?  open() has asked already.  But an open file can be passed
+ * on to a process that has no such right, and it may be older than the kernel's lockdown.
+ */
+static int may_change(void)
 {
-	return flags & QUARRY_DEV_DRAIN ? qr_drain_all() : 0;
+	return perfmon_capable() ? qr_may_change() : -EPERM;
+}
+
+/* Sets *@drained to the number of objects that moved. */
+static int drain_if(u32 flags, u64 *drained)
+{
+	int err;
+
+	*drained = 0;
+	if (!(flags & QUARRY_DEV_DRAIN))
+		return 0;
+	err = may_change();
+	if (!err)
+		*drained = qr_drain_all();
+	return err;
 }
 
 /* A new result is read from its start. */
@@ -142,7 +161,7 @@ static int ioc_rate(struct file *file, union dev_arg *a)
 	if (rate->flags & QUARRY_DEV_RATE_SET) {
 		if (!(file->f_mode & FMODE_WRITE))
 			return -EBADF;
-		err = rate_set(rate);
+		err = may_change() ?: rate_set(rate);
 		if (err)
 			return err;
 	}
@@ -172,8 +191,7 @@ static int profile(struct file *file, struct quarry_dev_snapshot *snap, bool del
 	if (snap->kind >= QUARRY_DEV_KINDS || snap->format >= QUARRY_DEV_FORMATS ||
 	    snap->flags & ~QUARRY_DEV_DRAIN || !IS_ZERO(snap->reserved))
 		return -EINVAL;
-	snap->drained = drain_if(snap->flags);
-	err = qr_session_make(f->session, &req, &answer);
+	err = drain_if(snap->flags, &snap->drained) ?: qr_session_make(f->session, &req, &answer);
 	if (err)
 		return err;
 	rewind_file(file);
@@ -208,8 +226,7 @@ static int act(struct file *file, struct quarry_dev_action *action,
 
 	if (err)
 		return err;
-	action->drained = drain_if(action->flags);
-	err = what(f->session, &answer);
+	err = drain_if(action->flags, &action->drained) ?: what(f->session, &answer);
 	if (err)
 		return err;
 	action->size = answer.size;
@@ -234,7 +251,7 @@ static int ioc_heapdump(struct file *file, union dev_arg *a)
 
 static int ioc_drain(struct file *file, union dev_arg *a)
 {
-	int err = check_action(&a->action, 0);
+	int err = check_action(&a->action, 0) ?: may_change();
 
 	if (err)
 		return err;
@@ -252,7 +269,9 @@ static int ioc_reset(struct file *file, union dev_arg *a)
 		return err;
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EBADF;
-	a->action.drained = drain_if(a->action.flags);
+	err = may_change() ?: drain_if(a->action.flags, &a->action.drained);
+	if (err)
+		return err;
 	qr_profile_reset();
 	a->action.size = 0;
 	a->action.time_ns = ktime_get_real_ns();

@@ -19,6 +19,7 @@
 #include <linux/sched.h>
 #include <linux/vmalloc.h>
 #include <linux/wait.h>
+#include <quarry/exposure.h>
 #include <quarry/profile.h>
 #include <uapi/quarry.h>
 #include "compat.h"
@@ -39,6 +40,7 @@ static_assert(QUARRY_DEV_EVENT_FREE == (int)QR_EVENT_FREE);
  * @size: bytes of the shared memory
  * @mask: records - 1
  * @frees: record frees too
+ * @bare: records have addresses, not numbers that stand for them
  * @head: records written so far
  * @overruns: events dropped so far
  */
@@ -51,6 +53,7 @@ struct qr_ring {
 	size_t size;
 	u32 mask;
 	bool frees;
+	bool bare;
 	u64 head;
 	u64 overruns;
 };
@@ -97,6 +100,14 @@ static struct quarry_event_record *record_at(struct qr_ring *r, u64 n)
 	return (struct quarry_event_record *)data + (n & r->mask);
 }
 
+/* A ring that has begun with addresses goes on with numbers when the kernel is locked down. */
+static u64 shown(struct qr_ring *r, const void *p)
+{
+	if (r->bare && qr_hides_addresses())
+		r->bare = false;
+	return r->bare ? (unsigned long)p : qr_address_number(p);
+}
+
 static void write_record(struct qr_ring *r, const struct qr_event *e)
 {
 	*record_at(r, r->head) = (struct quarry_event_record){
@@ -104,7 +115,7 @@ static void write_record(struct qr_ring *r, const struct qr_event *e)
 		.cpu = e->cpu,
 		.seq = r->head + r->overruns,
 		.time_ns = e->time_ns,
-		.ptr = (unsigned long)e->ptr,
+		.ptr = shown(r, e->ptr),
 		.size = e->size,
 		.asked = e->asked,
 		.weighted = e->weighted,
@@ -161,6 +172,7 @@ static long start(struct qr_ring *r, u32 records, u32 flags)
 	r->size = size;
 	r->mask = records - 1;
 	r->frees = flags & QUARRY_DEV_RING_FREES;
+	r->bare = qr_shows_addresses();
 	r->watcher.event = event;
 	/* Pairs with the acquire in qr_ring_poll() and qr_ring_mmap(): all of it is filled in. */
 	smp_store_release(&r->control, control);

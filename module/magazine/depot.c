@@ -20,6 +20,7 @@
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include "compat.h"
+#include "core/exposure.h"
 
 qr_depot_fn qr_depot_watcher;
 
@@ -29,7 +30,7 @@ qr_depot_fn qr_depot_watcher;
  */
 unsigned int qr_checked_flushes = 32;
 EXPORT_SYMBOL_QUARRY_TEST(qr_checked_flushes);
-module_param_named(checked_flushes, qr_checked_flushes, uint, 0644);
+module_param_cb(checked_flushes, &qr_uint_param_ops, &qr_checked_flushes, 0644);
 MODULE_PARM_DESC(checked_flushes, "batches that a CPU checks in a tick (default 32)");
 
 /**

@@ -12,6 +12,7 @@
  * struct qr_mapping - the code of the kernel or of a module
  * @start: its first byte: where pprof expects _stext, or a module's .text
  * @end: the byte after its last
+ * @shown: where profiles show @start; module/view/ chooses it
  * @name: the module's name; empty for the kernel
  * @build_id: from its ELF note, see qr_mapping_identify()
  * @build_id_len: bytes of @build_id; 0 if it is not known
@@ -20,6 +21,7 @@
 struct qr_mapping {
 	unsigned long start;
 	unsigned long end;
+	unsigned long shown;
 	char name[MODULE_NAME_LEN];
 	u8 build_id[QR_BUILD_ID];
 	u8 build_id_len;

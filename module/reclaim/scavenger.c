@@ -23,6 +23,7 @@
 #include <linux/nodemask.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
+#include <quarry/exposure.h>
 #include <quarry/stats.h>
 #include <trace/events/quarry.h>
 #include "cache/cache.h"
@@ -278,8 +279,11 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_retain_set);
 static int param_set(const char *text, const struct kernel_param *kp)
 {
 	unsigned int percent;
-	int err = kstrtouint(text, 10, &percent);
+	int err = qr_may_set_parameter();
 
+	if (err)
+		return err;
+	err = kstrtouint(text, 10, &percent);
 	if (!err)
 		err = qr_retain_set(percent);
 	if (err)

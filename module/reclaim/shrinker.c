@@ -15,6 +15,7 @@
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
 #include <linux/shrinker.h>
+#include <quarry/exposure.h>
 #include <trace/events/quarry.h>
 #include "api/pool.h"
 #include "cache/cache.h"
@@ -32,7 +33,19 @@
 #define RCU_OBJECTS 8
 
 static bool enabled = true;
-module_param_named(shrinker, enabled, bool, 0644);
+
+static int param_set(const char *text, const struct kernel_param *kp)
+{
+	return qr_may_set_parameter() ?: param_set_bool(text, kp);
+}
+
+static const struct kernel_param_ops shrinker_ops = {
+	.flags = KERNEL_PARAM_OPS_FL_NOARG,
+	.set = param_set,
+	.get = param_get_bool,
+};
+
+module_param_cb(shrinker, &shrinker_ops, &enabled, 0644);
 MODULE_PARM_DESC(shrinker, "give pages back when the kernel is short of memory (default Y)");
 
 atomic64_t qr_shrunk_pages, qr_shrinker_ns;

@@ -8,10 +8,12 @@
 #include <linux/bsearch.h>
 #include <linux/kallsyms.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/numa.h>
 #include <linux/sizes.h>
 #include <linux/sort.h>
 #include <linux/string.h>
+#include <quarry/exposure.h>
 #include "compat.h"
 #include "core/metadata.h"
 
@@ -79,6 +81,37 @@ static int by_start(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
+/* A page lies between two modules, so that none seems to continue another. */
+void qr_mapping_place(struct qr_mappings *m, struct qr_mapping *map)
+{
+	map->shown = map->start;
+	if (m->bare)
+		return;
+	map->shown = m->next_shown;
+	m->next_shown += PAGE_ALIGN(map->end - map->start) + PAGE_SIZE;
+}
+
+static void place(struct qr_mappings *m)
+{
+	unsigned int i;
+
+	m->bare = qr_shows_addresses();
+	m->next_shown = QR_SHOWN_MODULES;
+	m->map[0].shown = m->bare ? m->map[0].start : QR_SHOWN_KERNEL;
+	for (i = 1; i < m->nr; i++)
+		qr_mapping_place(m, &m->map[i]);
+}
+
+unsigned long qr_mapping_shown(const struct qr_mappings *m, const struct qr_mapping *map,
+			       unsigned long addr)
+{
+	if (m->bare)
+		return addr;
+	if (!map)
+		return qr_address_number((void *)addr);
+	return addr - map->start + map->shown;
+}
+
 struct qr_mappings *qr_mappings_new(void)
 {
 	unsigned int room = 64, nr;
@@ -101,6 +134,7 @@ struct qr_mappings *qr_mappings_new(void)
 		qr_mappings_free(m);
 		return NULL;
 	}
+	place(m);
 	return m;
 }
 

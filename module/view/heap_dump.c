@@ -10,6 +10,7 @@
 #include <quarry/profile.h>
 
 #include <linux/err.h>
+#include <linux/kallsyms.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/numa.h>
@@ -17,6 +18,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <quarry/exposure.h>
 #include "cache/cache.h"
 #include "compat.h"
 #include "core/metadata.h"
@@ -36,6 +38,7 @@
  * @next_site: index of the site whose stack may come next
  * @now: when the dump was begun, monotonic clock
  * @lines: lines so far
+ * @hide: see qr_address_text()
  */
 struct qr_dump {
 	struct quarry_profile *p;
@@ -47,6 +50,7 @@ struct qr_dump {
 	u32 next_site;
 	u64 now;
 	unsigned int lines;
+	bool hide;
 };
 
 static bool is_full(const struct qr_dump *d)
@@ -56,10 +60,11 @@ static bool is_full(const struct qr_dump *d)
 
 static int dump_object(const struct qr_object *o, void *arg)
 {
+	char addr[QR_ADDRESS_LEN];
 	struct qr_dump *d = arg;
 
-	qr_text_printf(d->text, "%016lx %10u %-20s %4d", (unsigned long)o->ptr, o->size,
-		       o->cache_name, o->node);
+	qr_address_text(addr, o->ptr, d->hide);
+	qr_text_printf(d->text, "%s %10u %-20s %4d", addr, o->size, o->cache_name, o->node);
 	if (o->sample.site != U32_MAX) {
 		u64 us = div_u64(d->now - min(d->now, o->sample.time), NSEC_PER_USEC);
 
@@ -76,12 +81,22 @@ static int dump_object(const struct qr_object *o, void *arg)
 	return qr_text_error(d->text);
 }
 
+/* sprint_symbol() writes the address of what has no name.  @text begins with it or with a name. */
+static void put_function(struct qr_dump *d, const char *text, int len)
+{
+	if (*text == '0')
+		qr_text_puts(d->text, "#     [unknown]\n");
+	else
+		qr_text_printf(d->text, "#     %.*s\n", len, text);
+}
+
 static void dump_site(struct qr_dump *d, const struct quarry_site *site)
 {
 	const struct quarry_labels *labels = qr_labels_get(site->labels);
 	const char *name = site->names;
 	unsigned long *frames;
 	unsigned int i, n = qr_site_stack(site, &frames);
+	char text[KSYM_SYMBOL_LEN];
 	int len;
 
 	qr_text_printf(d->text, "# site %u, cache %s", site->id, site->cache_name);
@@ -89,11 +104,11 @@ static void dump_site(struct qr_dump *d, const struct quarry_site *site)
 		qr_text_printf(d->text, ", %s %s", labels->key[i], labels->value[i]);
 	qr_text_puts(d->text, "\n");
 	for (i = 0; !name && i < n; i++)
-		qr_text_printf(d->text, "#     %pS\n", (void *)(frames[i] - 1));
+		put_function(d, text, sprint_symbol(text, frames[i] - 1));
 	/* With names, a module of the stack has gone, and the addresses mean nothing. */
 	for (; name && *name; name += len + 1) {
 		len = strcspn(name, "\n");
-		qr_text_printf(d->text, "#     %.*s\n", len, name);
+		put_function(d, name, len);
 	}
 }
 
@@ -119,6 +134,8 @@ static int dump_piece(struct qr_dump *d)
 	d->text = qr_text_new();
 	if (!d->text)
 		return -ENOMEM;
+	/* Asked for each piece, because the kernel may be locked down between two. */
+	d->hide = d->hide || qr_hides_addresses();
 	if (!d->start)
 		qr_text_printf(d->text, "%-16s %10s %-20s %4s %10s %14s %6s\n", "#addr",
 			       "size_bytes", "cache", "node", "asked", "age_us", "site");

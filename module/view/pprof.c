@@ -347,8 +347,8 @@ static void write_mappings(struct writer *w)
 		if (i < w->nr_map - 1) {
 			struct qr_mapping *map = qr_symbols_mapping(w->s, i);
 
-			put_field(&w->m, MAPPING_START, map->start);
-			put_field(&w->m, MAPPING_LIMIT, map->end);
+			put_field(&w->m, MAPPING_START, map->shown);
+			put_field(&w->m, MAPPING_LIMIT, map->shown + map->end - map->start);
 			put_names(w, map);
 		} else {
 			/* The same limits in every profile, so that two can be compared. */
@@ -390,7 +390,7 @@ static void write_locations(struct writer *w)
 
 		put_field(&w->m, LOCATION_ID, i + 1);
 		put_field(&w->m, LOCATION_MAPPING, w->map[map].id);
-		put_field(&w->m, LOCATION_ADDRESS, place->addr);
+		put_field(&w->m, LOCATION_ADDRESS, qr_symbols_shown(w->s, i));
 		id = function_id(w, place);
 		if (id) {
 			w->sub.len = 0;

@@ -16,12 +16,13 @@
 #include <linux/sort.h>
 #include <linux/string.h>
 #include "compat.h"
+#include "core/exposure.h"
 #include "core/metadata.h"
 #include "view/profile_report.h"
 
 unsigned int qr_profile_rows = 16000;
 EXPORT_SYMBOL_QUARRY_TEST(qr_profile_rows);
-module_param_named(profile_rows, qr_profile_rows, uint, 0600);
+module_param_cb(profile_rows, &qr_uint_param_ops, &qr_profile_rows, 0600);
 MODULE_PARM_DESC(profile_rows,
 		 "most samples in a profile.proto; the smallest are merged (0: no bound)");
 

@@ -134,12 +134,19 @@ static void put_errors(struct qr_text *t, const struct qr_report *r, const struc
 	qr_text_puts(t, "\n");
 }
 
+/* The return address of a frame, which is one more than the address of its place. */
+static unsigned long shown_return(const struct qr_symbols *s, const struct qr_frames *f,
+				  unsigned int i)
+{
+	return qr_symbols_shown(s, f->place[i]) + 1;
+}
+
 static void put_frame(struct qr_text *t, const struct qr_symbols *s, const struct qr_frames *f,
 		      unsigned int i)
 {
 	const struct qr_function *function = qr_symbols_function(s, f->place[i]);
 
-	qr_text_printf(t, "#\t0x%lx", f->ret[i]);
+	qr_text_printf(t, "#\t0x%lx", shown_return(s, f, i));
 	if (function) {
 		qr_text_printf(t, " %s", function->name);
 		if (function->start)
@@ -162,7 +169,7 @@ static void put_row(struct qr_text *t, const struct qr_report *r, const struct q
 	qr_report_frames(&f, s, row->site);
 	qr_text_printf(t, "%llu: %llu [%llu: %llu] @", n.objects, n.space, n.objects2, n.space2);
 	for (i = 0; i < f.nr; i++)
-		qr_text_printf(t, " 0x%lx", f.ret[i]);
+		qr_text_printf(t, " 0x%lx", shown_return(s, &f, i));
 	qr_text_puts(t, "\n");
 	put_labels(t, row);
 	put_errors(t, r, row);
@@ -175,7 +182,7 @@ static void put_row(struct qr_text *t, const struct qr_report *r, const struct q
 static void put_mapping(struct qr_text *t, struct qr_mapping *map)
 {
 	qr_mapping_identify(map);
-	qr_text_printf(t, "%lx-%lx r-xp ", map->start, map->end);
+	qr_text_printf(t, "%lx-%lx r-xp ", map->shown, map->shown + map->end - map->start);
 	if (map->name[0])
 		qr_text_printf(t, "[%s]", map->name);
 	else
@@ -185,14 +192,15 @@ static void put_mapping(struct qr_text *t, struct qr_mapping *map)
 	qr_text_puts(t, "\n");
 }
 
-/* Does mapping number @i overlap one with a lower number? */
+/* Does mapping number @i overlap one with a lower number, where they are shown? */
 static bool overlaps(const struct qr_symbols *s, u32 i)
 {
 	const struct qr_mapping *map = qr_symbols_mapping(s, i), *lower;
 
 	while (i--) {
 		lower = qr_symbols_mapping(s, i);
-		if (map->start < lower->end && lower->start < map->end)
+		if (map->shown < lower->shown + (lower->end - lower->start) &&
+		    lower->shown < map->shown + (map->end - map->start))
 			return true;
 	}
 	return false;

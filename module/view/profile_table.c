@@ -177,7 +177,7 @@ static void entries_free(struct entries *entries)
 	qr_meta_vfree(entries, struct_size(entries, e, entries->room));
 }
 
-/* Writes the name of a frame's function, or its address if it has none. */
+/* Writes the name of a frame's function, or what stands for its address if it has none. */
 static void put_function(struct qr_text *t, const struct qr_symbols *s, const struct qr_frames *f,
 			 unsigned int i)
 {
@@ -186,7 +186,7 @@ static void put_function(struct qr_text *t, const struct qr_symbols *s, const st
 	if (function)
 		qr_text_puts(t, function->name);
 	else
-		qr_text_printf(t, "0x%lx", f->ret[i]);
+		qr_text_printf(t, "0x%lx", qr_symbols_shown(s, f->place[i]) + 1);
 }
 
 /* --- Folded stacks --- */

@@ -193,7 +193,8 @@ static s32 mapping_gone(struct qr_symbols *s, const struct qr_mapping *map)
 			return s->maps->nr + i;
 	if (WARN_ON_ONCE(i == s->room_gone))
 		return -1;
-	s->gone[s->nr_gone++] = *map;
+	s->gone[s->nr_gone] = *map;
+	qr_mapping_place(s->maps, &s->gone[s->nr_gone++]);
 	return s->maps->nr + i;
 }
 
@@ -377,4 +378,14 @@ const struct qr_function *qr_symbols_function(const struct qr_symbols *s, u32 pl
 	u32 function = s->place[place].function;
 
 	return function == QR_NO_FUNCTION ? NULL : &s->function[function];
+}
+
+unsigned long qr_symbols_shown(const struct qr_symbols *s, u32 place)
+{
+	const struct qr_place *p = &s->place[place];
+
+	if (p->addr == QR_NO_ADDRESS || p->addr == QR_MERGED_ADDRESS)
+		return p->addr;
+	return qr_mapping_shown(s->maps, p->mapping < 0 ? NULL : qr_symbols_mapping(s, p->mapping),
+				p->addr);
 }

@@ -123,6 +123,9 @@ static inline u32 qr_symbols_nr_mappings(const struct qr_symbols *s)
 	return s->maps->nr + s->nr_gone;
 }
 
+/* What a profile shows for the address of a place, see qr_mapping_shown(). */
+unsigned long qr_symbols_shown(const struct qr_symbols *s, u32 place);
+
 /* A place's function, or NULL. */
 const struct qr_function *qr_symbols_function(const struct qr_symbols *s, u32 place);
 

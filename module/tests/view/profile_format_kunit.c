@@ -9,10 +9,12 @@
 #include <linux/sched.h>
 #include <linux/stackdepot.h>
 #include <linux/string.h>
+#include <quarry/exposure.h>
 #include <quarry/profile.h>
 #include "profile/unloaded.h"
 #include "tests/view/fake_profile_util.h"
 #include "tests/view/pprof_decode.h"
+#include "view/code_mapping.h"
 #include "view/profile_report.h"
 #include "view/text_buffer.h"
 
@@ -111,6 +113,12 @@ static void pprof_knows_functions(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, "[other]", d->mapping[3].file);
 	KUNIT_EXPECT_EQ(test, 40, strlen(d->mapping[1].build_id));
 	KUNIT_EXPECT_EQ(test, 40, strlen(d->mapping[2].build_id));
+	/* Unless this reader may see addresses, the code is where it was linked to begin. */
+	if (!qr_shows_addresses()) {
+		KUNIT_EXPECT_EQ(test, QR_SHOWN_KERNEL, d->mapping[1].start);
+		KUNIT_EXPECT_EQ(test, 0, (d->mapping[2].start - QR_SHOWN_MODULES) % PAGE_SIZE);
+		KUNIT_EXPECT_LT(test, d->mapping[2].start - QR_SHOWN_MODULES, 1UL << 29);
+	}
 }
 
 static void large_profiles_work(struct kunit *test)
