@@ -9,7 +9,8 @@ cd "$(dirname "$0")" || exit 1
 load_anew quarry_client
 
 # misuse KIND COUNTER TEXT CACHE CALLER [LIVE]: the client makes a mistake. COUNTER must grow by
-# one, and one line of the log must have TEXT, CACHE and CALLER. LIVE objects stay (default 0).
+# one, and one line of the log must have TEXT, CACHE and CALLER, a function of the client. LIVE objects
+# stay (default 0).
 misuse()
 {
 	before=$(stat "misuse_$2")
@@ -27,7 +28,7 @@ misuse()
 	expect "$1: the line says what" grep -q "$3" "$TMP/report"
 	expect "$1: the line names the object" grep -q "object $object," "$TMP/report"
 	expect "$1: the line names the cache" grep -q "cache $4[, ]" "$TMP/report"
-	expect "$1: the line names the caller" grep -q "seen in $5+" "$TMP/report"
+	expect "$1: the line names the caller" grep -q "seen in $5+.* \[quarry_client\]; " "$TMP/report"
 	expect "$1: the walker finds no error" validate
 	expect "$1: the equations hold" balanced
 	expect "$1: the allocator goes on" client hold mib=1
@@ -42,15 +43,15 @@ misuse large_interior interior "not the start of an object" "(large)" free_large
 misuse mapped_interior interior "not the start of an object" "(large)" free_mapped_interior
 misuse arena_object foreign "not Quarry's to free" "(arena)" free_arena_object
 misuse stale_mark stale_mark "a mark that is not good" client_misused release_twice
-misuse interior interior "not the start of an object" client_misused '[a-z_]*'
-misuse wrong_cache wrong_cache "wrong cache" client_misused '[a-z_]*'
+misuse interior interior "not the start of an object" client_misused free_interior
+misuse wrong_cache wrong_cache "wrong cache" client_misused free_wrong_cache
 expect "wrong_cache: the line names the cache it was given to" \
 	grep -q 'given to client_wrong' "$TMP/report"
 misuse double_free double_free "double free" client_misused free_twice
 misuse behind_end red_zone "behind its end" client_watched write_behind_end
 expect "behind_end: a line names the byte" \
 	grep -q 'byte 96 of 96 is 0x78 and should be 0xcc; from byte 88: ' "$TMP/byte"
-misuse when_free poison "while it was free" client_watched '[a-z_]*'
+misuse when_free poison "while it was free" client_watched write_when_free
 expect "when_free: a line names the byte" \
 	grep -q 'byte 7 of 96 is 0x78 and should be 0x6b; from byte 0: 6b 6b' "$TMP/byte"
 misuse busy_destroy busy_destroy "live objects" client_busy destroy_busy
@@ -83,12 +84,16 @@ fi
 expect "and names it" grep -q "^verdict.*${object#0x}" "$QUARRY/control/validate"
 cat "$QUARRY/control/validate" >/dev/null
 drain
+expect "nobody called when it was noticed, and the log says so" \
+	sh -c "dmesg | grep -q \"object $object, cache client_pending, seen in no client's call; \""
 expect "after a drain it finds no error" validate
 same "it was counted once" "$(stat misuse_double_free)" $((before + 1))
 expect "all other objects are there, and once" client misuse kind=settle
 expect "the walker finds no error at the end" validate
 expect "the equations hold at the end" balanced
 same "live objects at the end" "$(stat live_objects)" 0
+
+same "addresses in the log" "$(dmesg | grep 'quarry: ' | grep -ciE 'ffff[0-9a-f]{12}')" 0
 
 # Objects that a client never frees go back when the module is unloaded, and the log names them.
 client misuse kind=lost || fail "lost"

@@ -19,6 +19,12 @@ mkdir $BUFFER || skip_all "no trace buffer"
 trap 'rmdir $BUFFER; rm -rf "$TMP"' EXIT
 echo 8192 >$BUFFER/buffer_size_kb
 
+# addresses: those that are not hashed, in the text of the trace.
+addresses()
+{
+	grep -ciE '(ptr|addr)=0xffff[0-9a-f]{12}' "$TMP/trace"
+}
+
 begin()
 {
 	echo 0 >$BUFFER/tracing_on
@@ -81,6 +87,23 @@ same "fields of misuse" "$(fields misuse)" "what ptr ip"
 same "fields of rate" "$(fields rate)" "cache bytes"
 
 # --- Samples ------------------------------------------------------------------
+
+# The text has addresses as the kernel's own events have them: hashed, if the option says so.
+for hash in 1 0; do
+	echo $hash >$BUFFER/options/hash-ptr
+	echo 1 >"$QUARRY/profile/rate"
+	begin
+	client hold mib=1 || fail "hold"
+	client release || fail "release"
+	end
+	if [ $hash = 1 ]; then
+		same "hash-ptr: addresses" "$(addresses)" 0
+		within "hash-ptr: hashes" "$(grep -c 'ptr=0x00000000[0-9a-f]*' "$TMP/trace")" 100 100000
+	else
+		within "no hash-ptr: addresses" "$(addresses)" 100 100000
+	fi
+	echo default >"$QUARRY/profile/rate"
+done
 
 begin
 echo 1 >"$QUARRY/profile/rate"
@@ -161,7 +184,7 @@ same "nodes that there are not" \
 for kind in foreign interior wrong_cache double_free busy_destroy; do
 	begin
 	client misuse "kind=$kind" || fail "misuse $kind"
-	object=$(result object)
+	object=$(result address)
 	end
 	same "misuse: $kind" "$(sed -n 's/.* misuse: what=\([a-z_]*\) ptr=\([^ ]*\) .*/\1 \2/p' "$TMP/trace")" \
 		"$kind 0x${object#0x}"

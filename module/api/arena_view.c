@@ -76,10 +76,10 @@ static u64 validate_block(const struct qr_arena *a, const struct qr_slab *block,
 	unsigned int i;
 
 	if (block->bin != QR_ARENA_BLOCK || block->cache || block->depot || block->samples.at)
-		qr_invalid(v, "arena %s: block %px is something else", a->name, block->base);
+		qr_invalid(v, "arena %s: block %p is something else", a->name, block->base);
 	for (i = 0; i < block->run.nr; i++)
 		if (qr_slab_of(block->base + ((size_t)i << PAGE_SHIFT)) != block)
-			qr_invalid(v, "arena %s: block %px does not own page %u", a->name,
+			qr_invalid(v, "arena %s: block %p does not own page %u", a->name,
 				   block->base, i);
 	return block->run.nr;
 }
@@ -94,7 +94,7 @@ static void validate_arena(const struct qr_arena *a, struct quarry_validation *v
 		pages += validate_block(a, block, v);
 		blocks++;
 		if (block->start < last)
-			qr_invalid(v, "arena %s: block %px is not in its place", a->name,
+			qr_invalid(v, "arena %s: block %p is not in its place", a->name,
 				   block->base);
 		last = block->start + block->length;
 		if (!block->length)

@@ -15,12 +15,14 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include "compat.h"
+#include "core/caller.h"
 #include "core/work_queue.h"
 
 struct visit {
 	struct work_struct work;
 	qr_cpu_fn fn;
 	void *arg;
+	unsigned long caller; /* on whose behalf, for reports of misuse; see qr_caller() */
 	u64 sum;
 };
 
@@ -32,12 +34,15 @@ static void visit_fn(struct work_struct *work)
 	struct visit *v = container_of(work, struct visit, work);
 
 	/* Bound to this CPU.  No operation on a magazine is under way: they disable preemption. */
+	raw_cpu_write(qr_work_caller, v->caller);
 	v->sum = v->fn(raw_smp_processor_id(), v->arg);
+	raw_cpu_write(qr_work_caller, 0);
 }
 
 u64 qr_visit_cpus(bool (*wanted)(unsigned int cpu), qr_cpu_fn fn, void *arg)
 {
 	static struct cpumask cpus; /* with visit_lock */
+	unsigned long caller = qr_caller(0);
 	unsigned int cpu;
 	u64 sum = 0;
 
@@ -53,6 +58,7 @@ u64 qr_visit_cpus(bool (*wanted)(unsigned int cpu), qr_cpu_fn fn, void *arg)
 		INIT_WORK(&v->work, visit_fn);
 		v->fn = fn;
 		v->arg = arg;
+		v->caller = caller;
 		queue_work_on(cpu, qr_cpu_queue, &v->work);
 	}
 	for_each_cpu(cpu, &cpus) {

@@ -12,6 +12,7 @@
 #include <linux/kernel.h>
 #include <linux/printk.h>
 #include <trace/events/quarry.h>
+#include "core/caller.h"
 
 #define SEEN_BITS 8
 
@@ -41,22 +42,39 @@ static const struct {
 	[QR_MISUSE_KERNEL_FREE] = { "kernel_free", "freed by the kernel, which cannot do it" },
 };
 
+/*
+ * Logs one line.  Pointers are hashed, as in all of the kernel's log, unless the kernel was booted
+ * with no_hash_pointers.
+ */
+static void tell(enum qr_misuse what, const void *p, const char *cache, const char *given,
+		 unsigned long caller, bool lost)
+{
+	const char *result = lost ? "object leaked" : text[what].result;
+	const char *to = given ? ", given to " : "";
+
+	if (caller)
+		pr_err("misuse: %s: object %p, cache %s%s%s, seen in %pS; %s\n", text[what].what, p,
+		       cache ?: "none", to, given ?: "", (void *)caller, result);
+	else
+		pr_err("misuse: %s: object %p, cache %s%s%s, seen in no client's call; %s\n",
+		       text[what].what, p, cache ?: "none", to, given ?: "", result);
+}
+
 bool qr_report_loss(enum qr_misuse what, const void *p, const char *cache, const char *given,
 		    unsigned long ip, bool lost)
 {
-	unsigned long key = ip + what;
+	unsigned long caller = qr_caller(ip);
+	unsigned long key = (caller ?: ip) + what;
 	unsigned long *slot = &seen[hash_long(key, SEEN_BITS)];
 
 	atomic64_inc(&qr_misuse_count[what]);
-	trace_misuse(text[what].name, p, ip);
+	trace_misuse(text[what].name, p, caller ?: ip);
 	if (lost)
 		atomic64_inc(&qr_leaked_objects);
 	if (READ_ONCE(*slot) == key)
 		return false;
 	WRITE_ONCE(*slot, key);
-	pr_err("misuse: %s: object %px, cache %s%s%s, seen in %pS; %s\n", text[what].what, p,
-	       cache ?: "none", given ? ", given to " : "", given ?: "", (void *)ip,
-	       lost ? "object leaked" : text[what].result);
+	tell(what, p, cache, given, caller, lost);
 	return true;
 }
 

@@ -29,7 +29,8 @@ extern atomic64_t qr_leaked_objects;
  * @p: address of the object
  * @cache: name of the cache that the object belongs to, or NULL if none is known
  * @given: name of the cache that the caller named, if it is another one; else NULL
- * @ip: the caller's address
+ * @ip: the caller's address; if it is one of Quarry's own, the log names the client's function that
+ *	led there, see qr_caller()
  *
  * The object counts as leaked for %QR_MISUSE_INTERIOR, %QR_MISUSE_WRONG_CACHE and
  * %QR_MISUSE_KERNEL_FREE.

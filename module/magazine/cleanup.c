@@ -121,7 +121,7 @@ static int ensure_room(const void *p, gfp_t gfp, const char **why)
 
 static int refuse(const void *p, const char *why, unsigned long ip)
 {
-	pr_warn_ratelimited("no cleanup for %px, which is %s, from %pS\n", p, why, (void *)ip);
+	pr_warn_ratelimited("no cleanup for %p, which is %s, from %pS\n", p, why, (void *)ip);
 	return -EINVAL;
 }
 

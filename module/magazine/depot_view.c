@@ -109,7 +109,7 @@ u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_val
 		else
 			right = i == bin - 1 || (i == bin && !qr_depot_lags(slab));
 		if (!right)
-			qr_invalid(v, "slab %px with %u of %u free is in list %u", slab->base,
+			qr_invalid(v, "slab %p with %u of %u free is in list %u", slab->base,
 				   slab->nr_free, slab->nr_objects, i);
 		live += fn(d, slab, v);
 	}

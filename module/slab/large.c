@@ -276,12 +276,12 @@ static void validate_pages(const struct qr_slab *slab, struct quarry_validation 
 
 		if (slab->pages) {
 			if (vmalloc_to_page(p) != slab->pages[i])
-				qr_invalid(v, "large object %px: page %u is mapped elsewhere",
+				qr_invalid(v, "large object %p: page %u is mapped elsewhere",
 					   slab->base, i);
 			p = page_address(slab->pages[i]);
 		}
 		if (qr_slab_of(p) != slab)
-			qr_invalid(v, "large object %px does not own page %u", slab->base, i);
+			qr_invalid(v, "large object %p does not own page %u", slab->base, i);
 	}
 }
 
@@ -304,8 +304,8 @@ void qr_large_validate(struct quarry_validation *v)
 			objects[!!slab->pages]++;
 			pages[!!slab->pages] += slab->run.nr;
 			if (slab->nr_cleaned != (slab->cleanups && slab->cleanups[0]))
-				qr_invalid(v, "large object %px counts %u with cleanups",
-					   slab->base, slab->nr_cleaned);
+				qr_invalid(v, "large object %p counts %u with cleanups", slab->base,
+					   slab->nr_cleaned);
 			validate_pages(slab, v);
 		}
 	}

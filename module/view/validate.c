@@ -37,12 +37,12 @@ static void visit(struct qr_cache *c, const void *p, const char *where, struct q
 	u64 *cached;
 
 	if (k < 0) {
-		qr_invalid(v, "cache %s: %s holds %px, not an object of it", c->name, where, p);
+		qr_invalid(v, "cache %s: %s holds %p, not an object of it", c->name, where, p);
 		return;
 	}
 	cached = &qr_slab_cached(slab)[k / 64];
 	if (qr_slab_is_free(slab, k) || *cached & BIT_ULL(k % 64)) {
-		qr_invalid(v, "cache %s: %s holds %px, which is free or held twice", c->name, where,
+		qr_invalid(v, "cache %s: %s holds %p, which is free or held twice", c->name, where,
 			   p);
 		return;
 	}
@@ -125,14 +125,14 @@ static void check_lost(const struct qr_slab *slab, const char *name, struct quar
 			continue;
 		lost++;
 		if (slab->free[i / 64] & BIT_ULL(i % 64))
-			qr_invalid(v, "cache %s: slab %px lost object %u and has it", name,
+			qr_invalid(v, "cache %s: slab %p lost object %u and has it", name,
 				   slab->base, i);
 	}
 	if (slab->nr_objects + lost != slab->nr_cut)
-		qr_invalid(v, "cache %s: slab %px of %u objects lost %u and has %u", name,
+		qr_invalid(v, "cache %s: slab %p of %u objects lost %u and has %u", name,
 			   slab->base, slab->nr_cut, lost, slab->nr_objects);
 	if (!slab->gone != !!slab->inverse)
-		qr_invalid(v, "cache %s: slab %px finds objects that left", name, slab->base);
+		qr_invalid(v, "cache %s: slab %p finds objects that left", name, slab->base);
 }
 
 /* Checks that the objects with cleanups are counted, and that clients hold them. */
@@ -147,11 +147,11 @@ static void check_cleanups(struct qr_slab *slab, const char *name, struct quarry
 		/* In a slab with deferred objects the bits mark those, not cached objects. */
 		if (qr_slab_is_free(slab, i) ||
 		    (!qr_slab_is_deferred(slab) && qr_slab_cached(slab)[i / 64] & BIT_ULL(i % 64)))
-			qr_invalid(v, "cache %s: slab %px: object %u is free and has cleanups",
-				   name, slab->base, i);
+			qr_invalid(v, "cache %s: slab %p: object %u is free and has cleanups", name,
+				   slab->base, i);
 	}
 	if (nr != slab->nr_cleaned)
-		qr_invalid(v, "cache %s: slab %px: %u objects have cleanups, counts %u", name,
+		qr_invalid(v, "cache %s: slab %p: %u objects have cleanups, counts %u", name,
 			   slab->base, nr, slab->nr_cleaned);
 }
 
@@ -174,16 +174,16 @@ static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_va
 			marks[i] = 0;
 	}
 	if (deferred != nr_deferred)
-		qr_invalid(v, "cache %s: slab %px has %u deferred objects, counts %u", c->name,
+		qr_invalid(v, "cache %s: slab %p has %u deferred objects, counts %u", c->name,
 			   slab->base, deferred, nr_deferred);
 	free -= min(free, qr_slab_spare_bits(slab));
 	if (free != slab->nr_free)
-		qr_invalid(v, "cache %s: slab %px has %u free bits, counts %u", c->name, slab->base,
+		qr_invalid(v, "cache %s: slab %p has %u free bits, counts %u", c->name, slab->base,
 			   free, slab->nr_free);
 	if (slab->depot != d || slab->cache != c)
-		qr_invalid(v, "cache %s: slab %px is somebody else's", c->name, slab->base);
+		qr_invalid(v, "cache %s: slab %p is somebody else's", c->name, slab->base);
 	if (slab->base != qr_chunk_addr(run->chunk, run->first))
-		qr_invalid(v, "cache %s: slab %px is not where its pages are", c->name, slab->base);
+		qr_invalid(v, "cache %s: slab %p is not where its pages are", c->name, slab->base);
 	check_lost(slab, c->name, v);
 	for (i = 0; i < run->nr; i++) {
 		const struct qr_chunk *chunk = run->chunk;
@@ -191,15 +191,15 @@ static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_va
 
 		if (slab->gone & BIT(i)) {
 			if (chunk->slab[run->first + i] == slab)
-				qr_invalid(v, "cache %s: slab %px still owns page %u", c->name,
+				qr_invalid(v, "cache %s: slab %p still owns page %u", c->name,
 					   slab->base, i);
 			continue;
 		}
 		if (chunk->slab[run->first + i] != slab || !test_bit(run->first + i, chunk->used))
-			qr_invalid(v, "cache %s: slab %px does not own page %u", c->name,
-				   slab->base, i);
+			qr_invalid(v, "cache %s: slab %p does not own page %u", c->name, slab->base,
+				   i);
 		if (chunk->class[run->first + i] != class)
-			qr_invalid(v, "cache %s: page %u of slab %px has class %u", c->name, i,
+			qr_invalid(v, "cache %s: page %u of slab %p has class %u", c->name, i,
 				   slab->base, chunk->class[run->first + i]);
 	}
 	return slab->nr_objects - free;

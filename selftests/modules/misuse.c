@@ -11,13 +11,20 @@
 
 #define SIZE 96
 
+/* What the log of misuse calls the object, and where it is. */
+static void say_object(const void *p)
+{
+	client_say("object %p\n", p);
+	client_say("address %px\n", p);
+}
+
 static int free_foreign(struct quarry_cache *a, struct quarry_cache *b)
 {
 	void *p = kmalloc(SIZE, GFP_KERNEL);
 
 	if (!p)
 		return -ENOMEM;
-	client_say("object %px\n", p);
+	say_object(p);
 	quarry_free(p);
 	kfree(p);
 	return 0;
@@ -29,7 +36,7 @@ static int free_interior(struct quarry_cache *a, struct quarry_cache *b)
 
 	if (!p)
 		return -ENOMEM;
-	client_say("object %px\n", p + 8);
+	say_object(p + 8);
 	quarry_cache_free(a, p + 8);
 	quarry_cache_shrink(a);
 	quarry_cache_free(a, p);
@@ -42,7 +49,7 @@ static int free_wrong_cache(struct quarry_cache *a, struct quarry_cache *b)
 
 	if (!p)
 		return -ENOMEM;
-	client_say("object %px\n", p);
+	say_object(p);
 	quarry_cache_free(b, p);
 	quarry_cache_shrink(b);
 	/* The wrong free was refused, so the object is still live: free it to its own cache. */
@@ -56,7 +63,7 @@ static int free_twice(struct quarry_cache *a, struct quarry_cache *b)
 
 	if (!p)
 		return -ENOMEM;
-	client_say("object %px\n", p);
+	say_object(p);
 	quarry_cache_free(a, p);
 	quarry_cache_free(a, p);
 	return 0;
@@ -69,7 +76,7 @@ static int free_large_interior(struct quarry_cache *a, struct quarry_cache *b)
 
 	if (!p)
 		return -ENOMEM;
-	client_say("object %px\n", p + 4096);
+	say_object(p + 4096);
 	quarry_free(p + 4096);
 	quarry_free(p);
 	return 0;
@@ -81,7 +88,7 @@ static int free_mapped_interior(struct quarry_cache *a, struct quarry_cache *b)
 
 	if (!p)
 		return -ENOMEM;
-	client_say("object %px\n", p + 4096);
+	say_object(p + 4096);
 	quarry_free(p + 4096);
 	quarry_free(p);
 	return 0;
@@ -92,7 +99,7 @@ static int free_arena_object(struct quarry_cache *a, struct quarry_cache *b)
 	struct quarry_arena *arena = quarry_arena_create("client_misused", NULL);
 	void *p = arena ? quarry_arena_alloc(arena, SIZE, GFP_KERNEL) : NULL;
 
-	client_say("object %px\n", p);
+	say_object(p);
 	if (p)
 		quarry_free(p);
 	quarry_arena_destroy(arena);
@@ -107,7 +114,7 @@ static int release_twice(struct quarry_cache *a, struct quarry_cache *b)
 
 	if (!arena)
 		return -ENOMEM;
-	client_say("object %px\n", arena);
+	say_object(arena);
 	mark = quarry_arena_mark(arena);
 	err = quarry_arena_release(arena, &mark);
 	if (!err && quarry_arena_release(arena, &mark) != -EINVAL)
@@ -130,7 +137,7 @@ static int write_behind_end(struct quarry_cache *a, struct quarry_cache *b)
 	u8 *p = c ? quarry_cache_alloc(c, GFP_KERNEL) : NULL, was;
 
 	if (p) {
-		client_say("object %px\n", p);
+		say_object(p);
 		was = p[SIZE];
 		p[SIZE] = 'x';
 		quarry_cache_free(c, p);
@@ -148,7 +155,7 @@ static int write_when_free(struct quarry_cache *a, struct quarry_cache *b)
 	u8 *p = c ? quarry_cache_alloc(c, GFP_KERNEL) : NULL;
 
 	if (p) {
-		client_say("object %px\n", p);
+		say_object(p);
 		quarry_cache_free(c, p);
 		p[7] = 'x';
 	}
@@ -177,7 +184,7 @@ static int destroy_busy(struct quarry_cache *a, struct quarry_cache *b)
 		quarry_cache_destroy(c);
 		return -ENOMEM;
 	}
-	client_say("object %px\n", p);
+	say_object(p);
 	quarry_cache_destroy(c);
 	/* A free after the end of the cache must do no harm. */
 	quarry_free(p);
@@ -209,7 +216,7 @@ static int pend_double_free(struct quarry_cache *a, struct quarry_cache *b)
 	pending_cache = c;
 	if (!p || !q || !pending_object)
 		return -ENOMEM;
-	client_say("object %px\n", p);
+	say_object(p);
 	quarry_cache_free(c, p);
 	quarry_cache_shrink(c);
 	quarry_cache_free(c, p);

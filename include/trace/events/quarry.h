@@ -31,7 +31,7 @@ TRACE_EVENT(sample_alloc,
 	    TP_fast_assign(__entry->ptr = ptr;
 			   __entry->size = size;
 			   __entry->weighted_bytes = weighted_bytes;),
-	    TP_printk("ptr=0x%px size=%llu weighted_bytes=%llu", __entry->ptr, __entry->size,
+	    TP_printk("ptr=0x%p size=%llu weighted_bytes=%llu", __entry->ptr, __entry->size,
 		      __entry->weighted_bytes));
 
 /* A sampled object was freed. */
@@ -40,7 +40,7 @@ TRACE_EVENT(sample_free,
 	    TP_ARGS(ptr),
 	    TP_STRUCT__entry(__field(const void *, ptr)),
 	    TP_fast_assign(__entry->ptr = ptr;),
-	    TP_printk("ptr=0x%px", __entry->ptr));
+	    TP_printk("ptr=0x%p", __entry->ptr));
 
 /* Objects moved from a depot to a CPU's magazine (refill) or back (flush). */
 DECLARE_EVENT_CLASS(quarry_batch,
@@ -75,7 +75,7 @@ TRACE_EVENT(slab_get,
 			   __entry->addr = addr;
 			   __entry->pages = pages;
 			   __entry->node = node;),
-	    TP_printk("cache=%s addr=0x%px pages=%u node=%d", __entry->cache, __entry->addr,
+	    TP_printk("cache=%s addr=0x%p pages=%u node=%d", __entry->cache, __entry->addr,
 		      __entry->pages, __entry->node));
 
 /* Pages return to a node's page heap. */
@@ -88,7 +88,7 @@ TRACE_EVENT(slab_put,
 	    TP_fast_assign(__entry->addr = addr;
 			   __entry->pages = pages;
 			   __entry->node = node;),
-	    TP_printk("addr=0x%px pages=%u node=%d", __entry->addr, __entry->pages, __entry->node));
+	    TP_printk("addr=0x%p pages=%u node=%d", __entry->addr, __entry->pages, __entry->node));
 
 /* Idle pages go back to the kernel; why is "idle", "limit", "memory" or "asked". */
 TRACE_EVENT(scavenge,
@@ -127,7 +127,7 @@ TRACE_EVENT(misuse,
 	    TP_fast_assign(strscpy(__entry->what, what, QUARRY_NAME_LEN);
 			   __entry->ptr = ptr;
 			   __entry->ip = ip;),
-	    TP_printk("what=%s ptr=0x%px caller=%pS", __entry->what, __entry->ptr,
+	    TP_printk("what=%s ptr=0x%p caller=%pS", __entry->what, __entry->ptr,
 		      (void *)__entry->ip));
 
 /* A sampling rate was set; cache is 0 for the rate of all caches without their own. */

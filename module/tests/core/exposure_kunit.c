@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Which addresses are shown. */
+/* Which addresses are shown, and whom reports name as the caller. */
 #include "tests/kunit_util.h"
 
+#include <linux/instruction_pointer.h>
+#include <linux/kallsyms.h>
 #include <linux/random.h>
 #include <linux/string.h>
 #include <quarry/exposure.h>
+#include "core/caller.h"
 
 #define N 1000
 
@@ -47,9 +50,30 @@ static void numbers_stand_for_addresses(struct kunit *test)
 	}
 }
 
+/* The stack of this function goes through it, so it is what called qr_caller(). */
+static noinline bool is_here(unsigned long ip)
+{
+	char text[KSYM_SYMBOL_LEN];
+
+	snprintf(text, sizeof(text), "%ps", (void *)ip);
+	return strstarts(text, "caller_is_the_client");
+}
+
+static void caller_is_the_client(struct kunit *test)
+{
+	unsigned long here = _THIS_IP_;
+
+	KUNIT_EXPECT_EQ(test, here, qr_caller(here));
+	KUNIT_EXPECT_EQ(test, _RET_IP_, qr_caller(_RET_IP_));
+	KUNIT_EXPECT_TRUE(test, is_here(qr_caller(0)));
+	/* An address of Quarry's own is nobody's. */
+	KUNIT_EXPECT_TRUE(test, is_here(qr_caller((unsigned long)qr_drain_all)));
+}
+
 static struct kunit_case exposure_cases[] = {
 	KUNIT_CASE(addresses_are_shown_as_by_the_kernel),
 	KUNIT_CASE(numbers_stand_for_addresses),
+	KUNIT_CASE(caller_is_the_client),
 	KUNIT_CASE(qt_books_balance),
 	{},
 };
