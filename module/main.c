@@ -37,13 +37,14 @@
 #include "slab/large.h"
 #include "slab/sizeclass.h"
 #include "slab/slab.h"
+#include "view/leak_report.h"
 
 static int __init quarry_init(void)
 {
 	int err;
 
-	qr_sizeclass_init();
 	qr_exposure_init();
+	qr_sizeclass_init();
 	qr_profile_memory_init();
 	err = qr_work_queues_init();
 	if (err)
@@ -163,6 +164,7 @@ static void __exit quarry_exit(void)
 	qr_balance_exit();
 	qr_rcu_exit();
 	qr_allocs_per_run_exit();
+	qr_leaks_report();
 	qr_arenas_exit();
 	qr_malloc_exit();
 	qr_caches_exit();

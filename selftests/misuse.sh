@@ -96,6 +96,7 @@ same "live objects at the end" "$(stat live_objects)" 0
 same "addresses in the log" "$(dmesg | grep 'quarry: ' | grep -ciE 'ffff[0-9a-f]{12}')" 0
 
 # Objects that a client never frees go back when the module is unloaded, and the log names them.
+echo 1 >"$QUARRY/profile/rate"
 client misuse kind=lost || fail "lost"
 same "large and mapped objects that are lost" \
 	"$(stat large_objects) $(stat mapped_objects)" "2 1"
@@ -104,5 +105,15 @@ unload quarry_client quarry
 expect "both modules unload" test ! -d "$QUARRY"
 same "lines about large objects that were lost" \
 	"$(since_mark | grep -c 'quarry: 3 objects over 32 KiB were never freed')" 1
+since_mark | grep 'quarry: never freed: about' >"$TMP/sites"
+sed 's/^/# /' "$TMP/sites"
+same "sites that are named" "$(wc -l <"$TMP/sites")" 5
+same "bytes of the five largest sites, without the mapped one" \
+	"$(sed -n 's/.*about \([0-9]*\) bytes in 1 objects, .*/\1/p' "$TMP/sites" | tail -n 4 | xargs)" \
+	"3145728 102400 8192 4096"
+same "each was allocated in the client's function" \
+	"$(grep -c ', allocated in lose_objects \[quarry_client\]' "$TMP/sites")" 5
+same "sites that are not named" \
+	"$(since_mark | grep -c 'never freed: less than that in each of 2 other sites')" 1
 same "lines about memory that was kept" "$(since_mark | grep -c 'quarry: unloaded with')" 0
 finish

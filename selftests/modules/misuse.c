@@ -163,9 +163,14 @@ static int write_when_free(struct quarry_cache *a, struct quarry_cache *b)
 	return p ? 0 : -ENOMEM;
 }
 
-/* Lose an object of each kind over 32 KiB: large, of a long run, and mapped. */
-static int lose_large(struct quarry_cache *a, struct quarry_cache *b)
+/* Lose an object of each kind over 32 KiB: large, of a long run, and mapped; and four others. */
+static int lose_objects(struct quarry_cache *a, struct quarry_cache *b)
 {
+	size_t size;
+
+	for (size = 1024; size <= 8192; size *= 2)
+		if (!quarry_malloc(size, GFP_KERNEL))
+			return -ENOMEM;
 	if (!quarry_malloc(100000, GFP_KERNEL) || !quarry_malloc(3 << 20, GFP_KERNEL) ||
 	    !quarry_vmalloc(QUARRY_MAX_LARGE + 1, GFP_KERNEL))
 		return -ENOMEM;
@@ -264,7 +269,7 @@ static const char *const kinds[] = { "foreign",	    "interior",	    "wrong_cache
 static int (*const misuses[])(struct quarry_cache *a, struct quarry_cache *b) = {
 	free_foreign,	      free_interior,	   free_wrong_cache,  free_twice,
 	destroy_busy,	      free_large_interior, pend_double_free,  settle_double_free,
-	free_mapped_interior, lose_large,	   free_arena_object, release_twice,
+	free_mapped_interior, lose_objects,	   free_arena_object, release_twice,
 	write_behind_end,     write_when_free,
 };
 
