@@ -20,6 +20,15 @@ static inline void qr_show_value(struct seq_file *m, const char *name, u64 value
 	seq_printf(m, "%-20s %15llu\n", name, value);
 }
 
+/* The same for a limit. */
+static inline void qr_show_limit(struct seq_file *m, const char *name, u64 bytes)
+{
+	if (bytes == QUARRY_NO_LIMIT)
+		seq_printf(m, "%-20s %15s\n", name, "max");
+	else
+		qr_show_value(m, name, bytes);
+}
+
 /**
  * struct qr_table - a table that has a column of addresses
  * @m: its file

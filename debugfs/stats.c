@@ -18,8 +18,12 @@ static int stats_show(struct seq_file *m, void *unused)
 	unsigned int i;
 
 	quarry_stats_read(&st);
-	for (i = 0; i < ARRAY_SIZE(stats_names); i++)
-		qr_show_value(m, stats_names[i], values[i]);
+	for (i = 0; i < ARRAY_SIZE(stats_names); i++) {
+		if (&values[i] == &st.soft_limit_bytes || &values[i] == &st.hard_limit_bytes)
+			qr_show_limit(m, stats_names[i], values[i]);
+		else
+			qr_show_value(m, stats_names[i], values[i]);
+	}
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(stats);

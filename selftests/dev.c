@@ -131,18 +131,17 @@ void sleep_ms(unsigned int ms)
 
 __u64 value_of(const char *file, const char *name)
 {
-	char path[128], word[64];
-	unsigned long long value;
+	char path[128], word[64], value[64];
 	FILE *f;
 
 	snprintf(path, sizeof(path), DEBUGFS "%s", file);
 	f = fopen(path, "r");
 	if (!f)
 		die(path);
-	while (fscanf(f, "%63s %llu", word, &value) == 2) {
+	while (fscanf(f, "%63s %63s", word, value) == 2) {
 		if (!strcmp(word, name)) {
 			fclose(f);
-			return value;
+			return strtoull(value, NULL, 10);
 		}
 	}
 	errno = ENOENT;

@@ -76,11 +76,10 @@ intact()
 
 for file in soft_limit hard_limit; do
 	same "$file at first" "$(cat "$QUARRY/control/$file")" max
-	same "${file}_bytes at first" "$(stat ${file}_bytes)" 0
+	same "${file}_bytes at first" "$(stat ${file}_bytes)" max
 	while read -r size bytes; do
 		expect "$file takes $size" put "control/$file" "$size"
 		same "$file after $size" "$(cat "$QUARRY/control/$file")" "$bytes"
-		[ "$bytes" != max ] || bytes=0
 		same "${file}_bytes after $size" "$(stat ${file}_bytes)" "$bytes"
 	done <<-END
 		67108864 67108864
@@ -231,16 +230,37 @@ cache_limits()
 hard $3"
 }
 
-# filled TEXT BYTES: fill the cache. It gets as many objects as fit into its limit.
+# filled TEXT BYTES: fill the cache. It gets as many objects as fit into its limit, and one line of
+# the log says who was refused more, how much there is, and which limit that is.
 filled()
 {
+	mark
 	client limited op=fill n=100000 || fail "$1: fill"
 	same "$1: it is refused more" "$(result refused)" 1
+	inuse=$(cache_stat client_limited inuse_bytes)
+	since_mark | grep 'quarry: refused' >"$TMP/refused"
+	sed 's/^/# /' "$TMP/refused"
+	same "$1: lines in the log" "$(wc -l <"$TMP/refused")" 1
+	expect "$1: the line names caller, cache, usage and limits" grep -qE \
+		"refused 1000 bytes to limited_fill\+.* \[quarry_client\], cache client_limited: its hard limit; it holds $inuse of $2 bytes, Quarry holds [0-9]+ of max bytes, gfp GFP_KERNEL" \
+		"$TMP/refused"
 	within "$1: bytes of its slabs" "$(cache_stat client_limited inuse_bytes)" \
 		$(($2 * 8 / 10)) "$2"
 	within "$1: bytes of its objects" $((1000 * $(cache_stat client_limited live_objects))) \
 		$(($2 * 7 / 10)) "$2"
 }
+
+# The module's limit, whose cache is "(large)" for an object over 32 KiB.
+empty "a large object that is refused"
+hard 8M
+mark
+client limited op=big
+hard max
+since_mark | grep 'quarry: refused' >"$TMP/refused"
+sed 's/^/# /' "$TMP/refused"
+expect "Quarry's hard limit: the line names caller, cache, usage and limit" grep -qE \
+	"refused 16777216 bytes to limited_big\+.* \[quarry_client\], cache \(large\): Quarry's hard limit; Quarry holds [0-9]+ of 8388608 bytes, gfp GFP_KERNEL" \
+	"$TMP/refused"
 
 client limited op=create hard=$MIB || fail "create"
 cache_limits "a limit from quarry_cache_create()" max $MIB

@@ -64,8 +64,8 @@
 	X(remote_fallbacks,	"slabs taken from a node that was not asked for")	\
 	X(failed_allocs,	"allocations that returned NULL")		\
 	X(held_bytes,		"inuse + idle as limits count them, at one moment")	\
-	X(soft_limit_bytes,	"above it idle pages are given back first; 0: no limit")	\
-	X(hard_limit_bytes,	"above it requests fail; 0: no limit")		\
+	X(soft_limit_bytes,	"above it idle pages go back first; max: QUARRY_NO_LIMIT")	\
+	X(hard_limit_bytes,	"above it requests fail; max: QUARRY_NO_LIMIT")		\
 	X(soft_limit_hits,	"times that a soft limit was hit")		\
 	X(hard_limit_hits,	"requests for pages that a hard limit refused")	\
 	X(fragmentation_permille, "1 - live/inuse")				\

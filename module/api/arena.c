@@ -13,6 +13,7 @@
 
 #include "api/arena.h"
 
+#include <linux/instruction_pointer.h>
 #include <linux/kernel.h>
 #include <linux/log2.h>
 #include <linux/preempt.h>
@@ -22,6 +23,8 @@
 #include <trace/events/quarry.h>
 #include "cache/cache.h"
 #include "compat.h"
+#include "core/caller.h"
+#include "core/limit.h"
 #include "core/misuse.h"
 #include "profile/draw.h"
 
@@ -234,14 +237,14 @@ void qr_arena_cut(struct qr_arena *a, u64 offset)
 static void *refuse(const struct qr_arena *a, size_t size, gfp_t gfp)
 {
 	atomic64_inc(&qr_arena_failed);
-	if (!(gfp & __GFP_NOWARN) || (gfp & __GFP_NOFAIL))
-		pr_warn_ratelimited("arena %s: %s for %zu bytes, gfp %pGg\n", a->name,
-				    size > QUARRY_MAX_LARGE ?
-					    "too much" :
-				    qr_limit_is_full(&qr_limit_all, 1) ?
-					    "Quarry's hard limit leaves no memory" :
-					    "no memory",
-				    size, &gfp);
+	if ((gfp & __GFP_NOWARN) && !(gfp & __GFP_NOFAIL))
+		return NULL;
+	if (size > QUARRY_MAX_LARGE)
+		pr_warn_ratelimited("refused %zu bytes to %pS, arena %s, gfp %pGg: more than %lu MiB\n",
+				    size, (void *)(qr_caller(0) ?: _RET_IP_), a->name, &gfp,
+				    QUARRY_MAX_LARGE >> 20);
+	else
+		qr_limit_refused("arena", a->name, NULL, 1, size, gfp);
 	return NULL;
 }
 

@@ -9,15 +9,19 @@
 #include "core/limit.h"
 
 #include <linux/errno.h>
+#include <linux/instruction_pointer.h>
+#include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/printk.h>
+#include <linux/ratelimit.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
 #include <quarry/exposure.h>
 #include <quarry/stats.h>
 #include <trace/events/quarry.h>
 #include "compat.h"
+#include "core/caller.h"
 #include "core/parse_size.h"
 
 struct qr_limit qr_limit_all = { .soft = ULONG_MAX, .hard = ULONG_MAX };
@@ -63,6 +67,42 @@ void qr_limit_hit_hard(struct qr_limit *limit, const char *name)
 unsigned long qr_limit_bytes(unsigned long pages)
 {
 	return pages == ULONG_MAX ? ULONG_MAX : pages << PAGE_SHIFT;
+}
+
+#define LIMIT_TEXT 24
+
+/* A limit as people read it.  @text has LIMIT_TEXT bytes. */
+static const char *limit_text(char *text, unsigned long pages)
+{
+	if (pages == ULONG_MAX)
+		return "max";
+	snprintf(text, LIMIT_TEXT, "%lu", qr_limit_bytes(pages));
+	return text;
+}
+
+void qr_limit_refused(const char *what, const char *name, const struct qr_limit *own,
+		      unsigned long pages, size_t size, gfp_t gfp)
+{
+	static DEFINE_RATELIMIT_STATE(often, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
+	char most[LIMIT_TEXT], own_usage[80] = "";
+	const char *why = "no memory";
+	unsigned long held;
+
+	if (!__ratelimit(&often))
+		return;
+	if (own && qr_limit_is_full(own, pages))
+		why = "its hard limit";
+	else if (qr_limit_is_full(&qr_limit_all, pages))
+		why = "Quarry's hard limit";
+	if (own) {
+		held = atomic_long_read(&own->held);
+		snprintf(own_usage, sizeof(own_usage), "it holds %lu of %s bytes, ",
+			 qr_limit_bytes(held), limit_text(most, READ_ONCE(own->hard)));
+	}
+	held = atomic_long_read(&qr_limit_all.held);
+	pr_warn("refused %zu bytes to %pS, %s %s: %s; %sQuarry holds %lu of %s bytes, gfp %pGg\n",
+		size, (void *)(qr_caller(0) ?: _RET_IP_), what, name, why, own_usage,
+		qr_limit_bytes(held), limit_text(most, READ_ONCE(qr_limit_all.hard)), &gfp);
 }
 
 static unsigned long limit_pages(unsigned long bytes)

@@ -89,6 +89,14 @@ static inline bool qr_limit_is_full(const struct qr_limit *limit, unsigned long 
 void qr_limit_hit_soft(struct qr_limit *limit, const char *name);
 void qr_limit_hit_hard(struct qr_limit *limit, const char *name);
 
+/*
+ * Log in one line, at most ten times in five seconds, that a request for @size bytes was refused:
+ * the caller, @what (for example "cache") of the name @name, why, and usage and limits.  @own: the
+ * limit of @what, or NULL if it has none.  @pages: what it would have taken.
+ */
+void qr_limit_refused(const char *what, const char *name, const struct qr_limit *own,
+		      unsigned long pages, size_t size, gfp_t gfp);
+
 /* Set a limit.  @bytes is rounded down to pages; ULONG_MAX means no limit. */
 void qr_limit_change(struct qr_limit *limit, bool is_hard, unsigned long bytes);
 /*

@@ -37,17 +37,9 @@ static __always_inline void count_refill(struct qr_cache *c, struct qr_head *h, 
 
 static noinline void alloc_failed(struct qr_cache *c, gfp_t gfp)
 {
-	const char *why = "no memory";
-
 	atomic64_inc(&c->failed);
-	if (gfp & __GFP_NOWARN)
-		return;
-	if (qr_limit_is_full(&c->limit, c->geo.pages))
-		why = "its hard limit leaves no memory";
-	else if (qr_limit_is_full(&qr_limit_all, c->geo.pages))
-		why = "Quarry's hard limit leaves no memory";
-	pr_warn_ratelimited("cache %s: %s for an object of %u bytes, gfp %pGg\n", c->name, why,
-			    c->pub.size, &gfp);
+	if (!(gfp & __GFP_NOWARN))
+		qr_limit_refused("cache", c->name, &c->limit, c->geo.pages, c->pub.size, gfp);
 }
 
 /*

@@ -7,6 +7,7 @@
 
 #include "slab/large.h"
 
+#include <linux/instruction_pointer.h>
 #include <linux/irqflags.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
@@ -15,6 +16,8 @@
 #include <linux/vmalloc.h>
 #include <quarry/stats.h>
 #include <trace/events/quarry.h>
+#include "core/caller.h"
+#include "core/limit.h"
 #include "core/task_count.h"
 #include "pages/long_run.h"
 #include "profile/draw.h"
@@ -167,10 +170,12 @@ void *qr_large_refuse(size_t size, gfp_t gfp)
 	if ((gfp & __GFP_NOWARN) && !(gfp & __GFP_NOFAIL))
 		return NULL;
 	if (size > QUARRY_MAX_LARGE)
-		pr_warn_ratelimited("no %zu bytes, gfp %pGg: more than %lu MiB in a row\n", size,
-				    &gfp, QUARRY_MAX_LARGE >> 20);
+		pr_warn_ratelimited("refused %zu bytes to %pS, gfp %pGg: more than %lu MiB in a row\n",
+				    size, (void *)(qr_caller(0) ?: _RET_IP_), &gfp,
+				    QUARRY_MAX_LARGE >> 20);
 	else
-		pr_warn_ratelimited("no %zu bytes in a row, gfp %pGg\n", size, &gfp);
+		qr_limit_refused("cache", "(large)", NULL, DIV_ROUND_UP(size, PAGE_SIZE), size,
+				 gfp);
 	return NULL;
 }
 

@@ -34,16 +34,11 @@
 #include "reclaim/shrinker.h"
 #include "slab/large.h"
 
-static u64 limit_or_0(unsigned long pages)
-{
-	return pages == ULONG_MAX ? 0 : qr_limit_bytes(pages);
-}
-
 static void read_limits(struct quarry_stats *st)
 {
 	st->held_bytes = qr_limit_bytes(atomic_long_read(&qr_limit_all.held));
-	st->soft_limit_bytes = limit_or_0(READ_ONCE(qr_limit_all.soft));
-	st->hard_limit_bytes = limit_or_0(READ_ONCE(qr_limit_all.hard));
+	st->soft_limit_bytes = qr_limit_bytes(READ_ONCE(qr_limit_all.soft));
+	st->hard_limit_bytes = qr_limit_bytes(READ_ONCE(qr_limit_all.hard));
 	st->soft_limit_hits += atomic64_read(&qr_limit_all.soft_hits);
 	st->hard_limit_hits += atomic64_read(&qr_limit_all.hard_hits);
 }

@@ -158,7 +158,7 @@ static int limited_create(u64 hard)
 }
 
 /* Allocate up to @n more objects.  If the limit allows fewer, that is a result, and no error. */
-static int limited_fill(u64 n, gfp_t gfp)
+static noinline int limited_fill(u64 n, gfp_t gfp)
 {
 	struct limited_object *o = NULL;
 	u64 got;
@@ -177,6 +177,14 @@ static int limited_fill(u64 n, gfp_t gfp)
 	return 0;
 }
 
+static noinline int limited_big(gfp_t gfp)
+{
+	void *p = quarry_malloc(SZ_16M, gfp);
+
+	quarry_free(p);
+	return p ? 0 : -ENOMEM;
+}
+
 static int limited_set(bool all, u64 soft, u64 hard)
 {
 	if (!all && !limited)
@@ -192,8 +200,8 @@ static void limited_end(void)
 }
 
 enum { LIMITED_OP, LIMITED_N, LIMITED_SOFT, LIMITED_HARD, LIMITED_GFP };
-enum { OP_CREATE, OP_FILL, OP_SET, OP_SETALL, OP_FREE, OP_END };
-static const char *const ops[] = { "create", "fill", "set", "setall", "free", "end", NULL };
+enum { OP_CREATE, OP_FILL, OP_SET, OP_SETALL, OP_FREE, OP_BIG, OP_END };
+static const char *const ops[] = { "create", "fill", "set", "setall", "free", "big", "end", NULL };
 static const char *const gfp_names[] = { "kernel", "atomic", "nofail", NULL };
 /* Without __GFP_NOWARN, because a request that a limit refuses must not warn anyway. */
 static const gfp_t gfps[] = { GFP_KERNEL, GFP_ATOMIC, GFP_KERNEL | __GFP_NOFAIL };
@@ -211,6 +219,8 @@ static int limited_run(const u64 *v)
 	case OP_FREE:
 		limited_free();
 		return 0;
+	case OP_BIG:
+		return limited_big(gfps[v[LIMITED_GFP]]);
 	default:
 		limited_end();
 		return 0;
