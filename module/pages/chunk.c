@@ -150,8 +150,8 @@ static void unbias_page(struct page *page)
 	int lost = qr_page_lost_refs(page);
 
 	if (unlikely(lost)) {
-		pr_err_ratelimited("page %lx was freed %d times by code that does not own it\n",
-				   page_to_pfn(page), lost);
+		pr_err_ratelimited("page %p was freed %d times by code that does not own it\n",
+				   page_address(page), lost);
 		page_ref_add(page, lost);
 	}
 	page_ref_sub(page, QR_PAGE_BIAS);
