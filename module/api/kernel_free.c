@@ -157,8 +157,8 @@ static int redirect_first(unsigned int n)
 	int err = 0;
 
 	/*
-	 * Anew each time: ftrace_free_filter() leaves pointers to what it frees.  With PERMANENT, the
-	 * sysctl ftrace_enabled cannot switch it off.
+	 * Anew each time: ftrace_free_filter() leaves pointers to what it frees.  With PERMANENT,
+	 * the sysctl ftrace_enabled cannot switch it off.
 	 */
 	ops = (struct ftrace_ops){
 		.func = look,

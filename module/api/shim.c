@@ -336,7 +336,7 @@ void qr_shim_kfree(const void *obj)
 {
 	void *p = (void *)obj;
 
-	/* A kfree() in C has looked already (quarry/kmem_shim.h); pointers to functions have not. */
+	/* The kfree() of quarry/kmem_shim.h has looked already; callers by address have not. */
 	if (unlikely(!p) || likely(free_fast(p)))
 		return;
 	if (owns(p))

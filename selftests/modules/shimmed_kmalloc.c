@@ -50,34 +50,24 @@ static void sizes(void)
 }
 
 /* For sizes that the compiler knows, it finds the class. */
-#define CONSTANT(size)                                                                             \
-	do {                                                                                       \
-		void *p = kmalloc(size, GFP_KERNEL);                                               \
-                                                                                                   \
-		good &= ours(p) && IS_ALIGNED((unsigned long)p, max((size) & -(size), 8)) &&       \
-			ksize(p) == kmalloc_size_roundup(size);                                    \
-		kfree(p);                                                                          \
-	} while (0)
+static __always_inline bool constant(size_t size)
+{
+	void *p = kmalloc(size, GFP_KERNEL);
+	bool good = ours(p) && IS_ALIGNED((unsigned long)p, max(size & -size, 8UL)) &&
+		    ksize(p) == kmalloc_size_roundup(size);
+
+	kfree(p);
+	return good;
+}
 
 static void constant_sizes(void)
 {
-	bool good = true;
+	bool small = constant(1) && constant(8) && constant(24) && constant(64) && constant(96) &&
+		     constant(192) && constant(200) && constant(768);
+	bool large = constant(1536) && constant(3072) && constant(4096) && constant(6144) &&
+		     constant(8192) && constant(24576);
 
-	CONSTANT(1);
-	CONSTANT(8);
-	CONSTANT(24);
-	CONSTANT(64);
-	CONSTANT(96);
-	CONSTANT(192);
-	CONSTANT(200);
-	CONSTANT(768);
-	CONSTANT(1536);
-	CONSTANT(3072);
-	CONSTANT(4096);
-	CONSTANT(6144);
-	CONSTANT(8192);
-	CONSTANT(24576);
-	check(good, "constant sizes: Quarry's, and aligned as the kernel's are");
+	check(small && large, "constant sizes: Quarry's, and aligned as the kernel's are");
 }
 
 /* A check of @p, which is then freed. */
