@@ -14,6 +14,7 @@
 #include <linux/irqflags.h>
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
+#include <linux/preempt.h>
 #include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <trace/events/quarry.h>
@@ -32,7 +33,9 @@ struct delayed_work qr_zombie_work;
 
 void qr_zombie_freed(void)
 {
-	queue_delayed_work(qr_work_queue, &qr_zombie_work, HZ / 10);
+	/* In an NMI nothing can be queued: then the next free of a zombie's object does it, or a drain. */
+	if (!in_nmi())
+		queue_delayed_work(qr_work_queue, &qr_zombie_work, HZ / 10);
 }
 
 unsigned int qr_magazine_redraw(struct qr_cache *c, unsigned int cpu)

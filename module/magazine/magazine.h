@@ -230,7 +230,7 @@ extern bool qr_balance_on;
 
 /*
  * The work of cache/zombie.c, which frees zombies without objects.  qr_zombie_freed() queues it
- * after an object of a zombie was freed, in any context but NMI.
+ * after an object of a zombie was freed, in any context.  In an NMI it does nothing.
  */
 extern struct delayed_work qr_zombie_work;
 void qr_zombie_freed(void);
