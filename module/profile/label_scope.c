@@ -25,11 +25,11 @@
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
-#include <linux/workqueue.h>
 #include <quarry/quarry.h>
 #include "compat.h"
 #include "core/clean_name.h"
 #include "core/metadata.h"
+#include "core/work_queue.h"
 #include "profile/profile_memory.h"
 
 #define TASK_BITS  6
@@ -222,7 +222,7 @@ int quarry_label_begin(struct quarry_label_scope *scope, const char *key, const 
 	s = scope_unused() ?: scope_more();
 	if (!s) {
 		atomic64_inc(&qr_label_scopes_dropped);
-		schedule_work(&sweep_now);
+		queue_work(qr_work_queue, &sweep_now);
 		return -ENOSPC;
 	}
 	qr_clean_name(s->label.key, key, sizeof(s->label.key));
@@ -239,7 +239,7 @@ int quarry_label_begin(struct quarry_label_scope *scope, const char *key, const 
 	hlist_add_head(&s->link, &slots[s->slot].scopes);
 	raw_spin_unlock_irqrestore(&slots[s->slot].lock, flags);
 	if (!delayed_work_pending(&sweep_later))
-		schedule_delayed_work(&sweep_later, SWEEP_TIME);
+		queue_delayed_work(qr_work_queue, &sweep_later, SWEEP_TIME);
 	return 0;
 }
 EXPORT_SYMBOL_QUARRY(quarry_label_begin);
@@ -362,7 +362,7 @@ static void sweep_fn(struct work_struct *work)
 {
 	qr_label_scopes_sweep();
 	if (atomic_read(&qr_label_scopes))
-		schedule_delayed_work(&sweep_later, SWEEP_TIME);
+		queue_delayed_work(qr_work_queue, &sweep_later, SWEEP_TIME);
 }
 
 /* --- Life --- */
