@@ -140,7 +140,7 @@ static struct kunit_case cases[] = { KUNIT_CASE(text_is_read_in_any_pieces),
 				     KUNIT_CASE(text_reads_stop_at_bad_memory),
 				     KUNIT_CASE(text_lines_may_cross_pages),
 				     KUNIT_CASE(strings_become_clean),
-				     KUNIT_CASE(text_is_bounded),
+				     KUNIT_CASE_SLOW(text_is_bounded),
 				     KUNIT_CASE(qt_books_balance),
 				     {} };
 
