@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
 # Modules of the kernel's own source work with Quarry's memory: fat and vfat with their caches,
-# overlay and loop with their caches and kmalloc(). scripts/port has built them with
+# overlay, loop and binfmt_misc with their caches and kmalloc(). scripts/port has built them with
 # quarry/kmem_shim.h, and without a change to their source.
 
 cd "$(dirname "$0")" || exit 1
@@ -14,10 +14,10 @@ cd "$(dirname "$0")" || exit 1
 
 files=${QUARRY_FILES:-240}
 unload wordindex quarry_client quarry
-load quarry nls_cp437 nls_ascii loop fat vfat overlay
+load quarry nls_cp437 nls_ascii loop fat vfat overlay binfmt_misc
 mark
 
-for module in fat vfat overlay loop; do
+for module in fat vfat overlay loop binfmt_misc; do
 	expect "$module holds quarry" [ -e "/sys/module/quarry/holders/$module" ]
 done
 
@@ -204,11 +204,25 @@ same_tree "overlay mounted again" "$TMP/merged" "$TMP/plain.sums"
 expect "overlay is unmounted again" umount "$TMP/merged"
 live_is ovl_inode 0 "unmounted"
 
+# --- Memory that the kernel frees ------------------------------------------------------
+
+# free_user_ns() frees what binfmt_misc has allocated for the namespace, when that ends.
+before=$(stat kernel_frees)
+mkdir "$TMP/binfmt"
+expect "binfmt_misc in a user namespace" unshare -Urm sh -c \
+	"mount -t binfmt_misc none $TMP/binfmt && grep -q enabled $TMP/binfmt/status"
+for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	[ "$(stat kernel_frees)" = "$before" ] || break
+	sleep 0.2
+done
+same "the kernel's free of its memory" "$(stat kernel_frees)" $((before + 1))
+expect "the walker finds no error after it" validate
+
 # --- The end --------------------------------------------------------------------------
 
 rmmod overlay || fail "rmmod overlay"
 expect "the loop device is let go" losetup -d "$loop"
-for module in vfat fat loop; do
+for module in vfat fat loop binfmt_misc; do
 	rmmod "$module" || fail "rmmod $module"
 done
 drain
