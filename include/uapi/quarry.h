@@ -61,7 +61,7 @@
 #define QUARRY_DEV_FORMAT_PPROF	 0 /* profile.proto, not compressed */
 #define QUARRY_DEV_FORMAT_TEXT	 1 /* legacy heap text */
 #define QUARRY_DEV_FORMAT_FOLDED 2 /* one line per stack, for flame graphs */
-#define QUARRY_DEV_FORMAT_TOP	 3 /* a table, largest first; in a delta of the heap, growth first */
+#define QUARRY_DEV_FORMAT_TOP	 3 /* a table, largest first; in a delta, growth first */
 #define QUARRY_DEV_FORMATS	 4
 
 /* Member "flags" of struct quarry_dev_snapshot and struct quarry_dev_action. */
@@ -200,7 +200,8 @@ struct quarry_dev_snapshot {
  *
  * Errors: ENOMEM for QUARRY_IOC_MARK and _HEAPDUMP, which leaves the mark and the result
  * as they were; a heap dump that would take more than an eighth of the machine's memory
- * gives ENOMEM too (read "heapdump" in debugfs, which is made while it is read); EBADF for QUARRY_IOC_RESET if the file is not open for writing.
+ * gives ENOMEM too (read "heapdump" in debugfs, which is made while it is read); EBADF for
+ * QUARRY_IOC_RESET if the file is not open for writing.
  */
 struct quarry_dev_action {
 	__u32 flags;

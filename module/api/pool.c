@@ -157,7 +157,8 @@ static unsigned int drain(struct qr_pool *pool)
 {
 	unsigned int sum;
 
-	cpus_read_lock(); /* for a CPU that goes: qr_magazine_close() moves its objects to a shelf */
+	/* For a CPU that goes: qr_magazine_close() moves its objects to a shelf. */
+	cpus_read_lock();
 	mutex_lock(&pool->lock);
 	/* The shelves first, which makes room for what the magazines hold. */
 	sum = empty_shelves(pool);

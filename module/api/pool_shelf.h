@@ -107,6 +107,7 @@ static inline struct qr_shelf *qr_shelf_next(struct qr_pool *pool, const unsigne
 					     int node, unsigned int cpu)
 {
 	const unsigned long *row = map + (size_t)node * pool->row;
+	/* Shelves are marked meanwhile: this may try one in vain, or overlook one. */
 	unsigned int next = data_race(find_next_bit_wrap(row, nr_cpu_ids, cpu));
 
 	return next < nr_cpu_ids ? per_cpu_ptr(pool->shelves, next) : NULL;

@@ -40,8 +40,8 @@ atomic64_t qr_gone_mallocs, qr_gone_frees, qr_gone_remote_allocs;
 u32 qr_default_rate;
 
 /*
- * Guards @observer; taken before qr_caches_lock.  The observer waits for readers of a cache's files,
- * so these must not wait for CPU hotplug either.
+ * Guards @observer; taken before qr_caches_lock.  The observer waits for readers of a cache's
+ * files, so these must not wait for CPU hotplug either.
  */
 static DEFINE_MUTEX(observer_lock);
 static const struct qr_observer *observer;

@@ -2,8 +2,9 @@
 /*
  * The cache layer: creating, destroying and finding caches, and what is done to all of them.
  *
- * Offers: the life of a cache (cache.c) and its end (zombie.c), its numbers (cache_view.c), limits (cache_limit.c) and
- * sampling rate (sample_rate.c); frees that wait for a grace period (rcu_*.c, deferred.c);
+ * Offers: the life of a cache (cache.c) and its end (zombie.c), its numbers (cache_view.c),
+ * limits (cache_limit.c) and sampling rate (sample_rate.c); frees that wait for a grace period
+ * (rcu_*.c, deferred.c);
  * calls for NMIs (nolock.c); and what runs in the background: moving capacity between magazines
  * (capacity_balance.c) and trimming (cache_trim.c).  Uses core/, pages/, profile/, slab/ and
  * magazine/.
@@ -132,8 +133,8 @@ void qr_cache_trimmed(struct qr_cache *cache, bool worth_it);
 /**
  * qr_trim_all() - trim all caches, except those where a trim recently brought little
  * @want: stop after so many pages; ULONG_MAX for all that can go
- * @wait: wait for qr_trim_lock and qr_caches_lock.  Must be false in the kernel's reclaim, because a
- *	holder of a lock may be asking the kernel for memory
+ * @wait: wait for qr_trim_lock and qr_caches_lock.  Must be false in the kernel's reclaim, because
+ *	a holder of a lock may be asking the kernel for memory
  *
  * Context: process.
  * Return: pages that left; also 0 when a lock was held and @wait is false.

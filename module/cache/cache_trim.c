@@ -8,7 +8,7 @@
 #include "compat.h"
 #include "magazine/slab_trim.h"
 
-DEFINE_MUTEX(qr_trim_lock);
+DEFINE_MUTEX(qr_trim_lock); /* see cache.h */
 EXPORT_SYMBOL_QUARRY_TEST(qr_trim_lock);
 
 unsigned long qr_cache_trimmable(struct qr_cache *c)

@@ -299,8 +299,8 @@ static unsigned int flush_dead(unsigned int cpu, bool rest)
 	flush_begin(&f);
 	raw_spin_lock_irqsave(&s->dead, flags);
 	/*
-	 * Has the CPU come back?  Before it can, it must be known as dead to qr_rcu_cpu_dead(), which
-	 * takes the lock.  After that there are no objects until it is online.
+	 * Has the CPU come back?  Before it can, it must be known as dead to qr_rcu_cpu_dead(),
+	 * which takes the lock.  After that there are no objects until it is online.
 	 */
 	if (rest || (qr_head_peek(per_cpu_ptr(heads, cpu)) && cpu_is_offline(cpu)))
 		flush_head(&f);

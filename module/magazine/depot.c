@@ -39,7 +39,7 @@ MODULE_PARM_DESC(checked_flushes, "batches that a CPU checks in a tick (default 
  * @left: batches that may still be checked
  */
 struct checks {
-	unsigned long tick;
+	u32 tick;
 	unsigned int left;
 };
 
@@ -49,9 +49,10 @@ static DEFINE_PER_CPU(struct checks, checks);
 static bool may_check(void)
 {
 	struct checks *c = this_cpu_ptr(&checks);
+	u32 now = jiffies;
 
-	if (c->tick != jiffies) {
-		c->tick = jiffies;
+	if (c->tick != now) {
+		c->tick = now;
 		c->left = READ_ONCE(qr_checked_flushes);
 	}
 	if (!c->left)

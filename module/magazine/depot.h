@@ -217,7 +217,7 @@ void qr_depot_strip(struct qr_depot *d);
 /* Destroy slabs that left their depots.  No lock held; any context but NMI. */
 void qr_slabs_destroy(struct list_head *doomed);
 
-/* An object that is not in its slab, or NULL.  With qr_caches_lock, so that no trim is under way. */
+/* An object that is not in its slab, or NULL.  With qr_caches_lock: no trim is under way. */
 const void *qr_depot_first_live(struct qr_depot *d);
 
 /* Call @fn for a copy of what is known of each slab, until it returns other than 0.  Sleeps. */

@@ -4,8 +4,8 @@
  * countdown, less capacity.
  *
  * A CPU's magazine is changed by that CPU, with interrupts off, or by any CPU while that one is
- * offline or no CPU uses the cache.  cache/cpu_visit.c runs functions on every CPU for this.  Two of
- * these may come together: the owner destroys the cache while a visit looks at all caches, or the
+ * offline or no CPU uses the cache.  cache/cpu_visit.c runs functions on every CPU for this.  Two
+ * of these may come together: the owner destroys the cache while a visit looks at all caches, or the
  * CPU dies meanwhile.  So each change takes the lock of the magazine's CPU.  Clients' operations do
  * not take it.
  */
@@ -33,7 +33,7 @@ struct delayed_work qr_zombie_work;
 
 void qr_zombie_freed(void)
 {
-	/* In an NMI nothing can be queued: then the next free of a zombie's object does it, or a drain. */
+	/* An NMI can queue nothing: the next free of a zombie's object does it, or a drain. */
 	if (!in_nmi())
 		queue_delayed_work(qr_work_queue, &qr_zombie_work, HZ / 10);
 }

@@ -2,9 +2,9 @@
 /*
  * A module cannot add a member to struct task_struct, so the labels of tasks are in a hash table
  * by task.  Its entries are Quarry's own memory, which is bounded and not freed before the module
- * is unloaded.  The client only has a handle: the number of an entry, and how often the entry had been used.  So a client that
- * forgets to end a scope, ends it twice, or gives its stack frame to other data can set a wrong
- * label at worst.
+ * is unloaded.  The client only has a handle: the number of an entry, and how often the entry had
+ * been used.  So a client that forgets to end a scope, ends it twice, or gives its stack frame to
+ * other data can set a wrong label at worst.
  *
  * A forgotten label lasts as long as its task, which is known by its address, its number and its
  * start time together: no later task has all three.
@@ -204,7 +204,8 @@ static noinline int refuse(const char *key, const char *why, unsigned long ip)
  * of a cache.  An interrupt does not have the labels of the task that it interrupted.
  *
  * All tasks together can have 1,024 labels set.  A further one, or one for which there is no
- * memory, is dropped, which ``dropped_labels`` counts.  A label that its task never ends lasts until the task exits.
+ * memory, is dropped, which ``dropped_labels`` counts.  A label that its task never ends lasts
+ * until the task exits.
  *
  * Context: process; does not sleep.
  * Return: 0, -ENOSPC for a label that was dropped, or -EINVAL for one that is refused; the log

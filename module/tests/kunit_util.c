@@ -218,7 +218,7 @@ void qt_checked_flushes(struct kunit *test, unsigned int in_a_tick)
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, checks_again, was));
 	qr_checked_flushes = in_a_tick;
 	/* A change shows at the next tick. */
-	while (jiffies == now)
+	while (!time_after(jiffies, now))
 		usleep_range(500, 1000);
 }
 

@@ -49,8 +49,8 @@ void qr_mappings_free(struct qr_mappings *m);
 void qr_mapping_place(struct qr_mappings *m, struct qr_mapping *map);
 
 /*
- * What profiles show for @addr, which lies in @map, or in no mapping (NULL): the address, or one that
- * has the same offset into the code, or a number that stands for it.
+ * What profiles show for @addr, which lies in @map, or in no mapping (NULL): the address, or one
+ * that has the same offset into the code, or a number that stands for it.
  */
 unsigned long qr_mapping_shown(const struct qr_mappings *m, const struct qr_mapping *map,
 			       unsigned long addr);

@@ -42,8 +42,8 @@ static int walk(void *arg)
 }
 
 /*
- * A task of its own runs the walker, as it does outside of tests: the walker's lock comes before the
- * pool's, which is held here.
+ * A task of its own runs the walker, as it does outside of tests: the walker's lock comes before
+ * the pool's, which is held here.
  */
 static void walk_elsewhere(struct qo_pool *p)
 {

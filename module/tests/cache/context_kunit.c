@@ -246,7 +246,7 @@ static bool comes_and_goes(struct kunit *test, unsigned int cpu)
 	sched_set_fifo(rt);
 	wake_up_process(rt);
 	while (!READ_ONCE(hog_runs))
-		msleep(1);
+		usleep_range(500, 1000);
 	wake_up_process(caller);
 	msleep(20); /* it has queued its work, and waits */
 	KUNIT_EXPECT_EQ(test, 0, plain_life());
