@@ -195,7 +195,7 @@ sums_are_exact()
 		$(($(value "$TMP/sums" all_space) - $(value "$TMP/sums" live_space)))
 	drain	# because the dump shows the objects in magazines as live
 	cat "$QUARRY/heapdump" >"$TMP/text"
-	same "$what: objects in the heap dump" "$(grep -c '^f' "$TMP/text")" "$live"
+	same "$what: objects in the heap dump" "$(grep -cE '^[0-9a-f]{16} ' "$TMP/text")" "$live"
 	same "$what: those that are sampled" $((live - $(grep -c -- '-$' "$TMP/text"))) \
 		"$(stat live_samples)"
 	rm "$TMP/text"
