@@ -5,9 +5,9 @@
  *
  * A CPU's magazine is changed by that CPU, with interrupts off, or by any CPU while that one is
  * offline or no CPU uses the cache.  cache/cpu_visit.c runs functions on every CPU for this.  Two
- * of these may come together: the owner destroys the cache while a visit looks at all caches, or the
- * CPU dies meanwhile.  So each change takes the lock of the magazine's CPU.  Clients' operations do
- * not take it.
+ * of these may come together: the owner destroys the cache while a visit looks at all caches, or
+ * the CPU dies meanwhile.  So each change takes the lock of the magazine's CPU.  Clients'
+ * operations do not take it.
  */
 #include "magazine/magazine.h"
 
