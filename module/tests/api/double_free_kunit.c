@@ -207,11 +207,11 @@ static void all_come_once(struct kunit *test, struct flushed *f, enum kind kind)
 		quarry_cache_free(f->other, wrong);
 }
 
-static void seen_when_flushed(struct kunit *test)
+/* Each kind is noticed once: at the flush, or, if @late, when the objects reach their slabs. */
+static void each_is_seen(struct kunit *test, bool late)
 {
 	enum kind kind;
 
-	qt_checked_flushes(test, UINT_MAX);
 	for (kind = TWICE; kind < NR_KINDS; kind++) {
 		struct flushed f;
 		u64 before;
@@ -221,6 +221,9 @@ static void seen_when_flushed(struct kunit *test)
 		misuse_object(test, &f, kind);
 		KUNIT_EXPECT_EQ_MSG(test, before, misuse(test), "kind %u", kind);
 		quarry_cache_free(f.cache, f.objs[--f.n]);
+		KUNIT_EXPECT_EQ_MSG(test, before + !late, misuse(test), "kind %u", kind);
+		if (late)
+			quarry_cache_shrink(f.cache);
 		KUNIT_EXPECT_EQ_MSG(test, before + 1, misuse(test), "kind %u", kind);
 		if (kind == ELSEWHERE)
 			swap(f.objs[f.n], f.objs[f.n + 1]);
@@ -231,29 +234,16 @@ static void seen_when_flushed(struct kunit *test)
 	}
 }
 
-/* Without checks it is noticed when the objects reach their slabs. */
+static void seen_when_flushed(struct kunit *test)
+{
+	qt_checked_flushes(test, UINT_MAX);
+	each_is_seen(test, false);
+}
+
 static void seen_when_drained(struct kunit *test)
 {
-	enum kind kind;
-
 	qt_checked_flushes(test, 0);
-	for (kind = TWICE; kind < NR_KINDS; kind++) {
-		struct flushed f;
-		u64 before;
-
-		fill_magazine(test, &f);
-		before = misuse(test);
-		misuse_object(test, &f, kind);
-		quarry_cache_free(f.cache, f.objs[--f.n]);
-		KUNIT_EXPECT_EQ_MSG(test, before, misuse(test), "kind %u", kind);
-		quarry_cache_shrink(f.cache);
-		KUNIT_EXPECT_EQ_MSG(test, before + 1, misuse(test), "kind %u", kind);
-		if (kind == ELSEWHERE)
-			swap(f.objs[f.n], f.objs[f.n + 1]);
-		all_come_once(test, &f, kind);
-		qt_cache_destroy(test, f.cache);
-		qt_cache_destroy(test, f.other);
-	}
+	each_is_seen(test, true);
 }
 
 static struct kunit_case cases[] = { KUNIT_CASE(repeats_are_noticed_at_once),
