@@ -23,10 +23,12 @@ state()
 }
 
 # offline BLOCK: if a page of the block comes into use in the meantime, the kernel tries again
-# until it gets a signal. So there is a timeout.
+# until it gets a signal. So there is a timeout. The signal may come when the block has just gone,
+# so the state decides.
 offline()
 {
 	timeout 5 sh -c "echo offline >$BLOCKS/memory$1/state" 2>"$TMP/error"
+	[ "$(state "$1")" = offline ]
 }
 
 # online BLOCK: as memory for the kernel, as before; "online" could make it movable.
