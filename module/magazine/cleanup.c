@@ -60,20 +60,27 @@ static const char *find(const void *p, struct qr_slab **slabp, int *row)
 	return NULL;
 }
 
-/* Put the list from @first to @last in front of the cleanups that the object has. */
+/*
+ * Put the list from @first to @last in front of the cleanups that the object has.  If it has none,
+ * @last may be NULL.
+ */
 static void attach(struct qr_slab *slab, int row, struct qr_cleanup *first, struct qr_cleanup *last)
 {
 	if (!slab->cleanups[row]) {
 		if (!slab->nr_cleaned)
 			qr_slab_set_fast(slab, false);
 		WRITE_ONCE(slab->nr_cleaned, slab->nr_cleaned + 1);
+	} else {
+		last->next = slab->cleanups[row];
 	}
-	last->next = slab->cleanups[row];
+	if (!slab->cleanups_mark)
+		qr_cleanups_change(slab);
 	slab->cleanups[row] = first;
 }
 
 static void detach(struct qr_slab *slab, int row)
 {
+	qr_cleanups_change(slab);
 	slab->cleanups[row] = NULL;
 	WRITE_ONCE(slab->nr_cleaned, slab->nr_cleaned - 1);
 	if (!slab->nr_cleaned)
@@ -173,6 +180,73 @@ int quarry_cleanup_add_gfp(void *p, quarry_cleanup_fn fn, void *arg, gfp_t gfp)
 }
 EXPORT_SYMBOL_QUARRY(quarry_cleanup_add_gfp);
 
+/* Cleanups that are looked at while the lock is held once. */
+#define SLICE 512
+
+/**
+ * struct search - a search for the cleanup of an object that was added first
+ * @fn: what to look for
+ * @arg: likewise
+ * @mark: the slab's mark when the search began; when it has changed, the search begins anew, since a
+ *	cleanup that it remembers may be gone.  0: not begun
+ * @at: the next cleanup to look at
+ * @last: the one before @at
+ * @found: the last match; NULL: none so far
+ * @before: the one before @found; NULL: @found was the first of the list
+ */
+struct search {
+	quarry_cleanup_fn fn;
+	void *arg;
+	u32 mark;
+	struct qr_cleanup *at;
+	struct qr_cleanup *last;
+	struct qr_cleanup *found;
+	struct qr_cleanup *before;
+};
+
+/* Look at the next SLICE cleanups, with the lock.  True if there are no more. */
+static bool search_on(struct search *s, struct qr_slab *slab, int row)
+{
+	unsigned int n;
+
+	if (s->mark != slab->cleanups_mark) {
+		s->mark = slab->cleanups_mark;
+		s->at = slab->cleanups[row];
+		s->last = NULL;
+		s->found = NULL;
+	}
+	for (n = 0; s->at && n < SLICE; n++) {
+		if (s->at->fn == s->fn && s->at->arg == s->arg) {
+			s->found = s->at;
+			s->before = s->last;
+		}
+		s->last = s->at;
+		s->at = s->at->next;
+	}
+	return !s->at;
+}
+
+/* Take the match out of its list.  False if so many cleanups came that the search begins anew. */
+static bool cut_out(struct search *s, struct qr_slab *slab, int row)
+{
+	struct qr_cleanup **link = s->before ? &s->before->next : &slab->cleanups[row];
+	unsigned int n;
+
+	/* Cleanups that were added since the search began are in front of a first one. */
+	for (n = 0; *link != s->found; n++) {
+		if (n == SLICE) {
+			s->mark = 0;
+			return false;
+		}
+		link = &(*link)->next;
+	}
+	*link = s->found->next;
+	qr_cleanups_change(slab);
+	if (!slab->cleanups[row])
+		detach(slab, row);
+	return true;
+}
+
 /**
  * quarry_cleanup_remove() - take a cleanup off an object without calling it
  * @p: as for quarry_cleanup_add()
@@ -186,26 +260,24 @@ EXPORT_SYMBOL_QUARRY(quarry_cleanup_add_gfp);
  */
 bool quarry_cleanup_remove(void *p, quarry_cleanup_fn fn, void *arg)
 {
-	struct qr_cleanup **link, **found = NULL, *cleanup = NULL;
+	struct search s = { .fn = fn, .arg = arg };
+	struct qr_cleanup *cleanup = NULL;
 	struct qr_slab *slab;
 	unsigned long flags;
+	bool done;
 	int row;
 
 	if (in_nmi())
 		return false;
-	raw_spin_lock_irqsave(&qr_cleanups_lock, flags);
-	if (!find(p, &slab, &row) && has_list(slab, row)) {
-		for (link = &slab->cleanups[row]; *link; link = &(*link)->next)
-			if ((*link)->fn == fn && (*link)->arg == arg)
-				found = link;
-		if (found) {
-			cleanup = *found;
-			*found = cleanup->next;
-			if (!slab->cleanups[row])
-				detach(slab, row);
+	do {
+		raw_spin_lock_irqsave(&qr_cleanups_lock, flags);
+		done = find(p, &slab, &row) || !has_list(slab, row);
+		if (!done && search_on(&s, slab, row)) {
+			done = !s.found || cut_out(&s, slab, row);
+			cleanup = done ? s.found : NULL;
 		}
-	}
-	raw_spin_unlock_irqrestore(&qr_cleanups_lock, flags);
+		raw_spin_unlock_irqrestore(&qr_cleanups_lock, flags);
+	} while (!done);
 	if (cleanup)
 		qr_cleanup_free(cleanup);
 	return cleanup;
@@ -243,6 +315,7 @@ enum qr_misuse qr_cleanups_take(struct qr_slab *slab, const void *p, struct qr_c
 		} else {
 			*list = slab->cleanups[row];
 			slab->cleanups[row] = QR_CLEANUPS_RUN;
+			qr_cleanups_change(slab);
 		}
 	} else if (row >= 0 && slab->cleanups[row]) {
 		what = QR_MISUSE_DOUBLE_FREE;
@@ -306,8 +379,10 @@ bool qr_cleanups_move(struct qr_slab *slab, const void *p, const void *to, gfp_t
 	raw_spin_lock_irqsave(&qr_cleanups_lock, flags);
 	if (has_list(slab, row) && !find(to, &new, &new_row) && new->cleanups) {
 		first = slab->cleanups[row];
-		for (last = first; last->next; last = last->next)
-			;
+		last = NULL;
+		if (unlikely(new->cleanups[new_row]))
+			for (last = first; last->next; last = last->next)
+				;
 		detach(slab, row);
 		attach(new, new_row, first, last);
 	}

@@ -101,6 +101,9 @@ struct qr_depot {
 
 /* --- For the files of this layer --- */
 
+/* Slabs that are dealt with while the lock is held once, where there may be any number of them. */
+#define QR_DEPOT_SLICE 64
+
 /* The bin that a slab belongs in, counted from 1; 0: the list of slabs that are used up. */
 static inline unsigned int qr_depot_bin(const struct qr_slab *slab)
 {
@@ -129,8 +132,10 @@ static inline struct list_head *qr_depot_list(struct qr_depot *d, unsigned int i
 	return i < QR_SLAB_BINS ? &d->bins[i] : i == QR_SLAB_BINS ? &d->empty : &d->used_up;
 }
 
+#define QR_DEPOT_LISTS (QR_SLAB_BINS + 2)
+
 #define qr_for_each_depot_slab(slab, next, d, i)                                                   \
-	for (i = 0; i < QR_SLAB_BINS + 2; i++)                                                     \
+	for (i = 0; i < QR_DEPOT_LISTS; i++)                                                       \
 		list_for_each_entry_safe(slab, next, qr_depot_list(d, i), link)
 
 /* --- For other files --- */
@@ -195,7 +200,8 @@ unsigned int qr_depot_give_slabs(struct qr_depot *d, void **in, unsigned int n,
 
 /*
  * Move every empty slab to @doomed, and free spare batches that the other slabs have no objects
- * for.  Returns slabs moved.  Interrupts on or off; not NMI.
+ * for.  Slabs that become empty meanwhile may stay.  Returns slabs moved.  Interrupts on or off; not
+ * NMI.
  */
 unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed);
 
@@ -208,10 +214,16 @@ void qr_depot_place(struct qr_depot *d, struct qr_slab *slab);
 void qr_depot_forget(struct qr_depot *d, struct qr_slab *slab, struct list_head *doomed);
 void qr_depot_count_pages(struct qr_depot *d, long pages);
 
-/* The module is unloaded: move every slab to @doomed, in use or not.  Returns live objects. */
+/*
+ * The module is unloaded: move every slab to @doomed, in use or not.  Returns live objects.  No CPU
+ * uses the depot any more.
+ */
 unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed);
 
-/* Free the cleanups of all objects without running them. */
+/*
+ * Free the cleanups of all objects without running them.  Nothing is allocated from the depot any
+ * more, but objects may be freed meanwhile.
+ */
 void qr_depot_strip(struct qr_depot *d);
 
 /* Destroy slabs that left their depots.  No lock held; any context but NMI. */

@@ -9,6 +9,7 @@
 
 #include <linux/minmax.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include "compat.h"
 #include "core/metadata.h"
@@ -92,23 +93,42 @@ static struct qr_batch *batches_beyond(struct qr_depot *d)
 	return list;
 }
 
-unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed)
+/* Look at up to QR_DEPOT_SLICE of *@left empty slabs, with the lock.  Returns slabs moved. */
+static unsigned int reclaim_some(struct qr_depot *d, unsigned long *left, struct list_head *doomed)
 {
-	struct qr_slab *slab, *next;
-	struct qr_batch *spare;
-	unsigned long flags;
-	unsigned int n = 0;
+	unsigned int i, n = 0;
 
-	raw_spin_lock_irqsave(&d->lock, flags);
-	list_for_each_entry_safe(slab, next, &d->empty, link) {
-		if (unlikely(qr_slab_is_deferred(slab)))
+	for (i = 0; i < QR_DEPOT_SLICE && *left; i++, --*left) {
+		struct qr_slab *slab = list_first_entry_or_null(&d->empty, struct qr_slab, link);
+
+		if (!slab) {
+			*left = 0;
+			break;
+		}
+		if (unlikely(qr_slab_is_deferred(slab))) {
+			list_move_tail(&slab->link, &d->empty);
 			continue;
+		}
 		qr_depot_forget(d, slab, doomed);
 		d->nr_empty--;
 		n++;
 	}
-	spare = batches_beyond(d);
-	raw_spin_unlock_irqrestore(&d->lock, flags);
+	return n;
+}
+
+unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed)
+{
+	unsigned long flags, left = READ_ONCE(d->nr_empty);
+	struct qr_batch *spare = NULL;
+	unsigned int n = 0;
+
+	do {
+		raw_spin_lock_irqsave(&d->lock, flags);
+		n += reclaim_some(d, &left, doomed);
+		if (!left)
+			spare = batches_beyond(d);
+		raw_spin_unlock_irqrestore(&d->lock, flags);
+	} while (left);
 	batches_free(spare);
 	return n;
 }
@@ -116,16 +136,26 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_depot_reclaim);
 
 unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed)
 {
-	struct qr_slab *slab, *next;
 	unsigned long flags, live = 0;
 	struct qr_batch *spare;
-	unsigned int i;
+	unsigned int i, n;
 
-	raw_spin_lock_irqsave(&d->lock, flags);
-	qr_for_each_depot_slab(slab, next, d, i) {
-		live += slab->nr_objects - slab->nr_free;
-		qr_depot_forget(d, slab, doomed);
+	for (i = 0; i < QR_DEPOT_LISTS; i++) {
+		struct list_head *list = qr_depot_list(d, i);
+
+		do {
+			raw_spin_lock_irqsave(&d->lock, flags);
+			for (n = 0; n < QR_DEPOT_SLICE && !list_empty(list); n++) {
+				struct qr_slab *slab = list_first_entry(list, struct qr_slab, link);
+
+				live += slab->nr_objects - slab->nr_free;
+				qr_depot_forget(d, slab, doomed);
+			}
+			raw_spin_unlock_irqrestore(&d->lock, flags);
+			cond_resched();
+		} while (n);
 	}
+	raw_spin_lock_irqsave(&d->lock, flags);
 	d->nr_empty = 0;
 	spare = batches_beyond(d);
 	raw_spin_unlock_irqrestore(&d->lock, flags);

@@ -3,22 +3,60 @@
 #include "magazine/depot.h"
 
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <quarry/stats.h>
 
+/* Objects whose cleanups are taken off while the lock is held once. */
+#define STRIP_SLICE 16
+
+/*
+ * Go round a list once: a slab that has been dealt with goes to its end.  Slabs may leave the list
+ * and come meanwhile, so this looks @left times at most.
+ */
+static void strip_list(struct qr_depot *d, struct list_head *list, unsigned long left)
+{
+	struct qr_cleanup *off[STRIP_SLICE];
+	const struct qr_slab *first = NULL;
+	struct qr_slab *slab;
+	unsigned long flags;
+	unsigned int i, n;
+
+	while (left) {
+		n = 0;
+		raw_spin_lock_irqsave(&d->lock, flags);
+		for (i = 0; i < QR_DEPOT_SLICE && !n && left; i++) {
+			slab = list_first_entry_or_null(list, struct qr_slab, link);
+			if (!slab || slab == first) {
+				left = 0;
+				break;
+			}
+			if (READ_ONCE(slab->nr_cleaned))
+				n = qr_slab_strip(slab, off, STRIP_SLICE);
+			if (READ_ONCE(slab->nr_cleaned))
+				break;
+			first = first ?: slab;
+			list_move_tail(&slab->link, list);
+			left--;
+		}
+		raw_spin_unlock_irqrestore(&d->lock, flags);
+		while (n)
+			qr_cleanups_free(off[--n]);
+		cond_resched();
+	}
+}
+
+/*
+ * With each free a slab moves from "used up" to the bins, and on to "empty".  In this order none is
+ * missed.
+ */
 void qr_depot_strip(struct qr_depot *d)
 {
-	struct qr_cleanup *list = NULL;
-	struct qr_slab *slab, *next;
-	unsigned long flags;
 	unsigned int i;
 
-	raw_spin_lock_irqsave(&d->lock, flags);
-	qr_for_each_depot_slab(slab, next, d, i)
-		if (READ_ONCE(slab->nr_cleaned))
-			list = qr_slab_strip(slab, list);
-	raw_spin_unlock_irqrestore(&d->lock, flags);
-	qr_cleanups_free(list);
+	for (i = 0; i < QR_DEPOT_LISTS; i++)
+		strip_list(d, qr_depot_list(d, (QR_SLAB_BINS + 1 + i) % QR_DEPOT_LISTS),
+			   READ_ONCE(d->nr_slabs));
 }
 
 /* All slabs but the empty ones have live objects, so this looks at one slab only. */
@@ -30,7 +68,7 @@ const void *qr_depot_first_live(struct qr_depot *d)
 	unsigned int i, k;
 
 	raw_spin_lock_irqsave(&d->lock, flags);
-	for (i = 0; i < QR_SLAB_BINS + 2 && !first; i++) {
+	for (i = 0; i < QR_DEPOT_LISTS && !first; i++) {
 		slab = list_first_entry_or_null(qr_depot_list(d, i), struct qr_slab, link);
 		for (k = 0; slab && k < slab->nr_cut && !first; k++)
 			if (!qr_slab_is_free(slab, k))

@@ -18,6 +18,7 @@ static struct kmem_cache *descriptors, *long_descriptors;
 static struct kmem_cache *cleanups;
 
 DEFINE_RAW_SPINLOCK(qr_cleanups_lock);
+u32 qr_cleanups_mark;
 
 unsigned int qr_slab_take(struct qr_slab *slab, void **out, unsigned int want)
 {
@@ -257,40 +258,40 @@ void qr_slab_set_fast(struct qr_slab *slab, bool fast)
 			WRITE_ONCE(chunk->class[slab->run.first + i], fast ? slab->class : 0);
 }
 
-struct qr_cleanup *qr_slab_strip(struct qr_slab *slab, struct qr_cleanup *list)
+unsigned int qr_slab_strip(struct qr_slab *slab, struct qr_cleanup **off, unsigned int most)
 {
+	unsigned int i, n = 0;
 	unsigned long flags;
-	unsigned int i;
 
 	raw_spin_lock_irqsave(&qr_cleanups_lock, flags);
-	for (i = 0; slab->nr_cleaned && i < qr_slab_rows(slab); i++) {
-		struct qr_cleanup *first = slab->cleanups[i], *last = first;
+	qr_cleanups_change(slab);
+	for (i = 0; slab->nr_cleaned && n < most && i < qr_slab_rows(slab); i++) {
+		struct qr_cleanup *first = slab->cleanups[i];
 
 		if (!first)
 			continue;
 		slab->cleanups[i] = NULL;
 		if (!--slab->nr_cleaned)
 			qr_slab_set_fast(slab, true);
-		if (first == QR_CLEANUPS_RUN)
-			continue;
-		while (last->next)
-			last = last->next;
-		last->next = list;
-		list = first;
+		if (first != QR_CLEANUPS_RUN)
+			off[n++] = first;
 	}
 	raw_spin_unlock_irqrestore(&qr_cleanups_lock, flags);
-	return list;
+	return n;
 }
 
 /* The slab has no live object, but a dangling pointer of a client may still lead to it. */
 static void cleanups_exit(struct qr_slab *slab)
 {
-	struct qr_cleanup **rows;
+	struct qr_cleanup **rows, *off[16];
 	unsigned long flags;
+	unsigned int n;
 
 	if (likely(!slab->cleanups))
 		return;
-	qr_cleanups_free(qr_slab_strip(slab, NULL));
+	while ((n = qr_slab_strip(slab, off, ARRAY_SIZE(off))))
+		while (n)
+			qr_cleanups_free(off[--n]);
 	raw_spin_lock_irqsave(&qr_cleanups_lock, flags);
 	rows = slab->cleanups;
 	slab->cleanups = NULL;

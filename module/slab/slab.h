@@ -72,6 +72,8 @@ struct qr_cleanup {
  * no lock is taken inside of it.
  */
 extern raw_spinlock_t qr_cleanups_lock;
+/* The last value that a qr_slab.cleanups_mark was set to.  Under the lock. */
+extern u32 qr_cleanups_mark;
 
 /**
  * struct qr_slab - one slab, one large object, or one block of an arena
@@ -97,6 +99,8 @@ extern raw_spinlock_t qr_cleanups_lock;
  * @samples: memory for a sample of each object, or of the large object, if they can be sampled
  * @guard: the cache's guard, or NULL if its objects are not watched
  * @words: number of 64-bit words in each of the two maps; constant for a descriptor's life
+ * @cleanups_mark: a new value whenever a cleanup leaves a list, so that a search can tell; 0: the
+ *	slab has never had cleanups.  qr_cleanups_lock
  * @typesafe: the slab keeps its pages for a grace period after its last object was freed
  * @deferred_again: private to cache/deferred.c
  * @nr_deferred: number of deferred objects, whose bits are set in the map of qr_slab_cached();
@@ -127,6 +131,7 @@ struct qr_slab {
 	u32 class;
 	u32 nr_cleaned;
 	u32 words;
+	u32 cleanups_mark;
 	struct qr_cleanup **cleanups;
 	struct qr_run run;
 	struct page **pages;
@@ -285,8 +290,17 @@ static inline unsigned int qr_slab_rows(const struct qr_slab *slab)
  */
 void qr_slab_set_fast(struct qr_slab *slab, bool fast);
 
-/* Remove the cleanups of all objects without running them; returns them in front of @list. */
-struct qr_cleanup *qr_slab_strip(struct qr_slab *slab, struct qr_cleanup *list);
+/* A cleanup leaves a list of the slab.  Under qr_cleanups_lock. */
+static inline void qr_cleanups_change(struct qr_slab *slab)
+{
+	slab->cleanups_mark = ++qr_cleanups_mark ?: ++qr_cleanups_mark; /* not 0 */
+}
+
+/*
+ * Take the cleanups of up to @most objects off without running them.  Puts the lists into @off and
+ * returns how many.  There are no more when the slab's @nr_cleaned is 0.
+ */
+unsigned int qr_slab_strip(struct qr_slab *slab, struct qr_cleanup **off, unsigned int most);
 
 struct qr_cleanup *qr_cleanup_new(gfp_t gfp);
 void qr_cleanup_free(struct qr_cleanup *cleanup);

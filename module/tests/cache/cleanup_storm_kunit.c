@@ -206,11 +206,99 @@ static void storm(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(s->cache).live_objects);
 }
 
+/* --- Long lists --- */
+
+#define LONG 3000
+
+struct adder {
+	void *p;
+	atomic_t *ran;
+	unsigned int added;
+};
+
+/* Adds cleanups in front of those that are searched, and takes some off again. */
+static int add_and_remove(void *arg)
+{
+	struct adder *a = arg;
+
+	while (!kthread_should_stop()) {
+		if (a->added < LONG && !quarry_cleanup_add(a->p, count, a->ran))
+			a->added++;
+		if (a->added % 64 == 0 && quarry_cleanup_remove(a->p, count, a->ran))
+			a->added--;
+		cond_resched();
+	}
+	return 0;
+}
+
+static void note(void *p, void *arg)
+{
+	++*(unsigned int *)arg;
+}
+
+/*
+ * A search lets go of the lock every few hundred cleanups.  It finds the one that was added first
+ * all the same, while another CPU changes the list.
+ */
+static void long_list(struct kunit *test)
+{
+	unsigned int *runs = qt_array(test, LONG, sizeof(*runs)), i;
+	void *p = quarry_malloc(64, GFP_KERNEL);
+	atomic_t ran = ATOMIC_INIT(0);
+	struct adder a = { .p = p, .ran = &ran };
+	struct task_struct *t;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	/* Each is there twice. */
+	for (i = 0; i < 2 * LONG; i++)
+		KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, note, &runs[i % LONG]));
+	t = kthread_run(add_and_remove, &a, "quarry adder");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+	KUNIT_EXPECT_FALSE(test, quarry_cleanup_remove(p, note, NULL));
+	for (i = 0; i < LONG; i += 100) {
+		KUNIT_EXPECT_TRUE(test, quarry_cleanup_remove(p, note, &runs[i]));
+		if (i % 200)
+			continue;
+		KUNIT_EXPECT_TRUE(test, quarry_cleanup_remove(p, note, &runs[i]));
+		KUNIT_EXPECT_FALSE(test, quarry_cleanup_remove(p, note, &runs[i]));
+	}
+	kthread_stop(t);
+	quarry_free(p);
+	for (i = 0; i < LONG; i++)
+		KUNIT_EXPECT_EQ(test, i % 100 ? 2 : i % 200 ? 1 : 0, runs[i]);
+	KUNIT_EXPECT_EQ(test, a.added, atomic_read(&ran));
+}
+
+/* The cleanups of a cache that is destroyed with many slabs go, and none of them runs. */
+static void destroyed_with_many(struct kunit *test)
+{
+	struct quarry_cache *cache = quarry_cache_create("many", 256, NULL);
+	const unsigned int n = 5000;
+	void **objs = qt_array(test, n, sizeof(*objs));
+	struct quarry_stats *before = qt_stats(test);
+	atomic_t ran = ATOMIC_INIT(0);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	qt_alloc_n(test, cache, objs, n);
+	for (i = 0; i < n; i += i % 3 + 1)
+		KUNIT_EXPECT_EQ(test, 0, quarry_cleanup_add(objs[i], count, &ran));
+	quarry_cache_destroy(cache);
+	qt_exit(test);
+	for (i = 0; i < n; i++)
+		quarry_free(objs[i]);
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&ran));
+	qr_drain_all();
+	KUNIT_EXPECT_EQ(test, before->zombie_caches, qt_stats(test)->zombie_caches);
+}
+
 static struct kunit_case cases[] = {
 #ifdef CONFIG_FAULT_INJECTION
 	KUNIT_CASE(no_memory),
 #endif
 	KUNIT_CASE_SLOW(storm),
+	KUNIT_CASE_SLOW(long_list),
+	KUNIT_CASE_SLOW(destroyed_with_many),
 	KUNIT_CASE(qt_books_balance),
 	{}
 };
