@@ -249,14 +249,21 @@ void qr_chunk_fill(struct qr_chunk *chunk, unsigned int page, unsigned int nr, b
 	chunk->nr_holes -= nr;
 }
 
-void qr_chunk_own(struct qr_chunk *chunk, unsigned int page, unsigned int nr, struct qr_slab *owner)
+void qr_chunk_set_owner(struct qr_chunk *chunk, unsigned int page, unsigned int nr,
+			struct qr_slab *owner)
 {
 	unsigned int i;
 
-	bitmap_set(chunk->used, page, nr);
-	chunk->nr_used += nr;
 	for (i = page; i < page + nr; i++)
 		WRITE_ONCE(chunk->slab[i], owner);
+}
+
+void qr_chunk_own(struct qr_chunk *chunk, unsigned int page, unsigned int nr, struct qr_slab *owner)
+{
+	bitmap_set(chunk->used, page, nr);
+	chunk->nr_used += nr;
+	if (likely(owner))
+		qr_chunk_set_owner(chunk, page, nr, owner);
 }
 
 void qr_chunk_disown(struct qr_chunk *chunk, unsigned int page, unsigned int nr)

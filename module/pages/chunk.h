@@ -161,10 +161,16 @@ struct qr_chunk *qr_mixed_get(struct page *page, unsigned int nr, struct qr_slab
 /* Give @nr pages of a mixed chunk back to the kernel.  The chunk goes with its last pages. */
 void qr_mixed_put(struct qr_chunk *chunk, unsigned int page, unsigned int nr);
 
-/* Idle pages become @owner's, and idle again.  Under the lock that guards the chunk. */
+/*
+ * Idle pages become @owner's, and idle again.  Under the lock that guards the chunk.  With NULL for
+ * @owner, the pages are in use, and qr_chunk_set_owner() says later whose they are.
+ */
 void qr_chunk_own(struct qr_chunk *chunk, unsigned int page, unsigned int nr,
 		  struct qr_slab *owner);
 void qr_chunk_disown(struct qr_chunk *chunk, unsigned int page, unsigned int nr);
+/* Let the addresses of pages in use lead to @owner. */
+void qr_chunk_set_owner(struct qr_chunk *chunk, unsigned int page, unsigned int nr,
+			struct qr_slab *owner);
 
 /*
  * Make the slab of these pages impossible to find by their addresses.  The owner of the pages

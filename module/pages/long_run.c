@@ -8,6 +8,7 @@
 #include <linux/bitmap.h>
 #include <linux/jiffies.h>
 #include <linux/nodemask.h>
+#include <linux/preempt.h>
 #include "compat.h"
 #include "core/limit.h"
 #include "core/metadata.h"
@@ -177,12 +178,16 @@ bool qr_heap_extend(const struct qr_run *run, unsigned int more, struct qr_slab 
 		return false;
 	heap = qr_heaps[chunk->node];
 	page = (chunk->index - heap->base) * QR_CHUNK_PAGES + run->first + run->nr;
+	preempt_disable();
 	raw_spin_lock_irqsave(&heap->lock, flags);
 	free = is_free(heap, page, more);
 	if (free)
 		qr_heap_take_run(heap, added, qr_chunks[heap->base + page / QR_CHUNK_PAGES],
 				 page % QR_CHUNK_PAGES, more, owner);
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	if (free && more > QR_OWN_AT_ONCE)
+		qr_heap_own_run(added, owner);
+	preempt_enable();
 	return free;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_heap_extend);

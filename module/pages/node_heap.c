@@ -65,6 +65,8 @@ void qr_heap_take_run(struct qr_heap *heap, struct qr_run *run, struct qr_chunk 
 	unsigned int n;
 
 	*run = (struct qr_run){ .chunk = chunk, .first = first, .nr = nr, .zeroed = true };
+	if (nr > QR_OWN_AT_ONCE)
+		owner = NULL;
 	heap->used += nr;
 	for (;;) {
 		n = min(nr, QR_CHUNK_PAGES - first);
@@ -80,6 +82,35 @@ void qr_heap_take_run(struct qr_heap *heap, struct qr_run *run, struct qr_chunk 
 		first = 0;
 	}
 	report_coarsely(heap);
+}
+
+void qr_heap_own_run(const struct qr_run *run, struct qr_slab *owner)
+{
+	unsigned int nr = run->nr, first = run->first, n;
+	struct qr_chunk *chunk = run->chunk;
+
+	for (;;) {
+		n = min(nr, QR_CHUNK_PAGES - first);
+		qr_chunk_set_owner(chunk, first, n, owner);
+		nr -= n;
+		if (!nr)
+			break;
+		chunk = next_chunk(chunk);
+		first = 0;
+	}
+}
+
+struct qr_run qr_run_cut(struct qr_run *rest)
+{
+	struct qr_run part = *rest;
+	unsigned int i;
+
+	part.nr = min(rest->nr, 4 * QR_CHUNK_PAGES - rest->first);
+	rest->nr -= part.nr;
+	for (i = 0; rest->nr && i < 4; i++)
+		rest->chunk = next_chunk(rest->chunk);
+	rest->first = 0;
+	return part;
 }
 
 void qr_heap_put_run(struct qr_heap *heap, const struct qr_run *run)

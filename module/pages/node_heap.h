@@ -75,7 +75,12 @@ static inline unsigned long qr_heap_idle(const struct qr_heap *heap)
 
 /* Update the tree after a change of the chunk's map. */
 void qr_heap_summarize(struct qr_heap *heap, struct qr_chunk *chunk);
-/* Idle pages become a run in use, and idle again.  The run may go on in the chunks behind. */
+/*
+ * Idle pages become a run in use, and idle again.  The run may go on in the chunks behind.  If it is
+ * longer than QR_OWN_AT_ONCE, the caller calls qr_heap_own_run() after it has dropped the lock, and
+ * has preemption off from before, so that the walker does not find pages in use without an owner.
+ */
+#define QR_OWN_AT_ONCE QR_CHUNK_PAGES
 void qr_heap_take_run(struct qr_heap *heap, struct qr_run *run, struct qr_chunk *chunk,
 		      unsigned int first, unsigned int nr, struct qr_slab *owner);
 void qr_heap_put_run(struct qr_heap *heap, const struct qr_run *run);
@@ -83,6 +88,11 @@ void qr_heap_put_run(struct qr_heap *heap, const struct qr_run *run);
 void qr_heap_add_chunk(struct qr_heap *heap, struct qr_chunk *chunk);
 /* Remove a chunk without a page in use: neither a search nor an address finds it any more. */
 void qr_heap_remove_chunk(struct qr_heap *heap, struct qr_chunk *chunk);
+
+/* Not under the lock: let the addresses of the run's pages lead to @owner. */
+void qr_heap_own_run(const struct qr_run *run, struct qr_slab *owner);
+/* Cut pages off the front of @rest, up to the end of the fourth chunk; returns them. */
+struct qr_run qr_run_cut(struct qr_run *rest);
 
 /* Report the exact number of idle pages to the kernel. */
 void qr_heap_report(struct qr_heap *heap);

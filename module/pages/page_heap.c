@@ -12,6 +12,7 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
+#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -88,6 +89,7 @@ bool qr_heap_first_fit(struct qr_heap *heap, enum qr_kind kind, unsigned int nr,
 	struct qr_chunk *chunk;
 	unsigned long flags;
 
+	preempt_disable();
 	raw_spin_lock_irqsave(&heap->lock, flags);
 	if (kind == QR_LARGE && align == 1)
 		chunk = find_across(heap, kind, nr, &first, &steps);
@@ -98,6 +100,9 @@ bool qr_heap_first_fit(struct qr_heap *heap, enum qr_kind kind, unsigned int nr,
 	heap->searches++;
 	heap->steps += steps;
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	if (chunk && unlikely(nr > QR_OWN_AT_ONCE))
+		qr_heap_own_run(run, owner);
+	preempt_enable();
 	return chunk;
 }
 
@@ -350,6 +355,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_heap_get);
 void qr_heap_put(const struct qr_run *run)
 {
 	struct qr_chunk *chunk = run->chunk;
+	struct qr_run rest = *run;
 	struct qr_heap *heap;
 	unsigned long flags;
 	bool surplus;
@@ -359,14 +365,22 @@ void qr_heap_put(const struct qr_run *run)
 		return;
 	}
 	heap = qr_heaps[chunk->node];
-	raw_spin_lock_irqsave(&heap->lock, flags);
-	qr_heap_put_run(heap, run);
-	surplus = qr_heap_idle(heap) > heap->surplus;
-	if (unlikely(surplus))
-		heap->surplus = ULONG_MAX; /* call the watcher once only */
-	raw_spin_unlock_irqrestore(&heap->lock, flags);
-	if (unlikely(surplus))
-		qr_heap_watcher();
+	do {
+		struct qr_run part = rest;
+
+		if (unlikely(rest.nr > QR_OWN_AT_ONCE))
+			part = qr_run_cut(&rest);
+		else
+			rest.nr = 0;
+		raw_spin_lock_irqsave(&heap->lock, flags);
+		qr_heap_put_run(heap, &part);
+		surplus = qr_heap_idle(heap) > heap->surplus;
+		if (unlikely(surplus))
+			heap->surplus = ULONG_MAX; /* call the watcher once only */
+		raw_spin_unlock_irqrestore(&heap->lock, flags);
+		if (unlikely(surplus))
+			qr_heap_watcher();
+	} while (unlikely(rest.nr));
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_heap_put);
 
