@@ -112,6 +112,18 @@ void qr_cache_sum(struct qr_cache *cache, struct quarry_cache_stats *st);
  */
 unsigned long qr_cache_trimmable(struct qr_cache *cache);
 
+/*
+ * Pages of @node that caches could give up, as an estimate: what qr_caches_count_spare() found last.
+ * Any context.
+ */
+unsigned long qr_caches_spare(int node);
+/*
+ * Count them.  The look once a second and the scavenger do so, and the shrinker after it has emptied
+ * caches.  With @slack the pages under free objects of slabs in use are computed anew for the caches
+ * that have moved objects, which takes a step for each CPU.  With qr_caches_lock.
+ */
+void qr_caches_count_spare(bool slack);
+
 /**
  * qr_cache_trim() - give pages without a live object to the page heap
  * @cache: the cache; may be in use meanwhile

@@ -4,7 +4,9 @@
 
 #include <linux/minmax.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/sched.h>
+#include <linux/string.h>
 #include "compat.h"
 #include "magazine/slab_trim.h"
 
@@ -23,6 +25,66 @@ unsigned long qr_cache_trimmable(struct qr_cache *c)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_cache_trimmable);
 
+/* A skipped cache is trimmed again after its depots have moved so many batches and objects. */
+#define TRIM_MOVES 128
+
+static unsigned int depot_moves(const struct qr_cache *c)
+{
+	unsigned int moves = 0, i;
+
+	for (i = 0; i < qr_nr_depots(); i++)
+		if (c->depot[i])
+			moves += qr_depot_moves(c->depot[i]);
+	return moves;
+}
+
+/* Compute the slack anew if the cache's slabs may have got free objects, or lost some. */
+static void look_at_slack(struct qr_cache *c)
+{
+	unsigned int moves = depot_moves(c);
+
+	if (!READ_ONCE(c->slack_due) && moves == c->slack_moves)
+		return;
+	WRITE_ONCE(c->slack_due, false);
+	c->slack_moves = moves;
+	c->slack = qr_cache_trimmable(c);
+}
+
+static unsigned long spare_pages[MAX_NUMNODES];
+
+unsigned long qr_caches_spare(int node)
+{
+	return READ_ONCE(spare_pages[node]);
+}
+
+void qr_caches_count_spare(bool with_slack)
+{
+	static unsigned long sum[MAX_NUMNODES]; /* with qr_caches_lock */
+	unsigned long slack = 0;
+	struct qr_cache *c;
+	int node;
+
+	lockdep_assert_held(&qr_caches_lock);
+	memset(sum, 0, sizeof(sum));
+	list_for_each_entry(c, &qr_caches, link) {
+		if (with_slack)
+			look_at_slack(c);
+		slack += READ_ONCE(c->trim_wait) ? 0 : c->slack;
+		for_each_node_mask(node, qr_nodes) {
+			const struct qr_depot *d = c->depot[node];
+			unsigned long cached = d ? READ_ONCE(d->nr_cached) : 0;
+
+			sum[node] += d ? READ_ONCE(d->nr_empty) * c->geo.pages : 0;
+			sum[node] += cached * c->geo.stride >> PAGE_SHIFT;
+		}
+		cond_resched();
+	}
+	/* @slack is of all nodes; an even share of it is near enough. */
+	for_each_node_mask(node, qr_nodes)
+		WRITE_ONCE(spare_pages[node], sum[node] + slack / nodes_weight(qr_nodes));
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_caches_count_spare);
+
 unsigned long qr_cache_trim(struct qr_cache *c, unsigned long want)
 {
 	unsigned long pages = 0;
@@ -39,22 +101,10 @@ unsigned long qr_cache_trim(struct qr_cache *c, unsigned long want)
 	for (i = 0; i < qr_nr_depots() && pages < want; i++)
 		if (c->depot[i])
 			pages += qr_depot_trim(c->depot[i], want - pages);
+	c->slack = pages < want ? 0 : c->slack - min(c->slack, pages);
 	return pages;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_cache_trim);
-
-/* A skipped cache is trimmed again after its depots have moved so many batches and objects. */
-#define TRIM_MOVES 128
-
-static unsigned int depot_moves(const struct qr_cache *c)
-{
-	unsigned int moves = 0, i;
-
-	for (i = 0; i < qr_nr_depots(); i++)
-		if (c->depot[i])
-			moves += qr_depot_moves(c->depot[i]);
-	return moves;
-}
 
 /*
  * With small objects, most objects of a slab can be free and hardly a page is.  Trimming such a

@@ -207,6 +207,7 @@ bool qr_magazines_tick(void)
 		WRITE_ONCE(c->used, false);
 		cond_resched();
 	}
+	qr_caches_count_spare(true);
 	mutex_unlock(&qr_caches_lock);
 	mutex_unlock(&tick_lock);
 	return more;

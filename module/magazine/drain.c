@@ -62,6 +62,7 @@ static void lower(struct qr_cache *c, struct qr_head *h, unsigned int cpu, unsig
 {
 	int home = per_cpu(qr_home_node, cpu);
 
+	WRITE_ONCE(c->slack_due, true);
 	qr_head_cut(h, n, left, home);
 	while (n > left) {
 		unsigned int k = min(n - left, c->batch), refused;
@@ -165,7 +166,7 @@ unsigned int qr_magazine_close(struct qr_cache *c, unsigned int cpu)
 
 unsigned int qr_cache_settle(struct qr_cache *c)
 {
-	unsigned int moved = 0;
+	unsigned int moved = 0, gone = 0;
 	int node;
 
 	for (node = 0; node < qr_nr_depots(); node++) {
@@ -188,9 +189,11 @@ unsigned int qr_cache_settle(struct qr_cache *c)
 			local_irq_restore(flags);
 			moved += n;
 		} while (n);
-		qr_depot_reclaim(d, &doomed);
+		gone += qr_depot_reclaim(d, &doomed);
 		qr_slabs_destroy(&doomed);
 	}
+	if (moved || gone)
+		WRITE_ONCE(c->slack_due, true);
 	return moved;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_cache_settle);

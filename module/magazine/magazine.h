@@ -90,6 +90,9 @@ struct qr_keeper {
  * @trim_wait: how many more times the scavenger skips the cache, after a trim brought little
  * @trim_backoff: what @trim_wait was set to after the last trim
  * @trim_moves: sum of the depots' moves at the last trim
+ * @slack: pages that a trim can bring, as of the last look; with qr_caches_lock
+ * @slack_moves: sum of the depots' moves at that look
+ * @slack_due: objects went from magazines or depots to slabs since that look
  * @fallbacks: slabs that came from another node than was asked for
  * @head_bytes: size of one CPU's head
  * @used: a CPU allocated or freed since the last look, see cache/capacity_balance.c
@@ -135,6 +138,9 @@ struct qr_cache {
 	u8 trim_wait;
 	u8 trim_backoff;
 	unsigned int trim_moves;
+	unsigned long slack;
+	unsigned int slack_moves;
+	bool slack_due;
 	unsigned int head_bytes;
 	bool used;
 	bool zombie;

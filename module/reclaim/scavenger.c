@@ -189,6 +189,7 @@ static bool trim_caches(u64 *start)
 			break;
 		}
 	}
+	qr_caches_count_spare(true);
 	mutex_unlock(&qr_caches_lock);
 	mutex_unlock(&qr_trim_lock);
 	return more;

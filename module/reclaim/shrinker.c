@@ -50,27 +50,6 @@ MODULE_PARM_DESC(shrinker, "give pages back when the kernel is short of memory (
 
 atomic64_t qr_shrunk_pages, qr_shrinker_ns;
 
-/* Pages of @node that caches could give up, as an estimate. */
-static unsigned long count_caches(int node)
-{
-	unsigned long pages = 0, slack = 0;
-	struct qr_cache *c;
-
-	if (!mutex_trylock(&qr_caches_lock))
-		return 0;
-	list_for_each_entry(c, &qr_caches, link) {
-		const struct qr_depot *d = c->depot[node];
-
-		if (!READ_ONCE(c->trim_wait))
-			slack += qr_cache_trimmable(c);
-		pages += READ_ONCE(d->nr_empty) * c->geo.pages;
-		pages += ((unsigned long)READ_ONCE(d->nr_cached) * c->geo.stride) >> PAGE_SHIFT;
-	}
-	mutex_unlock(&qr_caches_lock);
-	/* @slack is of all nodes; an even share of it is near enough. */
-	return pages + slack / num_node_state(N_MEMORY);
-}
-
 /* Did the depots of @c move no object since the last call? */
 static bool is_idle(struct qr_cache *c)
 {
@@ -125,7 +104,7 @@ unsigned long qr_shrink_count(int node)
 
 	if (!heap || !READ_ONCE(enabled))
 		return 0;
-	return READ_ONCE(heap->owned) - READ_ONCE(heap->used) + count_caches(node) +
+	return READ_ONCE(heap->owned) - READ_ONCE(heap->used) + qr_caches_spare(node) +
 	       qr_pools_pages(node) + DIV_ROUND_UP(qr_rcu_pending(), RCU_OBJECTS);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_shrink_count);
@@ -167,6 +146,10 @@ unsigned long qr_shrink_scan(int node, unsigned long want)
 	if (done < want) {
 		qr_trim_all(want - done, false);
 		done += qr_heap_release(node, want - done);
+		if (mutex_trylock(&qr_caches_lock)) {
+			qr_caches_count_spare(false);
+			mutex_unlock(&qr_caches_lock);
+		}
 	}
 	if (done)
 		trace_scavenge(node, done, "memory");

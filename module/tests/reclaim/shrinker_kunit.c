@@ -3,6 +3,7 @@
 #include "tests/kunit_util.h"
 
 #include <linux/sched/mm.h>
+#include "cache/capacity_balance.h"
 #include "reclaim/shrinker.h"
 
 #define N 3000
@@ -89,6 +90,36 @@ static void idle_caches_are_emptied(struct kunit *test)
 	qt_cache_destroy(test, cache);
 }
 
+/* What caches could give up is counted by the look once a second, not when the kernel asks. */
+static void count_is_kept(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 4096, NULL);
+	void **objs = qt_array(test, N, sizeof(*objs));
+	unsigned long before, after;
+	unsigned int i;
+	int node;
+
+	migrate_disable();
+	node = raw_cpu_read(qr_home_node);
+	qt_alloc_n(test, cache, objs, N);
+	/* Half of the pages become free, in slabs that stay in use. */
+	for (i = 0; i < N; i += 2)
+		quarry_cache_free(cache, objs[i]);
+	qr_drain_all();
+	before = qr_shrink_count(node);
+	qr_magazines_tick();
+	mutex_lock(&qr_caches_lock);
+	after = qr_shrink_count(node);
+	mutex_unlock(&qr_caches_lock);
+	migrate_enable();
+	KUNIT_EXPECT_GT(test, after, before + N / 8);
+	/* Once they have been given back, they count no more. */
+	KUNIT_EXPECT_GT(test, qr_shrink_scan(node, ULONG_MAX), N / 4);
+	KUNIT_EXPECT_LT(test, qr_shrink_count(node), N / 8);
+	for (i = 1; i < N; i += 2)
+		quarry_cache_free(cache, objs[i]);
+}
+
 /* An allocation that holds qr_caches_lock may call the shrinker, which must not wait for it. */
 static void locks_are_not_waited_for(struct kunit *test)
 {
@@ -116,11 +147,11 @@ static void locks_are_not_waited_for(struct kunit *test)
 	qt_exit(test);
 }
 
-static struct kunit_case shrinker_cases[] = { KUNIT_CASE(as_many_as_asked_for),
-					      KUNIT_CASE(other_nodes_keep_theirs),
-					      KUNIT_CASE(idle_caches_are_emptied),
-					      KUNIT_CASE(locks_are_not_waited_for),
-					      {} };
+static struct kunit_case shrinker_cases[] = {
+	KUNIT_CASE(as_many_as_asked_for),     KUNIT_CASE(other_nodes_keep_theirs),
+	KUNIT_CASE(idle_caches_are_emptied),  KUNIT_CASE(count_is_kept),
+	KUNIT_CASE(locks_are_not_waited_for), {}
+};
 
 static struct kunit_suite shrinker_suite = {
 	.name = "quarry_shrinker",
