@@ -18,7 +18,7 @@ static const struct client_command *const commands[] = {
 	&client_uncrowd,   &client_leak,    &client_unleak,  &client_mixed,	&client_churn,
 	&client_limited,   &client_sparse,  &client_thin,    &client_unsparse,	&client_arena,
 	&client_unarena,   &client_twins,   &client_untwins, &client_callbacks, &client_uncallbacks,
-	&client_reclaimer,
+	&client_reclaimer, &client_gap,
 };
 
 static DEFINE_MUTEX(run_lock);	     /* one command at a time */

@@ -1,0 +1,29 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck source-path=SCRIPTDIR
+# No call switches interrupts off for long, however much memory it has to deal with. This needs a
+# machine with one processor whose clock counts instructions: scripts/vm --cpus 1 --icount.
+
+cd "$(dirname "$0")" || exit 1
+# shellcheck source=lib.sh
+. ./lib.sh
+
+[ "$(cpus_online)" = 1 ] || skip_all "more than one processor"
+load_anew quarry_client
+
+# Instructions by which a tick of a timer may be late.
+most=25000
+
+gaps()
+{
+	expect "gap $*" client gap "$@"
+	while read -r name value; do
+		within "$* $name" "$value" 0 "$most"
+	done <"$CLIENT/result"
+}
+
+gaps what=objects mb=256
+gaps what=live mb=128
+gaps what=cleanups mb=8
+gaps what=large mb=64
+finish

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * "gap" measures the longest time for which interrupts are off in one call.  A timer ticks every
+ * STEP_NS.  The result shows by how many nanoseconds a tick was late at most: so long, or longer,
+ * interrupts were off.  With "scripts/vm --icount" a nanosecond is an instruction.
+ */
+#include <linux/errno.h>
+#include <linux/hrtimer.h>
+#include <linux/kernel.h>
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <linux/vmalloc.h>
+#include <quarry/cleanup.h>
+#include "client.h"
+
+#define STEP_NS 20000
+
+static struct hrtimer timer;
+static u64 last, longest;
+
+static enum hrtimer_restart tick(struct hrtimer *t)
+{
+	u64 now = ktime_get_ns();
+
+	longest = max(longest, now - last);
+	last = now;
+	hrtimer_forward_now(t, ns_to_ktime(STEP_NS));
+	return HRTIMER_RESTART;
+}
+
+static void begin(void)
+{
+	hrtimer_init(&timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	timer.function = tick;
+	longest = 0;
+	last = ktime_get_ns();
+	hrtimer_start(&timer, ns_to_ktime(STEP_NS), HRTIMER_MODE_REL_PINNED_HARD);
+}
+
+static void end(const char *what)
+{
+	u64 now = ktime_get_ns();
+
+	hrtimer_cancel(&timer);
+	longest = max(longest, now - last);
+	client_say("%s_ns %llu\n", what, longest > STEP_NS ? longest - STEP_NS : 0);
+}
+
+static void nothing(void *p, void *arg)
+{
+}
+
+/* The caches of objects: fill, free all or half, shrink, destroy with or without live objects. */
+static int objects(u64 mb, bool live)
+{
+	struct quarry_cache *cache = quarry_cache_create("client/gap", 4096, NULL);
+	unsigned long n = mb << 8, i;
+	void **objs = vzalloc(array_size(n, sizeof(*objs)));
+	int err = -ENOMEM;
+
+	if (!cache || !objs)
+		goto out;
+	for (i = 0; i < n; i++) {
+		objs[i] = quarry_cache_alloc(cache, GFP_KERNEL | __GFP_NOWARN);
+		if (!objs[i])
+			goto out;
+		/* A cleanup on one object in eight */
+		if (live && i % 8 == 0 && quarry_cleanup_add(objs[i], nothing, NULL))
+			goto out;
+		cond_resched();
+	}
+	err = 0;
+	if (live) {
+		begin();
+		quarry_cache_destroy(cache);
+		end("destroy_live");
+		cache = NULL;
+	}
+	begin();
+	for (i = 0; i < n; i++)
+		quarry_free(objs[i]);
+	end("free");
+	if (!live) {
+		begin();
+		quarry_cache_shrink(cache);
+		end("shrink");
+		begin();
+		quarry_cache_destroy(cache);
+		end("destroy");
+		cache = NULL;
+	}
+out:
+	if (err && objs)
+		for (i = 0; i < n; i++)
+			quarry_free(objs[i]);
+	quarry_cache_destroy(cache);
+	vfree(objs);
+	return err;
+}
+
+static int cleanups(u64 mb)
+{
+	unsigned long n = mb << 12, i;
+	void *p = quarry_malloc(64, GFP_KERNEL);
+	int err = p ? 0 : -ENOMEM;
+
+	for (i = 0; !err && i < n; i++)
+		err = quarry_cleanup_add(p, nothing, (void *)i);
+	if (!err) {
+		begin();
+		err = quarry_cleanup_remove(p, nothing, (void *)n) ? -EINVAL : 0;
+		end("remove_none");
+		begin();
+		err = err ?: quarry_cleanup_remove(p, nothing, NULL) ? 0 : -EINVAL;
+		end("remove_last");
+	}
+	begin();
+	quarry_free(p);
+	end("free_cleaned");
+	return err;
+}
+
+static int large(u64 mb)
+{
+	unsigned int round;
+	void *p;
+
+	for (round = 0; round < 2; round++) {
+		begin();
+		p = quarry_malloc(mb << 20, GFP_KERNEL | __GFP_NOWARN);
+		end("large_alloc");
+		if (!p)
+			return -ENOMEM;
+		begin();
+		quarry_free(p);
+		end("large_free");
+	}
+	return 0;
+}
+
+static const char *const whats[] = { "objects", "live", "cleanups", "large", NULL };
+
+static int gap_run(const u64 *v)
+{
+	switch (v[0]) {
+	case 0:
+	case 1:
+		return objects(v[1], v[0]);
+	case 2:
+		return cleanups(v[1]);
+	default:
+		return large(v[1]);
+	}
+}
+
+const struct client_command client_gap = {
+	.name = "gap",
+	.run = gap_run,
+	.args = { { "what", 0, 0, whats }, { "mb", 64, 4096 } },
+};
