@@ -26,10 +26,11 @@ static void begin_in_irq(struct irq_work *work);
 static LLIST_HEAD(collected);
 static DEFINE_IRQ_WORK(begin_work, begin_in_irq);
 
-/* Guards the two below and qr_slab.deferred_again.  The map is atomic, as NMIs set bits in it. */
+/* Guards what is below and qr_slab.deferred_round.  The map is atomic, as NMIs set bits in it. */
 static DEFINE_RAW_SPINLOCK(lock);
 static struct llist_node *under_way;
 static struct rcu_head rcu;
+static u32 round; /* the number of the grace period that is under way, or of the last one */
 
 atomic_long_t qr_deferred_objects;
 EXPORT_SYMBOL_QUARRY_TEST(qr_deferred_objects);
@@ -48,15 +49,13 @@ static void end(struct rcu_head *unused);
  */
 static void begin(void)
 {
-	struct qr_slab *slab;
 	unsigned long flags;
 	bool call = false;
 
 	raw_spin_lock_irqsave(&lock, flags);
 	if (!under_way) {
 		under_way = llist_del_all(&collected);
-		llist_for_each_entry(slab, under_way, deferred_link)
-			slab->deferred_again = false;
+		round++;
 		call = under_way;
 	}
 	raw_spin_unlock_irqrestore(&lock, flags);
@@ -93,7 +92,7 @@ enum qr_misuse qr_defer_free(struct qr_slab *slab, unsigned int i)
 
 	raw_spin_lock_irqsave(&lock, flags);
 	what = put(slab, i);
-	slab->deferred_again = true;
+	slab->deferred_round = round;
 	enqueue(slab);
 	raw_spin_unlock_irqrestore(&lock, flags);
 	return what;
@@ -124,7 +123,7 @@ static unsigned int take_out(struct qr_slab *slab, u64 *taken)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&lock, flags);
-	if (!slab->deferred_again) {
+	if (slab->deferred_round != round) {
 		for (i = 0; i < slab->words; i++) {
 			taken[i] = xchg(&qr_slab_cached(slab)[i], 0);
 			n += hweight64(taken[i]);

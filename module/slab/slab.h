@@ -102,7 +102,7 @@ extern u32 qr_cleanups_mark;
  * @cleanups_mark: a new value whenever a cleanup leaves a list, so that a search can tell; 0: the
  *	slab has never had cleanups.  qr_cleanups_lock
  * @typesafe: the slab keeps its pages for a grace period after its last object was freed
- * @deferred_again: private to cache/deferred.c
+ * @deferred_round: private to cache/deferred.c
  * @nr_deferred: number of deferred objects, whose bits are set in the map of qr_slab_cached();
  *	see cache/deferred.h
  * @deferred: the slab is in the list of cache/deferred.c, which alone uses this
@@ -138,7 +138,7 @@ struct qr_slab {
 	struct qr_samples samples;
 	const struct qr_guard *guard;
 	bool typesafe;
-	bool deferred_again;
+	u32 deferred_round;
 	atomic_t nr_deferred;
 	union {
 		struct {
