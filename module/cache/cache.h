@@ -2,12 +2,11 @@
 /*
  * The cache layer: creating, destroying and finding caches, and what is done to all of them.
  *
- * Offers: the life of a cache (cache.c) and its end (zombie.c), its numbers (cache_view.c),
- * limits (cache_limit.c) and sampling rate (sample_rate.c); frees that wait for a grace period
- * (rcu_*.c, deferred.c);
- * calls for NMIs (nolock.c); and what runs in the background: moving capacity between magazines
- * (capacity_balance.c) and trimming (cache_trim.c).  Uses core/, pages/, profile/, slab/ and
- * magazine/.
+ * Offers: the life of a cache (cache.c) and its end (zombie.c), its numbers (cache_view.c), limits
+ * (cache_limit.c) and sampling rate (sample_rate.c); frees that wait for a grace period (rcu_*.c,
+ * deferred.c); calls for NMIs (nolock.c); and what runs in the background: moving capacity between
+ * magazines (capacity_balance.c) and trimming (cache_trim.c).  Uses core/, pages/, profile/, slab/
+ * and magazine/.
  *
  * Locks: qr_caches_lock, a mutex, guards the list of caches and keeps each cache on it alive.
  * Clients create and destroy caches also in callbacks of CPU hotplug, so no holder of this lock
@@ -113,14 +112,14 @@ void qr_cache_sum(struct qr_cache *cache, struct quarry_cache_stats *st);
 unsigned long qr_cache_trimmable(struct qr_cache *cache);
 
 /*
- * Pages of @node that caches could give up, as an estimate: what qr_caches_count_spare() found last.
- * Any context.
+ * Pages of @node that caches could give up, as an estimate: what qr_caches_count_spare() found
+ * last.  Any context.
  */
 unsigned long qr_caches_spare(int node);
 /*
- * Count them.  The look once a second and the scavenger do so, and the shrinker after it has emptied
- * caches.  With @slack the pages under free objects of slabs in use are computed anew for the caches
- * that have moved objects, which takes a step for each CPU.  With qr_caches_lock.
+ * Count them.  The look once a second and the scavenger do so, and the shrinker after it has
+ * emptied caches.  With @slack the pages under free objects of slabs in use are computed anew for
+ * the caches that have moved objects, which takes a step for each CPU.  With qr_caches_lock.
  */
 void qr_caches_count_spare(bool slack);
 

@@ -187,8 +187,8 @@ EXPORT_SYMBOL_QUARRY(quarry_cleanup_add_gfp);
  * struct search - a search for the cleanup of an object that was added first
  * @fn: what to look for
  * @arg: likewise
- * @mark: the slab's mark when the search began; when it has changed, the search begins anew, since a
- *	cleanup that it remembers may be gone.  0: not begun
+ * @mark: the slab's mark when the search began; when it has changed, the search begins anew, since
+ *	a cleanup that it remembers may be gone.  0: not begun
  * @at: the next cleanup to look at
  * @last: the one before @at
  * @found: the last match; NULL: none so far

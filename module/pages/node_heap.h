@@ -76,9 +76,10 @@ static inline unsigned long qr_heap_idle(const struct qr_heap *heap)
 /* Update the tree after a change of the chunk's map. */
 void qr_heap_summarize(struct qr_heap *heap, struct qr_chunk *chunk);
 /*
- * Idle pages become a run in use, and idle again.  The run may go on in the chunks behind.  If it is
- * longer than QR_OWN_AT_ONCE, the caller calls qr_heap_own_run() after it has dropped the lock, and
- * has preemption off from before, so that the walker does not find pages in use without an owner.
+ * Idle pages become a run in use, and idle again.  The run may go on in the chunks behind.  If it
+ * is longer than QR_OWN_AT_ONCE, the caller calls qr_heap_own_run() after it has dropped the lock,
+ * and has preemption off from before, so that the walker does not find pages in use without an
+ * owner.
  */
 #define QR_OWN_AT_ONCE QR_CHUNK_PAGES
 void qr_heap_take_run(struct qr_heap *heap, struct qr_run *run, struct qr_chunk *chunk,
