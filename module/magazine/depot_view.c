@@ -78,33 +78,65 @@ const void *qr_depot_first_live(struct qr_depot *d)
 	return first;
 }
 
-/* @fn may sleep, so the slabs are copied under the lock first. */
+static struct quarry_slab_info info_of(const struct qr_slab *slab)
+{
+	return (struct quarry_slab_info){
+		.addr = slab->base,
+		.node = page_to_nid(slab->run.chunk->page + slab->run.first),
+		.pages = qr_slab_pages_left(slab),
+		.gone = hweight32(slab->gone),
+		.objects = slab->nr_objects,
+		.free = slab->nr_free,
+		.mixed = slab->run.chunk->kind == QR_MIXED,
+	};
+}
+
+/*
+ * Copy what is known of up to @room slabs of a list; returns how many.  Goes round the list once,
+ * as strip_list() does, so in the end the slabs are in their old order.
+ */
+static unsigned long copy_list(struct qr_depot *d, struct list_head *list,
+			       struct quarry_slab_info *copy, unsigned long room)
+{
+	const struct qr_slab *first = NULL;
+	unsigned long flags, n = 0;
+	struct qr_slab *slab;
+	unsigned int i;
+
+	while (room) {
+		raw_spin_lock_irqsave(&d->lock, flags);
+		for (i = 0; i < QR_DEPOT_SLICE && room; i++, room--) {
+			slab = list_first_entry_or_null(list, struct qr_slab, link);
+			if (!slab || slab == first) {
+				room = 0;
+				break;
+			}
+			copy[n++] = info_of(slab);
+			first = first ?: slab;
+			list_move_tail(&slab->link, list);
+		}
+		raw_spin_unlock_irqrestore(&d->lock, flags);
+		cond_resched();
+	}
+	return n;
+}
+
+/*
+ * @fn may sleep, so the slabs are copied first.  A slab that changes lists meanwhile may be in the
+ * copy twice, or not at all.
+ */
 int qr_depot_walk_slabs(struct qr_depot *d, qr_slab_fn fn, void *arg)
 {
-	unsigned long flags, room = READ_ONCE(d->nr_slabs) + 64, n = 0, k;
+	unsigned long room = READ_ONCE(d->nr_slabs) + 64, n = 0, k;
 	struct quarry_slab_info *copy;
-	struct qr_slab *slab, *next;
 	unsigned int i;
 	int err = 0;
 
 	copy = kvmalloc_array(room, sizeof(*copy), GFP_KERNEL);
 	if (!copy)
 		return -ENOMEM;
-	raw_spin_lock_irqsave(&d->lock, flags);
-	qr_for_each_depot_slab(slab, next, d, i) {
-		if (n == room)
-			break;
-		copy[n++] = (struct quarry_slab_info){
-			.addr = slab->base,
-			.node = page_to_nid(slab->run.chunk->page + slab->run.first),
-			.pages = qr_slab_pages_left(slab),
-			.gone = hweight32(slab->gone),
-			.objects = slab->nr_objects,
-			.free = slab->nr_free,
-			.mixed = slab->run.chunk->kind == QR_MIXED,
-		};
-	}
-	raw_spin_unlock_irqrestore(&d->lock, flags);
+	for (i = 0; i < QR_DEPOT_LISTS; i++)
+		n += copy_list(d, qr_depot_list(d, i), copy + n, room - n);
 	for (k = 0; !err && k < n; k++)
 		err = fn(&copy[k], arg);
 	kvfree(copy);
