@@ -8,6 +8,7 @@
 
 #include <linux/atomic.h>
 #include <linux/export.h>
+#include <linux/gfp.h>
 #include <linux/mmzone.h>
 #include <linux/rcupdate.h>
 #include <linux/shrinker.h>
@@ -28,6 +29,16 @@
 #define qr_compat_module_text(mod)	((mod)->core_layout.base)
 #define qr_compat_module_text_size(mod) ((mod)->core_layout.text_size)
 #define qr_compat_module_init(mod)	((mod)->init_layout.base)
+#endif
+
+/*
+ * 6.3 removed __GFP_ATOMIC.  Before, it was a part of GFP_ATOMIC, and together with __GFP_HIGH it
+ * gave access to more of the emergency reserves.
+ */
+#ifdef __GFP_ATOMIC
+#define QR_COMPAT_GFP_ATOMIC __GFP_ATOMIC
+#else
+#define QR_COMPAT_GFP_ATOMIC ((__force gfp_t)0)
 #endif
 
 /* 6.3 made vm_flags const, and added functions that change it. */

@@ -24,8 +24,9 @@
  * preemption or interrupts are off: an allocation that needs pages from the kernel takes locks
  * that sleep there.  Creating, destroying and shrinking a cache sleeps.
  *
- * gfp flags: Quarry passes the reclaim, retry and reserve flags to the page allocator
- * unchanged.  It honours __GFP_ZERO, __GFP_NOFAIL (together with direct reclaim),
+ * gfp flags: Quarry passes the reclaim and retry flags to the page allocator unchanged.  It uses
+ * the kernel's emergency reserves only for single objects, and only when nothing else is left
+ * and the caller has access (__GFP_HIGH, __GFP_MEMALLOC, PF_MEMALLOC).  It honours __GFP_ZERO, __GFP_NOFAIL (together with direct reclaim),
  * __GFP_THISNODE and __GFP_NOWARN, and the kernel's boot options init_on_alloc and
  * init_on_free.  A zone cannot be chosen: a constant GFP_DMA does not compile.  Quarry charges
  * nothing to a memory cgroup.

@@ -111,7 +111,8 @@ static struct qr_slab *block_get(struct qr_arena *a, size_t size, gfp_t gfp)
 	if (page_to_nid(virt_to_page(block->base)) != node)
 		atomic64_inc(&qr_arena_fallbacks);
 	block->start = 0;
-	block->length = own ? size : 0;
+	/* What is left of pages from the emergency reserves is not for later objects. */
+	block->length = own || block->run.access ? size : 0;
 	WRITE_ONCE(block->bin, QR_ARENA_BLOCK);
 	return block;
 }

@@ -356,7 +356,9 @@ static void put_any(struct qr_pool *pool, struct qr_head *h, int n, void *p, uns
 	struct qr_cache *c = pool->cache;
 	struct qr_slab *slab;
 	enum qr_misuse what = qr_pool_look_at(c, p, &slab);
-	bool keep = !what && slab->run.chunk->kind != QR_SAMPLED && !READ_ONCE(c->zombie);
+	/* An object from the emergency reserves is not kept for callers without access to them. */
+	bool keep = !what && slab->run.chunk->kind != QR_SAMPLED && !slab->run.access &&
+		    !READ_ONCE(c->zombie);
 	bool kept = false;
 
 	if (n >= 0) {

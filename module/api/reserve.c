@@ -133,6 +133,8 @@ static int fill(struct quarry_reserve *r, struct qr_cache *c, size_t asked, unsi
 	}
 	if (left >= n)
 		return 0;
+	/* Anyone may take an object from a reserve: it must not be from the kernel's reserves. */
+	gfp = qr_gfp_humble(gfp);
 	want = n - left;
 	for (b = r->blocks; b && want; b = b->next) {
 		done = fill_block(b, want, asked, gfp, ip);
@@ -167,7 +169,8 @@ static bool is_sane(const struct quarry_reserve *r, const void *of, unsigned int
  * @cache: the cache to allocate from.  The reserve must be empty or hold objects of this cache
  * @n: number of objects that the reserve holds afterwards, up to QUARRY_RESERVE_MAX; a reserve
  *	that holds more is left as it is
- * @gfp: as for quarry_cache_alloc().  With __GFP_ZERO the added objects are zeroed
+ * @gfp: as for quarry_cache_alloc().  With __GFP_ZERO the added objects are zeroed.  The kernel's
+ *	emergency reserves are not used
  *
  * The objects normally come from this CPU's node.  Other contexts may take objects meanwhile,
  * but only one at a time may fill or return the reserve.

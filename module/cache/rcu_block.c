@@ -75,7 +75,8 @@ struct qr_rcu_block *qr_rcu_block_new(void)
 	/* There the kernel's allocator takes locks that sleep. */
 	if (IS_ENABLED(CONFIG_PREEMPT_RT) && !preemptible())
 		return NULL;
-	return qr_meta_cache_alloc(blocks, GFP_NOWAIT | __GFP_NOWARN, numa_mem_id());
+	return qr_meta_cache_alloc(blocks, GFP_NOWAIT | __GFP_NOWARN | __GFP_NOMEMALLOC,
+				   numa_mem_id());
 }
 
 bool qr_rcu_has_spare(void)

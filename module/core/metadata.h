@@ -5,6 +5,7 @@
  * This file is of the layer core/, the lowest one.  core/ offers what every other layer needs:
  *
  *	metadata.h		memory for Quarry's own structs, and the account of it
+ *	emergency.h		who may use the kernel's emergency reserves
  *	limit.h			soft and hard limits on pages
  *	misuse.h		reports of double frees and the like
  *	clean_name.h		names as words that no text misreads
@@ -26,6 +27,7 @@
 #include <linux/gfp.h>
 #include <linux/slab.h>
 #include <linux/types.h>
+#include "core/emergency.h"
 
 /*
  * The bits of a client's gfp flags that are passed on to the kernel when Quarry allocates
@@ -33,8 +35,8 @@
  * object, not about metadata or whole chunks.
  */
 #define QR_GFP_MASK                                                                                \
-	(__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | __GFP_MEMALLOC | __GFP_NOMEMALLOC |    \
-	 __GFP_NORETRY | __GFP_RETRY_MAYFAIL | __GFP_NOFAIL | __GFP_NOWARN | __GFP_HARDWALL)
+	(__GFP_RECLAIM | __GFP_IO | __GFP_FS | QR_GFP_ACCESS | __GFP_NOMEMALLOC | __GFP_NORETRY |  \
+	 __GFP_RETRY_MAYFAIL | __GFP_NOFAIL | __GFP_NOWARN | __GFP_HARDWALL | __GFP_NOLOCKDEP)
 
 extern atomic64_t qr_taken_bytes, qr_returned_bytes, qr_metadata_bytes;
 

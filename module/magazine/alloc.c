@@ -140,10 +140,68 @@ static bool is_tight(struct qr_cache *c)
 	       qr_limit_is_near(&qr_limit_all, c->geo.pages);
 }
 
+/* Take an object from the emergency reserves that a depot has, that of @asked first. */
+static void *take_emergency(struct qr_cache *c, struct qr_depot *asked, enum qr_access access,
+			    bool stay)
+{
+	struct qr_depot *d = asked;
+	unsigned long flags;
+	void *p = NULL;
+	int node = -1;
+
+	local_irq_save(flags);
+	for (;;) {
+		if (d)
+			p = qr_depot_take_emergency(d, access);
+		if (p || stay || ++node == nr_node_ids)
+			break;
+		d = c->depot[node];
+	}
+	if (p) {
+		struct qr_head *h = this_cpu_ptr(c->pub.head);
+
+		h->direct_allocs++;
+		h->remote_allocs += d != asked;
+		qr_count_alloc();
+	}
+	local_irq_restore(flags);
+	return p;
+}
+
+/*
+ * There is no memory left but the emergency reserves, to which @gfp or the task has access.  First
+ * use up objects that came from there before.
+ */
+static noinline void *alloc_emergency(struct qr_cache *c, struct qr_depot *asked, gfp_t gfp,
+				      bool stay)
+{
+	enum qr_access access = qr_access_of(gfp);
+	struct qr_depot *from;
+	void *p;
+
+	for (;;) {
+		p = take_emergency(c, asked, access, stay);
+		if (p)
+			return p;
+		/* The refusal has been counted already. */
+		if (qr_limit_is_full(&c->limit, c->geo.pages) && !(gfp & __GFP_NOFAIL))
+			return NULL;
+		from = qr_cache_grow(c, asked->node, false, gfp);
+		if (!from)
+			return NULL;
+		/* In the meantime other memory may have become free, so that it was taken. */
+		p = take_from(c, asked, from, true);
+		if (p)
+			return p;
+	}
+}
+
 /* The depot @d had no object, or none to sample: add slabs until one yields an object. */
 static noinline void *alloc_grow(struct qr_cache *c, struct qr_depot *d, gfp_t gfp, bool direct)
 {
 	bool stay = (gfp & __GFP_THISNODE) || c->policy == QUARRY_NODE_FIXED;
+	bool access = qr_access_of(gfp);
+	gfp_t ask = unlikely(access) ? qr_gfp_humble(gfp & ~__GFP_NOFAIL) : gfp;
 	struct qr_depot *from = d;
 	void *p;
 
@@ -163,12 +221,14 @@ static noinline void *alloc_grow(struct qr_cache *c, struct qr_depot *d, gfp_t g
 			if (p)
 				return p;
 		}
-		from = qr_cache_grow(c, d->node, false, gfp);
+		from = qr_cache_grow(c, d->node, false, ask);
 		if (!from)
 			break;
 	}
 	if (!stay)
 		p = take_elsewhere(c, d, direct);
+	if (!p && unlikely(access))
+		p = alloc_emergency(c, d, gfp, stay);
 	if (!p)
 		alloc_failed(c, gfp);
 	return p;
@@ -183,7 +243,7 @@ static noinline void *alloc_grow(struct qr_cache *c, struct qr_depot *d, gfp_t g
 noinline void *qr_alloc_sampled(struct qr_cache *c, int node, u64 weight, size_t asked, gfp_t gfp,
 				unsigned long ip)
 {
-	gfp_t humble = (gfp & ~(__GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) | __GFP_NORETRY | __GFP_NOWARN;
+	gfp_t modest = qr_gfp_modest(gfp) | (gfp & __GFP_THISNODE);
 	struct qr_depot *d = qr_sampled_depot(c, node);
 	struct qr_sampled what = {
 		.cache = c->id,
@@ -211,7 +271,7 @@ noinline void *qr_alloc_sampled(struct qr_cache *c, int node, u64 weight, size_t
 		local_irq_restore(flags);
 		if (likely(p))
 			break;
-		d = qr_cache_grow(c, node, true, humble);
+		d = qr_cache_grow(c, node, true, modest);
 		if (!d) {
 			qr_profile_dropped(weight, c->pub.size);
 			return NULL;

@@ -101,6 +101,8 @@ void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, struct qr_limit *
 	d->max_batches = batches ? qr_depot_batches(stride) : 0;
 	for (i = 0; i < ARRAY_SIZE(d->bins); i++)
 		INIT_LIST_HEAD(&d->bins[i]);
+	for (i = 0; i < ARRAY_SIZE(d->emergency); i++)
+		INIT_LIST_HEAD(&d->emergency[i]);
 	INIT_LIST_HEAD(&d->empty);
 	INIT_LIST_HEAD(&d->used_up);
 }
@@ -111,6 +113,10 @@ static void slab_move(struct qr_depot *d, struct qr_slab *slab, unsigned int bin
 	slab->bin = bin;
 	/* The number of free objects at which the next bin begins or the slab is empty. */
 	slab->mark = min(bin * slab->nr_objects / QR_SLAB_BINS + 1, slab->nr_objects);
+	if (unlikely(slab->run.access) && bin) {
+		list_move(&slab->link, &d->emergency[slab->run.access - QR_SOME_ACCESS]);
+		return;
+	}
 	if (bin)
 		d->used_bins |= BIT(bin - 1);
 	list_move(&slab->link, bin ? &d->bins[bin - 1] : &d->used_up);
@@ -137,15 +143,20 @@ void qr_depot_forget(struct qr_depot *d, struct qr_slab *slab, struct list_head 
 	d->nr_objects -= slab->nr_objects;
 }
 
+/*
+ * A slab that lost pages is not kept, as a new one is whole.  Nor is one from the emergency reserves,
+ * which need their pages back.  A slab with deferred objects must stay, and an NMI destroys nothing.
+ */
 static noinline void slab_emptied(struct qr_depot *d, struct qr_slab *slab,
 				  struct list_head *doomed)
 {
-	/*
-	 * A slab that lost pages is not kept, as a new one is whole.  A slab with deferred objects
-	 * must stay, and an NMI destroys nothing.
-	 */
-	if ((d->nr_empty < empties_kept(d) && !slab->gone) || in_nmi() ||
-	    qr_slab_is_deferred(slab)) {
+	bool must_stay = in_nmi() || qr_slab_is_deferred(slab);
+
+	if (unlikely(slab->run.access) && must_stay) {
+		slab_move(d, slab, qr_depot_bin(slab));
+		return;
+	}
+	if ((d->nr_empty < empties_kept(d) && !slab->gone && !slab->run.access) || must_stay) {
 		slab->bin = UINT_MAX;
 		list_move(&slab->link, &d->empty);
 		d->nr_empty++;
@@ -276,6 +287,27 @@ void *qr_depot_take_one(struct qr_depot *d, struct qr_slab **from, unsigned int 
 	raw_spin_unlock(&d->lock);
 	return p;
 }
+
+void *qr_depot_take_emergency(struct qr_depot *d, enum qr_access access)
+{
+	struct qr_slab *slab = NULL;
+	unsigned int i;
+	void *p = NULL;
+
+	if (!depot_lock(d))
+		return NULL;
+	for (i = 0; i < access && !slab; i++)
+		slab = list_first_entry_or_null(&d->emergency[i], struct qr_slab, link);
+	if (slab) {
+		d->takes++;
+		p = slab->base + (size_t)qr_slab_take_first(slab) * slab->stride;
+		if (!slab->nr_free)
+			slab_move(d, slab, 0);
+	}
+	raw_spin_unlock(&d->lock);
+	return p;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_depot_take_emergency);
 
 static unsigned int give_slabs_locked(struct qr_depot *d, void **in, unsigned int n,
 				      struct list_head *doomed)

@@ -61,6 +61,8 @@ static __always_inline void qr_copy(void **to, void *const *from, unsigned int n
  * @bins: slabs with some objects free, the fullest in bin 0; the last bin has slabs that wait to
  *	be trimmed, see slab_trim.c
  * @used_bins: a bit for each of @bins that may hold a slab
+ * @emergency: slabs from the emergency reserves that have objects free, by the access that they
+ *	need, counted from QR_SOME_ACCESS.  Only qr_depot_take_emergency() takes from them
  * @empty: slabs with all objects free
  * @used_up: slabs with no object free
  * @takes: times that objects were taken: each is a miss of an allocation, or a batch for a bulk
@@ -88,6 +90,7 @@ struct qr_depot {
 	struct qr_batch *stocked;
 	struct qr_batch *spare;
 	struct list_head bins[QR_SLAB_BINS + 1];
+	struct list_head emergency[QR_FULL_ACCESS];
 	struct list_head empty;
 	struct list_head used_up;
 	u64 takes;
@@ -124,15 +127,22 @@ static inline bool qr_depot_lags(const struct qr_slab *slab)
 }
 
 /*
- * The lists that a slab of @d may be in, by number: bins, empty, used up.  The bin of slabs that
- * wait to be trimmed is left out, so no trim may be under way.  With the lock.
+ * The lists that a slab of @d may be in, by number: bins, empty, used up, emergency.  The bin of
+ * slabs that wait to be trimmed is left out, so no trim may be under way.  With the lock.
  */
 static inline struct list_head *qr_depot_list(struct qr_depot *d, unsigned int i)
 {
-	return i < QR_SLAB_BINS ? &d->bins[i] : i == QR_SLAB_BINS ? &d->empty : &d->used_up;
+	switch (i) {
+	case QR_SLAB_BINS:
+		return &d->empty;
+	case QR_SLAB_BINS + 1:
+		return &d->used_up;
+	default:
+		return i < QR_SLAB_BINS ? &d->bins[i] : &d->emergency[i - QR_SLAB_BINS - 2];
+	}
 }
 
-#define QR_DEPOT_LISTS (QR_SLAB_BINS + 2)
+#define QR_DEPOT_LISTS (QR_SLAB_BINS + 2 + QR_FULL_ACCESS)
 
 #define qr_for_each_depot_slab(slab, next, d, i)                                                   \
 	for (i = 0; i < QR_DEPOT_LISTS; i++)                                                       \
@@ -166,6 +176,12 @@ void *qr_depot_take_one(struct qr_depot *d, struct qr_slab **slab, unsigned int 
 
 /* Module parameter: batches from magazines that a CPU checks in a tick; see depot.c. */
 extern unsigned int qr_checked_flushes;
+
+/*
+ * Take one object that is from the emergency reserves; NULL if there is none that a caller with
+ * @access may have.
+ */
+void *qr_depot_take_emergency(struct qr_depot *d, enum qr_access access);
 
 /*
  * Give @n objects.  If they are a full batch, this CPU has checked enough of them in this tick, and

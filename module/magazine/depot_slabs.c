@@ -20,8 +20,8 @@ static struct qr_batch *batches_new(unsigned int n, gfp_t gfp, int node, unsigne
 {
 	struct qr_batch *list = NULL;
 
-	/* A depot works without batches: use no reserves of memory, and do not complain. */
-	gfp = (gfp & ~(__GFP_NOFAIL | __GFP_MEMALLOC | __GFP_HIGH)) | __GFP_NOWARN;
+	/* A depot works without batches: use no emergency reserves, and do not complain. */
+	gfp = qr_gfp_humble(gfp & ~__GFP_NOFAIL) | __GFP_NOWARN;
 	for (*got = 0; *got < n; ++*got) {
 		struct qr_batch *b = qr_meta_cache_alloc(batches, gfp, node);
 
@@ -50,16 +50,20 @@ void qr_depot_add(struct qr_depot *d, struct qr_slab *slab, gfp_t gfp)
 	unsigned long flags;
 
 	have = READ_ONCE(d->nr_batches);
-	if (have < d->max_batches)
+	if (have < d->max_batches && likely(!slab->run.access))
 		list = batches_new(min(want, d->max_batches - have), gfp, slab->run.chunk->node,
 				   &got);
 
 	raw_spin_lock_irqsave(&d->lock, flags);
 	slab->cache = d->cache;
 	slab->depot = d;
-	slab->bin = UINT_MAX;
-	list_add(&slab->link, &d->empty);
-	d->nr_empty++;
+	if (unlikely(slab->run.access)) {
+		qr_depot_place(d, slab);
+	} else {
+		slab->bin = UINT_MAX;
+		list_add(&slab->link, &d->empty);
+		d->nr_empty++;
+	}
 	d->nr_slabs++;
 	qr_depot_count_pages(d, slab->run.nr);
 	d->nr_objects += slab->nr_objects;
@@ -116,11 +120,45 @@ static unsigned int reclaim_some(struct qr_depot *d, unsigned long *left, struct
 	return n;
 }
 
+/*
+ * The same for a list of slabs from the emergency reserves, with the lock not taken.  Few are empty:
+ * only those that became so in an NMI, or had deferred objects.  Goes round the list once: a slab that
+ * stays goes to its end.
+ */
+static unsigned int reclaim_emergency(struct qr_depot *d, struct list_head *list,
+				      struct list_head *doomed)
+{
+	unsigned long flags, left = list_empty(list) ? 0 : READ_ONCE(d->nr_slabs);
+	const struct qr_slab *first = NULL;
+	unsigned int i, n = 0;
+
+	while (left) {
+		raw_spin_lock_irqsave(&d->lock, flags);
+		for (i = 0; i < QR_DEPOT_SLICE && left; i++, left--) {
+			struct qr_slab *slab = list_first_entry_or_null(list, struct qr_slab, link);
+
+			if (!slab || slab == first) {
+				left = 0;
+				break;
+			}
+			if (slab->nr_free < slab->nr_objects || qr_slab_is_deferred(slab)) {
+				first = first ?: slab;
+				list_move_tail(&slab->link, list);
+				continue;
+			}
+			qr_depot_forget(d, slab, doomed);
+			n++;
+		}
+		raw_spin_unlock_irqrestore(&d->lock, flags);
+	}
+	return n;
+}
+
 unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed)
 {
 	unsigned long flags, left = READ_ONCE(d->nr_empty);
 	struct qr_batch *spare = NULL;
-	unsigned int n = 0;
+	unsigned int i, n = 0;
 
 	do {
 		raw_spin_lock_irqsave(&d->lock, flags);
@@ -129,6 +167,8 @@ unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed)
 			spare = batches_beyond(d);
 		raw_spin_unlock_irqrestore(&d->lock, flags);
 	} while (left);
+	for (i = 0; i < ARRAY_SIZE(d->emergency); i++)
+		n += reclaim_emergency(d, &d->emergency[i], doomed);
 	batches_free(spare);
 	return n;
 }

@@ -172,7 +172,9 @@ u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_val
 		objects += slab->nr_objects;
 		if (i == QR_SLAB_BINS)
 			empty++;
-		if (slab->nr_free == slab->nr_objects)
+		if (slab->run.access)
+			right = i == QR_SLAB_BINS + 1 + (slab->nr_free ? slab->run.access : 0);
+		else if (slab->nr_free == slab->nr_objects)
 			right = i == QR_SLAB_BINS;
 		else if (!slab->nr_free)
 			right = i == QR_SLAB_BINS + 1;

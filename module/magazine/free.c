@@ -164,7 +164,7 @@ static struct qr_cleanup *free_any(struct qr_cache *given, void *p, unsigned lon
 	h = this_cpu_ptr(c->pub.head);
 	remote = slab->run.chunk->node != raw_cpu_read(qr_home_node);
 	if (likely(slab->run.chunk->kind == QR_ORDINARY) && likely(!c->apart) &&
-	    likely(keep(c, h, p, remote, &doomed, ip, &what)))
+	    likely(!slab->run.access) && likely(keep(c, h, p, remote, &doomed, ip, &what)))
 		goto out;
 	if (unlikely(slab->samples.at) && !qr_profile_freed(&slab->samples, i, p, c->pub.size))
 		what = QR_MISUSE_FOREIGN; /* NMI */

@@ -116,8 +116,7 @@ struct qr_chunk *qr_chunk_create(int node, enum qr_kind kind, gfp_t gfp)
 	struct qr_chunk *chunk;
 	struct page *page;
 
-	gfp = (gfp & QR_GFP_MASK & ~(__GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) | __GFP_NOWARN |
-	      __GFP_NORETRY;
+	gfp = qr_gfp_chunk(gfp);
 	if (!qr_limit_charge(QR_CHUNK_PAGES, gfp))
 		return NULL;
 	page = alloc_pages_node(node, gfp | __GFP_THISNODE, QR_CHUNK_ORDER);
@@ -411,8 +410,7 @@ bool qr_chunk_create_pair(struct qr_chunk *pair[2], int node, gfp_t gfp)
 
 	if (order > QR_COMPAT_MAX_ORDER)
 		return false;
-	gfp = (gfp & QR_GFP_MASK & ~(__GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) | __GFP_NOWARN |
-	      __GFP_NORETRY;
+	gfp = qr_gfp_chunk(gfp);
 	if (!qr_limit_charge(2 * QR_CHUNK_PAGES, gfp))
 		return false;
 	page = alloc_pages_node(node, gfp | __GFP_THISNODE, order);

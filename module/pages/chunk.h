@@ -128,7 +128,8 @@ static inline struct qr_slab *qr_slab_of(const void *p)
 }
 
 /*
- * Take a whole block from the kernel, on @node only, and charge it to the module's limit.
+ * Take a whole block from the kernel, on @node only and never from the emergency reserves, and
+ * charge it to the module's limit.
  * Call with no lock held; sleeps if @gfp allows it.  NULL if there is no block, no memory for
  * the descriptor, or no room under the hard limit.
  */

@@ -95,7 +95,7 @@ static bool row_get(int node, unsigned int nr, gfp_t gfp, struct qr_slab *owner,
 static bool row_get_any(int node, unsigned int nr, gfp_t gfp, struct qr_slab *owner,
 			struct qr_run *run, bool beyond)
 {
-	gfp_t lean = (gfp & QR_GFP_MASK & ~__GFP_DIRECT_RECLAIM) | __GFP_NOWARN;
+	gfp_t lean = gfp & ~__GFP_DIRECT_RECLAIM;
 	int other;
 
 	if (row_get(node, nr, gfp, owner, run, beyond))
@@ -174,7 +174,8 @@ bool qr_heap_extend(const struct qr_run *run, unsigned int more, struct qr_slab 
 	unsigned long page, flags;
 	bool free;
 
-	if (chunk->kind != QR_LARGE)
+	/* A run from the emergency reserves stays in one chunk, for qr_heap_expel(). */
+	if (chunk->kind != QR_LARGE || run->access)
 		return false;
 	heap = qr_heaps[chunk->node];
 	page = (chunk->index - heap->base) * QR_CHUNK_PAGES + run->first + run->nr;
@@ -199,6 +200,7 @@ void qr_heap_trim(const struct qr_run *run, unsigned int keep)
 		.chunk = qr_chunks[run->chunk->index + end / QR_CHUNK_PAGES],
 		.first = end % QR_CHUNK_PAGES,
 		.nr = run->nr - keep,
+		.access = run->access,
 	};
 
 	qr_heap_put(&tail);

@@ -9,6 +9,7 @@
 
 #include <linux/list.h>
 #include <linux/spinlock.h>
+#include "core/emergency.h"
 #include "pages/chunk.h"
 #include "pages/summary_tree.h"
 
@@ -18,12 +19,15 @@
  * @first: number of the run's first page in that chunk
  * @nr: number of pages
  * @zeroed: true if the pages are still zero since the kernel gave them
+ * @access: QR_NO_ACCESS, or the access to the emergency reserves with which the pages were taken
+ *	from them.  Such pages never become idle: they go straight back to the kernel
  */
 struct qr_run {
 	struct qr_chunk *chunk;
 	unsigned int first;
 	unsigned int nr;
 	bool zeroed;
+	u8 access;
 };
 
 /**

@@ -26,6 +26,14 @@ qr_heap_help_fn qr_heap_helper;
 
 bool qr_heap_no_chunks;
 EXPORT_SYMBOL_QUARRY_TEST(qr_heap_no_chunks);
+bool qr_heap_is_short;
+EXPORT_SYMBOL_QUARRY_TEST(qr_heap_is_short);
+
+/* Tests pretend that the kernel has only its emergency reserves left. */
+static bool is_refused(gfp_t gfp)
+{
+	return unlikely(READ_ONCE(qr_heap_is_short)) && !qr_access_of(gfp);
+}
 
 static unsigned int place_in(const struct qr_chunk *chunk, unsigned int nr, unsigned int align)
 {
@@ -130,6 +138,7 @@ static bool heap_get_whole(int node, enum qr_kind kind, unsigned int nr, unsigne
 		if (qr_heap_first_fit(heap, kind, nr, align, owner, run))
 			return true;
 		if (unlikely(READ_ONCE(qr_heap_no_chunks)) ||
+		    unlikely(READ_ONCE(qr_heap_is_short)) ||
 		    (!beyond && qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES)))
 			return false;
 		if (time_before(jiffies, READ_ONCE(heap->compact_after)))
@@ -262,7 +271,7 @@ static bool heap_get_mixed(int node, enum qr_kind kind, unsigned int nr, unsigne
 	enum filled what = NO_HOLE;
 	struct page *page;
 
-	if (!qr_limit_charge(nr, gfp))
+	if (is_refused(gfp) || !qr_limit_charge(nr, gfp))
 		return false;
 	page = page_get_for(node, kind, nr, order, ask, owner, run, &what);
 	if (!page)
@@ -275,6 +284,7 @@ static bool heap_get_mixed(int node, enum qr_kind kind, unsigned int nr, unsigne
 	run->first = qr_page_in_chunk(page_address(page));
 	run->nr = nr;
 	run->zeroed = want_init_on_alloc(gfp);
+	run->access = QR_NO_ACCESS;
 	return true;
 
 no_chunk:
@@ -282,6 +292,19 @@ no_chunk:
 no_page:
 	qr_limit_uncharge(nr);
 	return false;
+}
+
+/*
+ * Take pages with the caller's access to the emergency reserves, after requests without access
+ * have failed.
+ */
+static bool heap_get_emergency(int node, enum qr_kind kind, unsigned int nr, unsigned int align,
+			       gfp_t gfp, struct qr_slab *owner, struct qr_run *run)
+{
+	if (!heap_get_mixed(node, kind, nr, align, gfp, owner, run))
+		return false;
+	run->access = qr_access_of(gfp);
+	return true;
 }
 
 #define ROOM_MAX 1024UL /* pages that qr_heap_make_room() gives back in one round */
@@ -306,15 +329,15 @@ void qr_heap_make_room(int node, unsigned int nr, gfp_t gfp)
 bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, int node,
 		 unsigned int nr, unsigned int least, unsigned int align, gfp_t gfp)
 {
-	gfp_t lean = (gfp & QR_GFP_MASK & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL)) | __GFP_NOWARN;
 	gfp_t full = (gfp & (QR_GFP_MASK | __GFP_THISNODE)) | __GFP_NOWARN;
-	gfp_t squeeze = full & ~__GFP_NOFAIL;
+	gfp_t squeeze = qr_gfp_humble(full & ~__GFP_NOFAIL);
+	gfp_t lean = squeeze & ~(__GFP_DIRECT_RECLAIM | __GFP_THISNODE);
 	int other;
 
 	/*
 	 * First memory of @node, with one light attempt of the kernel at making a free block
 	 * but no reclaim of single pages.  Then memory of other nodes.  Then everything that
-	 * the caller's flags allow.
+	 * the caller's flags allow, and at last the emergency reserves.
 	 */
 	if (heap_get_whole(node, kind, nr, align, gfp, owner, run, false))
 		return true;
@@ -342,11 +365,14 @@ bool qr_heap_get(struct qr_run *run, struct qr_slab *owner, enum qr_kind kind, i
 	if (qr_limit_is_near(&qr_limit_all, QR_CHUNK_PAGES) &&
 	    heap_get_whole(node, kind, nr, align, squeeze, owner, run, true))
 		return true;
+	if (qr_access_of(gfp) &&
+	    heap_get_emergency(node, kind, least, align, full & ~__GFP_NOFAIL, owner, run))
+		return true;
 	if (qr_limit_is_full(&qr_limit_all, least))
 		qr_limit_hit_hard(&qr_limit_all, "all");
 	if (!(gfp & __GFP_NOFAIL) || !gfpflags_allow_blocking(gfp))
 		return false;
-	while (!heap_get_mixed(node, kind, least, align, full, owner, run))
+	while (!heap_get_emergency(node, kind, least, align, full, owner, run))
 		msleep(20);
 	return true;
 }
@@ -362,6 +388,10 @@ void qr_heap_put(const struct qr_run *run)
 
 	if (chunk->kind == QR_MIXED) {
 		qr_mixed_put(chunk, run->first, run->nr);
+		return;
+	}
+	if (unlikely(run->access)) {
+		qr_heap_expel(run);
 		return;
 	}
 	heap = qr_heaps[chunk->node];

@@ -38,7 +38,8 @@
  * @least: pages that are enough when memory is fragmented, at most @nr
  * @align: pages, a power of two: the run starts at a multiple of it
  * @gfp: says whether the call may sleep, whether other nodes may serve (not with
- *	__GFP_THISNODE), and whether the call must succeed (__GFP_NOFAIL)
+ *	__GFP_THISNODE), whether the call must succeed (__GFP_NOFAIL), and whether it may use the
+ *	emergency reserves.  These are asked last, for @least pages, and @run->access tells
  *
  * Context: Any but NMI, no lock held.
  *
@@ -89,5 +90,7 @@ void qr_heaps_exit(void);
 
 /* Set by tests: no new chunk can be had, as if memory were fragmented. */
 extern bool qr_heap_no_chunks;
+/* Set by tests: only requests with access to the emergency reserves get pages from the kernel. */
+extern bool qr_heap_is_short;
 
 #endif /* QR_PAGE_HEAP_H */

@@ -151,7 +151,7 @@ unsigned long qr_heap_release(int node, unsigned long want)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_heap_release);
 
-void qr_heap_drop(const struct qr_run *run)
+static void drop(const struct qr_run *run, bool may_keep)
 {
 	struct qr_heap *heap = qr_heaps[run->chunk->node];
 	struct parcel p = {};
@@ -162,7 +162,7 @@ void qr_heap_drop(const struct qr_run *run)
 		return;
 	}
 	raw_spin_lock_irqsave(&heap->lock, flags);
-	if (qr_heap_idle(heap) + run->nr <= heap->keep) {
+	if (may_keep && qr_heap_idle(heap) + run->nr <= heap->keep) {
 		qr_heap_put_run(heap, run);
 	} else {
 		heap->used -= run->nr;
@@ -173,7 +173,17 @@ void qr_heap_drop(const struct qr_run *run)
 	if (p.nr || p.chunk)
 		parcel_send(&p);
 }
+
+void qr_heap_drop(const struct qr_run *run)
+{
+	drop(run, !run->access);
+}
 EXPORT_SYMBOL_QUARRY_TEST(qr_heap_drop);
+
+void qr_heap_expel(const struct qr_run *run)
+{
+	drop(run, false);
+}
 
 unsigned long qr_heaps_release(int node, unsigned long want)
 {

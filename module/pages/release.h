@@ -19,6 +19,8 @@ unsigned long qr_heaps_release(int node, unsigned long want);
  * pages; otherwise it goes straight to the kernel.
  */
 void qr_heap_drop(const struct qr_run *run);
+/* The same, but the run goes straight to the kernel. */
+void qr_heap_expel(const struct qr_run *run);
 /* Release the idle pages in the page frames [@start, @end).  Returns how many. */
 unsigned long qr_heap_release_range(unsigned long start, unsigned long end);
 /* Release every chunk that has no page in use.  Returns the number of pages. */

@@ -42,18 +42,13 @@ static bool charge(size_t size)
 }
 
 /* The profiler's memory matters less than any client's: no retries, no reserves. */
-static gfp_t humble(gfp_t gfp)
-{
-	return (gfp & (__GFP_RECLAIM | __GFP_IO | __GFP_FS)) | __GFP_NORETRY | __GFP_NOWARN;
-}
-
 void *qr_profile_memory_alloc(size_t size, gfp_t gfp)
 {
 	void *p;
 
 	if (!charge(size))
 		return NULL;
-	p = qr_meta_alloc(size, humble(gfp), NUMA_NO_NODE);
+	p = qr_meta_alloc(size, qr_gfp_modest(gfp), NUMA_NO_NODE);
 	if (!p)
 		atomic_long_sub(size, &qr_profile_memory_used);
 	return p;
@@ -73,7 +68,7 @@ void *qr_profile_memory_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 
 	if (!charge(kmem_cache_size(cache)))
 		return NULL;
-	p = qr_meta_cache_alloc(cache, humble(gfp), NUMA_NO_NODE);
+	p = qr_meta_cache_alloc(cache, qr_gfp_modest(gfp), NUMA_NO_NODE);
 	if (!p)
 		atomic_long_sub(kmem_cache_size(cache), &qr_profile_memory_used);
 	return p;

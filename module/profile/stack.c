@@ -275,7 +275,7 @@ noinline u32 qr_stack_save(unsigned long ip, gfp_t gfp, bool add)
 	bool remember = in_task() && end - frame <= THREAD_SIZE;
 	u32 stack = 0;
 
-	gfp = (gfp & (__GFP_RECLAIM | __GFP_IO | __GFP_FS)) | __GFP_NORETRY | __GFP_NOWARN;
+	gfp = qr_gfp_modest(gfp);
 	if (remember)
 		stack = memo_find(ip, frame, end);
 	if (!stack)

@@ -146,7 +146,8 @@ void *qr_large_alloc_aligned(size_t align, size_t size, gfp_t gfp, unsigned long
 
 void *qr_large_alloc_mapped(size_t size, gfp_t gfp, unsigned long ip)
 {
-	gfp_t light = (gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) |
+	gfp_t light = qr_gfp_humble(gfp &
+				    ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) |
 		      __GFP_NORETRY | __GFP_NOWARN;
 	struct qr_slab *slab = NULL;
 

@@ -48,8 +48,8 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_mapped_of);
  */
 static unsigned int gather(struct qr_slab *slab, unsigned int want, int node, gfp_t gfp)
 {
-	gfp_t light = (gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_RETRY_MAYFAIL)) | __GFP_NORETRY |
-		      __GFP_NOWARN;
+	gfp_t light = qr_gfp_humble(gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_RETRY_MAYFAIL)) |
+		      __GFP_NORETRY | __GFP_NOWARN;
 	unsigned int n = min(READ_ONCE(qr_mapped_longest), QR_CHUNK_PAGES), have = 0, i;
 	struct qr_run run;
 	void *p;
@@ -66,6 +66,7 @@ static unsigned int gather(struct qr_slab *slab, unsigned int want, int node, gf
 		trace_slab_get("large", p, n, run.chunk->node);
 		if (qr_want_zero(gfp) && !run.zeroed)
 			memset(p, 0, (size_t)n << PAGE_SHIFT);
+		slab->run.access = max(slab->run.access, run.access);
 		for (i = 0; i < n; i++, p += PAGE_SIZE)
 			slab->pages[have++] = virt_to_page(p);
 		cond_resched();
@@ -73,7 +74,10 @@ static unsigned int gather(struct qr_slab *slab, unsigned int want, int node, gf
 	return have;
 }
 
-/* Give the first @nr pages back; adjacent pages in a chunk go as one run. */
+/*
+ * Give the first @nr pages back; adjacent pages in a chunk go as one run.  If one of them is from
+ * the emergency reserves, all are treated so.
+ */
 static void scatter(struct qr_slab *slab, unsigned int nr)
 {
 	struct page **page = slab->pages, **end = page + nr;
@@ -84,6 +88,7 @@ static void scatter(struct qr_slab *slab, unsigned int nr)
 		struct qr_run run = {
 			.chunk = qr_chunks[qr_chunk_index(p)],
 			.first = qr_page_in_chunk(p),
+			.access = slab->run.access,
 		};
 
 		for (n = 1; page + n < end && run.first + n < QR_CHUNK_PAGES; n++)
@@ -160,6 +165,7 @@ struct qr_slab *qr_mapped_create(unsigned int nr, int node, gfp_t gfp)
 		.chunk = qr_chunks[qr_chunk_index(first)],
 		.first = qr_page_in_chunk(first),
 		.nr = nr,
+		.access = slab->run.access,
 	};
 	WRITE_ONCE(slab->base, p);
 	return slab;

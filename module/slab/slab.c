@@ -134,7 +134,12 @@ static struct qr_run split_off(const struct qr_run *run, u32 *pages)
 	unsigned int first = __ffs(*pages), nr = ffz((unsigned long)*pages >> first);
 
 	*pages &= ~GENMASK(first + nr - 1, first);
-	return (struct qr_run){ .chunk = run->chunk, .first = run->first + first, .nr = nr };
+	return (struct qr_run){
+		.chunk = run->chunk,
+		.first = run->first + first,
+		.nr = nr,
+		.access = run->access,
+	};
 }
 
 void qr_slab_put_pages(const struct qr_run *run, u32 pages)
@@ -148,8 +153,27 @@ void qr_slab_put_pages(const struct qr_run *run, u32 pages)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_slab_put_pages);
 
+/*
+ * Objects from the emergency reserves must not enter magazines, where anyone gets them.  In a mixed
+ * chunk no free is fast.  In a hole of an ordinary chunk the slab gets no class, and frees to
+ * caches are slow in the whole chunk while the slab is there.
+ */
+static void slab_set_apart(struct qr_slab *slab, bool apart)
+{
+	unsigned long flags;
+
+	if (slab->run.chunk->kind != QR_ORDINARY)
+		return;
+	raw_spin_lock_irqsave(&qr_cleanups_lock, flags);
+	slab->apart = apart;
+	qr_chunk_set_slow(slab->run.chunk, apart);
+	raw_spin_unlock_irqrestore(&qr_cleanups_lock, flags);
+}
+
 static void slab_drop(struct qr_slab *slab)
 {
+	if (unlikely(slab->apart))
+		slab_set_apart(slab, false);
 	qr_heap_put(&slab->run);
 	descriptor_free(slab);
 }
@@ -161,7 +185,9 @@ struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class
 
 	if (!slab)
 		return NULL;
-	if (class && slab->run.chunk->kind == QR_ORDINARY) {
+	if (unlikely(slab->run.access)) {
+		slab_set_apart(slab, true);
+	} else if (class && slab->run.chunk->kind == QR_ORDINARY) {
 		slab->class = class;
 		memset(slab->run.chunk->class + slab->run.first, class, slab->run.nr);
 	}

@@ -101,6 +101,8 @@ extern u32 qr_cleanups_mark;
  * @words: number of 64-bit words in each of the two maps; constant for a descriptor's life
  * @cleanups_mark: a new value whenever a cleanup leaves a list, so that a search can tell; 0: the
  *	slab has never had cleanups.  qr_cleanups_lock
+ * @apart: because of the slab, frees to caches are slow in its whole chunk, see qr_slab_create();
+ *	qr_cleanups_lock
  * @typesafe: the slab keeps its pages for a grace period after its last object was freed
  * @deferred_round: private to cache/deferred.c
  * @nr_deferred: number of deferred objects, whose bits are set in the map of qr_slab_cached();
@@ -137,6 +139,7 @@ struct qr_slab {
 	struct page **pages;
 	struct qr_samples samples;
 	const struct qr_guard *guard;
+	bool apart;
 	bool typesafe;
 	u32 deferred_round;
 	atomic_t nr_deferred;
@@ -264,7 +267,7 @@ unsigned int qr_slab_take(struct qr_slab *slab, void **out, unsigned int want);
 
 /*
  * Get pages and cut them into objects.  The caller then sets depot and cache.  @class goes into
- * the chunk's class table.  Sleeps if @gfp allows it; no lock held.  NULL when there is no
+ * the chunk's class table, unless the pages are from the emergency reserves (qr_run.access).  Sleeps if @gfp allows it; no lock held.  NULL when there is no
  * memory.
  */
 struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class, int node,

@@ -187,7 +187,9 @@ static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_va
 	check_lost(slab, c->name, v);
 	for (i = 0; i < run->nr; i++) {
 		const struct qr_chunk *chunk = run->chunk;
-		u8 class = chunk->kind == QR_ORDINARY && !slab->nr_cleaned ? c->class : 0;
+		u8 class = chunk->kind == QR_ORDINARY && !slab->nr_cleaned && !run->access ?
+				   c->class :
+				   0;
 
 		if (slab->gone & BIT(i)) {
 			if (chunk->slab[run->first + i] == slab)
@@ -256,7 +258,10 @@ static void check_budget(struct quarry_validation *v)
 	}
 }
 
-/* Checks that an ordinary chunk is fast unless a slab of it has cleanups and no class. */
+/*
+ * Checks that an ordinary chunk is fast unless a slab of it has cleanups and no class, or is from
+ * the emergency reserves.
+ */
 static void check_views(struct quarry_validation *v)
 {
 	const struct qr_chunk *chunk;
@@ -272,7 +277,7 @@ static void check_views(struct quarry_validation *v)
 			slab = chunk->slab[page];
 			/* Count each slab once, at the first page that it still has. */
 			if (slab && page == slab->run.first + __ffs(~slab->gone))
-				slow += slab->nr_cleaned && !slab->class;
+				slow += (slab->nr_cleaned && !slab->class) + slab->apart;
 		}
 		if (slow != chunk->nr_slow || qr_chunk_is_fast(chunk) != !slow)
 			qr_invalid(v, "chunk %lu has %u slow slabs, counts %u, and is%s fast", i,

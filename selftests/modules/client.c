@@ -12,13 +12,15 @@
 #include "client.h"
 
 static const struct client_command *const commands[] = {
-	&client_stress,	   &client_hold,    &client_release, &client_fragment,	&client_defragment,
-	&client_misuse,	   &client_caches,  &client_place,   &client_occupy,	&client_vacate,
-	&client_atomic,	   &client_failnth, &client_stream,  &client_unstream,	&client_crowd,
-	&client_uncrowd,   &client_leak,    &client_unleak,  &client_mixed,	&client_churn,
-	&client_limited,   &client_sparse,  &client_thin,    &client_unsparse,	&client_arena,
-	&client_unarena,   &client_twins,   &client_untwins, &client_callbacks, &client_uncallbacks,
-	&client_reclaimer, &client_gap,
+	&client_stress,	    &client_hold,	 &client_release,   &client_fragment,
+	&client_defragment, &client_misuse,	 &client_caches,    &client_place,
+	&client_occupy,	    &client_vacate,	 &client_atomic,    &client_failnth,
+	&client_stream,	    &client_unstream,	 &client_crowd,	    &client_uncrowd,
+	&client_leak,	    &client_unleak,	 &client_mixed,	    &client_churn,
+	&client_limited,    &client_sparse,	 &client_thin,	    &client_unsparse,
+	&client_arena,	    &client_unarena,	 &client_twins,	    &client_untwins,
+	&client_callbacks,  &client_uncallbacks, &client_reclaimer, &client_gap,
+	&client_emergency,
 };
 
 static DEFINE_MUTEX(run_lock);	     /* one command at a time */

@@ -58,6 +58,7 @@ extern const struct client_command client_churn, client_limited;
 extern const struct client_command client_arena, client_unarena;
 extern const struct client_command client_callbacks, client_uncallbacks, client_reclaimer;
 extern const struct client_command client_gap;
+extern const struct client_command client_emergency;
 extern const struct client_command client_sparse, client_thin, client_unsparse;
 
 /* Append to quarry_client/result.  Any context. */
