@@ -98,6 +98,8 @@ static __always_inline void *quarry_arena_alloc(struct quarry_arena *arena, size
 	unsigned long p = arena->next;
 
 	qr_check_gfp(gfp);
+	if (qr_wants_zone(gfp))
+		return qr_zone_refused(gfp);
 	/* The room is a multiple of 8, so rounding @size up cannot exceed it.  Size 0 wraps. */
 	if (unlikely(size - 1 >= arena->limit - p))
 		return qr_arena_alloc_slow(arena, size, gfp);

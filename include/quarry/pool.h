@@ -83,6 +83,8 @@ static __always_inline void *quarry_pool_get(struct quarry_pool *pool, gfp_t gfp
 	void *p;
 
 	qr_check_gfp(gfp);
+	if (qr_wants_zone(gfp))
+		return qr_zone_refused(gfp);
 	preempt_disable();
 	if (unlikely(!qr_head_pop(pool->head, &p)))
 		return qr_pool_get_slow(pool, gfp);

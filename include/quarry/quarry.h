@@ -28,7 +28,8 @@
  * the kernel's emergency reserves only for single objects, and only when nothing else is left
  * and the caller has access (__GFP_HIGH, __GFP_MEMALLOC, PF_MEMALLOC).  It honours __GFP_ZERO, __GFP_NOFAIL (together with direct reclaim),
  * __GFP_THISNODE and __GFP_NOWARN, and the kernel's boot options init_on_alloc and
- * init_on_free.  A zone cannot be chosen: a constant GFP_DMA does not compile.  Quarry charges
+ * init_on_free.  A zone cannot be chosen: a constant GFP_DMA does not compile, and with one that
+ * is only known at run time an allocation returns NULL, which is logged once.  Quarry charges
  * nothing to a memory cgroup.
  */
 #ifndef QUARRY_QUARRY_H
@@ -200,6 +201,9 @@ void qr_free_full(void *p, struct qr_head __percpu *head, struct quarry_cache *c
 void qr_free_slow(struct quarry_cache *cache, void *p);
 void *qr_malloc_other(size_t size, gfp_t gfp);
 
+/* @gfp demands a zone: logs that once, and returns NULL. */
+void *qr_zone_refused(gfp_t gfp);
+
 /*
  * Zero an object that qr_zero() does not zero inline, and return @p.  An object with a
  * constructor is never zeroed; one that RCU readers may still read only if @gfp has
@@ -225,6 +229,15 @@ static __always_inline void qr_check_gfp(gfp_t gfp)
 		BUILD_BUG_ON_MSG(gfp & GFP_ZONEMASK, "Quarry cannot choose a zone");
 	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP) || IS_ENABLED(CONFIG_LOCKDEP))
 		might_alloc(gfp);
+}
+
+/*
+ * Does @gfp demand a zone, although the compiler could not tell?  Two instructions, for flags that
+ * are not constant.
+ */
+static __always_inline bool qr_wants_zone(gfp_t gfp)
+{
+	return !__builtin_constant_p(gfp) && unlikely(gfp & (__GFP_DMA | __GFP_DMA32));
 }
 
 static __always_inline bool qr_want_zero(gfp_t gfp)
@@ -384,6 +397,8 @@ static __always_inline void qr_free(void *p)
  */
 static __always_inline void *quarry_cache_alloc(struct quarry_cache *cache, gfp_t gfp)
 {
+	if (qr_wants_zone(gfp))
+		return qr_zone_refused(gfp);
 	return qr_form(qr_cache_alloc)(cache, gfp);
 }
 
@@ -443,6 +458,8 @@ static __always_inline void quarry_cache_free(struct quarry_cache *cache, void *
  */
 static __always_inline void *quarry_malloc(size_t size, gfp_t gfp)
 {
+	if (qr_wants_zone(gfp))
+		return qr_zone_refused(gfp);
 	/* The compiler knows the class of a constant size, even if the rest is called. */
 	if (__builtin_constant_p(size) && size <= QUARRY_MAX_SMALL)
 		return qr_form(qr_malloc_const)(size, gfp);

@@ -334,6 +334,8 @@ EXPORT_SYMBOL_QUARRY(qr_arena_alloc_slow);
 void *quarry_arena_alloc_aligned(struct quarry_arena *arena, size_t align, size_t size, gfp_t gfp)
 {
 	qr_check_gfp(gfp);
+	if (qr_wants_zone(gfp))
+		return qr_zone_refused(gfp);
 	if (!is_power_of_2(align) || align > PAGE_SIZE) {
 		pr_warn_ratelimited("no memory of an arena is aligned to %zu bytes, from %pS\n",
 				    align, (void *)_RET_IP_);

@@ -71,6 +71,8 @@ void *quarry_malloc_node(size_t size, gfp_t gfp, int node)
 	static atomic_t turn;
 
 	qr_check_gfp(gfp);
+	if (qr_wants_zone(gfp))
+		return qr_zone_refused(gfp);
 	if (size <= QUARRY_MAX_SMALL) {
 		struct quarry_cache *cache = qr_class_cache[qr_class_for(size)];
 
@@ -125,6 +127,8 @@ static void *malloc_small(size_t size, gfp_t gfp, unsigned long ip)
 void *quarry_vmalloc(size_t size, gfp_t gfp)
 {
 	qr_check_gfp(gfp);
+	if (qr_wants_zone(gfp))
+		return qr_zone_refused(gfp);
 	if (size <= QUARRY_MAX_SMALL)
 		return malloc_small(size, gfp, _RET_IP_);
 	return qr_large_alloc_mapped(size, gfp, _RET_IP_) ?: qr_large_refuse(size, gfp);
@@ -244,6 +248,8 @@ void *quarry_realloc(void *p, size_t size, gfp_t gfp)
 	void *copy;
 
 	qr_check_gfp(gfp);
+	if (qr_wants_zone(gfp))
+		return qr_zone_refused(gfp);
 	if (!p && size <= QUARRY_MAX_SMALL)
 		return malloc_small(size, gfp, _RET_IP_);
 	if (!p) {

@@ -41,6 +41,8 @@ EXPORT_SYMBOL_QUARRY(qr_malloc_overflow);
 void *quarry_aligned_alloc(size_t align, size_t size, gfp_t gfp)
 {
 	qr_check_gfp(gfp);
+	if (qr_wants_zone(gfp))
+		return qr_zone_refused(gfp);
 	if (!is_power_of_2(align) || align > QUARRY_MAX_ALIGN) {
 		pr_warn_ratelimited("no memory is aligned to %zu bytes, from %pS\n", align,
 				    (void *)_RET_IP_);
@@ -78,6 +80,8 @@ unsigned int quarry_malloc_bulk(size_t size, gfp_t gfp, unsigned int n, void **o
 	unsigned int i;
 
 	qr_check_gfp(gfp);
+	if (qr_wants_zone(gfp) && !qr_zone_refused(gfp))
+		return 0;
 	if (size <= QUARRY_MAX_SMALL) {
 		struct quarry_cache *cache = qr_class_cache[qr_class_for(size)];
 

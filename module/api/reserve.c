@@ -186,6 +186,8 @@ int quarry_reserve_fill(struct quarry_reserve *r, struct quarry_cache *cache, un
 	struct qr_cache *c;
 
 	qr_check_gfp(gfp);
+	if (qr_wants_zone(gfp) && !qr_zone_refused(gfp))
+		return -EINVAL;
 	if (!is_sane(r, cache, n, _RET_IP_))
 		return -EINVAL;
 	c = qr_cache_of(cache);
@@ -212,6 +214,8 @@ int quarry_reserve_fill_size(struct quarry_reserve *r, size_t size, unsigned int
 	struct quarry_cache *cache;
 
 	qr_check_gfp(gfp);
+	if (qr_wants_zone(gfp) && !qr_zone_refused(gfp))
+		return -EINVAL;
 	if (size > QUARRY_MAX_SMALL) {
 		pr_warn_ratelimited("reserve not filled with objects of %zu bytes, from %pS: the most is %lu\n",
 				    size, (void *)_RET_IP_, (unsigned long)QUARRY_MAX_SMALL);

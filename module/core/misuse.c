@@ -11,7 +11,9 @@
 #include <linux/hash.h>
 #include <linux/kernel.h>
 #include <linux/printk.h>
+#include <quarry/quarry.h>
 #include <trace/events/quarry.h>
+#include "compat.h"
 #include "core/caller.h"
 
 #define SEEN_BITS 8
@@ -77,6 +79,14 @@ bool qr_report_loss(enum qr_misuse what, const void *p, const char *cache, const
 	tell(what, p, cache, given, caller, lost);
 	return true;
 }
+
+void *qr_zone_refused(gfp_t gfp)
+{
+	pr_warn_once("no memory with gfp %pGg, from %pS: Quarry cannot choose a zone\n", &gfp,
+		     (void *)(qr_caller(_RET_IP_) ?: _RET_IP_));
+	return NULL;
+}
+EXPORT_SYMBOL_QUARRY(qr_zone_refused);
 
 bool qr_report(enum qr_misuse what, const void *p, const char *cache, const char *given,
 	       unsigned long ip)

@@ -423,6 +423,8 @@ void *quarry_cache_alloc_node(struct quarry_cache *cache, gfp_t gfp, int node)
 {
 	struct qr_cache *c = qr_cache_of(cache);
 
+	if (qr_wants_zone(gfp))
+		return qr_zone_refused(gfp);
 	return qr_magazine_alloc_node(c, gfp, node, c->asked, _RET_IP_);
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_alloc_node);

@@ -85,6 +85,8 @@ unsigned int quarry_cache_alloc_bulk(struct quarry_cache *cache, gfp_t gfp, unsi
 	struct qr_cache *c = qr_cache_of(cache);
 
 	qr_check_gfp(gfp);
+	if (qr_wants_zone(gfp) && !qr_zone_refused(gfp))
+		return 0;
 	return bulk_alloc(c, gfp, c->asked, n, objs, _RET_IP_);
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_alloc_bulk);

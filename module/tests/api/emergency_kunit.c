@@ -392,6 +392,42 @@ static void nolockdep_is_passed_on(struct kunit *test)
 	KUNIT_EXPECT_TRUE_MSG(test, seen.all & __GFP_NOLOCKDEP, "%pGg", &seen.all);
 }
 
+/* A zone that only shows at run time is refused by every function that allocates. */
+static void zones_are_refused(struct kunit *test)
+{
+	static gfp_t volatile variable[] = { GFP_KERNEL | GFP_DMA, GFP_ATOMIC | GFP_DMA32 };
+	struct quarry_cache *cache = qt_cache(test, 1000, NULL);
+	struct quarry_arena *arena = qt_arena(test, NULL);
+	struct quarry_reserve *r = qs_reserve(test);
+	struct qo_pool *pool = qo_pool(test, 500);
+	void *objs[2];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(variable); i++) {
+		gfp_t gfp = variable[i];
+
+		KUNIT_EXPECT_NULL(test, quarry_cache_alloc(cache, gfp));
+		KUNIT_EXPECT_NULL(test, quarry_cache_zalloc(cache, gfp));
+		KUNIT_EXPECT_NULL(test, quarry_cache_alloc_node(cache, gfp, 0));
+		KUNIT_EXPECT_EQ(test, 0, quarry_cache_alloc_bulk(cache, gfp, 2, objs));
+		KUNIT_EXPECT_NULL(test, quarry_malloc(100, gfp));
+		KUNIT_EXPECT_NULL(test, quarry_malloc(100000, gfp));
+		KUNIT_EXPECT_NULL(test, quarry_calloc(10, 10, gfp));
+		KUNIT_EXPECT_NULL(test, quarry_strdup("text", gfp));
+		KUNIT_EXPECT_NULL(test, quarry_malloc_node(100, gfp, 0));
+		KUNIT_EXPECT_NULL(test, quarry_vmalloc(100000, gfp));
+		KUNIT_EXPECT_NULL(test, quarry_realloc(NULL, 100, gfp));
+		KUNIT_EXPECT_NULL(test, quarry_aligned_alloc(64, 100, gfp));
+		KUNIT_EXPECT_EQ(test, 0, quarry_malloc_bulk(100, gfp, 2, objs));
+		KUNIT_EXPECT_NULL(test, quarry_arena_alloc(arena, 100, gfp));
+		KUNIT_EXPECT_NULL(test, quarry_arena_alloc_aligned(arena, 64, 100, gfp));
+		KUNIT_EXPECT_EQ(test, -EINVAL, quarry_reserve_fill(r, cache, 1, gfp));
+		KUNIT_EXPECT_EQ(test, -EINVAL, quarry_reserve_fill_size(r, 100, 1, gfp));
+		KUNIT_EXPECT_NULL(test, quarry_pool_get(pool->pool, gfp));
+	}
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).mallocs);
+}
+
 static struct kunit_case cases[] = { KUNIT_CASE(chunks_come_from_elsewhere),
 				     KUNIT_CASE(a_page_is_enough),
 				     KUNIT_CASE(others_get_none),
@@ -405,6 +441,7 @@ static struct kunit_case cases[] = { KUNIT_CASE(chunks_come_from_elsewhere),
 				     KUNIT_CASE(scopes_are_kept),
 				     KUNIT_CASE(atomic_requests_do_not_sleep),
 				     KUNIT_CASE(nolockdep_is_passed_on),
+				     KUNIT_CASE(zones_are_refused),
 				     KUNIT_CASE(qt_books_balance),
 				     {} };
 
