@@ -41,6 +41,13 @@
 #define QR_COMPAT_GFP_ATOMIC ((__force gfp_t)0)
 #endif
 
+/* A kernel without memory of devices has no such zone. */
+#ifdef CONFIG_ZONE_DEVICE
+#define QR_COMPAT_ZONE_DEVICE ZONE_DEVICE
+#else
+#define QR_COMPAT_ZONE_DEVICE (-1)
+#endif
+
 /* 6.3 made vm_flags const, and added functions that change it. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
 #define qr_compat_vm_flags_clear(vma, flags) vm_flags_clear(vma, flags)

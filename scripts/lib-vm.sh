@@ -111,6 +111,24 @@ vm_numa()
 	done
 }
 
+# vm_add_memory NODES MB ADD: changes the options in the array "machine": modules of ADD MiB that the
+# guest finds offline, one on node 0 and, if there are more nodes, one on a node of its own.
+vm_add_memory()
+{
+	local nodes=$1 mb=$2 add=$3 i
+
+	for i in "${!machine[@]}"; do
+		[ "${machine[i]}" != "${mb}M" ] ||
+			machine[i]="${mb}M,slots=2,maxmem=$((mb + 2 * add))M"
+	done
+	machine+=(-object "memory-backend-ram,id=add0,size=${add}M"
+		-device "pc-dimm,id=dimm0,memdev=add0,node=0")
+	[ "$nodes" -gt 1 ] || return 0
+	machine+=(-numa "node,nodeid=$nodes"
+		-object "memory-backend-ram,id=add1,size=${add}M"
+		-device "pc-dimm,id=dimm1,memdev=add1,node=$nodes")
+}
+
 # vm_mb SIZE: SIZE in MiB. It is given as 1G, as 512M, or as a number of MiB.
 vm_mb()
 {

@@ -26,11 +26,11 @@
  *
  * gfp flags: Quarry passes the reclaim and retry flags to the page allocator unchanged.  It uses
  * the kernel's emergency reserves only for single objects, and only when nothing else is left
- * and the caller has access (__GFP_HIGH, __GFP_MEMALLOC, PF_MEMALLOC).  It honours __GFP_ZERO, __GFP_NOFAIL (together with direct reclaim),
- * __GFP_THISNODE and __GFP_NOWARN, and the kernel's boot options init_on_alloc and
- * init_on_free.  A zone cannot be chosen: a constant GFP_DMA does not compile, and with one that
- * is only known at run time an allocation returns NULL, which is logged once.  Quarry charges
- * nothing to a memory cgroup.
+ * and the caller has access (__GFP_HIGH, __GFP_MEMALLOC, PF_MEMALLOC).  It honours __GFP_ZERO,
+ * __GFP_NOFAIL (together with direct reclaim), __GFP_THISNODE, __GFP_NOWARN and
+ * __GFP_NOLOCKDEP, and the kernel's boot options init_on_alloc and init_on_free.  A zone cannot
+ * be chosen: a constant GFP_DMA does not compile, and with one that is only known at run time an
+ * allocation returns NULL, which is logged once.  Quarry charges nothing to a memory cgroup.
  */
 #ifndef QUARRY_QUARRY_H
 #define QUARRY_QUARRY_H
@@ -157,11 +157,12 @@ struct quarry_cache {
 };
 
 /*
- * A CPU's view of the chunks: two arrays with one entry per 2 MiB of the direct map.
+ * A CPU's view of the chunks: two arrays with one entry per 2 MiB of the direct map.  Parts of them
+ * without chunks of the CPU's node share their memory, see module/pages/view.c.
  * fast[i] is 1 if the chunk holds ordinary slabs and is on this CPU's node.  class[i] then
  * points to the chunk's table of size classes, one byte per page.  The pointer is biased, so
- * that its index is the page's number in the whole direct map.  For every other chunk,
- * class[i] points to a shared table of zeros.
+ * that its index is the page's number in its 4 GiB of the direct map, which are the low 32 bits
+ * of the offset.  For every other chunk, class[i] points to a shared table of zeros.
  */
 struct qr_view {
 	const u8 *fast;
@@ -364,7 +365,7 @@ static __always_inline void qr_free(void *p)
 		return;
 	}
 	preempt_disable();
-	head = qr_class_head[__this_cpu_read(qr_view.class)[off >> 21][off >> 12]];
+	head = qr_class_head[__this_cpu_read(qr_view.class)[off >> 21][(u32)off >> 12]];
 	if (unlikely(!qr_head_push(head, p))) {
 		qr_free_full(p, head, NULL);
 		return;

@@ -108,7 +108,8 @@ static unsigned int class_here(const void *p)
 
 	preempt_disable();
 	if (likely(off >> QR_CHUNK_SHIFT < qr_nr_chunks))
-		class = __this_cpu_read(qr_view.class)[off >> QR_CHUNK_SHIFT][off >> PAGE_SHIFT];
+		class = __this_cpu_read(
+			qr_view.class)[off >> QR_CHUNK_SHIFT][(u32)off >> PAGE_SHIFT];
 	preempt_enable();
 	return class;
 }

@@ -279,12 +279,12 @@ bool qr_shim_owns(const void *p)
 	bool ours = false;
 
 	rcu_read_lock();
-	if (i >= qr_nr_chunks) {
+	if (i >= READ_ONCE(qr_directory)->nr) {
 		ours = is_vmalloc_addr(p) && qr_mapped_of(p);
 	} else {
 		unsigned int page = qr_page_in_chunk(p);
 
-		chunk = READ_ONCE(qr_chunks[i]);
+		chunk = qr_chunk_at(i);
 		if (chunk)
 			ours = READ_ONCE(chunk->slab[page]) ||
 			       (chunk->kind != QR_MIXED && !test_bit(page, chunk->holes));
@@ -306,7 +306,7 @@ static __always_inline bool free_fast(void *p)
 	if (qr_want_wipe() || unlikely(off >> QR_CHUNK_SHIFT >= qr_nr_chunks))
 		return false;
 	preempt_disable();
-	class = __this_cpu_read(qr_view.class)[off >> QR_CHUNK_SHIFT][off >> PAGE_SHIFT];
+	class = __this_cpu_read(qr_view.class)[off >> QR_CHUNK_SHIFT][(u32)off >> PAGE_SHIFT];
 	if (unlikely(!class)) {
 		preempt_enable();
 		return false;
@@ -327,7 +327,7 @@ static __always_inline bool owns(const void *p)
 {
 	unsigned long i = qr_chunk_index(p);
 
-	if (likely(i < qr_nr_chunks) && !READ_ONCE(qr_chunks[i]))
+	if (likely(i < READ_ONCE(qr_directory)->nr) && !qr_chunk_at(i))
 		return false;
 	return qr_shim_owns(p);
 }

@@ -95,17 +95,6 @@ static void set_layout(struct qr_cache *c, unsigned int size, unsigned int align
 	c->batch = max(c->capacity / 2, 1U);
 }
 
-static bool depot_new(struct qr_cache *c, unsigned int i, int node, bool batches)
-{
-	c->depot[i] = qr_meta_alloc(sizeof(*c->depot[i]), GFP_KERNEL, node);
-	if (c->depot[i])
-		qr_depot_init(c->depot[i], c, &c->limit, node, c->geo.stride, batches,
-			      c->account_reclaim ? NR_SLAB_RECLAIMABLE_B :
-			      c->account_node	 ? NR_SLAB_UNRECLAIMABLE_B :
-						   QR_NO_ACCOUNT);
-	return c->depot[i];
-}
-
 struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int class,
 			      const struct quarry_cache_args *args)
 {
@@ -149,17 +138,19 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 		goto no_memory;
 	for_each_possible_cpu(cpu)
 		qr_head_init(per_cpu_ptr(c->pub.head, cpu));
-	for_each_node_mask(node, qr_nodes) {
-		if (!depot_new(c, node, node, !c->guarded) ||
-		    !depot_new(c, nr_node_ids + node, node, false))
+	for_each_node_mask(node, qr_nodes)
+		if (!qr_cache_add_depots(c, node, GFP_KERNEL))
 			goto no_memory;
-	}
 
 	if (qr_cache_id_get(&c->id))
 		goto no_memory;
 
 	mutex_lock(&observer_lock);
 	mutex_lock(&qr_caches_lock);
+	/* A node may have got its first memory since.  From now on qr_caches_add_node() sees us. */
+	for_each_node_mask(node, qr_nodes)
+		if (!qr_cache_add_depots(c, node, GFP_KERNEL))
+			goto no_depot;
 	c->rate = c->no_sample ? 0 : qr_default_rate;
 	for_each_possible_cpu(cpu)
 		qr_magazine_redraw(c, cpu);
@@ -172,9 +163,41 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 	mutex_unlock(&observer_lock);
 	return c;
 
+no_depot:
+	mutex_unlock(&qr_caches_lock);
+	mutex_unlock(&observer_lock);
+	qr_cache_id_put(c->id);
 no_memory:
 	cache_free_rcu(&c->rcu);
 	return NULL;
+}
+
+/*
+ * The order matters: code that finds a node in qr_nodes expects its heap and its view, and every
+ * cache's depots on it.
+ */
+int qr_caches_add_node(int node)
+{
+	struct qr_cache *c;
+	int err = 0;
+
+	mutex_lock(&qr_caches_lock);
+	if (node_isset(node, qr_nodes))
+		goto out;
+	if (!qr_heaps[node])
+		err = qr_heap_create(node);
+	if (!err)
+		err = qr_directory_add_node(node);
+	list_for_each_entry(c, &qr_caches, link)
+		if (!err && !qr_cache_add_depots(c, node, GFP_KERNEL))
+			err = -ENOMEM;
+	if (!err) {
+		smp_wmb(); /* pairs with the address dependencies of readers of qr_nodes */
+		node_set(node, qr_nodes);
+	}
+out:
+	mutex_unlock(&qr_caches_lock);
+	return err;
 }
 
 static struct quarry_cache *refuse(const char *name, const char *why)

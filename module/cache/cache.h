@@ -152,6 +152,12 @@ void qr_cache_trimmed(struct qr_cache *cache, bool worth_it);
  */
 u64 qr_trim_all(unsigned long want, bool wait);
 
+/*
+ * A node has got its first memory: make its heap and view, and its depots in all caches.  Process
+ * context; sleeps.
+ */
+int qr_caches_add_node(int node);
+
 int qr_caches_init(void);
 /* The module is unloaded: destroy all caches, with objects that are still live. */
 void qr_caches_exit(void);

@@ -188,7 +188,7 @@ void quarry_free_rcu(const void *p)
 	preempt_disable();
 	/* Most are of a size class and of this node.  Caches of classes are never destroyed. */
 	if (likely(off >> QR_CHUNK_SHIFT < qr_nr_chunks) &&
-	    likely(__this_cpu_read(qr_view.class)[off >> QR_CHUNK_SHIFT][off >> PAGE_SHIFT])) {
+	    likely(__this_cpu_read(qr_view.class)[off >> QR_CHUNK_SHIFT][(u32)off >> PAGE_SHIFT])) {
 		push((void *)p, _RET_IP_);
 		return;
 	}

@@ -6,12 +6,15 @@
 #include "core/metadata.h"
 
 #include <linux/cpumask.h>
+#include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/vmalloc.h>
+#include "compat.h"
 
 atomic64_t qr_taken_bytes = ATOMIC64_INIT(0);
 atomic64_t qr_returned_bytes = ATOMIC64_INIT(0);
 atomic64_t qr_metadata_bytes = ATOMIC64_INIT(0);
+EXPORT_SYMBOL_QUARRY_TEST(qr_metadata_bytes);
 
 static void account(long bytes)
 {
@@ -80,6 +83,45 @@ void qr_meta_vfree(void *p, size_t size)
 		return;
 	account(-(long)size);
 	vfree(p);
+}
+
+struct page *qr_meta_page(int node)
+{
+	struct page *page = alloc_pages_node(node, GFP_KERNEL | __GFP_ZERO, 0);
+
+	if (page)
+		account(PAGE_SIZE);
+	return page;
+}
+
+void qr_meta_page_free(struct page *page)
+{
+	if (!page)
+		return;
+	account(-(long)PAGE_SIZE);
+	__free_page(page);
+}
+
+static long page_table_bytes(unsigned int nr)
+{
+	return (long)DIV_ROUND_UP(nr * sizeof(pte_t), PAGE_SIZE) << PAGE_SHIFT;
+}
+
+void *qr_meta_vmap(struct page **pages, unsigned int nr)
+{
+	void *p = vmap(pages, nr, VM_MAP, PAGE_KERNEL);
+
+	if (p)
+		account(page_table_bytes(nr));
+	return p;
+}
+
+void qr_meta_vunmap(void *p, unsigned int nr)
+{
+	if (!p)
+		return;
+	account(-page_table_bytes(nr));
+	vunmap(p);
 }
 
 /* @size bytes for each possible CPU, also for those that are not online. */

@@ -57,6 +57,12 @@ void qr_meta_vfree(void *p, size_t size);
 void __percpu *qr_meta_percpu(size_t size, size_t align);
 void qr_meta_percpu_free(void __percpu *p, size_t size);
 
+/* A page, and a mapping of pages, which is accounted for by its page tables.  Both sleep. */
+struct page *qr_meta_page(int node);
+void qr_meta_page_free(struct page *page);
+void *qr_meta_vmap(struct page **pages, unsigned int nr);
+void qr_meta_vunmap(void *p, unsigned int nr);
+
 /*
  * A kmem_cache for structs of one type.  Its pages go back to the kernel when the module
  * leaves; with kmalloc() some would stay in the partial lists of a kmalloc cache.

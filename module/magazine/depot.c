@@ -144,8 +144,9 @@ void qr_depot_forget(struct qr_depot *d, struct qr_slab *slab, struct list_head 
 }
 
 /*
- * A slab that lost pages is not kept, as a new one is whole.  Nor is one from the emergency reserves,
- * which need their pages back.  A slab with deferred objects must stay, and an NMI destroys nothing.
+ * A slab that lost pages is not kept, as a new one is whole.  Nor is one from the emergency
+ * reserves, which need their pages back.  A slab with deferred objects must stay, and an NMI
+ * destroys nothing.
  */
 static noinline void slab_emptied(struct qr_depot *d, struct qr_slab *slab,
 				  struct list_head *doomed)
@@ -312,15 +313,17 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_depot_take_emergency);
 static unsigned int give_slabs_locked(struct qr_depot *d, void **in, unsigned int n,
 				      struct list_head *doomed)
 {
-	struct qr_chunk **chunks = qr_chunks;
+	const struct qr_directory *dir = READ_ONCE(qr_directory);
 	unsigned int i, refused = 0;
 
 	for (i = 0; i < n; i++) {
 		void *p = in[i];
-		struct qr_chunk *chunk = READ_ONCE(chunks[qr_chunk_index(p)]);
+		unsigned long index = qr_chunk_index(p);
+		struct qr_chunk *chunk;
 		struct qr_slab *slab;
 
 		/* The index is in range: the fast path has checked that before. */
+		chunk = READ_ONCE(dir->part[index / QR_DIRECTORY_PART][index % QR_DIRECTORY_PART]);
 		if (unlikely(!chunk))
 			goto refuse;
 		slab = READ_ONCE(chunk->slab[qr_page_in_chunk(p)]);

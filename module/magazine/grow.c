@@ -9,6 +9,7 @@
 #include <linux/minmax.h>
 #include <linux/preempt.h>
 #include <trace/events/quarry.h>
+#include "core/metadata.h"
 
 /*
  * Pages of a slab for sampled objects.  A depot's first four slabs have as few pages as one object
@@ -75,6 +76,31 @@ static void prepare(struct qr_cache *c, struct qr_slab *slab)
 	}
 }
 
+static bool add_depot(struct qr_cache *c, unsigned int i, int node, bool batches, gfp_t gfp)
+{
+	struct qr_depot *d;
+
+	if (likely(READ_ONCE(c->depot[i])))
+		return true;
+	d = qr_meta_alloc(sizeof(*d), gfp, node);
+	if (!d)
+		return false;
+	qr_depot_init(d, c, &c->limit, node, c->geo.stride, batches,
+		      c->account_reclaim ? NR_SLAB_RECLAIMABLE_B :
+		      c->account_node	 ? NR_SLAB_UNRECLAIMABLE_B :
+					   QR_NO_ACCOUNT);
+	if (cmpxchg(&c->depot[i], NULL, d))
+		qr_meta_free(d, sizeof(*d));
+	return true;
+}
+
+/* The depot of ordinary objects comes last: whoever finds it may use the other. */
+bool qr_cache_add_depots(struct qr_cache *c, int node, gfp_t gfp)
+{
+	return add_depot(c, nr_node_ids + node, node, false, gfp) &&
+	       add_depot(c, node, node, !c->guarded, gfp);
+}
+
 noinline struct qr_depot *qr_cache_grow(struct qr_cache *c, int node, bool sampled, gfp_t gfp)
 {
 	unsigned int pages = sampled ? sampled_pages(c, node) : c->geo.pages;
@@ -97,8 +123,8 @@ noinline struct qr_depot *qr_cache_grow(struct qr_cache *c, int node, bool sampl
 	slab->typesafe = c->typesafe;
 	trace_slab_get(c->name, slab->base, slab->run.nr, slab->run.chunk->node);
 	got = page_to_nid(slab->run.chunk->page + slab->run.first);
-	if (unlikely(!c->depot[got])) {
-		/* The node had no memory when the cache was created: it has no depot. */
+	/* The node may have got its memory just now: qr_caches_add_node() has not come here yet. */
+	if (unlikely(!qr_cache_add_depots(c, got, gfp))) {
 		qr_slab_destroy(slab);
 		goto no_slab;
 	}

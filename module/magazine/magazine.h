@@ -358,6 +358,12 @@ static __always_inline struct qr_depot *qr_depot_for(struct qr_cache *c)
  */
 struct qr_depot *qr_cache_grow(struct qr_cache *c, int node, bool sampled, gfp_t gfp);
 
+/*
+ * Make the cache's two depots on a node that has none, such as one that had no memory when the
+ * cache was created.  No lock held; sleeps if @gfp allows it.  False if there is no memory.
+ */
+bool qr_cache_add_depots(struct qr_cache *c, int node, gfp_t gfp);
+
 /* For reports of misuse: the name of the cache, or what else owns @slab; either may be NULL. */
 const char *qr_owner_name(const struct qr_cache *cache, const struct qr_slab *slab);
 

@@ -1,88 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Chunks.  See chunk.h for their kinds, and include/quarry/quarry.h for the arrays that the
- * fast path reads (struct qr_view).
+ * Chunks.  See chunk.h for their kinds, and directory.h for how they are found.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
 #include "pages/chunk.h"
 
 #include <linux/bitmap.h>
-#include <linux/cpumask.h>
 #include <linux/log2.h>
 #include <linux/nodemask.h>
 #include <linux/page_ref.h>
 #include <linux/printk.h>
 #include <linux/spinlock.h>
-#include <linux/topology.h>
 #include "compat.h"
 #include "core/limit.h"
 #include "core/metadata.h"
+#include "pages/directory.h"
 
-struct qr_chunk **qr_chunks;
-EXPORT_SYMBOL_QUARRY_TEST(qr_chunks);
 static struct kmem_cache *descriptors;
 
 nodemask_t qr_nodes;
 EXPORT_SYMBOL_QUARRY_TEST(qr_nodes);
-unsigned long qr_nr_chunks __read_mostly;
-EXPORT_SYMBOL_QUARRY(qr_nr_chunks);
-DEFINE_PER_CPU(struct qr_view, qr_view);
-
-DEFINE_PER_CPU(int, qr_home_node);
-EXPORT_SYMBOL_QUARRY_TEST(qr_home_node);
-
-/* By node, what its CPUs see in struct qr_view.  NULL for nodes without memory. */
-static u8 *fast_of[MAX_NUMNODES];
-static const u8 **class_of[MAX_NUMNODES];
-
-/* The class table of a block that is no ordinary chunk of the node: no page has a class. */
-static const u8 no_class[QR_CHUNK_PAGES];
 
 atomic_long_t qr_mixed_pages[MAX_NUMNODES];
 
 /* Guards all mixed chunks.  Each exists while it has a page in use. */
 static DEFINE_RAW_SPINLOCK(mixed_lock);
 
-/* A chunk's class table, biased so that the page's number in the direct map is the index. */
-static const u8 *biased(const u8 *table, unsigned long index)
-{
-	return (const u8 *)((unsigned long)table - index * QR_CHUNK_PAGES);
-}
-
-static void view_open(struct qr_chunk *chunk)
-{
-	WRITE_ONCE(class_of[chunk->node][chunk->index], biased(chunk->class, chunk->index));
-	WRITE_ONCE(fast_of[chunk->node][chunk->index], 1);
-}
-
-static void view_close(struct qr_chunk *chunk)
-{
-	WRITE_ONCE(fast_of[chunk->node][chunk->index], 0);
-	WRITE_ONCE(class_of[chunk->node][chunk->index], biased(no_class, chunk->index));
-}
-
-/* Only the chunk's own node has the entry set: for the CPUs of other nodes it is always 0. */
-void qr_chunk_set_slow(struct qr_chunk *chunk, bool slow)
-{
-	if (slow ? !chunk->nr_slow++ : !--chunk->nr_slow)
-		WRITE_ONCE(fast_of[chunk->node][chunk->index], !slow);
-}
-
-bool qr_chunk_is_fast(const struct qr_chunk *chunk)
-{
-	return READ_ONCE(fast_of[chunk->node][chunk->index]);
-}
-EXPORT_SYMBOL_QUARRY_TEST(qr_chunk_is_fast);
-
 static struct qr_chunk *chunk_new(struct page *page, int node, enum qr_kind kind, gfp_t gfp)
 {
-	struct qr_chunk *chunk = qr_meta_cache_alloc(descriptors, gfp, node);
+	unsigned long index = qr_chunk_index(page_address(page));
+	struct qr_chunk *chunk;
 
+	if (!qr_directory_covers(index, gfp) || !qr_directory_prepare(index, gfp))
+		return NULL;
+	chunk = qr_meta_cache_alloc(descriptors, gfp, node);
 	if (!chunk)
 		return NULL;
 	chunk->page = page;
-	chunk->index = qr_chunk_index(page_address(page));
+	chunk->index = index;
 	chunk->node = node;
 	chunk->kind = kind;
 	chunk->longest = QR_CHUNK_PAGES;
@@ -122,9 +78,6 @@ struct qr_chunk *qr_chunk_create(int node, enum qr_kind kind, gfp_t gfp)
 	page = alloc_pages_node(node, gfp | __GFP_THISNODE, QR_CHUNK_ORDER);
 	if (!page)
 		goto no_page;
-	/* Memory that was hot-added after the module was loaded lies beyond the arrays. */
-	if (qr_chunk_index(page_address(page)) >= qr_nr_chunks)
-		goto no_chunk;
 	chunk = chunk_new(page, node, kind, gfp);
 	if (!chunk)
 		goto no_chunk;
@@ -209,17 +162,21 @@ void qr_chunk_release_pages(struct page *page, unsigned int nr)
 
 void qr_chunk_attach(struct qr_chunk *chunk)
 {
-	WRITE_ONCE(qr_chunks[chunk->index], chunk);
 	if (chunk->kind == QR_ORDINARY)
-		view_open(chunk);
+		qr_view_attach(chunk);
+	else
+		qr_directory_set(chunk->index, chunk);
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_chunk_attach);
 
 void qr_chunk_detach(struct qr_chunk *chunk)
 {
 	if (chunk->kind == QR_ORDINARY)
-		view_close(chunk);
-	WRITE_ONCE(qr_chunks[chunk->index], NULL);
+		qr_view_detach(chunk);
+	else
+		qr_directory_set(chunk->index, NULL);
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_chunk_detach);
 
 unsigned int qr_chunk_destroy(struct qr_chunk *chunk)
 {
@@ -283,15 +240,13 @@ struct qr_chunk *qr_mixed_get(struct page *page, unsigned int nr, struct qr_slab
 	struct qr_chunk *chunk, *new = NULL;
 	unsigned long flags;
 
-	if (i >= qr_nr_chunks)
-		return NULL;
 again:
 	raw_spin_lock_irqsave(&mixed_lock, flags);
-	chunk = qr_chunks[i];
+	chunk = qr_chunk_at(i);
 	if (!chunk && new) {
 		chunk = new;
 		new = NULL;
-		WRITE_ONCE(qr_chunks[i], chunk);
+		qr_directory_set(i, chunk);
 	}
 	if (chunk) {
 		qr_chunk_hold_pages(page, nr);
@@ -322,85 +277,35 @@ void qr_mixed_put(struct qr_chunk *chunk, unsigned int page, unsigned int nr)
 	qr_chunk_disown(chunk, page, nr);
 	last = !chunk->nr_used;
 	if (last)
-		WRITE_ONCE(qr_chunks[chunk->index], NULL);
+		qr_directory_set(chunk->index, NULL);
 	raw_spin_unlock_irqrestore(&mixed_lock, flags);
 	qr_chunk_release_pages(chunk->page + page, nr);
 	if (last)
 		call_rcu(&chunk->rcu, chunk_free_rcu);
 }
 
-/* The nearest node that has memory.  The CPU's own node may have none. */
-static int home_of(unsigned int cpu)
-{
-	int node = cpu_to_mem(cpu), best = first_node(qr_nodes), other;
-
-	if (node == NUMA_NO_NODE || !node_online(node))
-		return best;
-	for_each_node_mask(other, qr_nodes)
-		if (node_distance(node, other) < node_distance(node, best))
-			best = other;
-	return best;
-}
-
-/* Called before @cpu runs anything, because its nearest node may change while it is offline. */
-void qr_view_set_cpu(unsigned int cpu)
-{
-	struct qr_view *view = per_cpu_ptr(&qr_view, cpu);
-	int node = home_of(cpu);
-
-	per_cpu(qr_home_node, cpu) = node;
-	view->fast = fast_of[node];
-	view->class = class_of[node];
-}
-
 int qr_chunks_init(void)
 {
-	unsigned long end = 0, i;
-	unsigned int cpu;
-	int node;
+	int err;
 
 	BUILD_BUG_ON(QR_CHUNK_PAGES << PAGE_SHIFT != 1UL << QR_CHUNK_SHIFT);
 	BUILD_BUG_ON(QR_CHUNK_PAGES != BIT(QR_CHUNK_ORDER));
 
-	for_each_online_node(node)
-		end = max(end, pgdat_end_pfn(NODE_DATA(node)));
-	qr_nr_chunks = DIV_ROUND_UP(end, QR_CHUNK_PAGES);
-	qr_chunks = qr_meta_valloc(qr_nr_chunks * sizeof(*qr_chunks));
-	descriptors = qr_meta_cache_create("quarry_chunk", sizeof(struct qr_chunk));
-	if (!qr_chunks || !descriptors)
-		goto no_memory;
 	qr_nodes = node_states[N_MEMORY];
-	for_each_node_mask(node, qr_nodes) {
-		fast_of[node] = qr_meta_valloc(qr_nr_chunks);
-		class_of[node] = qr_meta_valloc(qr_nr_chunks * sizeof(*class_of[node]));
-		if (!fast_of[node] || !class_of[node])
-			goto no_memory;
-		for (i = 0; i < qr_nr_chunks; i++)
-			class_of[node][i] = biased(no_class, i);
-	}
-	for_each_possible_cpu(cpu)
-		qr_view_set_cpu(cpu);
-	return 0;
-
-no_memory:
-	qr_chunks_exit();
-	return -ENOMEM;
+	descriptors = qr_meta_cache_create("quarry_chunk", sizeof(struct qr_chunk));
+	if (!descriptors)
+		return -ENOMEM;
+	err = qr_directory_init();
+	if (err)
+		kmem_cache_destroy(descriptors);
+	return err;
 }
 
 void qr_chunks_exit(void)
 {
-	int node;
-
 	rcu_barrier(); /* chunk_free_rcu() is code of this module */
 	kmem_cache_destroy(descriptors);
-	for_each_node_mask(node, qr_nodes) {
-		qr_meta_vfree(fast_of[node], qr_nr_chunks);
-		qr_meta_vfree(class_of[node], qr_nr_chunks * sizeof(*class_of[node]));
-		fast_of[node] = NULL;
-		class_of[node] = NULL;
-	}
-	qr_meta_vfree(qr_chunks, qr_nr_chunks * sizeof(*qr_chunks));
-	qr_chunks = NULL;
+	qr_directory_exit();
 }
 
 bool qr_chunk_create_pair(struct qr_chunk *pair[2], int node, gfp_t gfp)
@@ -416,8 +321,6 @@ bool qr_chunk_create_pair(struct qr_chunk *pair[2], int node, gfp_t gfp)
 	page = alloc_pages_node(node, gfp | __GFP_THISNODE, order);
 	if (!page)
 		goto no_page;
-	if (qr_chunk_index(page_address(page)) + 1 >= qr_nr_chunks)
-		goto no_chunk;
 	pair[0] = chunk_new(page, node, QR_LARGE, gfp);
 	if (!pair[0])
 		goto no_chunk;
@@ -440,6 +343,3 @@ no_page:
 	qr_limit_uncharge(2 * QR_CHUNK_PAGES);
 	return false;
 }
-
-/* At the end of the file: sparse forgets that a variable is per CPU after its export. */
-EXPORT_SYMBOL_QUARRY(qr_view);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Chunks: naturally aligned 2 MiB blocks of the direct map, and the arrays that lead
- * from an address to its chunk and to the chunk's kind.
+ * Chunks: naturally aligned 2 MiB blocks of the direct map.
  *
  *	ordinary, sampled, large	a whole block from the kernel's page allocator; some of
  *					its pages may have gone back since and left holes
@@ -21,6 +20,8 @@
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 #include <quarry/quarry.h>
+#include "pages/directory.h"
+#include "pages/view.h"
 
 #define QR_CHUNK_SHIFT 21
 #define QR_CHUNK_ORDER 9
@@ -89,8 +90,7 @@ struct qr_chunk {
 	struct qr_slab *slab[QR_CHUNK_PAGES];
 };
 
-extern struct qr_chunk **qr_chunks;
-/* The nodes that had memory when the module was loaded.  Only these have heaps and depots. */
+/* The nodes that have had memory since the module was loaded.  Only these have heaps and depots. */
 extern nodemask_t qr_nodes;
 /* Pages in use in mixed chunks, by node. */
 extern atomic_long_t qr_mixed_pages[MAX_NUMNODES];
@@ -118,12 +118,8 @@ static inline void *qr_chunk_addr(const struct qr_chunk *chunk, unsigned int pag
  */
 static inline struct qr_slab *qr_slab_of(const void *p)
 {
-	unsigned long i = qr_chunk_index(p);
-	struct qr_chunk *chunk;
+	struct qr_chunk *chunk = qr_chunk_at(qr_chunk_index(p));
 
-	if (i >= qr_nr_chunks)
-		return NULL;
-	chunk = READ_ONCE(qr_chunks[i]);
 	return chunk ? READ_ONCE(chunk->slab[qr_page_in_chunk(p)]) : NULL;
 }
 
@@ -200,8 +196,6 @@ void qr_chunk_hold_pages(struct page *page, unsigned int nr);
 int qr_page_lost_refs(const struct page *page);
 /* Give @nr split pages in a row back to the kernel, and uncharge them. */
 void qr_chunk_release_pages(struct page *page, unsigned int nr);
-/* Set what @cpu sees of the chunks: its node's view. */
-void qr_view_set_cpu(unsigned int cpu);
 int qr_chunks_init(void);
 void qr_chunks_exit(void);
 

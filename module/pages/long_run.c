@@ -36,7 +36,7 @@ static unsigned int row_grow(struct qr_heap *heap, int node, gfp_t gfp, u32 *tak
 	for (i = 0; i < nr; i++) {
 		/* Read it now: in the heap, others may use and release the chunk at any time. */
 		taken[got] = chunk[i]->index;
-		if (qr_heap_add(heap, chunk[i]))
+		if (qr_heap_add(heap, chunk[i], gfp))
 			got++;
 		else
 			qr_chunk_destroy(chunk[i]);
@@ -48,12 +48,12 @@ static unsigned int row_grow(struct qr_heap *heap, int node, gfp_t gfp, u32 *tak
 static void row_drop(struct qr_heap *heap, unsigned long index)
 {
 	const struct qr_tree *tree = &heap->tree[QR_LARGE];
-	unsigned long leaf = index - heap->base, flags;
+	unsigned long flags;
 	struct qr_chunk *chunk = NULL;
 
 	raw_spin_lock_irqsave(&heap->lock, flags);
-	if (tree->level[0][leaf].longest == QR_CHUNK_PAGES) {
-		chunk = qr_chunks[index];
+	if (qr_tree_leaf(tree, index).longest == QR_CHUNK_PAGES) {
+		chunk = qr_chunk_at(index);
 		qr_heap_remove_chunk(heap, chunk);
 	}
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
@@ -75,6 +75,8 @@ static bool row_get(int node, unsigned int nr, gfp_t gfp, struct qr_slab *owner,
 	u32 taken[ROW_CHUNKS];
 	bool found;
 
+	if (unlikely(!heap))
+		return false;
 	if (gfpflags_allow_blocking(gfp))
 		most *= 2;
 	for (;;) {
@@ -137,8 +139,8 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_heap_get_long);
 /* --- Runs that change their length --- */
 
 /*
- * Are these @nr pages all idle and in chunks of the heap?  @page counts from the first page of
- * the heap's first block.  It may lie in the middle of a chunk only if the page before it
+ * Are these @nr pages all idle and in chunks of the heap?  @page is the number of the first one in
+ * the direct map.  It may lie in the middle of a chunk only if the page before it
  * is in use.  Under the heap's lock.
  */
 static bool is_free(const struct qr_heap *heap, unsigned long page, unsigned int nr)
@@ -151,13 +153,11 @@ static bool is_free(const struct qr_heap *heap, unsigned long page, unsigned int
 		unsigned int first = page % QR_CHUNK_PAGES;
 
 		n = min(nr, QR_CHUNK_PAGES - first);
-		if (leaf >= tree->nr[0])
-			return false;
 		if (!first) {
-			if (tree->level[0][leaf].start < n)
+			if (qr_tree_leaf(tree, leaf).start < n)
 				return false;
 		} else {
-			const struct qr_chunk *chunk = qr_chunks[heap->base + leaf];
+			const struct qr_chunk *chunk = qr_chunk_at(leaf);
 
 			if (find_next_bit(chunk->used, first + n, first) < first + n)
 				return false;
@@ -178,12 +178,12 @@ bool qr_heap_extend(const struct qr_run *run, unsigned int more, struct qr_slab 
 	if (chunk->kind != QR_LARGE || run->access)
 		return false;
 	heap = qr_heaps[chunk->node];
-	page = (chunk->index - heap->base) * QR_CHUNK_PAGES + run->first + run->nr;
+	page = chunk->index * QR_CHUNK_PAGES + run->first + run->nr;
 	preempt_disable();
 	raw_spin_lock_irqsave(&heap->lock, flags);
 	free = is_free(heap, page, more);
 	if (free)
-		qr_heap_take_run(heap, added, qr_chunks[heap->base + page / QR_CHUNK_PAGES],
+		qr_heap_take_run(heap, added, qr_chunk_at(page / QR_CHUNK_PAGES),
 				 page % QR_CHUNK_PAGES, more, owner);
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 	if (free && more > QR_OWN_AT_ONCE)
@@ -197,7 +197,7 @@ void qr_heap_trim(const struct qr_run *run, unsigned int keep)
 {
 	unsigned int end = run->first + keep;
 	const struct qr_run tail = {
-		.chunk = qr_chunks[run->chunk->index + end / QR_CHUNK_PAGES],
+		.chunk = qr_chunk_at(run->chunk->index + end / QR_CHUNK_PAGES),
 		.first = end % QR_CHUNK_PAGES,
 		.nr = run->nr - keep,
 		.access = run->access,

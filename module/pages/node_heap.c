@@ -20,7 +20,7 @@ void qr_heap_summarize(struct qr_heap *heap, struct qr_chunk *chunk)
 	struct qr_sum sum = qr_sum_of(chunk->used, QR_CHUNK_PAGES);
 
 	WRITE_ONCE(chunk->longest, sum.longest);
-	qr_tree_set(&heap->tree[chunk->kind], chunk->index - heap->base, &sum);
+	qr_tree_set(&heap->tree[chunk->kind], chunk->index, &sum);
 }
 
 /* Idle pages can go back at any time, so they count as reclaimable and in MemAvailable. */
@@ -44,7 +44,7 @@ static void report_coarsely(struct qr_heap *heap)
 /* The chunk behind @chunk, in which a long run goes on. */
 static struct qr_chunk *next_chunk(const struct qr_chunk *chunk)
 {
-	return qr_chunks[chunk->index + 1];
+	return qr_chunk_at(chunk->index + 1);
 }
 
 /*
@@ -147,7 +147,7 @@ void qr_heap_remove_chunk(struct qr_heap *heap, struct qr_chunk *chunk)
 {
 	static const struct qr_sum nothing;
 
-	qr_tree_set(&heap->tree[chunk->kind], chunk->index - heap->base, &nothing);
+	qr_tree_set(&heap->tree[chunk->kind], chunk->index, &nothing);
 	list_del_init(&chunk->link);
 	heap->nr_chunks[chunk->kind]--;
 	heap->owned -= QR_CHUNK_PAGES - chunk->nr_holes;
@@ -187,14 +187,13 @@ int qr_walk_chunks(int node, qr_chunk_fn fn, void *arg)
 	int err;
 
 	/* In the order of addresses.  No lock is held over a call of @fn, which may sleep. */
-	for (i = 0; i < qr_nr_chunks; i++) {
+	for (i = qr_directory_next(0); i < READ_ONCE(qr_directory)->nr;
+	     i = qr_directory_next(i + 1)) {
 		struct qr_chunk *chunk;
 		bool found;
 
-		if (!READ_ONCE(qr_chunks[i]))
-			continue;
 		rcu_read_lock();
-		chunk = READ_ONCE(qr_chunks[i]);
+		chunk = qr_chunk_at(i);
 		found = chunk && chunk->node == node;
 		if (found) {
 			ci.pfn = page_to_pfn(chunk->page);
@@ -237,7 +236,7 @@ static void validate_chunk(const struct qr_chunk *chunk, struct quarry_validatio
 	unsigned int page;
 
 	v->chunks++;
-	if (qr_chunks[chunk->index] != chunk)
+	if (qr_chunk_at(chunk->index) != chunk)
 		qr_invalid(v, "chunk %lu is not in the chunk array", chunk->index);
 	if (bitmap_weight(chunk->used, QR_CHUNK_PAGES) != chunk->nr_used + chunk->nr_holes)
 		qr_invalid(v, "chunk %lu: map and count of pages differ", chunk->index);
@@ -265,16 +264,16 @@ static void validate_chunk(const struct qr_chunk *chunk, struct quarry_validatio
 static void validate_sums(struct qr_heap *heap, unsigned long leaf, const struct qr_chunk *chunk,
 			  struct quarry_validation *v)
 {
-	struct qr_sum now;
+	struct qr_sum now, there;
 	int kind;
 
 	for (kind = 0; kind < QR_MIXED; kind++) {
 		now = (struct qr_sum){};
+		there = qr_tree_leaf(&heap->tree[kind], leaf);
 		if (chunk && chunk->kind == kind)
 			now = qr_sum_of(chunk->used, QR_CHUNK_PAGES);
-		if (memcmp(&heap->tree[kind].level[0][leaf], &now, sizeof(now)))
-			qr_invalid(v, "chunk %lu, kind %d: map and summary differ",
-				   heap->base + leaf, kind);
+		if (memcmp(&there, &now, sizeof(now)))
+			qr_invalid(v, "chunk %lu, kind %d: map and summary differ", leaf, kind);
 	}
 }
 
@@ -294,8 +293,8 @@ void qr_heap_validate(struct quarry_validation *v)
 		unsigned long n[QR_NR_KINDS] = {}, used = 0, holes = 0, all = 0, i;
 		struct qr_heap *heap = qr_heaps[node];
 
-		for (i = 0; i < heap->tree[0].nr[0]; i++) {
-			struct qr_chunk *chunk = qr_chunks[heap->base + i];
+		for (i = qr_directory_next(0); i < qr_directory->nr; i = qr_directory_next(i + 1)) {
+			struct qr_chunk *chunk = qr_chunk_at(i);
 
 			if (chunk && chunk->node == node)
 				validate_refs(chunk, v);

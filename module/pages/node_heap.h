@@ -33,8 +33,7 @@ struct qr_run {
 /**
  * struct qr_heap - one node's chunks
  * @lock: guards all members, and those of the chunks that say so; innermost
- * @base: index of the first block that can be a chunk of the node
- * @tree: for each kind, which pages of chunks are idle; one leaf for each block
+ * @tree: for each kind, which pages of chunks are idle; a leaf's number is the chunk's index
  * @nr_chunks: chunks of each kind, without mixed ones
  * @owned: pages of these chunks, without holes
  * @used: pages of these that are in use
@@ -51,7 +50,6 @@ struct qr_run {
  */
 struct qr_heap {
 	raw_spinlock_t lock;
-	unsigned long base;
 	struct qr_tree tree[QR_MIXED];
 	unsigned long nr_chunks[QR_MIXED];
 	unsigned long owned;

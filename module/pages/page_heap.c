@@ -57,11 +57,11 @@ static struct qr_chunk *find_within(struct qr_heap *heap, enum qr_kind kind, uns
 	struct qr_chunk *chunk;
 	long leaf;
 
-	for (; tries && from < tree->nr[0]; tries--, from = leaf + 1) {
+	for (; tries; tries--, from = leaf + 1) {
 		leaf = qr_tree_find_leaf(tree, from, nr, steps);
 		if (leaf < 0)
 			return NULL;
-		chunk = qr_chunks[heap->base + leaf];
+		chunk = qr_chunk_at(leaf);
 		*first = place_in(chunk, nr, align);
 		if (*first + nr <= QR_CHUNK_PAGES)
 			return chunk;
@@ -69,7 +69,7 @@ static struct qr_chunk *find_within(struct qr_heap *heap, enum qr_kind kind, uns
 	leaf = qr_tree_find_leaf(tree, 0, nr + align - 1, steps);
 	if (leaf < 0)
 		return NULL;
-	chunk = qr_chunks[heap->base + leaf];
+	chunk = qr_chunk_at(leaf);
 	*first = place_in(chunk, nr, align);
 	return chunk;
 }
@@ -85,7 +85,7 @@ static struct qr_chunk *find_across(struct qr_heap *heap, enum qr_kind kind, uns
 	page = qr_tree_find(&heap->tree[kind], nr, &inside, steps);
 	if (page < 0)
 		return NULL;
-	chunk = qr_chunks[heap->base + page / QR_CHUNK_PAGES];
+	chunk = qr_chunk_at(page / QR_CHUNK_PAGES);
 	*first = inside ? place_in(chunk, nr, 1) : page % QR_CHUNK_PAGES;
 	return chunk;
 }
@@ -114,17 +114,34 @@ bool qr_heap_first_fit(struct qr_heap *heap, enum qr_kind kind, unsigned int nr,
 	return chunk;
 }
 
-/* False for memory that was hot-added after the module was loaded: no tree covers it. */
-bool qr_heap_add(struct qr_heap *heap, struct qr_chunk *chunk)
+/* The tree gets the blocks that the chunk needs one by one, because the lock must be dropped. */
+bool qr_heap_add(struct qr_heap *heap, struct qr_chunk *chunk, gfp_t gfp)
 {
+	struct qr_tree *tree = &heap->tree[chunk->kind];
+	struct qr_tree_block *block = NULL;
+	int level = -1, missing;
 	unsigned long flags;
 
-	if (chunk->index - heap->base >= heap->tree[chunk->kind].nr[0])
-		return false;
-	raw_spin_lock_irqsave(&heap->lock, flags);
-	qr_heap_add_chunk(heap, chunk);
-	raw_spin_unlock_irqrestore(&heap->lock, flags);
-	return true;
+	for (;;) {
+		raw_spin_lock_irqsave(&heap->lock, flags);
+		missing = qr_tree_missing(tree, chunk->index);
+		if (block && missing == level) {
+			qr_tree_put_block(tree, chunk->index, block);
+			block = NULL;
+			missing = qr_tree_missing(tree, chunk->index);
+		}
+		if (missing < 0)
+			qr_heap_add_chunk(heap, chunk);
+		raw_spin_unlock_irqrestore(&heap->lock, flags);
+		if (block)
+			qr_tree_block_free(block, level);
+		if (missing < 0)
+			return true;
+		level = missing;
+		block = qr_tree_block_new(level, qr_gfp_chunk(gfp), heap->node);
+		if (!block)
+			return false;
+	}
 }
 
 /* Take a run, from a new chunk if needed; with @beyond that may exceed the soft limit. */
@@ -134,6 +151,9 @@ static bool heap_get_whole(int node, enum qr_kind kind, unsigned int nr, unsigne
 	struct qr_heap *heap = qr_heaps[node];
 	struct qr_chunk *chunk;
 
+	/* A node that has just got its first memory has no heap yet. */
+	if (unlikely(!heap))
+		return false;
 	do {
 		if (qr_heap_first_fit(heap, kind, nr, align, owner, run))
 			return true;
@@ -144,7 +164,7 @@ static bool heap_get_whole(int node, enum qr_kind kind, unsigned int nr, unsigne
 		if (time_before(jiffies, READ_ONCE(heap->compact_after)))
 			gfp &= ~__GFP_DIRECT_RECLAIM;
 		chunk = qr_chunk_create(node, kind, gfp);
-		if (chunk && !qr_heap_add(heap, chunk)) {
+		if (chunk && !qr_heap_add(heap, chunk, gfp)) {
 			qr_chunk_destroy(chunk);
 			return false;
 		}
@@ -169,7 +189,8 @@ enum filled { NO_HOLE, HOLE_TAKEN, WRONG_HOLE };
 
 /*
  * Pages that the kernel gives may lie in a hole of one of our chunks.  Then they belong to that
- * chunk again (HOLE_TAKEN), unless a run of @kind must not lie there (WRONG_HOLE).
+ * chunk again (HOLE_TAKEN), unless a run of @kind must not lie there (WRONG_HOLE).  Nor may it lie
+ * where no chunk can be.
  */
 static enum filled fill_hole(struct page *page, unsigned int nr, enum qr_kind kind,
 			     struct qr_slab *owner, struct qr_run *run, gfp_t gfp)
@@ -180,10 +201,13 @@ static enum filled fill_hole(struct page *page, unsigned int nr, enum qr_kind ki
 	enum filled what = NO_HOLE;
 	struct qr_chunk *chunk;
 
-	if (!heap || i >= qr_nr_chunks)
+	/* The directory does not cover memory that was just added, and this context cannot wait. */
+	if (!qr_directory_covers(i, gfp))
+		return WRONG_HOLE;
+	if (!heap)
 		return NO_HOLE;
 	raw_spin_lock_irqsave(&heap->lock, flags);
-	chunk = qr_chunks[i];
+	chunk = qr_chunk_at(i);
 	if (chunk && chunk->kind != QR_MIXED) {
 		what = may_lie_in(kind, chunk->kind) ? HOLE_TAKEN : WRONG_HOLE;
 		if (what == HOLE_TAKEN) {
@@ -414,40 +438,51 @@ void qr_heap_put(const struct qr_run *run)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_heap_put);
 
-/* The trees cover all blocks in which the node's memory lies. */
-static int heap_init_trees(struct qr_heap *heap, int node)
+/* Chunks of a node for which trees get their blocks at once: 4 GiB.  Others come when needed. */
+#define EAGER_CHUNKS 2048
+
+static int cover_eagerly(struct qr_heap *heap)
 {
-	unsigned long first = NODE_DATA(node)->node_start_pfn / QR_CHUNK_PAGES;
-	unsigned long last = DIV_ROUND_UP(pgdat_end_pfn(NODE_DATA(node)), QR_CHUNK_PAGES);
+	unsigned long first = NODE_DATA(heap->node)->node_start_pfn / QR_CHUNK_PAGES, i;
+	unsigned long last = DIV_ROUND_UP(pgdat_end_pfn(NODE_DATA(heap->node)), QR_CHUNK_PAGES);
+	int kind, err = 0;
+
+	if (last - first > EAGER_CHUNKS || nodes_weight(qr_nodes) > 2)
+		return 0;
+	for (kind = 0; kind < QR_MIXED; kind++)
+		for (i = first; !err && i < last; i++)
+			err = qr_tree_cover(&heap->tree[kind], i, GFP_KERNEL);
+	return err;
+}
+
+int qr_heap_create(int node)
+{
+	struct qr_heap *heap = qr_meta_alloc(sizeof(*heap), GFP_KERNEL, node);
 	int kind, err;
 
-	heap->base = first;
-	for (kind = 0; kind < QR_MIXED; kind++) {
-		err = qr_tree_init(&heap->tree[kind], last - first, QR_CHUNK_PAGES);
-		if (err)
-			return err;
-	}
-	return 0;
+	if (!heap)
+		return -ENOMEM;
+	raw_spin_lock_init(&heap->lock);
+	INIT_LIST_HEAD(&heap->hollow);
+	heap->node = node;
+	heap->surplus = ULONG_MAX;
+	heap->compact_after = jiffies;
+	for (kind = 0; kind < QR_MIXED; kind++)
+		qr_tree_init(&heap->tree[kind], QR_CHUNK_PAGES);
+	err = cover_eagerly(heap);
+	/* Pairs with the address dependency of who finds the heap. */
+	smp_store_release(&qr_heaps[node], heap);
+	return err;
 }
 
 int qr_heaps_init(void)
 {
-	int node, err;
+	int node, err = qr_trees_init();
 
+	if (err)
+		return err;
 	for_each_node_mask(node, qr_nodes) {
-		struct qr_heap *heap = qr_meta_alloc(sizeof(*heap), GFP_KERNEL, node);
-
-		if (!heap) {
-			qr_heaps_exit();
-			return -ENOMEM;
-		}
-		raw_spin_lock_init(&heap->lock);
-		INIT_LIST_HEAD(&heap->hollow);
-		heap->node = node;
-		heap->surplus = ULONG_MAX;
-		heap->compact_after = jiffies;
-		qr_heaps[node] = heap;
-		err = heap_init_trees(heap, node);
+		err = qr_heap_create(node);
 		if (err) {
 			qr_heaps_exit();
 			return err;
@@ -471,4 +506,5 @@ void qr_heaps_exit(void)
 		qr_meta_free(heap, sizeof(*heap));
 		qr_heaps[node] = NULL;
 	}
+	qr_trees_exit();
 }

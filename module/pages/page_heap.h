@@ -6,6 +6,8 @@
  * kernel, gives out runs of their pages, and gives idle pages back to the kernel:
  *
  *	chunk.h		chunks, and from an address to its chunk and slab
+ *	directory.h	from an index to its chunk
+ *	view.h		what the fast path sees of the chunks
  *	summary_tree.h	finds free pages in a bounded number of steps
  *	node_heap.h	one node's chunks: which pages are in use, idle, or holes
  *	page_heap.h	a run within a chunk: get and put
@@ -56,11 +58,11 @@ void qr_heap_put(const struct qr_run *run);
 
 /*
  * For long_run.c.  Take a run from chunks that the heap has; add a chunk to the heap.  False if
- * there is no such run, or if the chunk lies beyond what the heap's trees cover.
+ * there is no such run, or no memory for the tree's blocks.
  */
 bool qr_heap_first_fit(struct qr_heap *heap, enum qr_kind kind, unsigned int nr, unsigned int align,
 		       struct qr_slab *owner, struct qr_run *run);
-bool qr_heap_add(struct qr_heap *heap, struct qr_chunk *chunk);
+bool qr_heap_add(struct qr_heap *heap, struct qr_chunk *chunk, gfp_t gfp);
 /*
  * Make room for @nr pages under the module's limits.  Idle pages go back to the kernel first.
  * Then, if @gfp allows sleep, so do pages that caches can spare.  Earlier allocations may have
@@ -85,6 +87,8 @@ extern qr_heap_fn qr_heap_watcher;
 typedef unsigned long (*qr_heap_help_fn)(int node, unsigned long pages);
 extern qr_heap_help_fn qr_heap_helper;
 
+/* Make the heap of a node that has memory now.  Sleeps. */
+int qr_heap_create(int node);
 int qr_heaps_init(void);
 void qr_heaps_exit(void);
 

@@ -47,7 +47,7 @@ static void pack_chunk(struct qr_heap *heap, struct qr_chunk *chunk, struct parc
 
 static struct qr_chunk *chunk_at(const struct qr_heap *heap, long leaf)
 {
-	return qr_chunks[heap->base + leaf];
+	return qr_chunk_at(leaf);
 }
 
 /* The chunk with the highest address that has @nr free pages in a row, or NULL. */
@@ -212,7 +212,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_heap_release_idle);
 static bool pack_range(struct qr_heap *heap, unsigned long index, unsigned long start,
 		       unsigned long end, struct parcel *p)
 {
-	struct qr_chunk *chunk = qr_chunks[index];
+	struct qr_chunk *chunk = qr_chunk_at(index);
 	unsigned long base;
 	unsigned int from, to, nr, first;
 
@@ -242,11 +242,12 @@ unsigned long qr_heap_release_range(unsigned long start, unsigned long end)
 	if (start >= end)
 		return 0;
 	first = qr_chunk_index(pfn_to_kaddr(start));
-	last = min(qr_chunk_index(pfn_to_kaddr(end - 1)), qr_nr_chunks - 1);
+	last = min(qr_chunk_index(pfn_to_kaddr(end - 1)), qr_directory->nr - 1);
 	for_each_node_mask(node, qr_nodes) {
 		struct qr_heap *heap = qr_heaps[node];
 
-		for (i = first; heap && i <= last; i++) {
+		for (i = qr_directory_next(first); heap && i <= last;
+		     i = qr_directory_next(i + 1)) {
 			do {
 				raw_spin_lock_irqsave(&heap->lock, flags);
 				found = pack_range(heap, i, start, end, &p);

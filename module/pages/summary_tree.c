@@ -3,49 +3,148 @@
 #include "pages/summary_tree.h"
 
 #include <linux/bitops.h>
+#include <linux/bits.h>
 #include <linux/errno.h>
-#include <linux/math.h>
 #include <linux/minmax.h>
-#include <linux/string.h>
+#include <linux/numa.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
 #include "compat.h"
 #include "core/metadata.h"
 
-int qr_tree_init(struct qr_tree *tree, unsigned long leaves, unsigned int leaf_pages)
+static struct kmem_cache *leaf_blocks, *inner_blocks;
+
+static struct kmem_cache *cache_of(int level)
 {
-	unsigned long nr = leaves;
+	return level ? inner_blocks : leaf_blocks;
+}
 
-	memset(tree, 0, sizeof(*tree));
-	tree->leaf_pages = leaf_pages;
-	if (leaves > 1UL << (QR_TREE_LEVELS * QR_TREE_SHIFT))
-		return -E2BIG;
-	do {
-		unsigned int k = tree->levels++;
+int qr_trees_init(void)
+{
+	leaf_blocks = qr_meta_cache_create("quarry_tree_leaf", sizeof(struct qr_tree_block));
+	inner_blocks = qr_meta_cache_create("quarry_tree", struct_size_t(struct qr_tree_block,
+									 child, QR_TREE_FANOUT));
+	if (leaf_blocks && inner_blocks)
+		return 0;
+	qr_trees_exit();
+	return -ENOMEM;
+}
 
-		tree->nr[k] = nr;
-		tree->level[k] = qr_meta_valloc(nr * sizeof(struct qr_sum));
-		nr = DIV_ROUND_UP(nr, QR_TREE_FANOUT);
-		tree->any[k] = qr_meta_valloc(nr * sizeof(u64));
-		if (!tree->level[k] || !tree->any[k]) {
-			qr_tree_exit(tree);
-			return -ENOMEM;
-		}
-	} while (nr > 1);
-	return 0;
+void qr_trees_exit(void)
+{
+	kmem_cache_destroy(leaf_blocks);
+	kmem_cache_destroy(inner_blocks);
+}
+
+void qr_tree_init(struct qr_tree *tree, unsigned int leaf_pages)
+{
+	*tree = (struct qr_tree){ .leaf_pages = leaf_pages };
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_tree_init);
 
+/* From the leaves up: a block that is freed has no children any more. */
 void qr_tree_exit(struct qr_tree *tree)
 {
-	unsigned int k;
+	struct qr_tree_block *path[QR_TREE_LEVELS], *block;
+	unsigned int i[QR_TREE_LEVELS] = {};
+	int k = tree->levels - 1, top = k;
 
-	for (k = 0; k < tree->levels; k++) {
-		qr_meta_vfree(tree->level[k], tree->nr[k] * sizeof(struct qr_sum));
-		qr_meta_vfree(tree->any[k],
-			      DIV_ROUND_UP(tree->nr[k], QR_TREE_FANOUT) * sizeof(u64));
+	if (!tree->root)
+		return;
+	path[k] = tree->root;
+	while (k <= top) {
+		if (!k || i[k] == QR_TREE_FANOUT) {
+			qr_tree_block_free(path[k], k);
+			k++;
+			continue;
+		}
+		block = path[k]->child[i[k]++];
+		if (!block)
+			continue;
+		path[--k] = block;
+		i[k] = 0;
 	}
-	tree->levels = 0;
+	qr_tree_init(tree, tree->leaf_pages);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_tree_exit);
+
+/* The place of @leaf in its block on @level. */
+static unsigned int place_of(unsigned long leaf, unsigned int level)
+{
+	return (leaf >> (level * QR_TREE_SHIFT)) % QR_TREE_FANOUT;
+}
+
+static bool is_beyond(const struct qr_tree *tree, unsigned long leaf)
+{
+	return leaf >> (tree->levels * QR_TREE_SHIFT);
+}
+
+/* The block of @level that has @leaf, or the entry that sums it up; NULL if there is none. */
+static struct qr_tree_block *block_of(const struct qr_tree *tree, unsigned int level,
+				      unsigned long leaf)
+{
+	struct qr_tree_block *block = tree->root;
+	unsigned int k;
+
+	if (!block || is_beyond(tree, leaf))
+		return NULL;
+	for (k = tree->levels - 1; block && k > level; k--)
+		block = block->child[place_of(leaf, k)];
+	return block;
+}
+
+int qr_tree_missing(const struct qr_tree *tree, unsigned long leaf)
+{
+	struct qr_tree_block *block = tree->root;
+	unsigned int k;
+
+	if (!block || is_beyond(tree, leaf))
+		return tree->levels;
+	for (k = tree->levels - 1; k; k--) {
+		block = block->child[place_of(leaf, k)];
+		if (!block)
+			return k - 1;
+	}
+	return -1;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_tree_missing);
+
+struct qr_tree_block *qr_tree_block_new(int level, gfp_t gfp, int node)
+{
+	return qr_meta_cache_alloc(cache_of(level), gfp, node);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_tree_block_new);
+
+void qr_tree_block_free(struct qr_tree_block *block, int level)
+{
+	qr_meta_cache_free(cache_of(level), block);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_tree_block_free);
+
+int qr_tree_cover(struct qr_tree *tree, unsigned long leaf, gfp_t gfp)
+{
+	struct qr_tree_block *block;
+	int level;
+
+	if (leaf >> (QR_TREE_LEVELS * QR_TREE_SHIFT))
+		return -E2BIG;
+	while ((level = qr_tree_missing(tree, leaf)) >= 0) {
+		block = qr_tree_block_new(level, gfp, NUMA_NO_NODE);
+		if (!block)
+			return -ENOMEM;
+		qr_tree_put_block(tree, leaf, block);
+	}
+	return 0;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_tree_cover);
+
+struct qr_sum qr_tree_leaf(const struct qr_tree *tree, unsigned long leaf)
+{
+	const struct qr_tree_block *block = block_of(tree, 0, leaf);
+
+	return block ? block->sum[place_of(leaf, 0)] : (struct qr_sum){};
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_tree_leaf);
 
 static __always_inline bool is_same(const struct qr_sum *a, const struct qr_sum *b)
 {
@@ -54,9 +153,9 @@ static __always_inline bool is_same(const struct qr_sum *a, const struct qr_sum 
 }
 
 /* Pages that a full entry of @level sums up. */
-static u32 span(const struct qr_tree *tree, unsigned int level)
+static u64 span(const struct qr_tree *tree, unsigned int level)
 {
-	return tree->leaf_pages << (level * QR_TREE_SHIFT);
+	return (u64)tree->leaf_pages << (level * QR_TREE_SHIFT);
 }
 
 /* The length of the longest row of set bits in @bits, but at least @least. */
@@ -113,19 +212,21 @@ struct qr_sum qr_sum_of(const unsigned long *used, unsigned int pages)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_sum_of);
 
-/* Compute entry @i of @level from the up to 64 entries below it. */
-static struct qr_sum sum_of_block(const struct qr_tree *tree, unsigned int level, unsigned long i)
+/* Sum up a block of @level. */
+static struct qr_sum sum_of_block(const struct qr_tree *tree, unsigned int level,
+				  const struct qr_tree_block *block)
 {
-	const struct qr_sum *child = &tree->level[level - 1][i << QR_TREE_SHIFT], *c;
+	const struct qr_sum *c;
 	unsigned int next = 0, k; /* @next: the child after the last one looked at */
-	u32 row = 0, all = span(tree, level - 1);
+	u64 all = span(tree, level);
 	struct qr_sum sum = {};
 	bool whole = true; /* all pages so far are free */
+	u32 row = 0;
 	u64 word;
 
-	for (word = tree->any[level - 1][i]; word; word &= word - 1) {
+	for (word = block->any; word; word &= word - 1) {
 		k = __ffs64(word);
-		c = &child[k];
+		c = &block->sum[k];
 		if (k != next) {
 			whole = false;
 			row = 0;
@@ -141,74 +242,132 @@ static struct qr_sum sum_of_block(const struct qr_tree *tree, unsigned int level
 		}
 		next = k + 1;
 	}
-	/* The last block of a level may be shorter. */
-	if (next == min(tree->nr[level - 1] - (i << QR_TREE_SHIFT), (unsigned long)QR_TREE_FANOUT))
+	if (next == QR_TREE_FANOUT)
 		sum.end = row;
 	return sum;
 }
 
-void qr_tree_set(struct qr_tree *tree, unsigned long leaf, const struct qr_sum *sum)
+static void set_entry(struct qr_tree_block *block, unsigned int i, const struct qr_sum *sum)
 {
-	struct qr_sum now = *sum;
-	unsigned long i = leaf;
+	block->sum[i] = *sum;
+	if (sum->longest)
+		block->any |= BIT_ULL(i);
+	else
+		block->any &= ~BIT_ULL(i);
+}
+
+/* A tree that becomes higher has what it had before as the first entry of its new root. */
+void qr_tree_put_block(struct qr_tree *tree, unsigned long leaf, struct qr_tree_block *block)
+{
+	struct qr_tree_block *at = tree->root, **slot;
+	struct qr_sum sum;
 	unsigned int k;
 
-	for (k = 0; !is_same(&tree->level[k][i], &now); k++) {
-		u64 *any = &tree->any[k][i >> QR_TREE_SHIFT];
-		u64 bit = BIT_ULL(i % QR_TREE_FANOUT);
+	if (!at || is_beyond(tree, leaf)) {
+		if (at) {
+			sum = sum_of_block(tree, tree->levels - 1, at);
+			set_entry(block, 0, &sum);
+			block->child[0] = at;
+		}
+		tree->root = block;
+		tree->levels++;
+		return;
+	}
+	for (k = tree->levels - 1; k; k--) {
+		slot = &at->child[place_of(leaf, k)];
+		if (!*slot) {
+			*slot = block;
+			return;
+		}
+		at = *slot;
+	}
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_tree_put_block);
 
-		tree->level[k][i] = now;
-		*any = now.longest ? *any | bit : *any & ~bit;
+void qr_tree_set(struct qr_tree *tree, unsigned long leaf, const struct qr_sum *sum)
+{
+	struct qr_tree_block *path[QR_TREE_LEVELS], *block = tree->root;
+	struct qr_sum now = *sum;
+	unsigned int k;
+
+	for (k = tree->levels - 1; k; k--) {
+		path[k] = block;
+		block = block->child[place_of(leaf, k)];
+	}
+	path[0] = block;
+	for (; !is_same(&path[k]->sum[place_of(leaf, k)], &now); k++) {
+		set_entry(path[k], place_of(leaf, k), &now);
 		if (k + 1 == tree->levels)
 			return;
-		i >>= QR_TREE_SHIFT;
-		now = sum_of_block(tree, k + 1, i);
+		now = sum_of_block(tree, k, path[k]);
 	}
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_tree_set);
 
-bool qr_tree_is_consistent(const struct qr_tree *tree)
+/* Check one block against the blocks below it. */
+static bool block_is_consistent(const struct qr_tree *tree, unsigned int level,
+				const struct qr_tree_block *block)
 {
 	struct qr_sum sum;
-	unsigned long i;
-	unsigned int k;
+	unsigned int i;
 
-	for (k = 0; k < tree->levels; k++) {
-		for (i = 0; i < tree->nr[k]; i++) {
-			bool any = tree->any[k][i >> QR_TREE_SHIFT] & BIT_ULL(i % QR_TREE_FANOUT);
+	for (i = 0; i < QR_TREE_FANOUT; i++) {
+		if (!(block->any & BIT_ULL(i)) != !block->sum[i].longest)
+			return false;
+		if (!level)
+			continue;
+		sum = (struct qr_sum){};
+		if (block->child[i])
+			sum = sum_of_block(tree, level - 1, block->child[i]);
+		if (!is_same(&block->sum[i], &sum))
+			return false;
+	}
+	return true;
+}
 
-			if (any != !!tree->level[k][i].longest)
-				return false;
-			if (!k)
-				continue;
-			sum = sum_of_block(tree, k, i);
-			if (!is_same(&tree->level[k][i], &sum))
-				return false;
+bool qr_tree_is_consistent(const struct qr_tree *tree)
+{
+	const struct qr_tree_block *path[QR_TREE_LEVELS], *block;
+	unsigned int i[QR_TREE_LEVELS] = {};
+	int k = tree->levels - 1, top = k;
+
+	if (!tree->root)
+		return !tree->levels;
+	path[k] = tree->root;
+	while (k <= top) {
+		if (!i[k] && !block_is_consistent(tree, k, path[k]))
+			return false;
+		if (!k || i[k] == QR_TREE_FANOUT) {
+			k++;
+			continue;
 		}
+		block = path[k]->child[i[k]++];
+		if (!block)
+			continue;
+		path[--k] = block;
+		i[k] = 0;
 	}
 	return true;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_tree_is_consistent);
 
 /* The first entry that has its bit in @word and @nr free pages in a row in a leaf, or -1. */
-static long find_entry(const struct qr_tree *tree, unsigned int level, unsigned long block,
-		       u64 word, u32 nr, unsigned int *steps)
+static int find_entry(const struct qr_tree_block *block, u64 word, u32 nr, unsigned int *steps)
 {
-	const struct qr_sum *entry = &tree->level[level][block << QR_TREE_SHIFT];
-
 	for (; word; word &= word - 1) {
 		++*steps;
-		if (entry[__ffs64(word)].inner >= nr)
-			return (block << QR_TREE_SHIFT) + __ffs64(word);
+		if (block->sum[__ffs64(word)].inner >= nr)
+			return __ffs64(word);
 	}
 	return -1;
 }
 
 long qr_tree_find_leaf(const struct qr_tree *tree, unsigned long from, u32 nr, unsigned int *steps)
 {
-	unsigned long i = from, block;
-	long found = -1;
+	const struct qr_tree_block *block = NULL;
+	unsigned long i = from; /* an entry of level @k, counted from the first leaf */
 	unsigned int k;
+	int found = -1;
 
 	/*
 	 * Go up: look at the rest of this block of 64, then at the blocks behind it through
@@ -217,38 +376,50 @@ long qr_tree_find_leaf(const struct qr_tree *tree, unsigned long from, u32 nr, u
 	for (k = 0; k < tree->levels; k++) {
 		for (; k + 1 < tree->levels && !(i % QR_TREE_FANOUT); k++)
 			i >>= QR_TREE_SHIFT;
-		if (i >= tree->nr[k])
+		if (is_beyond(tree, i << (k * QR_TREE_SHIFT)))
 			return -1;
-		block = i >> QR_TREE_SHIFT;
-		found = find_entry(tree, k, block,
-				   tree->any[k][block] & (~0ULL << i % QR_TREE_FANOUT), nr, steps);
+		block = block_of(tree, k, i << (k * QR_TREE_SHIFT));
+		if (block)
+			found = find_entry(block, block->any & (~0ULL << i % QR_TREE_FANOUT), nr,
+					   steps);
 		if (found >= 0)
 			break;
-		i = block + 1;
+		i = (i >> QR_TREE_SHIFT) + 1;
 	}
-	while (found >= 0 && k--)
-		found = find_entry(tree, k, found, tree->any[k][found], nr, steps);
-	return found;
+	if (found < 0)
+		return -1;
+	i = (i & ~(unsigned long)(QR_TREE_FANOUT - 1)) + found;
+	while (k--) {
+		block = block->child[found];
+		found = find_entry(block, block->any, nr, steps);
+		if (found < 0)
+			return -1;
+		i = (i << QR_TREE_SHIFT) + found;
+	}
+	return i;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_tree_find_leaf);
 
 long qr_tree_find_last_leaf(const struct qr_tree *tree, u32 nr)
 {
-	unsigned int k = tree->levels;
+	const struct qr_tree_block *block = tree->root;
+	unsigned int k = tree->levels, bit;
 	unsigned long i = 0;
+	u64 word;
 
+	if (!block)
+		return -1;
 	while (k--) {
-		u64 word = tree->any[k][i];
-		unsigned int bit;
-
-		for (;; word ^= BIT_ULL(bit)) {
+		for (word = block->any;; word ^= BIT_ULL(bit)) {
 			if (!word)
 				return -1;
 			bit = fls64(word) - 1;
-			if (tree->level[k][(i << QR_TREE_SHIFT) + bit].inner >= nr)
+			if (block->sum[bit].inner >= nr)
 				break;
 		}
 		i = (i << QR_TREE_SHIFT) + bit;
+		if (k)
+			block = block->child[bit];
 	}
 	return i;
 }
@@ -256,18 +427,20 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_tree_find_last_leaf);
 
 long qr_tree_find(const struct qr_tree *tree, u32 nr, bool *inside, unsigned int *steps)
 {
+	const struct qr_tree_block *block = tree->root;
+	u64 base = 0, next = 0, begin = 0; /* pages; @base: where the block begins */
 	unsigned int k = tree->levels - 1;
-	u64 word = tree->any[k][0];
-	unsigned long block = 0, next = 0, begin = 0;
-	u32 row = 0; /* free pages just before entry @next, from page @begin on */
+	u32 row = 0; /* free pages just before page @next, from page @begin on */
+	u64 word = block ? block->any : 0;
 
 	*inside = false;
 	while (word) {
-		unsigned long i = block + __ffs64(word), first = i * span(tree, k);
-		const struct qr_sum *c = &tree->level[k][i];
+		unsigned int i = __ffs64(word);
+		u64 first = base + i * span(tree, k);
+		const struct qr_sum *c = &block->sum[i];
 
 		++*steps;
-		if (i != next)
+		if (first != next)
 			row = 0;
 		if (!row)
 			begin = first;
@@ -280,9 +453,10 @@ long qr_tree_find(const struct qr_tree *tree, u32 nr, bool *inside, unsigned int
 			}
 			/* It begins before or below this entry: @row still counts.  Go down. */
 			k--;
-			word = tree->any[k][i];
-			block = i << QR_TREE_SHIFT;
-			next = block;
+			block = block->child[i];
+			word = block->any;
+			base = first;
+			next = first;
 			continue;
 		}
 		if (c->start == span(tree, k)) {
@@ -291,7 +465,7 @@ long qr_tree_find(const struct qr_tree *tree, u32 nr, bool *inside, unsigned int
 			row = c->end;
 			begin = first + span(tree, k) - row;
 		}
-		next = i + 1;
+		next = first + span(tree, k);
 		word &= word - 1;
 	}
 	return -1;

@@ -16,11 +16,12 @@
 #ifndef QR_SUMMARY_TREE_H
 #define QR_SUMMARY_TREE_H
 
+#include <linux/gfp.h>
 #include <linux/types.h>
 
 #define QR_TREE_SHIFT  6 /* log2 of QR_TREE_FANOUT */
 #define QR_TREE_FANOUT 64u
-#define QR_TREE_LEVELS 4 /* 32 TiB of 2 MiB leaves */
+#define QR_TREE_LEVELS 6 /* 2^36 leaves: more than any address space has */
 
 /**
  * struct qr_sum - the free pages of one leaf, or of some leaves side by side
@@ -37,32 +38,59 @@ struct qr_sum {
 };
 
 /**
+ * struct qr_tree_block - up to 64 entries of one level side by side
+ * @any: the bit of an entry with a free page is set
+ * @sum: the entries
+ * @child: the block that an entry sums up, or NULL; leaves have no children
+ */
+struct qr_tree_block {
+	u64 any;
+	struct qr_sum sum[QR_TREE_FANOUT];
+	struct qr_tree_block *child[];
+};
+
+/**
  * struct qr_tree - the tree
  * @leaf_pages: pages in a leaf
- * @levels: levels in use
- * @nr: number of entries on each level
- * @level: the entries of each level; level[0] are the leaves
- * @any: for each level, a word per 64 entries: the bit of an entry with a free page is set
+ * @levels: levels in use; the tree grows with the highest leaf that it gets
+ * @root: the block of the highest level, or NULL
+ *
+ * A block exists only if a leaf below it was ever needed, so a tree costs nothing for the parts of
+ * the address space that have no memory.
  */
 struct qr_tree {
 	unsigned int leaf_pages;
 	unsigned int levels;
-	unsigned long nr[QR_TREE_LEVELS];
-	struct qr_sum *level[QR_TREE_LEVELS];
-	u64 *any[QR_TREE_LEVELS];
+	struct qr_tree_block *root;
 };
 
-/*
- * Make a tree of @leaves that have no free page.  Sleeps.  Returns 0, -ENOMEM, or -E2BIG if
- * the levels are too few for that many leaves.
- */
-int qr_tree_init(struct qr_tree *tree, unsigned long leaves, unsigned int leaf_pages);
+/* Make a tree without leaves. */
+void qr_tree_init(struct qr_tree *tree, unsigned int leaf_pages);
 void qr_tree_exit(struct qr_tree *tree);
+
+/*
+ * The blocks that a leaf needs are allocated without the lock that guards the tree, and one at a
+ * time.  qr_tree_missing() returns the level of the next one that is missing, or -1 when @leaf has
+ * all; qr_tree_put_block() puts a block of that level there.
+ */
+int qr_tree_missing(const struct qr_tree *tree, unsigned long leaf);
+struct qr_tree_block *qr_tree_block_new(int level, gfp_t gfp, int node);
+void qr_tree_block_free(struct qr_tree_block *block, int level);
+void qr_tree_put_block(struct qr_tree *tree, unsigned long leaf, struct qr_tree_block *block);
+/* All of that, for a tree that nobody else uses.  Returns 0, -ENOMEM, or -E2BIG. */
+int qr_tree_cover(struct qr_tree *tree, unsigned long leaf, gfp_t gfp);
+
+/* The entry of a leaf.  A leaf that the tree does not have has no free page. */
+struct qr_sum qr_tree_leaf(const struct qr_tree *tree, unsigned long leaf);
+
+/* Caches of the kernel for blocks. */
+int qr_trees_init(void);
+void qr_trees_exit(void);
 
 /* The summary of a leaf's map, in which a set bit is a page that is not free. */
 struct qr_sum qr_sum_of(const unsigned long *used, unsigned int pages);
 
-/* Replace the summary of @leaf, and update the levels above. */
+/* Replace the summary of @leaf, which the tree has, and update the levels above. */
 void qr_tree_set(struct qr_tree *tree, unsigned long leaf, const struct qr_sum *sum);
 
 /* For the walker: does every entry agree with the entries below it? */

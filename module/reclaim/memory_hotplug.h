@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Gives back pages of memory that is about to go offline. */
+/* Covers memory that comes online, and gives back pages of memory that is about to go offline. */
 #ifndef QR_MEMORY_HOTPLUG_H
 #define QR_MEMORY_HOTPLUG_H
 

@@ -300,9 +300,8 @@ void qr_large_validate(struct quarry_validation *v)
 	unsigned int page, k;
 	unsigned long i;
 
-	for (i = 0; i < qr_nr_chunks; i++) {
-		chunk = qr_chunks[i];
-		for (page = 0; chunk && page < QR_CHUNK_PAGES; page++) {
+	qr_for_each_chunk(i, chunk) {
+		for (page = 0; page < QR_CHUNK_PAGES; page++) {
 			slab = chunk->slab[page];
 			if (!slab || !qr_is_large(slab) || slab->run.chunk != chunk ||
 			    slab->run.first != page)
@@ -334,10 +333,10 @@ void qr_large_exit(void)
 	unsigned int page;
 
 	qr_mapped_flush();
-	for (i = 0; i < qr_nr_chunks; i++) {
+	qr_for_each_chunk(i, chunk) {
 		for (page = 0; page < QR_CHUNK_PAGES; page++) {
 			/* A mixed chunk goes with its last run, so read the entry again. */
-			chunk = qr_chunks[i];
+			chunk = qr_chunk_at(i);
 			if (!chunk)
 				break;
 			slab = chunk->slab[page];

@@ -86,7 +86,7 @@ static void scatter(struct qr_slab *slab, unsigned int nr)
 	for (; page < end; page += n) {
 		void *p = page_address(*page);
 		struct qr_run run = {
-			.chunk = qr_chunks[qr_chunk_index(p)],
+			.chunk = qr_chunk_at(qr_chunk_index(p)),
 			.first = qr_page_in_chunk(p),
 			.access = slab->run.access,
 		};
@@ -162,7 +162,7 @@ struct qr_slab *qr_mapped_create(unsigned int nr, int node, gfp_t gfp)
 	}
 	first = page_address(slab->pages[0]);
 	slab->run = (struct qr_run){
-		.chunk = qr_chunks[qr_chunk_index(first)],
+		.chunk = qr_chunk_at(qr_chunk_index(first)),
 		.first = qr_page_in_chunk(first),
 		.nr = nr,
 		.access = slab->run.access,

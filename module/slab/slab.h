@@ -267,8 +267,8 @@ unsigned int qr_slab_take(struct qr_slab *slab, void **out, unsigned int want);
 
 /*
  * Get pages and cut them into objects.  The caller then sets depot and cache.  @class goes into
- * the chunk's class table, unless the pages are from the emergency reserves (qr_run.access).  Sleeps if @gfp allows it; no lock held.  NULL when there is no
- * memory.
+ * the chunk's class table, unless the pages are from the emergency reserves (qr_run.access).
+ * Sleeps if @gfp allows it; no lock held.  NULL when there is no memory.
  */
 struct qr_slab *qr_slab_create(const struct qr_geometry *geo, unsigned int class, int node,
 			       gfp_t gfp);

@@ -134,7 +134,7 @@ static int walk_page(struct qr_walk *w, struct look *l, bool sampled, qr_object_
 	int err = 0;
 
 	rcu_read_lock();
-	chunk = READ_ONCE(qr_chunks[w->chunk]);
+	chunk = qr_chunk_at(w->chunk);
 	if (chunk)
 		look_at_page(l, chunk, w->page, sampled);
 	rcu_read_unlock();
@@ -156,7 +156,11 @@ int qr_walk_part(struct qr_walk *w, bool sampled, qr_object_fn fn, void *arg)
 	if (!l)
 		return -ENOMEM;
 	w->pause = false;
-	while (!err && !w->pause && w->chunk < qr_nr_chunks) {
+	while (!err && !w->pause) {
+		if (!w->page)
+			w->chunk = qr_directory_next(w->chunk);
+		if (w->chunk >= READ_ONCE(qr_directory)->nr)
+			break;
 		err = fatal_signal_pending(current) ? -EINTR : walk_page(w, l, sampled, fn, arg);
 		cond_resched();
 	}

@@ -269,9 +269,8 @@ static void check_views(struct quarry_validation *v)
 	unsigned int page, slow;
 	unsigned long i;
 
-	for (i = 0; i < qr_nr_chunks; i++) {
-		chunk = qr_chunks[i];
-		if (!chunk || chunk->kind != QR_ORDINARY)
+	qr_for_each_chunk(i, chunk) {
+		if (chunk->kind != QR_ORDINARY)
 			continue;
 		for (page = 0, slow = 0; page < QR_CHUNK_PAGES; page++) {
 			slab = chunk->slab[page];
@@ -279,7 +278,8 @@ static void check_views(struct quarry_validation *v)
 			if (slab && page == slab->run.first + __ffs(~slab->gone))
 				slow += (slab->nr_cleaned && !slab->class) + slab->apart;
 		}
-		if (slow != chunk->nr_slow || qr_chunk_is_fast(chunk) != !slow)
+		if (slow != chunk->nr_slow ||
+		    qr_chunk_is_fast(chunk) != (!slow && qr_view_covers(chunk)))
 			qr_invalid(v, "chunk %lu has %u slow slabs, counts %u, and is%s fast", i,
 				   slow, chunk->nr_slow, qr_chunk_is_fast(chunk) ? "" : " not");
 	}

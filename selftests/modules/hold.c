@@ -20,9 +20,9 @@ struct held {
 
 static struct held *held;
 
-static int hold(size_t size)
+static int hold(size_t size, gfp_t gfp)
 {
-	struct held *h = quarry_malloc(size, GFP_KERNEL | __GFP_NOWARN);
+	struct held *h = quarry_malloc(size, GFP_KERNEL | __GFP_NOWARN | gfp);
 
 	if (!h)
 		return -ENOMEM;
@@ -46,7 +46,7 @@ static int hold_run(const u64 *v)
 			size_t n = i ? 262144 / sizes[i] : 100;
 
 			for (; !err && n; n--) {
-				err = hold(sizes[i]);
+				err = hold(sizes[i], v[1] ? __GFP_NOFAIL : 0);
 				if (err)
 					break;
 				bytes += sizes[i];
@@ -62,7 +62,7 @@ static int hold_run(const u64 *v)
 const struct client_command client_hold = {
 	"hold",
 	hold_run,
-	{ { .name = "mib", .value = 256, .max = 1 << 20 } },
+	{ { .name = "mib", .value = 256, .max = 1 << 20 }, { .name = "nofail", .max = 1 } },
 };
 
 static int release_run(const u64 *v)

@@ -19,8 +19,8 @@
 #include <linux/minmax.h>
 #include <linux/prandom.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/vmalloc.h>
 #include "compat.h"
 #include "measure.h"
 
@@ -32,14 +32,19 @@
 #define EXPORT_SYMBOL_QUARRY_TEST(sym)
 #include "pages/summary_tree.c"
 
-void *qr_meta_valloc(size_t size)
+struct kmem_cache *qr_meta_cache_create(const char *name, size_t size)
 {
-	return vzalloc(size);
+	return kmem_cache_create(name, size, 0, 0, NULL);
 }
 
-void qr_meta_vfree(void *p, size_t size)
+void *qr_meta_cache_alloc(struct kmem_cache *cache, gfp_t gfp, int node)
 {
-	vfree(p);
+	return kmem_cache_zalloc(cache, gfp);
+}
+
+void qr_meta_cache_free(struct kmem_cache *cache, void *p)
+{
+	kmem_cache_free(cache, p);
 }
 
 #define LEAF_PAGES 512u /* pages of 4 KiB: a leaf is 2 MiB */
@@ -128,7 +133,7 @@ static int report(const char *state, enum find find, unsigned int mib, const str
 
 static int run_heap(struct qr_tree *tree, unsigned int mib)
 {
-	unsigned long leaves = tree->nr[0], last = leaves - 1, i;
+	unsigned long leaves = mib / 2, last = leaves - 1, i;
 	unsigned long map[BITS_TO_LONGS(LEAF_PAGES)] = {};
 	struct tally tallies[3][NR_FINDS] = {};
 	struct qr_sum all = qr_sum_of(map, LEAF_PAGES), half;
@@ -141,8 +146,13 @@ static int run_heap(struct qr_tree *tree, unsigned int mib)
 	prandom_seed_state(&rnd, mib);
 	memset(map, 0x55, sizeof(map));
 	half = qr_sum_of(map, LEAF_PAGES);
-	for (i = 0; i < leaves; i++)
-		qr_tree_set(tree, i, &all);
+	for (i = 0; !err && i < leaves; i++) {
+		err = qr_tree_cover(tree, i, GFP_KERNEL);
+		if (!err)
+			qr_tree_set(tree, i, &all);
+	}
+	if (err)
+		return err;
 	for (f = 0; f < NR_FINDS; f++)
 		for (r = 0; r < (f == FIND_NEXT ? RUNS : 1); r++)
 			search_all(tree, f, last, true, &rnd, &tallies[0][f]);
@@ -173,14 +183,15 @@ int bench_search(void)
 {
 	struct qr_tree tree;
 	unsigned int i;
-	int err = 0;
+	int err = qr_trees_init();
 
+	if (err)
+		return err;
 	for (i = 0; !err && i < ARRAY_SIZE(heaps_mib); i++) {
-		err = qr_tree_init(&tree, heaps_mib[i] / 2, LEAF_PAGES);
-		if (err)
-			break;
+		qr_tree_init(&tree, LEAF_PAGES);
 		err = run_heap(&tree, heaps_mib[i]);
 		qr_tree_exit(&tree);
 	}
+	qr_trees_exit();
 	return err;
 }

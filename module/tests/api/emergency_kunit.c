@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's emergency reserves: chunks are never taken from them, and what was taken from them is
- * not given to callers without access.  Also the other gfp flags that Quarry's own requests must
+ * The kernel's emergency reserves: chunks are never taken from them, and what was taken from them
+ * is not given to callers without access.  Also the other gfp flags that Quarry's own requests must
  * keep.
  */
 #include <linux/sched/mm.h>
@@ -395,7 +395,7 @@ static void nolockdep_is_passed_on(struct kunit *test)
 /* A zone that only shows at run time is refused by every function that allocates. */
 static void zones_are_refused(struct kunit *test)
 {
-	static gfp_t volatile variable[] = { GFP_KERNEL | GFP_DMA, GFP_ATOMIC | GFP_DMA32 };
+	static gfp_t variable[] = { GFP_KERNEL | GFP_DMA, GFP_ATOMIC | GFP_DMA32 };
 	struct quarry_cache *cache = qt_cache(test, 1000, NULL);
 	struct quarry_arena *arena = qt_arena(test, NULL);
 	struct quarry_reserve *r = qs_reserve(test);
@@ -404,7 +404,7 @@ static void zones_are_refused(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(variable); i++) {
-		gfp_t gfp = variable[i];
+		gfp_t gfp = READ_ONCE(variable[i]);
 
 		KUNIT_EXPECT_NULL(test, quarry_cache_alloc(cache, gfp));
 		KUNIT_EXPECT_NULL(test, quarry_cache_zalloc(cache, gfp));

@@ -18,7 +18,7 @@ static void start(struct kunit *test)
 
 static bool is_mixed(const void *p)
 {
-	struct qr_chunk *chunk = qr_chunks[qr_chunk_index(p)];
+	struct qr_chunk *chunk = qr_chunk_at(qr_chunk_index(p));
 
 	return chunk && chunk->kind == QR_MIXED && qr_slab_of(p);
 }
@@ -113,7 +113,7 @@ static void pages_leave_at_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->idle_bytes, st->idle_bytes);
 	quarry_free(p);
 	rcu_barrier();
-	KUNIT_EXPECT_NULL(test, qr_chunks[chunk]);
+	KUNIT_EXPECT_NULL(test, qr_chunk_at(chunk));
 	st = qt_stats(test);
 	KUNIT_EXPECT_EQ(test, before->sys_bytes, st->sys_bytes);
 	KUNIT_EXPECT_EQ(test, before->metadata_bytes, st->metadata_bytes);

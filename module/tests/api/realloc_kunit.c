@@ -222,7 +222,7 @@ static void no_growth_over_the_end(struct kunit *test)
 	start_empty(test);
 	p = quarry_malloc(SZ_4M, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	if (qr_chunk_index(p) + 2 < qr_nr_chunks && qr_chunks[qr_chunk_index(p) + 2])
+	if (qr_chunk_index(p) + 2 < qr_directory->nr && qr_chunk_at(qr_chunk_index(p) + 2))
 		kunit_skip(test, "there is a chunk behind it");
 	q = quarry_realloc(p, SZ_4M + 1, GFP_KERNEL | __GFP_NOWARN);
 	KUNIT_EXPECT_PTR_NE(test, p, q);

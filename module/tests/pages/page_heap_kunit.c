@@ -59,8 +59,8 @@ static void *model_first_fit(enum qr_kind kind, int node, unsigned int nr, unsig
 	unsigned int first, k;
 	unsigned long i;
 
-	for (i = 0; i < qr_nr_chunks; i++) {
-		struct qr_chunk *chunk = qr_chunks[i];
+	for (i = 0; i < qr_directory->nr; i++) {
+		struct qr_chunk *chunk = qr_chunk_at(i);
 
 		if (!chunk || chunk->kind != kind || chunk->node != node)
 			continue;
@@ -80,8 +80,8 @@ static void *model_first_fit_across(int node, unsigned int nr)
 	unsigned int page, row = 0;
 	unsigned long i;
 
-	for (i = 0; i < qr_nr_chunks; i++) {
-		struct qr_chunk *chunk = qr_chunks[i];
+	for (i = 0; i < qr_directory->nr; i++) {
+		struct qr_chunk *chunk = qr_chunk_at(i);
 
 		if (!chunk || chunk->kind != QR_LARGE || chunk->node != node) {
 			row = 0;
@@ -164,7 +164,7 @@ static bool model_is_free_behind(const struct qr_run *run, unsigned int nr)
 
 	for (; nr--; page++) {
 		unsigned long i = run->chunk->index + page / QR_CHUNK_PAGES;
-		struct qr_chunk *chunk = i < qr_nr_chunks ? qr_chunks[i] : NULL;
+		struct qr_chunk *chunk = i < qr_directory->nr ? qr_chunk_at(i) : NULL;
 
 		if (!chunk || chunk->kind != QR_LARGE || chunk->node != run->chunk->node ||
 		    test_bit(page % QR_CHUNK_PAGES, chunk->used))
@@ -333,12 +333,12 @@ static void check_views(struct kunit *test, const void *p, bool ordinary)
 	for_each_online_cpu(cpu) {
 		struct qr_view *view = per_cpu_ptr(&qr_view, cpu);
 		const u8 *class = view->class[i];
-		bool near = ordinary && qr_chunks[i]->node == per_cpu(qr_home_node, cpu);
+		bool near = ordinary && qr_chunk_at(i)->node == per_cpu(qr_home_node, cpu);
 
 		KUNIT_EXPECT_EQ(test, near, view->fast[i]);
 		KUNIT_EXPECT_EQ(test, near,
-				&class[qr_offset(p) >> PAGE_SHIFT] ==
-					&qr_chunks[i]->class[qr_page_in_chunk(p)]);
+				&class[(u32)qr_offset(p) >> PAGE_SHIFT] ==
+					&qr_chunk_at(i)->class[qr_page_in_chunk(p)]);
 	}
 }
 
@@ -372,7 +372,7 @@ static void views_close_with_the_chunk(struct kunit *test)
 	i = r->run[0].chunk->index;
 	put_runs(r);
 	KUNIT_EXPECT_GT(test, qr_heap_release_idle(), 0);
-	KUNIT_EXPECT_NULL(test, qr_chunks[i]);
+	KUNIT_EXPECT_NULL(test, qr_chunk_at(i));
 	for_each_online_cpu(cpu) {
 		struct qr_view *view = per_cpu_ptr(&qr_view, cpu);
 

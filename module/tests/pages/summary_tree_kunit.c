@@ -4,6 +4,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/random.h>
+#include "core/metadata.h"
 #include "pages/summary_tree.h"
 
 #define LEAF   8    /* pages: with small leaves, a small map makes a deep tree */
@@ -34,9 +35,16 @@ static void model_exit(void *arg)
 static struct model *model_new(struct kunit *test)
 {
 	struct model *m = qt_array(test, 1, sizeof(*m));
+	unsigned int leaf;
 
-	KUNIT_ASSERT_EQ(test, 0, qr_tree_init(&m->tree, LEAVES, LEAF));
+	qr_tree_init(&m->tree, LEAF);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, model_exit, m));
+	/* From the highest leaf down, and from the lowest up: the tree grows in both ways. */
+	for (leaf = 0; leaf < LEAVES; leaf++) {
+		unsigned int at = leaf % 2 ? LEAVES - 1 - leaf / 2 : leaf / 2;
+
+		KUNIT_ASSERT_EQ(test, 0, qr_tree_cover(&m->tree, at, GFP_KERNEL));
+	}
 	KUNIT_ASSERT_EQ(test, 3, m->tree.levels);
 	bitmap_fill(m->used, PAGES);
 	return m;
@@ -243,11 +251,13 @@ static void a_terabyte_takes_few_steps(struct kunit *test)
 	unsigned int steps, most = 0;
 	bool inside;
 
-	if (qr_tree_init(&m->tree, leaves, QR_CHUNK_PAGES))
-		kunit_skip(test, "no memory for such a tree");
+	qr_tree_init(&m->tree, QR_CHUNK_PAGES);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, model_exit, m));
-	for (i = 0; i < leaves; i++)
+	for (i = 0; i < leaves; i++) {
+		if (qr_tree_cover(&m->tree, i, GFP_KERNEL | __GFP_NORETRY))
+			kunit_skip(test, "no memory for such a tree");
 		qr_tree_set(&m->tree, i, &half);
+	}
 	for (i = 0; i < 2000; i++) {
 		unsigned long leaf = get_random_u32_below(leaves);
 
@@ -265,21 +275,48 @@ static void a_terabyte_takes_few_steps(struct kunit *test)
 	KUNIT_EXPECT_LE(test, most, QR_TREE_FANOUT * m->tree.levels);
 }
 
-static void too_large_or_no_memory(struct kunit *test)
+/* A tree over any span costs what its used parts cost. */
+static void a_span_without_memory_costs_nothing(struct kunit *test)
 {
-	struct qr_tree tree;
+	static const unsigned long leaves[] = { 3, BIT(25) - 1, BIT(24) + 70, BIT(35) };
+	static const struct qr_sum whole = { 512, 512, 512, 512 }, nothing;
+	struct model *m = qt_array(test, 1, sizeof(*m));
+	u64 before = atomic64_read(&qr_metadata_bytes);
+	unsigned int i, steps = 0;
+	bool inside;
 
+	qr_tree_init(&m->tree, QR_CHUNK_PAGES);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, model_exit, m));
+	KUNIT_EXPECT_EQ(test, -1, qr_tree_find_leaf(&m->tree, 0, 1, &steps));
+	KUNIT_EXPECT_EQ(test, -1, qr_tree_find_last_leaf(&m->tree, 1));
 	KUNIT_EXPECT_EQ(test, -E2BIG,
-			qr_tree_init(&tree, BIT(QR_TREE_LEVELS * QR_TREE_SHIFT) + 1,
-				     QR_CHUNK_PAGES));
-	KUNIT_EXPECT_EQ(test, 0, tree.levels);
+			qr_tree_cover(&m->tree, BIT(QR_TREE_LEVELS * QR_TREE_SHIFT), GFP_KERNEL));
+	for (i = 0; i < ARRAY_SIZE(leaves); i++) {
+		KUNIT_ASSERT_EQ(test, 0, qr_tree_cover(&m->tree, leaves[i], GFP_KERNEL));
+		qr_tree_set(&m->tree, leaves[i], &whole);
+		KUNIT_EXPECT_TRUE(test, qr_tree_is_consistent(&m->tree));
+		KUNIT_EXPECT_EQ(test, 512, qr_tree_leaf(&m->tree, leaves[i]).longest);
+		KUNIT_EXPECT_EQ(test, 0, qr_tree_leaf(&m->tree, leaves[i] + 1).longest);
+	}
+	KUNIT_EXPECT_LT(test, atomic64_read(&qr_metadata_bytes) - before, 32768);
+	KUNIT_EXPECT_EQ(test, 0, qr_tree_leaf(&m->tree, BIT(30)).longest);
+	KUNIT_EXPECT_EQ(test, 3 * 512, qr_tree_find(&m->tree, 512, &inside, &steps));
+	KUNIT_EXPECT_EQ(test, -1, qr_tree_find(&m->tree, 513, &inside, &steps));
+	KUNIT_EXPECT_EQ(test, BIT(24) + 70, qr_tree_find_leaf(&m->tree, 4, 512, &steps));
+	KUNIT_EXPECT_EQ(test, BIT(25) - 1, qr_tree_find_leaf(&m->tree, BIT(24) + 71, 1, &steps));
+	KUNIT_EXPECT_EQ(test, BIT(35), qr_tree_find_leaf(&m->tree, BIT(25), 1, &steps));
+	KUNIT_EXPECT_EQ(test, -1, qr_tree_find_leaf(&m->tree, BIT(35) + 1, 1, &steps));
+	KUNIT_EXPECT_EQ(test, BIT(35), qr_tree_find_last_leaf(&m->tree, 512));
+	qr_tree_set(&m->tree, BIT(35), &nothing);
+	KUNIT_EXPECT_EQ(test, BIT(25) - 1, qr_tree_find_last_leaf(&m->tree, 512));
+	KUNIT_EXPECT_TRUE(test, qr_tree_is_consistent(&m->tree));
 }
 
 static struct kunit_case cases[] = { KUNIT_CASE(sums_of_maps),
 				     KUNIT_CASE_SLOW(random_operations_match_model),
 				     KUNIT_CASE(all_or_nothing),
 				     KUNIT_CASE(a_terabyte_takes_few_steps),
-				     KUNIT_CASE(too_large_or_no_memory),
+				     KUNIT_CASE(a_span_without_memory_costs_nothing),
 				     KUNIT_CASE(qt_books_balance),
 				     {} };
 

@@ -46,7 +46,7 @@ static void check_row(struct kunit *test, void *p, size_t size)
 	for (at = 0; at < given; at += PAGE_SIZE) {
 		KUNIT_ASSERT_PTR_EQ(test, slab, qr_slab_of(p + at));
 		KUNIT_ASSERT_EQ(test, qt_node_of(p), qt_node_of(p + at));
-		KUNIT_ASSERT_EQ(test, QR_LARGE, qr_chunks[qr_chunk_index(p + at)]->kind);
+		KUNIT_ASSERT_EQ(test, QR_LARGE, qr_chunk_at(qr_chunk_index(p + at))->kind);
 	}
 	qt_fill(p, given, size);
 }
