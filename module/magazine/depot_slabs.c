@@ -121,9 +121,9 @@ static unsigned int reclaim_some(struct qr_depot *d, unsigned long *left, struct
 }
 
 /*
- * The same for a list of slabs from the emergency reserves, with the lock not taken.  Few are empty:
- * only those that became so in an NMI, or had deferred objects.  Goes round the list once: a slab that
- * stays goes to its end.
+ * The same for a list of slabs from the emergency reserves, with the lock not taken.  Few are
+ * empty: only those that became so in an NMI, or had deferred objects.  Goes round the list once: a
+ * slab that stays goes to its end.
  */
 static unsigned int reclaim_emergency(struct qr_depot *d, struct list_head *list,
 				      struct list_head *doomed)

@@ -3,11 +3,15 @@
 #include "pages/node_heap.h"
 
 #include <linux/bitmap.h>
+#include <linux/jiffies.h>
+#include <linux/nodemask.h>
 #include <linux/string.h>
 #include <linux/vmstat.h>
 #include <quarry/stats.h>
 #include "compat.h"
 #include "core/limit.h"
+#include "core/metadata.h"
+#include "pages/release.h"
 
 struct qr_heap *qr_heaps[MAX_NUMNODES];
 EXPORT_SYMBOL_QUARRY_TEST(qr_heaps);
@@ -323,4 +327,75 @@ void qr_heap_validate(struct quarry_validation *v)
 	if (held > atomic_long_read(&qr_limit_all.held))
 		qr_invalid(v, "%lu pages held, %ld charged", held,
 			   atomic_long_read(&qr_limit_all.held));
+}
+
+/* Chunks of a node for which trees get their blocks at once: 4 GiB.  Others come when needed. */
+#define EAGER_CHUNKS 2048
+
+static int cover_eagerly(struct qr_heap *heap)
+{
+	unsigned long first = NODE_DATA(heap->node)->node_start_pfn / QR_CHUNK_PAGES, i;
+	unsigned long last = DIV_ROUND_UP(pgdat_end_pfn(NODE_DATA(heap->node)), QR_CHUNK_PAGES);
+	int kind, err = 0;
+
+	if (last - first > EAGER_CHUNKS || nodes_weight(qr_nodes) > 2)
+		return 0;
+	for (kind = 0; kind < QR_MIXED; kind++)
+		for (i = first; !err && i < last; i++)
+			err = qr_tree_cover(&heap->tree[kind], i, GFP_KERNEL);
+	return err;
+}
+
+int qr_heap_create(int node)
+{
+	struct qr_heap *heap = qr_meta_alloc(sizeof(*heap), GFP_KERNEL, node);
+	int kind, err;
+
+	if (!heap)
+		return -ENOMEM;
+	raw_spin_lock_init(&heap->lock);
+	INIT_LIST_HEAD(&heap->hollow);
+	heap->node = node;
+	heap->surplus = ULONG_MAX;
+	heap->compact_after = jiffies;
+	for (kind = 0; kind < QR_MIXED; kind++)
+		qr_tree_init(&heap->tree[kind], QR_CHUNK_PAGES);
+	err = cover_eagerly(heap);
+	/* Pairs with the address dependency of who finds the heap. */
+	smp_store_release(&qr_heaps[node], heap);
+	return err;
+}
+
+int qr_heaps_init(void)
+{
+	int node, err = qr_trees_init();
+
+	if (err)
+		return err;
+	for_each_node_mask(node, qr_nodes) {
+		err = qr_heap_create(node);
+		if (err) {
+			qr_heaps_exit();
+			return err;
+		}
+	}
+	return 0;
+}
+
+void qr_heaps_exit(void)
+{
+	int node, kind;
+
+	qr_heap_release_idle();
+	for_each_node_mask(node, qr_nodes) {
+		struct qr_heap *heap = qr_heaps[node];
+
+		if (!heap)
+			continue;
+		for (kind = 0; kind < QR_MIXED; kind++)
+			qr_tree_exit(&heap->tree[kind]);
+		qr_meta_free(heap, sizeof(*heap));
+		qr_heaps[node] = NULL;
+	}
+	qr_trees_exit();
 }

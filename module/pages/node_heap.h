@@ -105,4 +105,9 @@ struct quarry_validation;
 /* For the walker, with the machine stopped: do trees, maps and counters agree? */
 void qr_heap_validate(struct quarry_validation *v);
 
+/* Make the heap of a node that has memory now.  Sleeps. */
+int qr_heap_create(int node);
+int qr_heaps_init(void);
+void qr_heaps_exit(void);
+
 #endif /* QR_NODE_HEAP_H */

@@ -87,11 +87,6 @@ extern qr_heap_fn qr_heap_watcher;
 typedef unsigned long (*qr_heap_help_fn)(int node, unsigned long pages);
 extern qr_heap_help_fn qr_heap_helper;
 
-/* Make the heap of a node that has memory now.  Sleeps. */
-int qr_heap_create(int node);
-int qr_heaps_init(void);
-void qr_heaps_exit(void);
-
 /* Set by tests: no new chunk can be had, as if memory were fragmented. */
 extern bool qr_heap_no_chunks;
 /* Set by tests: only requests with access to the emergency reserves get pages from the kernel. */
