@@ -11,6 +11,7 @@
 #include "reclaim/shrinker.h"
 
 #include <linux/ktime.h>
+#include <linux/minmax.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
@@ -110,6 +111,19 @@ unsigned long qr_shrink_count(int node)
 EXPORT_SYMBOL_QUARRY_TEST(qr_shrink_count);
 
 /*
+ * Trim the caches until @want pages have left slabs.  No heap of @node has idle pages before.
+ * Those that leave slabs go to the kernel at once, but for as many as the heap may keep; and
+ * these go now.  Returns pages.
+ */
+static unsigned long trim(int node, unsigned long want,
+			  unsigned long (*release)(int, unsigned long))
+{
+	unsigned long left = qr_trim_all(want, false);
+
+	return max(left, release(node, want));
+}
+
+/*
  * Give back pages for an allocation near a limit of the module (qr_heap_helper).  Here the depots
  * of busy caches are emptied as well: near a limit, pages matter more than speed.
  */
@@ -119,10 +133,8 @@ static unsigned long spare(int node, unsigned long want)
 
 	drain_caches(false);
 	done = qr_heaps_release(node, want);
-	if (done < want) {
-		qr_trim_all(want - done, false);
-		done += qr_heaps_release(node, want - done);
-	}
+	if (done < want)
+		done += trim(node, want - done, qr_heaps_release);
 	if (done)
 		trace_scavenge(node, done, "limit");
 	return done;
@@ -144,8 +156,7 @@ unsigned long qr_shrink_scan(int node, unsigned long want)
 		done += qr_heap_release(node, want - done);
 	}
 	if (done < want) {
-		qr_trim_all(want - done, false);
-		done += qr_heap_release(node, want - done);
+		done += trim(node, want - done, qr_heap_release);
 		if (mutex_trylock(&qr_caches_lock)) {
 			qr_caches_count_spare(false);
 			mutex_unlock(&qr_caches_lock);
