@@ -114,10 +114,9 @@ void qr_rcu_block_free(struct qr_rcu_block *b)
 		qr_meta_cache_free(blocks, b);
 }
 
-/* The cache of @p, if the object can be freed by quarry_cache_free_bulk(); otherwise NULL. */
-static struct qr_cache *plain_cache(const void *p)
+/* The cache of @slab, if its objects can be freed by quarry_cache_free_bulk(); otherwise NULL. */
+static struct qr_cache *plain_cache(const struct qr_slab *slab)
 {
-	struct qr_slab *slab = qr_slab_of(p);
 	struct qr_cache *c = slab ? READ_ONCE(slab->cache) : NULL;
 
 	/* Bulk frees to a size class do not look for cleanups, see qr_slab_set_fast(). */
@@ -126,21 +125,32 @@ static struct qr_cache *plain_cache(const void *p)
 	return c;
 }
 
-/* Free @n objects; those side by side in @obj that are of one cache are freed in bulk. */
+/*
+ * Free @n objects; those side by side in @obj that are of one cache are freed in bulk.  Objects
+ * are handed out slab by slab, so the last object's slab often is that of the next.
+ */
 static void free_objects(void **obj, unsigned int n)
 {
+	struct qr_slab *slab, *next;
 	struct qr_cache *c;
 	unsigned int i, end;
 
 	for (i = 0; i < n; i = end) {
-		c = plain_cache(obj[i]);
+		slab = qr_slab_of(obj[i]);
+		c = plain_cache(slab);
 		end = i + 1;
 		if (unlikely(!c)) {
 			qr_free_slow(NULL, obj[i]);
 			continue;
 		}
-		while (end < n && plain_cache(obj[end]) == c)
-			end++;
+		for (; end < n; end++) {
+			next = qr_slab_of(obj[end]);
+			if (next == slab)
+				continue;
+			if (plain_cache(next) != c)
+				break;
+			slab = next;
+		}
 		quarry_cache_free_bulk(&c->pub, end - i, obj + i);
 	}
 }
