@@ -91,37 +91,50 @@ unsigned int quarry_cache_alloc_bulk(struct quarry_cache *cache, gfp_t gfp, unsi
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_alloc_bulk);
 
+/* May the object at that offset enter this CPU's magazine?  @fast: the CPU's view. */
+static __always_inline bool is_fast(const u8 *fast, unsigned long off)
+{
+	return likely(off >> QR_CHUNK_SHIFT < qr_nr_chunks) &&
+	       likely(fast[off >> QR_CHUNK_SHIFT] == 1);
+}
+
 /*
  * Put objects into this CPU's magazine, without a lock, up to the first that needs the slow path,
  * has no room or is the one that was freed just before it.  Returns how many.
  */
 static __always_inline unsigned int give_cached(struct qr_cache *c, void **objs, unsigned int n)
 {
-	unsigned long nr_chunks = qr_nr_chunks, base = PAGE_OFFSET;
-	unsigned long i = 0;
+	unsigned long base = PAGE_OFFSET, i = 0, room, off, last;
 	struct qr_head *h;
 	const u8 *fast;
+	void **to;
 	int have;
 
 	preempt_disable();
 	h = this_cpu_ptr(c->pub.head);
 	fast = __this_cpu_read(qr_view.fast);
 	have = qr_head_claim(h);
-	if (likely(have >= 0)) {
-		unsigned long room = min(n, h->capacity - have);
-		void **to = h->obj + have, *last = have ? to[-1] : NULL;
-
-		for (; i < room; i++) {
-			unsigned long chunk = ((unsigned long)objs[i] - base) >> QR_CHUNK_SHIFT;
-
-			if (unlikely(chunk >= nr_chunks) || unlikely(fast[chunk] != 1) ||
-			    unlikely(objs[i] == last))
-				break;
-			last = objs[i];
-			to[i] = last;
-		}
-		qr_head_release(h, have + i);
-	}
+	if (unlikely(have < 0))
+		goto out;
+	to = h->obj + have;
+	room = min(n, h->capacity - have);
+	if (unlikely(!room) || unlikely(qr_head_repeats(h, have, objs[0])))
+		goto release;
+	off = (unsigned long)objs[0] - base;
+	if (unlikely(!is_fast(fast, off)))
+		goto release;
+	do {
+		to[i] = objs[i];
+		if (++i == room)
+			break;
+		last = off;
+		off = (unsigned long)objs[i] - base;
+		/* One comparison for two: another object, and in the chunk of the last one. */
+	} while (likely((off ^ last) - 1 < BIT(QR_CHUNK_SHIFT) - 1) ||
+		 (off != last && is_fast(fast, off)));
+release:
+	qr_head_release(h, have + i);
+out:
 	preempt_enable();
 	return i;
 }
