@@ -27,6 +27,15 @@ void qr_heap_summarize(struct qr_heap *heap, struct qr_chunk *chunk)
 	qr_tree_set(&heap->tree[chunk->kind], chunk->index, &sum);
 }
 
+/* The same for each chunk of a run that has several, from left to right. */
+static void summarize_next(struct qr_heap *heap, struct qr_chunk *chunk, bool last)
+{
+	struct qr_sum sum = qr_sum_of(chunk->used, QR_CHUNK_PAGES);
+
+	WRITE_ONCE(chunk->longest, sum.longest);
+	qr_tree_set_next(&heap->tree[chunk->kind], chunk->index, &sum, last);
+}
+
 /* Idle pages can go back at any time, so they count as reclaimable and in MemAvailable. */
 void qr_heap_report(struct qr_heap *heap)
 {
@@ -66,6 +75,7 @@ static bool take_fresh(struct qr_chunk *chunk, unsigned int first, unsigned int 
 void qr_heap_take_run(struct qr_heap *heap, struct qr_run *run, struct qr_chunk *chunk,
 		      unsigned int first, unsigned int nr, struct qr_slab *owner)
 {
+	bool one = first + nr <= QR_CHUNK_PAGES;
 	unsigned int n;
 
 	*run = (struct qr_run){ .chunk = chunk, .first = first, .nr = nr, .zeroed = true };
@@ -78,8 +88,11 @@ void qr_heap_take_run(struct qr_heap *heap, struct qr_run *run, struct qr_chunk 
 			list_del_init(&chunk->link);
 		run->zeroed &= take_fresh(chunk, first, n);
 		qr_chunk_own(chunk, first, n, owner);
-		qr_heap_summarize(heap, chunk);
 		nr -= n;
+		if (likely(one))
+			qr_heap_summarize(heap, chunk);
+		else
+			summarize_next(heap, chunk, !nr);
 		if (!nr)
 			break;
 		chunk = next_chunk(chunk);
@@ -104,14 +117,17 @@ void qr_heap_own_run(const struct qr_run *run, struct qr_slab *owner)
 	}
 }
 
+/* Clearing the entries of a chunk's pages takes some 4,500 instructions. */
+#define CUT_CHUNKS 2
+
 struct qr_run qr_run_cut(struct qr_run *rest)
 {
 	struct qr_run part = *rest;
 	unsigned int i;
 
-	part.nr = min(rest->nr, 4 * QR_CHUNK_PAGES - rest->first);
+	part.nr = min(rest->nr, CUT_CHUNKS * QR_CHUNK_PAGES - rest->first);
 	rest->nr -= part.nr;
-	for (i = 0; rest->nr && i < 4; i++)
+	for (i = 0; rest->nr && i < CUT_CHUNKS; i++)
 		rest->chunk = next_chunk(rest->chunk);
 	rest->first = 0;
 	return part;

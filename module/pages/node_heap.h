@@ -94,7 +94,7 @@ void qr_heap_remove_chunk(struct qr_heap *heap, struct qr_chunk *chunk);
 
 /* Not under the lock: let the addresses of the run's pages lead to @owner. */
 void qr_heap_own_run(const struct qr_run *run, struct qr_slab *owner);
-/* Cut pages off the front of @rest, up to the end of the fourth chunk; returns them. */
+/* Cut pages off the front of @rest, so many that they go quickly; returns them. */
 struct qr_run qr_run_cut(struct qr_run *rest);
 
 /* Report the exact number of idle pages to the kernel. */

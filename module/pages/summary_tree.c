@@ -284,10 +284,10 @@ void qr_tree_put_block(struct qr_tree *tree, unsigned long leaf, struct qr_tree_
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_tree_put_block);
 
-void qr_tree_set(struct qr_tree *tree, unsigned long leaf, const struct qr_sum *sum)
+/* The blocks from the root to @leaf; path[0] has the leaf's own entry. */
+static void find_path(const struct qr_tree *tree, unsigned long leaf, struct qr_tree_block **path)
 {
-	struct qr_tree_block *path[QR_TREE_LEVELS], *block = tree->root;
-	struct qr_sum now = *sum;
+	struct qr_tree_block *block = tree->root;
 	unsigned int k;
 
 	for (k = tree->levels - 1; k; k--) {
@@ -295,7 +295,16 @@ void qr_tree_set(struct qr_tree *tree, unsigned long leaf, const struct qr_sum *
 		block = block->child[place_of(leaf, k)];
 	}
 	path[0] = block;
-	for (; !is_same(&path[k]->sum[place_of(leaf, k)], &now); k++) {
+}
+
+void qr_tree_set(struct qr_tree *tree, unsigned long leaf, const struct qr_sum *sum)
+{
+	struct qr_tree_block *path[QR_TREE_LEVELS];
+	struct qr_sum now = *sum;
+	unsigned int k;
+
+	find_path(tree, leaf, path);
+	for (k = 0; !is_same(&path[k]->sum[place_of(leaf, k)], &now); k++) {
 		set_entry(path[k], place_of(leaf, k), &now);
 		if (k + 1 == tree->levels)
 			return;
@@ -303,6 +312,23 @@ void qr_tree_set(struct qr_tree *tree, unsigned long leaf, const struct qr_sum *
 	}
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_tree_set);
+
+void qr_tree_set_next(struct qr_tree *tree, unsigned long leaf, const struct qr_sum *sum, bool last)
+{
+	struct qr_tree_block *path[QR_TREE_LEVELS];
+	struct qr_sum now = *sum;
+	unsigned int k;
+
+	find_path(tree, leaf, path);
+	set_entry(path[0], place_of(leaf, 0), &now);
+	if (!last && (leaf + 1) % QR_TREE_FANOUT)
+		return;
+	for (k = 1; k < tree->levels; k++) {
+		now = sum_of_block(tree, k - 1, path[k - 1]);
+		set_entry(path[k], place_of(leaf, k), &now);
+	}
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_tree_set_next);
 
 /* Check one block against the blocks below it. */
 static bool block_is_consistent(const struct qr_tree *tree, unsigned int level,

@@ -92,6 +92,12 @@ struct qr_sum qr_sum_of(const unsigned long *used, unsigned int pages);
 
 /* Replace the summary of @leaf, which the tree has, and update the levels above. */
 void qr_tree_set(struct qr_tree *tree, unsigned long leaf, const struct qr_sum *sum);
+/*
+ * The same for leaves side by side, from left to right; for all but the @last one the levels above
+ * may be left as they are.  So a block is summed up once, and not for each of its leaves.
+ */
+void qr_tree_set_next(struct qr_tree *tree, unsigned long leaf, const struct qr_sum *sum,
+		      bool last);
 
 /* For the walker: does every entry agree with the entries below it? */
 bool qr_tree_is_consistent(const struct qr_tree *tree);

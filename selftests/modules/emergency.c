@@ -27,7 +27,7 @@ static long min_pages(void)
 	int i;
 
 	for (i = 0; i < MAX_NR_ZONES; i++)
-		sum += managed_zone(&zone[i]) ? min_wmark_pages(&zone[i]) : 0;
+		sum += managed_zone(&zone[i]) ? min_wmark_pages((&zone[i])) : 0;
 	return sum;
 }
 

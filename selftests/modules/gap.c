@@ -1,29 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * "gap" measures the longest time for which interrupts are off in one call.  A timer ticks every
- * STEP_NS.  The result shows by how many nanoseconds a tick was late at most: so long, or longer,
- * interrupts were off.  With "scripts/vm --icount" a nanosecond is an instruction.
+ * STEP_NS.  The result shows by how many nanoseconds a tick was late at most: so long, or up to
+ * STEP_NS longer, interrupts were off.  With "scripts/vm --icount" a nanosecond is an instruction.  The log has the
+ * stack of that tick: the code that had just let interrupts in again.
  */
 #include <linux/errno.h>
 #include <linux/hrtimer.h>
 #include <linux/kernel.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
+#include <linux/stacktrace.h>
 #include <linux/vmalloc.h>
 #include <quarry/cleanup.h>
 #include "client.h"
 
-#define STEP_NS 20000
+#define STEP_NS 5000
+#define LONG_NS 25000 /* gaps whose stack is logged */
 
 static struct hrtimer timer;
 static u64 last, longest;
+static unsigned long stack[16];
+static unsigned int depth;
 
 static enum hrtimer_restart tick(struct hrtimer *t)
 {
 	u64 now = ktime_get_ns();
 
-	longest = max(longest, now - last);
-	last = now;
+	if (now - last > longest) {
+		longest = now - last;
+		depth = stack_trace_save(stack, ARRAY_SIZE(stack), 0);
+	}
+	/* Saving the stack is no part of the next gap. */
+	last = ktime_get_ns();
 	hrtimer_forward_now(t, ns_to_ktime(STEP_NS));
 	return HRTIMER_RESTART;
 }
@@ -33,6 +42,7 @@ static void begin(void)
 	hrtimer_init(&timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 	timer.function = tick;
 	longest = 0;
+	depth = 0;
 	last = ktime_get_ns();
 	hrtimer_start(&timer, ns_to_ktime(STEP_NS), HRTIMER_MODE_REL_PINNED_HARD);
 }
@@ -40,9 +50,12 @@ static void begin(void)
 static void end(const char *what)
 {
 	u64 now = ktime_get_ns();
+	unsigned int i;
 
 	hrtimer_cancel(&timer);
 	longest = max(longest, now - last);
+	for (i = 0; longest > LONG_NS && i < depth; i++)
+		pr_info("gap %s: %llu ns: %pS\n", what, longest, (void *)stack[i]);
 	client_say("%s_ns %llu\n", what, longest > STEP_NS ? longest - STEP_NS : 0);
 }
 

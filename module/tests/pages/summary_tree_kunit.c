@@ -312,11 +312,40 @@ static void a_span_without_memory_costs_nothing(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, qr_tree_is_consistent(&m->tree));
 }
 
+/* Leaves side by side: the levels above follow at the end of each block, and after the last one. */
+static void a_row_of_leaves(struct kunit *test)
+{
+	static const struct qr_sum whole = { 512, 512, 512, 512 }, nothing;
+	struct model *m = qt_array(test, 1, sizeof(*m));
+	unsigned int from, to, i, steps = 0;
+	bool inside;
+
+	qr_tree_init(&m->tree, QR_CHUNK_PAGES);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, model_exit, m));
+	for (i = 0; i < 3 * QR_TREE_FANOUT; i++) {
+		KUNIT_ASSERT_EQ(test, 0, qr_tree_cover(&m->tree, i, GFP_KERNEL));
+		qr_tree_set(&m->tree, i, &whole);
+	}
+	for (from = 1; from < QR_TREE_FANOUT; from += 21) {
+		for (to = from + 1; to < 3 * QR_TREE_FANOUT; to += 21) {
+			for (i = from; i < to; i++)
+				qr_tree_set_next(&m->tree, i, &nothing, i + 1 == to);
+			KUNIT_ASSERT_TRUE(test, qr_tree_is_consistent(&m->tree));
+			KUNIT_ASSERT_EQ(test, to, qr_tree_find_leaf(&m->tree, from, 512, &steps));
+			for (i = from; i < to; i++)
+				qr_tree_set_next(&m->tree, i, &whole, i + 1 == to);
+			KUNIT_ASSERT_TRUE(test, qr_tree_is_consistent(&m->tree));
+		}
+	}
+	KUNIT_EXPECT_EQ(test, 0, qr_tree_find(&m->tree, 3 * QR_TREE_FANOUT * 512, &inside, &steps));
+}
+
 static struct kunit_case cases[] = { KUNIT_CASE(sums_of_maps),
 				     KUNIT_CASE_SLOW(random_operations_match_model),
 				     KUNIT_CASE(all_or_nothing),
 				     KUNIT_CASE(a_terabyte_takes_few_steps),
 				     KUNIT_CASE(a_span_without_memory_costs_nothing),
+				     KUNIT_CASE(a_row_of_leaves),
 				     KUNIT_CASE(qt_books_balance),
 				     {} };
 
