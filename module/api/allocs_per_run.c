@@ -21,6 +21,7 @@
 #include <quarry/testing.h>
 #include "cache/cache.h"
 #include "compat.h"
+#include "core/caller.h"
 #include "core/task_count.h"
 
 static DEFINE_MUTEX(owner_lock); /* protects changes of qr_counted */
@@ -137,8 +138,8 @@ long quarry_allocs_per_run(void (*fn)(void *arg), void *arg, unsigned int runs)
 	long made;
 
 	if (!fn || !runs) {
-		pr_warn_ratelimited("allocations per run: no run to count, from %pS\n",
-				    (void *)_RET_IP_);
+		pr_warn_ratelimited("allocations per run: no run to count, from %s\n",
+				    qr_caller_name(_RET_IP_));
 		return -EINVAL;
 	}
 	made = quarry_alloc_count_begin();

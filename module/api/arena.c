@@ -241,9 +241,8 @@ static void *refuse(const struct qr_arena *a, size_t size, gfp_t gfp)
 	if ((gfp & __GFP_NOWARN) && !(gfp & __GFP_NOFAIL))
 		return NULL;
 	if (size > QUARRY_MAX_LARGE)
-		pr_warn_ratelimited("refused %zu bytes to %pS, arena %s, gfp %pGg: more than %lu MiB\n",
-				    size, (void *)(qr_caller(0) ?: _RET_IP_), a->name, &gfp,
-				    QUARRY_MAX_LARGE >> 20);
+		pr_warn_ratelimited("refused %zu bytes to %s, arena %s, gfp %pGg: more than %lu MiB\n",
+				    size, qr_caller_name(0), a->name, &gfp, QUARRY_MAX_LARGE >> 20);
 	else
 		qr_limit_refused("arena", a->name, NULL, 1, size, gfp);
 	return NULL;
@@ -337,8 +336,8 @@ void *quarry_arena_alloc_aligned(struct quarry_arena *arena, size_t align, size_
 	if (qr_wants_zone(gfp))
 		return qr_zone_refused(gfp);
 	if (!is_power_of_2(align) || align > PAGE_SIZE) {
-		pr_warn_ratelimited("no memory of an arena is aligned to %zu bytes, from %pS\n",
-				    align, (void *)_RET_IP_);
+		pr_warn_ratelimited("no memory of an arena is aligned to %zu bytes, from %s\n",
+				    align, qr_caller_name(_RET_IP_));
 		return NULL;
 	}
 	return alloc(qr_arena_of(arena), max_t(size_t, align, QR_MIN_OBJECT), size, gfp, _RET_IP_);

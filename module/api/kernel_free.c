@@ -234,7 +234,7 @@ static void report_site(const struct qr_slab *slab, const void *p)
 
 	n = qr_stack_frames(qr_sample_stack(&slab->samples, i), &frames);
 	for (k = 0; k < n; k++)
-		pr_err("misuse: allocated in %pS\n", (void *)frames[k]);
+		pr_err("misuse: allocated in %pB\n", (void *)frames[k]);
 }
 
 /* The tracepoint kfree.  The shim itself never passes memory of Quarry's to the kernel. */

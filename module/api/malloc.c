@@ -30,6 +30,7 @@
 #include <linux/string.h>
 #include "cache/cache.h"
 #include "compat.h"
+#include "core/caller.h"
 #include "core/metadata.h"
 #include "core/misuse.h"
 #include "slab/large.h"
@@ -262,8 +263,8 @@ void *quarry_realloc(void *p, size_t size, gfp_t gfp)
 		return NULL;
 	}
 	if (slab->cache && !slab->cache->class) {
-		pr_warn_ratelimited("cache %s: realloc of an object to %zu bytes, from %pS\n",
-				    slab->cache->name, size, (void *)_RET_IP_);
+		pr_warn_ratelimited("cache %s: realloc of an object to %zu bytes, from %s\n",
+				    slab->cache->name, size, qr_caller_name(_RET_IP_));
 		return NULL;
 	}
 	if (!size) {

@@ -9,6 +9,7 @@
 #include <linux/ratelimit.h>
 #include <linux/string.h>
 #include "compat.h"
+#include "core/caller.h"
 #include "magazine/magazine.h"
 #include "slab/large.h"
 #include "slab/sizeclass.h"
@@ -44,8 +45,8 @@ void *quarry_aligned_alloc(size_t align, size_t size, gfp_t gfp)
 	if (qr_wants_zone(gfp))
 		return qr_zone_refused(gfp);
 	if (!is_power_of_2(align) || align > QUARRY_MAX_ALIGN) {
-		pr_warn_ratelimited("no memory is aligned to %zu bytes, from %pS\n", align,
-				    (void *)_RET_IP_);
+		pr_warn_ratelimited("no memory is aligned to %zu bytes, from %s\n", align,
+				    qr_caller_name(_RET_IP_));
 		return NULL;
 	}
 	if (size > QUARRY_MAX_ALIGN && align > PAGE_SIZE)

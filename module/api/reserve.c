@@ -23,6 +23,7 @@
 #include <linux/ratelimit.h>
 #include "cache/cache.h"
 #include "compat.h"
+#include "core/caller.h"
 #include "core/metadata.h"
 #include "core/task_count.h"
 #include "slab/sizeclass.h"
@@ -125,8 +126,8 @@ static int fill(struct quarry_reserve *r, struct qr_cache *c, size_t asked, unsi
 
 	if (r->blocks && r->blocks->cache != c) {
 		if (left) {
-			pr_warn_ratelimited("reserve of %s asked to hold %s, from %pS\n",
-					    r->blocks->cache->name, c->name, (void *)ip);
+			pr_warn_ratelimited("reserve of %s asked to hold %s, from %s\n",
+					    r->blocks->cache->name, c->name, qr_caller_name(ip));
 			return -EINVAL;
 		}
 		quarry_reserve_return(r);
@@ -158,7 +159,8 @@ static bool is_sane(const struct quarry_reserve *r, const void *of, unsigned int
 {
 	if (likely(r && of && n <= QUARRY_RESERVE_MAX))
 		return true;
-	pr_warn_ratelimited("reserve not filled with %u objects, from %pS: %s\n", n, (void *)ip,
+	pr_warn_ratelimited("reserve not filled with %u objects, from %s: %s\n", n,
+			    qr_caller_name(ip),
 			    r && of ? "too many" : "no reserve, or nothing to fill it with");
 	return false;
 }
@@ -217,8 +219,9 @@ int quarry_reserve_fill_size(struct quarry_reserve *r, size_t size, unsigned int
 	if (qr_wants_zone(gfp) && !qr_zone_refused(gfp))
 		return -EINVAL;
 	if (size > QUARRY_MAX_SMALL) {
-		pr_warn_ratelimited("reserve not filled with objects of %zu bytes, from %pS: the most is %lu\n",
-				    size, (void *)_RET_IP_, (unsigned long)QUARRY_MAX_SMALL);
+		pr_warn_ratelimited("reserve not filled with objects of %zu bytes, from %s: the most is %lu\n",
+				    size, qr_caller_name(_RET_IP_),
+				    (unsigned long)QUARRY_MAX_SMALL);
 		return -EINVAL;
 	}
 	cache = qr_class_cache[qr_class_for(size)];

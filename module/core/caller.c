@@ -52,3 +52,13 @@ unsigned long qr_caller(unsigned long ip)
 	return ip;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_caller);
+
+const char *qr_caller_text(char buf[QR_CALLER_TEXT], unsigned long ip)
+{
+	ip = qr_caller(ip);
+	if (!ip)
+		return "no client's call";
+	scnprintf(buf, QR_CALLER_TEXT, "%pS", (void *)ip);
+	return buf;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_caller_text);

@@ -4,6 +4,7 @@
 #define QR_CALLER_H
 
 #include <linux/percpu.h>
+#include <linux/types.h>
 
 /*
  * The address in the client that the code under way was called from: @ip, if it is not Quarry's
@@ -11,6 +12,16 @@
  * background work of Quarry's own, a grace period that ends, a file that was written.  Any context.
  */
 unsigned long qr_caller(unsigned long ip);
+
+#define QR_CALLER_TEXT 128 /* bytes; longer names are cut */
+
+/*
+ * What a line of the log says of the caller: "function+0x1c/0x80 [module]", or "no client's call"
+ * where qr_caller() finds none.  The only way to name a caller in the log.
+ */
+const char *qr_caller_text(char buf[QR_CALLER_TEXT], unsigned long ip);
+/* The same in an argument of a line. */
+#define qr_caller_name(ip) qr_caller_text((char[QR_CALLER_TEXT]){}, ip)
 
 /*
  * On this CPU a work item of Quarry's empties magazines for a caller that waits for it: what

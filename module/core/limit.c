@@ -100,9 +100,9 @@ void qr_limit_refused(const char *what, const char *name, const struct qr_limit 
 			 qr_limit_bytes(held), limit_text(most, READ_ONCE(own->hard)));
 	}
 	held = atomic_long_read(&qr_limit_all.held);
-	pr_warn("refused %zu bytes to %pS, %s %s: %s; %sQuarry holds %lu of %s bytes, gfp %pGg\n",
-		size, (void *)(qr_caller(0) ?: _RET_IP_), what, name, why, own_usage,
-		qr_limit_bytes(held), limit_text(most, READ_ONCE(qr_limit_all.hard)), &gfp);
+	pr_warn("refused %zu bytes to %s, %s %s: %s; %sQuarry holds %lu of %s bytes, gfp %pGg\n",
+		size, qr_caller_name(0), what, name, why, own_usage, qr_limit_bytes(held),
+		limit_text(most, READ_ONCE(qr_limit_all.hard)), &gfp);
 }
 
 static unsigned long limit_pages(unsigned long bytes)

@@ -54,12 +54,8 @@ static void tell(enum qr_misuse what, const void *p, const char *cache, const ch
 	const char *result = lost ? "object leaked" : text[what].result;
 	const char *to = given ? ", given to " : "";
 
-	if (caller)
-		pr_err("misuse: %s: object %p, cache %s%s%s, seen in %pS; %s\n", text[what].what, p,
-		       cache ?: "none", to, given ?: "", (void *)caller, result);
-	else
-		pr_err("misuse: %s: object %p, cache %s%s%s, seen in no client's call; %s\n",
-		       text[what].what, p, cache ?: "none", to, given ?: "", result);
+	pr_err("misuse: %s: object %p, cache %s%s%s, seen in %s; %s\n", text[what].what, p,
+	       cache ?: "none", to, given ?: "", qr_caller_name(caller), result);
 }
 
 bool qr_report_loss(enum qr_misuse what, const void *p, const char *cache, const char *given,
@@ -82,8 +78,8 @@ bool qr_report_loss(enum qr_misuse what, const void *p, const char *cache, const
 
 void *qr_zone_refused(gfp_t gfp)
 {
-	pr_warn_once("no memory with gfp %pGg, from %pS: Quarry cannot choose a zone\n", &gfp,
-		     (void *)(qr_caller(_RET_IP_) ?: _RET_IP_));
+	pr_warn_once("no memory with gfp %pGg, from %s: Quarry cannot choose a zone\n", &gfp,
+		     qr_caller_name(_RET_IP_));
 	return NULL;
 }
 EXPORT_SYMBOL_QUARRY(qr_zone_refused);

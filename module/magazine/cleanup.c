@@ -24,6 +24,7 @@
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include "compat.h"
+#include "core/caller.h"
 #include "core/metadata.h"
 #include "magazine/magazine.h"
 #include "slab/large.h"
@@ -128,7 +129,8 @@ static int ensure_room(const void *p, gfp_t gfp, const char **why)
 
 static int refuse(const void *p, const char *why, unsigned long ip)
 {
-	pr_warn_ratelimited("no cleanup for %p, which is %s, from %pS\n", p, why, (void *)ip);
+	pr_warn_ratelimited("no cleanup for %p, which is %s, from %s\n", p, why,
+			    qr_caller_name(ip));
 	return -EINVAL;
 }
 

@@ -27,6 +27,7 @@
 #include <linux/string.h>
 #include <quarry/quarry.h>
 #include "compat.h"
+#include "core/caller.h"
 #include "core/clean_name.h"
 #include "core/metadata.h"
 #include "core/work_queue.h"
@@ -187,7 +188,7 @@ static noinline int refuse(const char *key, const char *why, unsigned long ip)
 	char clean[QUARRY_LABEL_KEY];
 
 	qr_clean_name(clean, key ?: "", sizeof(clean));
-	pr_warn_ratelimited("label %s of %pS refused: %s\n", clean, (void *)ip, why);
+	pr_warn_ratelimited("label %s of %s refused: %s\n", clean, qr_caller_name(ip), why);
 	return -EINVAL;
 }
 

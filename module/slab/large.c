@@ -171,9 +171,8 @@ void *qr_large_refuse(size_t size, gfp_t gfp)
 	if ((gfp & __GFP_NOWARN) && !(gfp & __GFP_NOFAIL))
 		return NULL;
 	if (size > QUARRY_MAX_LARGE)
-		pr_warn_ratelimited("refused %zu bytes to %pS, gfp %pGg: more than %lu MiB in a row\n",
-				    size, (void *)(qr_caller(0) ?: _RET_IP_), &gfp,
-				    QUARRY_MAX_LARGE >> 20);
+		pr_warn_ratelimited("refused %zu bytes to %s, gfp %pGg: more than %lu MiB in a row\n",
+				    size, qr_caller_name(0), &gfp, QUARRY_MAX_LARGE >> 20);
 	else
 		qr_limit_refused("cache", "(large)", NULL, DIV_ROUND_UP(size, PAGE_SIZE), size,
 				 gfp);

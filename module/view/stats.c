@@ -21,6 +21,7 @@
 #include "cache/cache.h"
 #include "cache/rcu_free.h"
 #include "compat.h"
+#include "core/caller.h"
 #include "core/limit.h"
 #include "core/metadata.h"
 #include "core/misuse.h"
@@ -201,8 +202,8 @@ EXPORT_SYMBOL_QUARRY(quarry_stats_read);
 int quarry_cache_stats_read(struct quarry_cache *cache, struct quarry_cache_stats *st)
 {
 	if (!cache) {
-		pr_warn_ratelimited("the numbers of no cache were asked for, from %pS\n",
-				    (void *)_RET_IP_);
+		pr_warn_ratelimited("the numbers of no cache were asked for, from %s\n",
+				    qr_caller_name(_RET_IP_));
 		return -EINVAL;
 	}
 	qr_cache_sum(qr_cache_of(cache), st);

@@ -70,10 +70,24 @@ static void caller_is_the_client(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, is_here(qr_caller((unsigned long)qr_drain_all)));
 }
 
+/* The log names the client where an address of Quarry's own was passed down, and where none was. */
+static void log_names_the_client(struct kunit *test)
+{
+	unsigned long ip[] = { _THIS_IP_, 0, (unsigned long)qr_drain_all };
+	char buf[QR_CALLER_TEXT];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ip); i++) {
+		KUNIT_EXPECT_PTR_EQ(test, buf, (char *)qr_caller_text(buf, ip[i]));
+		KUNIT_EXPECT_TRUE_MSG(test, strstarts(buf, "log_names_the_client"), "%s", buf);
+	}
+}
+
 static struct kunit_case exposure_cases[] = {
 	KUNIT_CASE(addresses_are_shown_as_by_the_kernel),
 	KUNIT_CASE(numbers_stand_for_addresses),
 	KUNIT_CASE(caller_is_the_client),
+	KUNIT_CASE(log_names_the_client),
 	KUNIT_CASE(qt_books_balance),
 	{},
 };
