@@ -2,8 +2,8 @@
 /*
  * "gap" measures the longest time for which interrupts are off in one call.  A timer ticks every
  * STEP_NS.  The result shows by how many nanoseconds a tick was late at most: so long, or up to
- * STEP_NS longer, interrupts were off.  With "scripts/vm --icount" a nanosecond is an instruction.  The log has the
- * stack of that tick: the code that had just let interrupts in again.
+ * STEP_NS longer, interrupts were off.  With "scripts/vm --icount" a nanosecond is an instruction.
+ * The log has the stack of that tick: the code that had just let interrupts in again.
  */
 #include <linux/errno.h>
 #include <linux/hrtimer.h>
