@@ -257,8 +257,16 @@ static void *reader(void *arg)
 {
 	static char buf[65536];
 
-	while (read(*(int *)arg, buf, sizeof(buf)) >= 0)
-		dump(*(int *)arg);
+	struct quarry_dev_action action;
+
+	while (read(*(int *)arg, buf, sizeof(buf)) >= 0) {
+		if (!heapdump(*(int *)arg, 0, &action))
+			continue;
+		/* The number may have become another file's since the read. */
+		if (errno != ENOTTY)
+			die("HEAPDUMP");
+		break;
+	}
 	return NULL;
 }
 

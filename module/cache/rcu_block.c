@@ -125,13 +125,20 @@ static struct qr_cache *plain_cache(const struct qr_slab *slab)
 	return c;
 }
 
+/* Quicker than to look up the slab. */
+static bool is_within(const struct qr_slab *slab, const void *p)
+{
+	return (unsigned long)p - (unsigned long)slab->base < (unsigned long)slab->run.nr
+								      << PAGE_SHIFT;
+}
+
 /*
  * Free @n objects; those side by side in @obj that are of one cache are freed in bulk.  Objects
  * are handed out slab by slab, so the last object's slab often is that of the next.
  */
 static void free_objects(void **obj, unsigned int n)
 {
-	struct qr_slab *slab, *next;
+	struct qr_slab *slab;
 	struct qr_cache *c;
 	unsigned int i, end;
 
@@ -144,12 +151,11 @@ static void free_objects(void **obj, unsigned int n)
 			continue;
 		}
 		for (; end < n; end++) {
-			next = qr_slab_of(obj[end]);
-			if (next == slab)
+			if (likely(is_within(slab, obj[end])))
 				continue;
-			if (plain_cache(next) != c)
+			slab = qr_slab_of(obj[end]);
+			if (plain_cache(slab) != c)
 				break;
-			slab = next;
 		}
 		quarry_cache_free_bulk(&c->pub, end - i, obj + i);
 	}

@@ -53,12 +53,12 @@ unsigned long qr_caller(unsigned long ip)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_caller);
 
-const char *qr_caller_text(char buf[QR_CALLER_TEXT], unsigned long ip)
+const char *qr_caller_text(struct qr_caller_buf *buf, unsigned long ip)
 {
 	ip = qr_caller(ip);
 	if (!ip)
 		return "no client's call";
-	scnprintf(buf, QR_CALLER_TEXT, "%pS", (void *)ip);
-	return buf;
+	scnprintf(buf->text, sizeof(buf->text), "%pS", (void *)ip);
+	return buf->text;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_caller_text);

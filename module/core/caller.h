@@ -13,15 +13,18 @@
  */
 unsigned long qr_caller(unsigned long ip);
 
-#define QR_CALLER_TEXT 128 /* bytes; longer names are cut */
+/* Longer names are cut. */
+struct qr_caller_buf {
+	char text[128];
+};
 
 /*
  * What a line of the log says of the caller: "function+0x1c/0x80 [module]", or "no client's call"
  * where qr_caller() finds none.  The only way to name a caller in the log.
  */
-const char *qr_caller_text(char buf[QR_CALLER_TEXT], unsigned long ip);
+const char *qr_caller_text(struct qr_caller_buf *buf, unsigned long ip);
 /* The same in an argument of a line. */
-#define qr_caller_name(ip) qr_caller_text((char[QR_CALLER_TEXT]){}, ip)
+#define qr_caller_name(ip) qr_caller_text(&(struct qr_caller_buf){}, ip)
 
 /*
  * On this CPU a work item of Quarry's empties magazines for a caller that waits for it: what

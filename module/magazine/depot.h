@@ -216,8 +216,8 @@ unsigned int qr_depot_give_slabs(struct qr_depot *d, void **in, unsigned int n,
 
 /*
  * Move every empty slab to @doomed, and free spare batches that the other slabs have no objects
- * for.  Slabs that become empty meanwhile may stay.  Returns slabs moved.  Interrupts on or off; not
- * NMI.
+ * for.  Slabs that become empty meanwhile may stay.  Returns slabs moved.  Interrupts on or off;
+ * not NMI.
  */
 unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed);
 

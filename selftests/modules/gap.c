@@ -151,7 +151,7 @@ static int large(u64 mb)
 	return 0;
 }
 
-static const char *const whats[] = { "objects", "live", "cleanups", "large", NULL };
+static const char *const kinds[] = { "objects", "live", "cleanups", "large", NULL };
 
 static int gap_run(const u64 *v)
 {
@@ -169,5 +169,5 @@ static int gap_run(const u64 *v)
 const struct client_command client_gap = {
 	.name = "gap",
 	.run = gap_run,
-	.args = { { "what", 0, 0, whats }, { "mb", 64, 4096 } },
+	.args = { { "what", 0, 0, kinds }, { "mb", 64, 4096 } },
 };

@@ -74,11 +74,11 @@ static void caller_is_the_client(struct kunit *test)
 static void log_names_the_client(struct kunit *test)
 {
 	unsigned long ip[] = { _THIS_IP_, 0, (unsigned long)qr_drain_all };
-	char buf[QR_CALLER_TEXT];
+	struct qr_caller_buf buf;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(ip); i++) {
-		const char *text = qr_caller_text(buf, ip[i]);
+		const char *text = qr_caller_text(&buf, ip[i]);
 
 		KUNIT_EXPECT_TRUE_MSG(test, strstarts(text, "log_names_the_client"), "%s", text);
 	}
