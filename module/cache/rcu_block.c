@@ -128,8 +128,9 @@ static struct qr_cache *plain_cache(const struct qr_slab *slab)
 /* Quicker than to look up the slab. */
 static bool is_within(const struct qr_slab *slab, const void *p)
 {
-	return (unsigned long)p - (unsigned long)slab->base < (unsigned long)slab->run.nr
-								      << PAGE_SHIFT;
+	unsigned long offset = p - slab->base;
+
+	return offset < (unsigned long)slab->run.nr << PAGE_SHIFT;
 }
 
 /*
