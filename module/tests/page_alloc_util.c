@@ -15,7 +15,8 @@ static void asked(void *unused, struct page *page, unsigned int order, gfp_t gfp
 		return;
 	now.nr++;
 	now.pages += 1UL << order;
-	now.all &= gfp;
+	if (gfp & __GFP_DIRECT_RECLAIM)
+		now.reclaim_all &= gfp;
 	now.any |= gfp;
 	if (order < 9)
 		return;
@@ -49,7 +50,8 @@ void qt_page_allocs_begin(struct kunit *test)
 {
 	struct tracepoint *tp = tracepoint(test);
 
-	now = (struct qt_page_allocs){ .all = ~(__force gfp_t)0, .chunks_all = ~(__force gfp_t)0 };
+	now = (struct qt_page_allocs){ .reclaim_all = ~(__force gfp_t)0,
+				       .chunks_all = ~(__force gfp_t)0 };
 	KUNIT_ASSERT_EQ(test, 0, tracepoint_probe_register(tp, asked, NULL));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, stop, tp));
 	WRITE_ONCE(task, current);

@@ -11,7 +11,8 @@
  * @nr: number of requests
  * @nr_chunks: requests of order 9 and more
  * @pages: pages that were asked for in all of them
- * @all: gfp flags that every request had
+ * @reclaim_all: gfp flags that every request had that may enter reclaim.  For others the kernel's
+ *	slabs do not keep the flags that they were asked with
  * @any: gfp flags that some request had
  * @chunks_all: gfp flags that every request of order 9 and more had
  * @chunks_any: gfp flags that some request of order 9 and more had
@@ -20,7 +21,7 @@ struct qt_page_allocs {
 	unsigned int nr;
 	unsigned int nr_chunks;
 	unsigned long pages;
-	gfp_t all;
+	gfp_t reclaim_all;
 	gfp_t any;
 	gfp_t chunks_all;
 	gfp_t chunks_any;
