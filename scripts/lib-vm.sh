@@ -94,6 +94,21 @@ vm_file()
 	cp -rLT "$src" "$2/$dst"
 }
 
+# vm_program NAME ROOT: copy a program, and the shared libraries that it needs, into ROOT. The
+# directory is not in the guest's PATH, where busybox has programs of the same names.
+vm_program()
+{
+	local file library
+
+	file=$(PATH=$PATH:/usr/sbin:/sbin command -v "$1") || die "$1 not found; run scripts/deps moved"
+	mkdir -p "$2/opt/bin"
+	cp -L "$file" "$2/opt/bin/$1"
+	ldd "$file" | grep -oE '/[^ ]+' | while read -r library; do
+		mkdir -p "$2/${library%/*}"
+		cp -L "$library" "$2/$library"
+	done
+}
+
 # vm_numa NODES CPUS MB: QEMU's options for processors and memory, one per line. Each node is a
 # socket, because the kernel warns about a machine with a socket on two nodes.
 vm_numa()

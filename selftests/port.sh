@@ -2,79 +2,32 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
 # Modules of the kernel's own source work with Quarry's memory: fat and vfat with their caches,
-# overlay, loop and binfmt_misc with their caches and kmalloc(). scripts/port has built them with
-# quarry/kmem_shim.h, and without a change to their source.
+# overlay, loop, binfmt_misc, serport and dns_resolver with their caches and kmalloc(). scripts/port
+# has built them with quarry/kmem_shim.h, and without a change to their source.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
 . ./lib.sh
+# shellcheck source=files.sh
+. ./files.sh
 
 [ -e "$MODULES/overlay.ko" ] ||
 	skip_all "no modules of the kernel's own here: scripts/port builds them, for 6.12"
 
 files=${QUARRY_FILES:-240}
 unload wordindex quarry_client quarry
-load quarry nls_cp437 nls_ascii loop fat vfat overlay binfmt_misc
+load quarry nls_cp437 nls_ascii loop fat vfat overlay binfmt_misc serport dns_resolver
 mark
 
-for module in fat vfat overlay loop binfmt_misc; do
+for module in fat vfat overlay loop binfmt_misc serport dns_resolver; do
 	expect "$module holds quarry" [ -e "/sys/module/quarry/holders/$module" ]
 done
 
 # --- The files that are copied ------------------------------------------------------
 
-# tree DIR: make files of 0 to 90 KB in directories, with long and short names. All differ.
-tree()
-{
-	number_of=0
-	while [ "$number_of" -lt "$files" ]; do
-		dir=$1/$((number_of % 12))/directory-with-a-name-of-some-length
-		name=$number_of.txt
-		[ $((number_of % 3)) = 0 ] || name="a longer name, number $number_of.text"
-		[ -d "$dir" ] || mkdir -p "$dir"
-		tail -c +$((number_of * 97 + 1)) "$TMP/text" |
-			head -c $((number_of * number_of * 13 % 90001)) >"$dir/$name"
-		number_of=$((number_of + 1))
-	done
-}
-
-# sums DIR
-sums()
-{
-	(cd "$1" && find . -type f -print0 | sort -z | xargs -0 sha256sum)
-}
-
-# same_tree TEXT DIR SUMS
-same_tree()
-{
-	sums "$2" >"$TMP/sums"
-	if cmp -s "$TMP/sums" "$3"; then
-		ok "$1: $(wc -l <"$3") files"
-	else
-		fail "$1: $(diff "$TMP/sums" "$3" | grep -c '^[+-][^+-]') lines of difference"
-	fi
-}
-
-forget()
-{
-	sync
-	echo 3 >/proc/sys/vm/drop_caches
-}
-
-# live_is CACHE NUMBER TEXT: the cache has as many live objects, after a while: some objects are
-# freed by RCU callbacks or by work that the kernel has put off.
-live_is()
-{
-	for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		[ "$(cache_stat "$1" live_objects)" = "$2" ] && break
-		sleep 0.2
-	done
-	same "$3: live objects of $1" "$(cache_stat "$1" live_objects)" "$2"
-}
-
 head -c 300000 /proc/kallsyms >"$TMP/text"
 mkdir "$TMP/source" "$TMP/fat"
-tree "$TMP/source"
+tree "$TMP/source" "$files"
 sums "$TMP/source" >"$TMP/source.sums"
 
 # --- A disk of 32 MiB with FAT16, by hand --------------------------------------------
@@ -207,29 +160,24 @@ live_is ovl_inode 0 "unmounted"
 # --- Memory that the kernel frees ------------------------------------------------------
 
 # free_user_ns() frees what binfmt_misc has allocated for the namespace, when that ends.
-before=$(stat kernel_frees)
 mkdir "$TMP/binfmt"
-expect "binfmt_misc in a user namespace" unshare -Urm sh -c \
+kernel_frees 1 "binfmt_misc in a user namespace" unshare -Urm sh -c \
 	"mount -t binfmt_misc none $TMP/binfmt && grep -q enabled $TMP/binfmt/status"
-for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-	[ "$(stat kernel_frees)" = "$before" ] || break
-	sleep 0.2
-done
-same "the kernel's free of its memory" "$(stat kernel_frees)" $((before + 1))
+hand_over 1
 expect "the walker finds no error after it" validate
 
 # --- The end --------------------------------------------------------------------------
 
 rmmod overlay || fail "rmmod overlay"
 expect "the loop device is let go" losetup -d "$loop"
-for module in vfat fat loop binfmt_misc; do
+for module in vfat fat loop binfmt_misc serport dns_resolver; do
 	rmmod "$module" || fail "rmmod $module"
 done
 drain
 same "live objects after all are unloaded" "$(stat live_objects)" 0
 same "caches of modules that are unloaded" \
 	"$(find "$QUARRY/caches" -maxdepth 1 -name 'fat*' -o -maxdepth 1 -name 'ovl*' | wc -l)" 0
-same "misuse" "$(awk '/^misuse/ { n += $2 } END { print n }' "$QUARRY/stats")" 0
+same "misuse" "$(misuses)" 0
 expect "the walker finds no error" validate
 expect "the equations hold" balanced
 unload quarry nls_cp437 nls_ascii

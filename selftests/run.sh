@@ -12,7 +12,7 @@ cd "$(dirname "$0")" || exit 1
 	for test; do
 		shift
 		case ${test##*/} in
-		lib.sh | run.sh) ;;
+		lib.sh | files.sh | run.sh) ;;
 		*) set -- "$@" "${test##*/}" ;;
 		esac
 	done
