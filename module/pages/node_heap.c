@@ -72,6 +72,16 @@ static bool take_fresh(struct qr_chunk *chunk, unsigned int first, unsigned int 
 	return fresh;
 }
 
+/* The watcher is called once only, until it sets both thresholds again. */
+bool qr_heap_has_news(struct qr_heap *heap)
+{
+	if (likely(qr_heap_idle(heap) <= heap->surplus && heap->used >= heap->low))
+		return false;
+	heap->surplus = ULONG_MAX;
+	heap->low = 0;
+	return true;
+}
+
 void qr_heap_take_run(struct qr_heap *heap, struct qr_run *run, struct qr_chunk *chunk,
 		      unsigned int first, unsigned int nr, struct qr_slab *owner)
 {
@@ -82,6 +92,7 @@ void qr_heap_take_run(struct qr_heap *heap, struct qr_run *run, struct qr_chunk 
 	if (nr > QR_OWN_AT_ONCE)
 		owner = NULL;
 	heap->used += nr;
+	heap->peak = max(heap->peak, heap->used);
 	for (;;) {
 		n = min(nr, QR_CHUNK_PAGES - first);
 		if (unlikely(chunk->nr_holes) && !chunk->nr_used)

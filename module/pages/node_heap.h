@@ -39,8 +39,12 @@ struct qr_run {
  * @used: pages of these that are in use
  * @holes: holes in these chunks
  * @hollow: chunks that have holes and no page in use
+ * @peak: most pages that were in use since the scavenger set this to @used
+ * @last_peak: the same, for the time before
+ * @peak_since: when the scavenger did so, in jiffies
  * @keep: idle pages that the heap may keep, as the scavenger set it last
  * @surplus: qr_heap_watcher is called when more pages than this are idle
+ * @low: it is also called when fewer pages than this are in use
  * @reported: idle pages, as last reported to the kernel
  * @searches: number of searches for a run
  * @steps: entries of the tree that all searches looked at
@@ -56,8 +60,12 @@ struct qr_heap {
 	unsigned long used;
 	unsigned long holes;
 	struct list_head hollow;
+	unsigned long peak;
+	unsigned long last_peak;
+	unsigned long peak_since;
 	unsigned long keep;
 	unsigned long surplus;
+	unsigned long low;
 	unsigned long reported;
 	u64 searches;
 	u64 steps;
@@ -75,6 +83,11 @@ static inline unsigned long qr_heap_idle(const struct qr_heap *heap)
 
 /* Call these under the heap's lock. */
 
+/*
+ * Pages became idle, or fewer are in use.  Returns true if the caller must call qr_heap_watcher,
+ * after it has dropped the lock.
+ */
+bool qr_heap_has_news(struct qr_heap *heap);
 /* Update the tree after a change of the chunk's map. */
 void qr_heap_summarize(struct qr_heap *heap, struct qr_chunk *chunk);
 /*

@@ -408,7 +408,7 @@ void qr_heap_put(const struct qr_run *run)
 	struct qr_run rest = *run;
 	struct qr_heap *heap;
 	unsigned long flags;
-	bool surplus;
+	bool news;
 
 	if (chunk->kind == QR_MIXED) {
 		qr_mixed_put(chunk, run->first, run->nr);
@@ -428,11 +428,9 @@ void qr_heap_put(const struct qr_run *run)
 			rest.nr = 0;
 		raw_spin_lock_irqsave(&heap->lock, flags);
 		qr_heap_put_run(heap, &part);
-		surplus = qr_heap_idle(heap) > heap->surplus;
-		if (unlikely(surplus))
-			heap->surplus = ULONG_MAX; /* call the watcher once only */
+		news = qr_heap_has_news(heap);
 		raw_spin_unlock_irqrestore(&heap->lock, flags);
-		if (unlikely(surplus))
+		if (unlikely(news))
 			qr_heap_watcher();
 	} while (unlikely(rest.nr));
 }

@@ -73,8 +73,8 @@ bool qr_heap_add(struct qr_heap *heap, struct qr_chunk *chunk, gfp_t gfp);
 void qr_heap_make_room(int node, unsigned int nr, gfp_t gfp);
 
 /*
- * Called, in any context but NMI, when a node has more idle pages than heap->surplus.  Then
- * surplus becomes ULONG_MAX, so that there is no second call before the watcher sets it again.
+ * Called, in any context but NMI, when a node has more idle pages than heap->surplus, or fewer in
+ * use than heap->low.  There is no second call before the watcher sets these two again.
  */
 typedef void (*qr_heap_fn)(void);
 extern qr_heap_fn qr_heap_watcher;

@@ -11,6 +11,7 @@
 #include <linux/bitmap.h>
 #include <linux/nodemask.h>
 #include "compat.h"
+#include "pages/page_heap.h"
 
 atomic64_t qr_released_pages;
 
@@ -156,6 +157,7 @@ static void drop(const struct qr_run *run, bool may_keep)
 	struct qr_heap *heap = qr_heaps[run->chunk->node];
 	struct parcel p = {};
 	unsigned long flags;
+	bool news;
 
 	if (run->chunk->kind == QR_MIXED) {
 		qr_mixed_put(run->chunk, run->first, run->nr);
@@ -169,7 +171,10 @@ static void drop(const struct qr_run *run, bool may_keep)
 		qr_chunk_disown(run->chunk, run->first, run->nr);
 		pack_pages(heap, run->chunk, run->first, run->nr, &p);
 	}
+	news = qr_heap_has_news(heap);
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	if (unlikely(news))
+		qr_heap_watcher();
 	if (p.nr || p.chunk)
 		parcel_send(&p);
 }

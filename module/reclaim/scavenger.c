@@ -6,6 +6,10 @@
  * a burst that comes again soon finds its pages, and some ten seconds after a burst they are
  * released.  Pages under free objects decay to the same share: see magazine/slab_trim.h.
  *
+ * Pages that were in use a few seconds ago are kept longer, up to a chunk of them.  Otherwise a
+ * load that ends and begins again each second would get a new chunk from the kernel each time.
+ * When it does not come again, they are released too: a node with no page in use keeps none.
+ *
  * The scavenger takes at most 1 % of one CPU.  It has a credit: each nanosecond that passes adds
  * 1/100 ns, up to CREDIT_MAX, and each nanosecond of work subtracts 1 ns.
  */
@@ -41,9 +45,10 @@
 #define SHARE	       100 /* 1/100 of one CPU's time */
 #define CREDIT_MAX     NSEC_PER_SEC
 #define RETAIN_MAX     100
-/* A node always keeps one chunk of idle pages: the next slab would get a new chunk anyway. */
 #define KEEP	       ((unsigned long)QR_CHUNK_PAGES)
-#define SLACK	       64UL /* a cache always keeps this many pages under free objects */
+#define RECENTLY       (4 * HZ) /* pages in use then, or as long before, are kept */
+#define SPARSE	       8UL	/* a node with more holes for each page in use is sparse */
+#define SLACK	       64UL	/* a cache always keeps this many pages under free objects */
 
 atomic64_t qr_scavenged_pages, qr_scavenger_ns;
 u64 qr_loaded_ns;
@@ -66,11 +71,39 @@ static bool is_tight(void)
 	return qr_limit_excess(&qr_limit_all, QR_CHUNK_PAGES);
 }
 
-static unsigned long to_keep(const struct qr_heap *heap)
+/*
+ * Has @heap many holes for what it has in use?  If it grows slowly and is quiet in between, each
+ * new slab finds no idle page and gets a new chunk, whose other pages become holes.
+ */
+static bool is_sparse(const struct qr_heap *heap)
+{
+	return heap->holes > SPARSE * heap->used + KEEP;
+}
+
+/*
+ * The share that is kept for good.  A sparse heap keeps as many pages as are in use, up to a chunk:
+ * its next chunk then has to last twice as long.
+ */
+static unsigned long share_of(const struct qr_heap *heap)
+{
+	unsigned long share = heap->used * READ_ONCE(retain_percent) / 100;
+
+	if (is_tight())
+		return 0;
+	return is_sparse(heap) ? max(share, min(heap->used, KEEP)) : share;
+}
+
+/* Pages that were in use and are not now.  They are kept for now, because a load may come again. */
+static unsigned long used_lately(struct qr_heap *heap)
 {
 	if (is_tight())
 		return 0;
-	return max(READ_ONCE(heap->used) * READ_ONCE(retain_percent) / 100, KEEP);
+	if (time_after(jiffies, heap->peak_since + RECENTLY)) {
+		heap->last_peak = heap->peak;
+		heap->peak = heap->used;
+		heap->peak_since = jiffies;
+	}
+	return max(heap->peak, heap->last_peak) - heap->used;
 }
 
 static void earn(u64 now)
@@ -96,28 +129,31 @@ static unsigned long until_credit(void)
 }
 
 /*
- * How many idle pages of @heap are beyond its share.  If there are none, the heap calls
- * qr_heap_watcher when there are some again.
+ * How many idle pages of @heap are to be released.  *@more: there are some, or pages that are kept
+ * only for now.  If there are none, the heap calls qr_heap_watcher when there are some again, or
+ * when its share has become much smaller.
  */
-static unsigned long surplus(struct qr_heap *heap)
+static unsigned long surplus(struct qr_heap *heap, bool *more)
 {
-	unsigned long flags, idle, keep, extra;
+	unsigned long flags, idle, share, keep;
 
 	raw_spin_lock_irqsave(&heap->lock, flags);
 	qr_heap_report(heap);
-	keep = to_keep(heap);
+	share = share_of(heap);
+	keep = max(share, min(used_lately(heap), KEEP));
 	idle = qr_heap_idle(heap);
-	extra = idle > keep ? idle - keep : 0;
 	heap->keep = keep;
-	heap->surplus = extra ? ULONG_MAX : keep;
+	heap->surplus = idle > share ? ULONG_MAX : share;
+	heap->low = idle > share ? 0 : DIV_ROUND_UP(heap->used, 2);
+	*more |= idle > share;
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
-	return extra;
+	return idle > keep ? idle - keep : 0;
 }
 
-/* Release a tick's part of a node's surplus.  Returns true if there was a surplus. */
-static bool scavenge_node(int node, u64 *start)
+/* Release a tick's part of a node's surplus.  *@more: as above. */
+static void scavenge_node(int node, u64 *start, bool *more)
 {
-	unsigned long extra = surplus(qr_heaps[node]), want, done = 0, n = 1;
+	unsigned long extra = surplus(qr_heaps[node], more), want, done = 0, n = 1;
 
 	want = is_tight() ? extra : min(extra, max(extra / DECAY, KEEP));
 	while (n && done < want && pay(start)) {
@@ -129,7 +165,6 @@ static bool scavenge_node(int node, u64 *start)
 		atomic64_add(done, &qr_scavenged_pages);
 		trace_scavenge(node, done, is_tight() ? "limit" : "idle");
 	}
-	return extra;
 }
 
 /* How many pages under free objects should leave slabs of @c now. */
@@ -220,7 +255,7 @@ static void tick(struct work_struct *unused)
 	if (READ_ONCE(qr_scavenger_paused) || credit_ns <= 0)
 		return wake(max(delay, until_credit()));
 	for_each_node_mask(node, qr_nodes)
-		more |= scavenge_node(node, &start);
+		scavenge_node(node, &start, &more);
 	if (is_tight()) {
 		/* Near a limit, idle objects in magazines and depots go down to slabs as well. */
 		qr_magazines_tick();
@@ -326,6 +361,7 @@ void qr_scavenger_exit(void)
 	for_each_node_mask(node, qr_nodes) {
 		raw_spin_lock_irqsave(&qr_heaps[node]->lock, flags);
 		qr_heaps[node]->surplus = ULONG_MAX;
+		qr_heaps[node]->low = 0;
 		raw_spin_unlock_irqrestore(&qr_heaps[node]->lock, flags);
 	}
 	cancel_delayed_work_sync(&work);

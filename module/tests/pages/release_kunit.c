@@ -243,12 +243,22 @@ static void retain(void *unused)
 	WRITE_ONCE(qr_scavenger_paused, true);
 }
 
+/* Wait until at most @pages are idle, however slow the machine is.  Returns how many are. */
+static u64 wait_for_idle(int node, u64 pages)
+{
+	unsigned int ms;
+
+	for (ms = 0; ms < 300000 && idle_pages(node) > pages; ms += 50)
+		msleep(50);
+	return idle_pages(node);
+}
+
 /* Without a request, idle pages decay to the share that is kept, and no further. */
 static void idle_pages_decay(struct kunit *test)
 {
 	struct runs *r = new_runs(test);
 	int node = first_node(qr_nodes);
-	unsigned int i, n = 24, ms;
+	unsigned int i, n = 24;
 	u64 ns, since, keep;
 
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, retain, NULL));
@@ -264,26 +274,70 @@ static void idle_pages_decay(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, qr_retain_set(50));
 	WRITE_ONCE(qr_scavenger_paused, false);
 	keep = 8 * QR_CHUNK_PAGES / 2;
-	for (ms = 0; ms < 300000 && idle_pages(node) > keep; ms += 50)
-		msleep(50);
+	wait_for_idle(node, keep);
 	/* 1/8 of the surplus, but at least a chunk, goes every 250 ms: that takes eleven ticks. */
 	KUNIT_EXPECT_GE(test, ktime_get_ns() - since, 2 * NSEC_PER_SEC);
 	msleep(1000);
 	KUNIT_EXPECT_EQ(test, keep, idle_pages(node));
-	kunit_info(test, "%u ms, %llu us of work\n", ms,
-		   (qt_stats(test)->scavenger_ns - ns) / NSEC_PER_USEC);
+	kunit_info(test, "%llu us of work\n", (qt_stats(test)->scavenger_ns - ns) / NSEC_PER_USEC);
 	/* It takes 1 % of the time, and whatever credit it had saved before. */
 	KUNIT_EXPECT_LE(test, qt_stats(test)->scavenger_ns - ns,
 			(ktime_get_ns() - since) / 100 + 600 * NSEC_PER_MSEC);
 	KUNIT_ASSERT_EQ(test, 0, qr_retain_set(0));
 	for (i = 0; i < 8; i++)
 		put(r, i);
-	for (ms = 0; ms < 300000 && idle_pages(node) > QR_CHUNK_PAGES; ms += 50)
-		msleep(50);
-	/* One chunk always stays, whatever the share is. */
-	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, idle_pages(node));
-	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, qr_scavenge_now());
-	KUNIT_EXPECT_EQ(test, 0, idle_pages(node));
+	KUNIT_EXPECT_EQ(test, 0, wait_for_idle(node, 0));
+	KUNIT_EXPECT_EQ(test, 0, qr_scavenge_now());
+	qt_exit(test);
+}
+
+/* A load that comes again each second finds its chunk.  When it has ended, the chunk goes. */
+static void a_chunk_waits_for_its_load(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	int node = first_node(qr_nodes);
+	u64 taken, since;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, retain, NULL));
+	get(test, r, 0, QR_ORDINARY, 300);
+	if (r->run[0].chunk->kind == QR_MIXED)
+		kunit_skip(test, "no whole chunk to be had");
+	WRITE_ONCE(qr_scavenger_paused, false);
+	taken = qt_stats(test)->taken_bytes;
+	for (i = 0; i < 12; i++) {
+		put(r, 0);
+		msleep(1000);
+		KUNIT_EXPECT_GE(test, idle_pages(node), 300);
+		get(test, r, 0, QR_ORDINARY, 300);
+	}
+	KUNIT_EXPECT_LT(test, qt_stats(test)->taken_bytes - taken, QR_CHUNK_PAGES * PAGE_SIZE);
+	put(r, 0);
+	since = ktime_get_ns();
+	KUNIT_EXPECT_EQ(test, 0, wait_for_idle(node, 0));
+	KUNIT_EXPECT_GE(test, ktime_get_ns() - since, 3 * NSEC_PER_SEC);
+	qt_exit(test);
+}
+
+/* Pages that leave slabs one by one make the share smaller, and what was kept by it goes too. */
+static void the_share_shrinks(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	int node = first_node(qr_nodes);
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, retain, NULL));
+	for (i = 0; i < 8; i++)
+		get(test, r, i, QR_ORDINARY, QR_CHUNK_PAGES);
+	put(r, 7);
+	KUNIT_ASSERT_EQ(test, 0, qr_retain_set(10));
+	WRITE_ONCE(qr_scavenger_paused, false);
+	KUNIT_EXPECT_EQ(test, 358, wait_for_idle(node, 358));
+	for (i = 0; i < 7; i++) {
+		qr_heap_drop(&r->run[i]);
+		r->run[i].chunk = NULL;
+	}
+	KUNIT_EXPECT_EQ(test, 0, wait_for_idle(node, 0));
 	qt_exit(test);
 }
 
@@ -323,6 +377,8 @@ static struct kunit_case release_cases[] = { KUNIT_CASE(holes_from_the_top),
 					     KUNIT_CASE(the_kernel_is_told),
 					     KUNIT_CASE(freed_by_others),
 					     KUNIT_CASE_SLOW(idle_pages_decay),
+					     KUNIT_CASE_SLOW(a_chunk_waits_for_its_load),
+					     KUNIT_CASE_SLOW(the_share_shrinks),
 					     {} };
 
 static struct kunit_suite release_suite = {
