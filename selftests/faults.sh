@@ -35,7 +35,8 @@ look()
 		END {
 			printf "worked=%d injected=%d spoilt=%d now=%.0f chunks=%d\n",
 			       v["worked"], v["injected"], spoilt,
-			       v["metadata_bytes"] - v["profile_bytes"], v["chunks"]
+			       v["metadata_bytes"] - v["profile_bytes"] - v["magazine_array_bytes"],
+			       v["chunks"]
 		}' "$CLIENT/result" "$QUARRY/stats")"
 }
 

@@ -267,7 +267,9 @@ balanced()
 # Bytes of book-keeping, without the profiler's: its table keeps every row that it ever had.
 metadata()
 {
-	awk '{ v[$1] = $2 } END { printf "%.0f", v["metadata_bytes"] - v["profile_bytes"] }' \
+	awk '{ v[$1] = $2 } END {
+		printf "%.0f", v["metadata_bytes"] - v["profile_bytes"] - v["magazine_array_bytes"]
+	}' \
 		"$QUARRY/stats"
 }
 

@@ -34,63 +34,49 @@
 
 /**
  * struct qr_head - one CPU's objects of one cache
- * @nr: objects in @obj; the x86 form adds QR_CLAIM while the head is not claimed
+ * @nr: objects in @obj; while the head is not claimed, the x86 form adds QR_CLAIM
+ * @held: the same in the portable form, which needs fewer bits
+ * @busy: the claim of the portable form
  * @capacity: objects that @obj may hold, as granted from the CPU's budget; 0 sends every free
  *	to the slow path
  * @countdown: allocations until the next sample is due.  It also counts allocations:
  *	@drawn - @countdown have been made
- * @busy: the claim of the generic form
+ * @rate: bytes between samples, on average, when the sample was drawn that is due when @countdown
+ *	has run out; 0: no sample is due then
+ * @obj: the magazine: free objects, the last one is taken first.  Meaningless while @capacity is 0,
+ *	see module/magazine/array.h.  The 8 bytes before it are no object's address, because
+ *	qr_head_push() may compare them with one
  * @drawn: sum of all values that were put into @countdown
  * @refilled: objects that came from the depot
  * @flushed: objects that went to the depot
  * @direct_allocs: allocations that bypassed the magazine (nested, or for another node)
  * @direct_frees: frees that bypassed the magazine (nested, remote or in a mixed chunk)
- * @remote_frees: those of @direct_frees that went to another node
- * @remote_allocs: objects that came from another node than was asked for, including those that
- *	are still in @obj, see @far
- * @remote_batches: batches of remote frees that were sent home
- * @weight: weight of the sample that is due when @countdown has run out, in objects that it
- *	stands for; 0: no sample is due then
- * @rate: bytes between samples that @weight was computed for
- * @far: at most so many objects, at the beginning of @obj, belong to another node
- * @seen_ops: allocations and frees at the last look, see cache/capacity_balance.c
- * @seen_misses: trips to the depot at the last look
- * @seen_remote: @remote_frees at the last look
- * @nr_remote: objects of other nodes that wait to go home, in the array behind @obj
- * @remote_room: how many may wait there, as granted from the budget.  It has to be the last
- *	member before @obj: as it is small, the 8 bytes before @obj are no object's address, and
- *	qr_head_push() may compare them with one
- * @obj: the magazine: free objects, the last one is taken first
  *
- * Beside @obj, the fast path touches only the first cache line of the structure.  It does not
- * count frees: their number is
+ * Every possible CPU has this structure for every cache, so it is one cache line.  The array is
+ * made when the head is granted capacity (module/magazine/array.h).  Beside the array, the fast
+ * path touches only this structure.  It does not count frees: their number is
  * (@drawn - @countdown) - @refilled + @flushed + @nr + @direct_frees.
  */
 struct qr_head {
-	int nr;
+	union {
+		int nr;
+		struct {
+			u16 held;
+			u16 busy;
+		};
+	};
 	unsigned int capacity;
 	int countdown;
-	unsigned int busy;
+	u32 rate;
+	void **obj;
 	u64 drawn;
 	u64 refilled;
 	u64 flushed;
 	u64 direct_allocs;
 	u64 direct_frees;
-	u64 remote_frees;
-	u64 remote_allocs;
-	u64 remote_batches;
-	u64 weight;
-	u32 rate;
-	u32 far;
-	u32 seen_ops;
-	u32 seen_misses;
-	u32 seen_remote;
-	u16 nr_remote;
-	u16 remote_room;
-	void *obj[];
 } ____cacheline_aligned;
 
-static_assert(offsetof(struct qr_head, obj) == offsetofend(struct qr_head, remote_room));
+static_assert(offsetofend(struct qr_head, direct_frees) == 64);
 
 /*
  * Was @obj freed last to this claimed head of @n objects, and not allocated since?  Then a free of

@@ -20,7 +20,7 @@ static __always_inline bool qr_head_pop(struct qr_head __percpu *head, void **ob
 		return false;
 	WRITE_ONCE(h->busy, 1);
 	barrier();
-	n = READ_ONCE(h->nr);
+	n = READ_ONCE(h->held);
 	if (unlikely(!n) || unlikely(h->countdown <= 0)) {
 		barrier();
 		WRITE_ONCE(h->busy, 0);
@@ -28,7 +28,7 @@ static __always_inline bool qr_head_pop(struct qr_head __percpu *head, void **ob
 	}
 	h->countdown--;
 	*obj = h->obj[--n];
-	WRITE_ONCE(h->nr, n);
+	WRITE_ONCE(h->held, n);
 	barrier();
 	WRITE_ONCE(h->busy, 0);
 	return true;
@@ -43,14 +43,14 @@ static __always_inline bool qr_head_push(struct qr_head __percpu *head, void *ob
 		return false;
 	WRITE_ONCE(h->busy, 1);
 	barrier();
-	n = READ_ONCE(h->nr);
+	n = READ_ONCE(h->held);
 	if (unlikely(n >= h->capacity) || unlikely(qr_head_repeats(h, n, obj))) {
 		barrier();
 		WRITE_ONCE(h->busy, 0);
 		return false;
 	}
 	h->obj[n] = obj;
-	WRITE_ONCE(h->nr, n + 1);
+	WRITE_ONCE(h->held, n + 1);
 	barrier();
 	WRITE_ONCE(h->busy, 0);
 	return true;
@@ -62,7 +62,7 @@ static inline int qr_head_claim(struct qr_head *h)
 		return -1;
 	WRITE_ONCE(h->busy, 1);
 	barrier();
-	return READ_ONCE(h->nr);
+	return READ_ONCE(h->held);
 }
 
 /* In this form a failed pop or push leaves no claim, so the slow path claims the head anew. */
@@ -78,14 +78,14 @@ static inline int qr_head_enter_free(struct qr_head *h)
 
 static inline void qr_head_release(struct qr_head *h, int n)
 {
-	WRITE_ONCE(h->nr, n);
+	WRITE_ONCE(h->held, n);
 	barrier();
 	WRITE_ONCE(h->busy, 0);
 }
 
 static inline unsigned int qr_head_peek(const struct qr_head *h)
 {
-	return READ_ONCE(h->nr);
+	return READ_ONCE(h->held);
 }
 
 #endif /* QUARRY_HEAD_GENERIC_H */

@@ -34,6 +34,7 @@
 static __always_inline bool qr_head_pop(struct qr_head __percpu *head, void **obj)
 {
 	unsigned long n;
+	void **objs;
 	bool below;
 
 	asm volatile("subl %2, " QR_GS "%1"
@@ -48,7 +49,9 @@ static __always_inline bool qr_head_pop(struct qr_head __percpu *head, void **ob
 	if (unlikely(below))
 		return false;
 	asm volatile("movq " QR_GS "%1, %0"
-		     : "=r" (*obj) : "m" (qr_gs(head, obj[n])) : "memory");
+		     : "=r" (objs) : "m" (qr_gs(head, obj)) : "memory");
+	/* In plain C the compiler would compute the address in an instruction of its own. */
+	asm volatile("movq %1, %0" : "=r" (*obj) : "m" (objs[n]) : "memory");
 	asm volatile("movl %k1, " QR_GS "%0"
 		     : "=m" (qr_gs(head, nr)) : "r" (n + QR_CLAIM) : "memory");
 	return true;
@@ -57,6 +60,7 @@ static __always_inline bool qr_head_pop(struct qr_head __percpu *head, void **ob
 static __always_inline bool qr_head_push(struct qr_head __percpu *head, void *obj)
 {
 	unsigned long n;
+	void **objs;
 	bool full, again;
 
 	asm volatile("subl %1, " QR_GS "%0"
@@ -68,14 +72,15 @@ static __always_inline bool qr_head_push(struct qr_head __percpu *head, void *ob
 		     : "r" (n), "m" (qr_gs(head, capacity)) : "memory");
 	if (unlikely(full))
 		return false;
-	/* With n at 0 this reads what lies before obj, see struct qr_head. */
-	asm volatile("cmpq %2, " QR_GS "%1"
-		     : "=@cce" (again)
-		     : "m" (qr_gs(head, obj[n - 1])), "r" (obj) : "memory");
+	/* Below its capacity a head has an array. */
+	asm volatile("movq " QR_GS "%1, %0"
+		     : "=r" (objs) : "m" (qr_gs(head, obj)) : "memory");
+	/* With n at 0 this reads what lies before the array, see struct qr_head. */
+	asm volatile("cmpq %2, %1"
+		     : "=@cce" (again) : "m" (objs[n - 1]), "r" (obj) : "memory");
 	if (unlikely(again))
 		return false;
-	asm volatile("movq %1, " QR_GS "%0"
-		     : "=m" (qr_gs(head, obj[n])) : "r" (obj) : "memory");
+	asm volatile("movq %1, %0" : "=m" (objs[n]) : "r" (obj) : "memory");
 	asm volatile("movl %k1, " QR_GS "%0"
 		     : "=m" (qr_gs(head, nr)) : "r" (n + QR_CLAIM + 1) : "memory");
 	return true;

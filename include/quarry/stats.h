@@ -74,6 +74,7 @@
 	X(shrinker_ns,		"time spent by the shrinker, for a kernel short of memory")	\
 	X(percpu_cached_bytes,	"capacity of all magazines")			\
 	X(percpu_max_bytes,	"limit of percpu_cached_bytes, for the CPUs that are online")	\
+	X(magazine_array_bytes,	"part of metadata_bytes: the places in magazines")	\
 	X(slow_path_ns,		"time spent in slow paths, summed over CPUs; an estimate")	\
 	X(sample_rate_bytes,	"bytes between samples of the profiler; 0: off")	\
 	X(samples,		"objects sampled so far")			\

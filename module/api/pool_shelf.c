@@ -152,15 +152,20 @@ static void *get_own(struct qr_pool *pool, struct qr_head *h, int n, u64 *weight
 		}
 	}
 	if (!n) {
-		n = shelf_take(pool, s, h->obj, max(h->capacity / 2, 1U), &victim);
+		/* Without capacity there is no array. */
+		void **to = h->capacity ? h->obj : &p;
+
+		n = shelf_take(pool, s, to, max(h->capacity / 2, 1U), &victim);
 		h->refilled += n;
 		s->victims += n && victim;
 		s->shared += n && !victim;
-	}
-	if (likely(n)) {
+		if (n)
+			p = to[--n];
+	} else {
 		p = h->obj[--n];
-		qr_head_count_one(h);
 	}
+	if (likely(p))
+		qr_head_count_one(h);
 	qr_head_release(h, n);
 	/*
 	 * A get that is served elsewhere is not counted down, so it is drawn by itself.  Without
@@ -336,7 +341,8 @@ static bool shelve(struct qr_pool *pool, struct qr_head *h, void *p, int node)
 	for (; s && tries; tries--) {
 		if (qr_shelf_give(pool, s, &p, 1, pool->places)) {
 			h->direct_frees++;
-			h->remote_frees += remote;
+			if (unlikely(remote))
+				atomic64_inc(&pool->cache->remote_frees);
 			return true;
 		}
 		if (remote)
@@ -388,12 +394,17 @@ static void put_any(struct qr_pool *pool, struct qr_head *h, int n, void *p, uns
 void qr_pool_put_full(struct quarry_pool *pub, void *p)
 {
 	struct qr_pool *pool = qr_pool_of(pub);
+	struct qr_cache *c = pool->cache;
 	unsigned long flags;
 	struct qr_head *h;
+	int n;
 
 	local_irq_save(flags);
-	h = this_cpu_ptr(pool->cache->pub.head);
-	put_any(pool, h, qr_head_enter_free(h), p, flags, true, _RET_IP_);
+	h = this_cpu_ptr(c->pub.head);
+	n = qr_head_enter_free(h);
+	if (n >= (int)h->capacity && unlikely(qr_head_is_short(c, h, false)))
+		n = qr_head_fetch(c, n, flags);
+	put_any(pool, this_cpu_ptr(c->pub.head), n, p, flags, true, _RET_IP_);
 }
 EXPORT_SYMBOL_QUARRY(qr_pool_put_full);
 

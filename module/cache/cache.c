@@ -64,7 +64,7 @@ static void cache_free_rcu(struct rcu_head *rcu)
 
 	for (i = 0; i < qr_nr_depots(); i++)
 		qr_meta_free(c->depot[i], sizeof(*c->depot[i]));
-	qr_meta_percpu_free(c->pub.head, c->head_bytes);
+	qr_meta_percpu_free(c->pub.head, sizeof(*c->pub.head));
 	qr_meta_free(c, cache_bytes());
 }
 
@@ -129,11 +129,7 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 
 	if (nodes_weight(qr_nodes) > 1 && c->capacity)
 		c->remote_room = min(QR_REMOTE_MAX, c->batch);
-	/* A refill puts one object into the array even of a magazine without capacity. */
-	c->head_bytes = round_up(struct_size_t(struct qr_head, obj,
-					       max(c->capacity, 1U) + c->remote_room),
-				 SMP_CACHE_BYTES);
-	c->pub.head = qr_meta_percpu(c->head_bytes, SMP_CACHE_BYTES);
+	c->pub.head = qr_meta_percpu(sizeof(*c->pub.head), SMP_CACHE_BYTES);
 	if (!c->pub.head)
 		goto no_memory;
 	for_each_possible_cpu(cpu)
@@ -152,8 +148,6 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 		if (!qr_cache_add_depots(c, node, GFP_KERNEL))
 			goto no_depot;
 	c->rate = c->no_sample ? 0 : qr_default_rate;
-	for_each_possible_cpu(cpu)
-		qr_magazine_redraw(c, cpu);
 	/* The walker may stop the machine between any two steps of this. */
 	list_add_tail_rcu(&c->link, &qr_caches);
 	xa_store(&cache_ids, c->id, c, GFP_KERNEL); /* its place is reserved */

@@ -111,6 +111,9 @@ void qr_cache_sum(struct qr_cache *cache, struct quarry_cache_stats *st);
  */
 unsigned long qr_cache_trimmable(struct qr_cache *cache);
 
+/* Sum of qr_depot_moves() of all its depots. */
+unsigned int qr_cache_moves(const struct qr_cache *cache);
+
 /*
  * Pages of @node that caches could give up, as an estimate: what qr_caches_count_spare() found
  * last.  Any context.

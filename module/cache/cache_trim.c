@@ -28,7 +28,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_cache_trimmable);
 /* A skipped cache is trimmed again after its depots have moved so many batches and objects. */
 #define TRIM_MOVES 128
 
-static unsigned int depot_moves(const struct qr_cache *c)
+unsigned int qr_cache_moves(const struct qr_cache *c)
 {
 	unsigned int moves = 0, i;
 
@@ -41,7 +41,7 @@ static unsigned int depot_moves(const struct qr_cache *c)
 /* Compute the slack anew if the cache's slabs may have got free objects, or lost some. */
 static void look_at_slack(struct qr_cache *c)
 {
-	unsigned int moves = depot_moves(c);
+	unsigned int moves = qr_cache_moves(c);
 
 	if (!READ_ONCE(c->slack_due) && moves == c->slack_moves)
 		return;
@@ -112,7 +112,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_cache_trim);
  */
 void qr_cache_trimmed(struct qr_cache *c, bool worth_it)
 {
-	c->trim_moves = depot_moves(c);
+	c->trim_moves = qr_cache_moves(c);
 	c->trim_backoff = worth_it ? 0 : min(2 * c->trim_backoff + 1, QR_TRIM_BACKOFF);
 	WRITE_ONCE(c->trim_wait, c->trim_backoff);
 }
@@ -143,7 +143,7 @@ u64 qr_trim_all(unsigned long want, bool wait)
 	list_for_each_entry(c, &qr_caches, link) {
 		if (pages >= want)
 			break;
-		if (c->trim_wait && depot_moves(c) - c->trim_moves < TRIM_MOVES)
+		if (c->trim_wait && qr_cache_moves(c) - c->trim_moves < TRIM_MOVES)
 			continue;
 		if (!qr_cache_trimmable(c))
 			continue;

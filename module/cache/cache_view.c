@@ -3,13 +3,15 @@
 #include "cache/cache.h"
 
 #include <linux/cpumask.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
+#include <linux/rcupdate.h>
 #include <linux/string.h>
 #include "compat.h"
 
 void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
 {
-	u64 made = 0, held = 0;
+	u64 made = 0, held = 0, far = 0, waiting = 0;
 	unsigned int cpu, i;
 
 	memset(st, 0, sizeof(*st));
@@ -31,19 +33,27 @@ void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
 	for_each_possible_cpu(cpu) {
 		const struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
 		unsigned int n = qr_head_peek(h);
+		const struct qr_array *a;
 
 		made += READ_ONCE(h->drawn) - READ_ONCE(h->countdown);
 		held += n;
-		st->cached_objects += READ_ONCE(h->nr_remote);
-		st->remote_allocs += READ_ONCE(h->remote_allocs) -
-				     qr_head_far(h, n, per_cpu(qr_home_node, cpu));
-		st->remote_batches += READ_ONCE(h->remote_batches);
+		rcu_read_lock();
+		a = qr_head_array(h);
+		if (a) {
+			waiting += READ_ONCE(a->nr_remote);
+			far += qr_head_far(h, n, per_cpu(qr_home_node, cpu));
+		}
+		rcu_read_unlock();
 		st->refilled += READ_ONCE(h->refilled);
 		st->flushed += READ_ONCE(h->flushed);
 		st->direct_allocs += READ_ONCE(h->direct_allocs);
 		st->direct_frees += READ_ONCE(h->direct_frees);
-		st->remote_frees += READ_ONCE(h->remote_frees);
 	}
+	/* Objects may have come and gone between the looks at the two. */
+	st->remote_allocs = max_t(s64, atomic64_read(&c->remote_allocs) - far, 0);
+	st->remote_frees = atomic64_read(&c->remote_frees) + waiting;
+	st->remote_batches = atomic64_read(&c->remote_batches);
+	st->cached_objects += waiting;
 	if (c->keeper) {
 		st->cached_objects += c->keeper->count(c->keeper);
 		c->keeper->misses(c->keeper, &st->alloc_misses, &st->free_misses);

@@ -30,6 +30,7 @@
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
+#include <linux/smp.h>
 #include <linux/sysfs.h>
 #include <quarry/exposure.h>
 #include <quarry/stats.h>
@@ -42,22 +43,10 @@
 
 static DEFINE_MUTEX(tick_lock); /* outside of all that qr_visit_cpus() takes */
 
-/*
- * Allocations and frees of a head so far, modulo 2^32.  If an interrupt uses the head while its
- * counters are read, the sum may be off; then the head looks used, and it is.
- */
-static u32 head_ops(const struct qr_head *h)
-{
-	u64 made = h->drawn - h->countdown;
-
-	return 2 * made + h->direct_allocs - h->refilled + h->flushed + qr_head_peek(h) +
-	       h->direct_frees;
-}
-
 /* A number that changes with every miss of the magazine.  Remote frees are no misses. */
-static u32 head_misses(const struct qr_head *h)
+static u32 head_misses(const struct qr_head *h, const struct qr_array *a)
 {
-	return h->refilled + h->flushed + h->direct_allocs + h->direct_frees - h->remote_frees;
+	return h->refilled + h->flushed + h->direct_allocs + h->direct_frees - a->remote_puts;
 }
 
 static unsigned int halved(unsigned int capacity)
@@ -75,19 +64,22 @@ struct look {
 	bool missed;
 };
 
-static struct look look_at(struct qr_cache *c, struct qr_head *h, unsigned int cpu)
+static struct look look_at(struct qr_cache *c, struct qr_head *h, struct qr_array *a,
+			   unsigned int cpu)
 {
-	u32 ops = head_ops(h), misses = head_misses(h), remote = h->remote_frees;
+	u32 ops = qr_head_ops(h), misses = head_misses(h, a), puts = a->remote_puts;
+	bool close = puts == a->seen_puts, send = a->remote_room;
 	struct look l = {
-		.used = ops != h->seen_ops,
-		.missed = misses != h->seen_misses,
+		.used = ops != a->seen_ops,
+		.missed = misses != a->seen_misses,
 	};
 
-	if (h->remote_room)
-		qr_magazine_send(c, cpu, remote == h->seen_remote);
-	h->seen_ops = ops;
-	h->seen_misses = misses;
-	h->seen_remote = remote;
+	a->seen_ops = ops;
+	a->seen_misses = misses;
+	a->seen_puts = puts;
+	/* The last, because the head may lose the array. */
+	if (send)
+		qr_magazine_send(c, cpu, close);
 	return l;
 }
 
@@ -117,12 +109,14 @@ static u64 fit_cpu(unsigned int cpu, void *unused)
 /**
  * struct cpu_look - a look at one CPU's magazines
  * @starved: a head was refused capacity
+ * @asked: a head asks for an array
  * @taken: a magazine has lost capacity
  * @most: bytes of capacity of the largest magazine that has lost none
  * @rich: the number of its cache
  */
 struct cpu_look {
 	bool starved;
+	bool asked;
 	bool taken;
 	unsigned long most;
 	unsigned int rich;
@@ -135,15 +129,23 @@ static unsigned int look_and_halve(struct qr_cache *c, unsigned int cpu)
 {
 	struct cpu_look *look = per_cpu_ptr(&looks, cpu);
 	struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
-	struct look l = look_at(c, h, cpu);
-	unsigned long bytes = (unsigned long)h->capacity * c->geo.stride;
+	unsigned long bytes;
+	struct qr_array *a;
+	struct look l;
 
+	if (unlikely(look->asked))
+		qr_head_serve(c);
+	a = qr_head_array(h);
+	if (!a)
+		return 0;
 	if (unlikely(READ_ONCE(c->zombie))) {
 		/* A free that came late may have left an object here. */
 		if (qr_magazine_close(c, cpu))
 			qr_zombie_freed();
 		return 0;
 	}
+	l = look_at(c, h, a, cpu);
+	bytes = (unsigned long)READ_ONCE(h->capacity) * c->geo.stride;
 	if (l.used)
 		WRITE_ONCE(c->used, true);
 	if (bytes && (!l.used || (look->starved && !l.missed))) {
@@ -168,6 +170,8 @@ static u64 tick_cpu(unsigned int cpu, void *unused)
 	unsigned long poorest = qr_percpu_poorest(cpu);
 
 	*look = (struct cpu_look){ .starved = poorest != ULONG_MAX };
+	/* What heads of a CPU that is offline asked for no longer matters. */
+	look->asked = qr_percpu_asked(cpu) && cpu == raw_smp_processor_id();
 	qr_each_cache(0, cpu, look_and_halve);
 	if (look->starved && !look->taken && look->most / SPREAD > poorest)
 		qr_each_cache(look->rich, cpu, halve_one);
@@ -194,17 +198,21 @@ static bool depots_hold(const struct qr_cache *c)
 bool qr_magazines_tick(void)
 {
 	struct qr_cache *c;
+	unsigned int moves;
 	bool more;
 
 	mutex_lock(&tick_lock);
 	more = qr_visit_cpus(cpu_is_busy, tick_cpu, NULL);
 	mutex_lock(&qr_caches_lock);
 	list_for_each_entry(c, &qr_caches, link) {
-		if (c->used)
+		/* Operations without a magazine show in the depots. */
+		moves = qr_cache_moves(c);
+		if (c->used || moves != c->look_moves)
 			more = true;
 		else if (depots_hold(c))
 			qr_cache_settle(c);
 		WRITE_ONCE(c->used, false);
+		c->look_moves = moves;
 		cond_resched();
 	}
 	qr_caches_count_spare(true);

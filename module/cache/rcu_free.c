@@ -43,13 +43,23 @@ struct cpu_state {
 	raw_spinlock_t dead;
 };
 
-static DEFINE_PER_CPU(struct cpu_state, states);
-static struct qr_head __percpu *heads;
+/**
+ * struct collected - what a CPU collects
+ * @head: its head.  It must come first
+ * @before: 0, which is no object's address, see struct qr_head
+ * @obj: the array of @head
+ */
+struct collected {
+	struct qr_head head;
+	unsigned long before;
+	void *obj[QR_RCU_BLOCK];
+};
 
-static size_t head_bytes(void)
-{
-	return round_up(struct_size_t(struct qr_head, obj, QR_RCU_BLOCK), SMP_CACHE_BYTES);
-}
+static_assert(offsetofend(struct collected, before) == offsetof(struct collected, obj));
+
+static DEFINE_PER_CPU(struct cpu_state, states);
+static struct collected __percpu *collected;
+static struct qr_head __percpu *heads; /* those in @collected */
 
 /* --- Frees --- */
 
@@ -383,13 +393,17 @@ int qr_rcu_init(void)
 
 	if (err)
 		return err;
-	heads = qr_meta_percpu(head_bytes(), SMP_CACHE_BYTES);
-	if (!heads) {
+	collected = qr_meta_percpu(sizeof(*collected), SMP_CACHE_BYTES);
+	if (!collected) {
 		qr_rcu_blocks_exit();
 		return -ENOMEM;
 	}
+	heads = &collected->head;
 	for_each_possible_cpu(cpu) {
-		qr_head_init(per_cpu_ptr(heads, cpu));
+		struct collected *mine = per_cpu_ptr(collected, cpu);
+
+		qr_head_init(&mine->head);
+		mine->head.obj = mine->obj;
 		per_cpu(states.cpu, cpu) = cpu;
 		raw_spin_lock_init(&per_cpu_ptr(&states, cpu)->dead);
 		INIT_DELAYED_WORK(&per_cpu_ptr(&states, cpu)->tick, tick);
@@ -406,5 +420,5 @@ void qr_rcu_exit(void)
 	qr_rcu_flush_all();
 	qr_rcu_wait();
 	qr_rcu_blocks_exit();
-	qr_meta_percpu_free(heads, head_bytes());
+	qr_meta_percpu_free(collected, sizeof(*collected));
 }

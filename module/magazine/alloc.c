@@ -35,6 +35,52 @@ static __always_inline void count_refill(struct qr_cache *c, struct qr_head *h, 
 		trace_refill(c->name, d->node, n);
 }
 
+/* @n objects came from another node than was asked for.  It was short of memory. */
+static __always_inline void count_remote(struct qr_cache *c, unsigned int n)
+{
+	if (unlikely(n))
+		atomic64_add(n, &c->remote_allocs);
+}
+
+/* Take an object from @d for a claimed head without capacity.  Releases the head. */
+static noinline void *take_single(struct qr_cache *c, struct qr_depot *d, struct qr_head *h,
+				  bool far)
+{
+	void *p = NULL;
+	unsigned int n = qr_depot_take(d, &p, 1);
+
+	count_refill(c, h, d, n);
+	count_remote(c, far ? n : 0);
+	if (n)
+		qr_head_count_one(h);
+	qr_head_release(h, 0);
+	return p;
+}
+
+/*
+ * The claimed head is empty: refill it from @d, and take an object.  @far: @d is not the depot that
+ * was asked for.  Releases the head.
+ */
+static __always_inline void *refill(struct qr_cache *c, struct qr_depot *d, struct qr_head *h,
+				    bool far)
+{
+	unsigned int n, unit = qr_head_unit(c, h);
+	void **obj = h->obj, *p = NULL;
+
+	if (unlikely(!h->capacity))
+		return take_single(c, d, h, far);
+	n = qr_depot_take(d, obj, unit);
+	count_refill(c, h, d, n);
+	count_remote(c, far ? n : 0);
+	qr_head_array(h)->far = far ? n : 0;
+	if (likely(n)) {
+		p = obj[--n];
+		qr_head_count_one(h);
+	}
+	qr_head_release(h, n);
+	return p;
+}
+
 static noinline void alloc_failed(struct qr_cache *c, gfp_t gfp)
 {
 	atomic64_inc(&c->failed);
@@ -62,7 +108,7 @@ static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d, st
 		}
 		if (qr_depot_take(d, &p, 1)) {
 			h->direct_allocs++;
-			h->remote_allocs += far;
+			count_remote(c, far);
 		}
 		return p;
 	}
@@ -75,17 +121,10 @@ static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d, st
 			return NULL;
 		}
 	}
-	if (!n) {
-		n = qr_depot_take(d, h->obj, qr_head_unit(c, h));
-		count_refill(c, h, d, n);
-		h->far = far ? n : 0;
-		if (far)
-			h->remote_allocs += n;
-	}
-	if (likely(n)) {
-		p = h->obj[--n];
-		qr_head_count_one(h);
-	}
+	if (!n)
+		return refill(c, d, h, far);
+	p = h->obj[--n];
+	qr_head_count_one(h);
 	qr_head_release(h, n);
 	return p;
 }
@@ -111,7 +150,7 @@ static void *take_from(struct qr_cache *c, struct qr_depot *asked, struct qr_dep
 		p = take_one(c, d, h, qr_head_claim(h), NULL, d != asked);
 	} else if (qr_depot_take(d, &p, 1)) {
 		h->direct_allocs++;
-		h->remote_allocs += d != asked;
+		count_remote(c, d != asked);
 		qr_count_alloc();
 	}
 	local_irq_restore(flags);
@@ -161,7 +200,7 @@ static void *take_emergency(struct qr_cache *c, struct qr_depot *asked, enum qr_
 		struct qr_head *h = this_cpu_ptr(c->pub.head);
 
 		h->direct_allocs++;
-		h->remote_allocs += d != asked;
+		count_remote(c, d != asked);
 		qr_count_alloc();
 	}
 	local_irq_restore(flags);
@@ -265,7 +304,7 @@ noinline void *qr_alloc_sampled(struct qr_cache *c, int node, u64 weight, size_t
 			struct qr_head *h = this_cpu_ptr(c->pub.head);
 
 			h->direct_allocs++;
-			h->remote_allocs += d->node != node;
+			count_remote(c, d->node != node);
 			qr_count_alloc();
 		}
 		local_irq_restore(flags);
@@ -314,11 +353,17 @@ static __always_inline void *alloc_untimed(struct qr_cache *c, gfp_t gfp, size_t
 	struct qr_head *h;
 	u64 weight = 0;
 	void *p;
+	int n;
 
 	local_irq_save(flags);
-	d = qr_depot_for(c);
 	h = this_cpu_ptr(c->pub.head);
-	p = take_one(c, d, h, qr_head_enter_alloc(h), in_nmi() ? NULL : &weight, false);
+	n = qr_head_enter_alloc(h);
+	if (unlikely(!n && qr_head_is_short(c, h, false))) {
+		n = qr_head_fetch(c, n, flags);
+		h = this_cpu_ptr(c->pub.head);
+	}
+	d = qr_depot_for(c);
+	p = take_one(c, d, h, n, in_nmi() ? NULL : &weight, false);
 	local_irq_restore(flags);
 	preempt_enable();
 	if (unlikely(weight))
@@ -451,33 +496,4 @@ void *qr_magazine_alloc_node(struct qr_cache *c, gfp_t gfp, int node, size_t ask
 		return NULL;
 	}
 	return alloc_direct(c, c->depot[node], gfp, asked, ip);
-}
-
-unsigned int qr_magazine_bypass(struct qr_cache *c, void **objs, unsigned int n)
-{
-	struct qr_depot *d;
-	unsigned long flags;
-	struct qr_head *h;
-	int have;
-
-	if (unlikely(c->guarded))
-		return 0;
-	local_irq_save(flags);
-	h = this_cpu_ptr(c->pub.head);
-	have = qr_head_claim(h);
-	if (unlikely(have < 0)) {
-		n = 0; /* the caller allocates one by one, as each may be sampled */
-	} else {
-		/* Interrupts are off: at most four batches at a time. */
-		n = min3(n, 4 * c->batch, qr_head_quota(h));
-		if (n) {
-			d = qr_depot_for(c);
-			n = qr_depot_take(d, objs, n);
-			count_refill(c, h, d, n);
-		}
-		qr_head_count(h, n);
-		qr_head_release(h, have);
-	}
-	local_irq_restore(flags);
-	return n;
 }

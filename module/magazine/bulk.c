@@ -6,7 +6,9 @@
 #include "magazine/magazine.h"
 
 #include <linux/irqflags.h>
+#include <linux/minmax.h>
 #include <linux/string.h>
+#include <trace/events/quarry.h>
 #include "compat.h"
 
 /* Take up to @n objects from this CPU's magazine, without a lock.  Returns how many. */
@@ -28,6 +30,37 @@ static __always_inline unsigned int take_cached(struct qr_cache *c, void **objs,
 		qr_head_release(h, have);
 	}
 	preempt_enable();
+	return n;
+}
+
+unsigned int qr_magazine_bypass(struct qr_cache *c, void **objs, unsigned int n)
+{
+	struct qr_depot *d;
+	unsigned long flags;
+	struct qr_head *h;
+	int have;
+
+	if (unlikely(c->guarded))
+		return 0;
+	local_irq_save(flags);
+	h = this_cpu_ptr(c->pub.head);
+	have = qr_head_claim(h);
+	if (unlikely(have < 0)) {
+		n = 0; /* the caller allocates one by one, as each may be sampled */
+	} else {
+		/* Interrupts are off: at most four batches at a time. */
+		n = min3(n, 4 * c->batch, qr_head_quota(h));
+		if (n) {
+			d = qr_depot_for(c);
+			n = qr_depot_take(d, objs, n);
+			h->refilled += n;
+			if (trace_refill_enabled() && n)
+				trace_refill(c->name, d->node, n);
+		}
+		qr_head_count(h, n);
+		qr_head_release(h, have);
+	}
+	local_irq_restore(flags);
 	return n;
 }
 

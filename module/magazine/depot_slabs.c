@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include "compat.h"
 #include "core/metadata.h"
+#include "magazine/array.h"
 
 static struct kmem_cache *batches;
 
@@ -241,11 +242,19 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_slabs_destroy);
 
 int qr_depots_init(void)
 {
+	int err = qr_arrays_init();
+
+	if (err)
+		return err;
 	batches = qr_meta_cache_create("quarry_batch", sizeof(struct qr_batch));
-	return batches ? 0 : -ENOMEM;
+	if (batches)
+		return 0;
+	qr_arrays_exit();
+	return -ENOMEM;
 }
 
 void qr_depots_exit(void)
 {
+	qr_arrays_exit();
 	kmem_cache_destroy(batches);
 }

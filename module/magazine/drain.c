@@ -63,7 +63,7 @@ static void lower(struct qr_cache *c, struct qr_head *h, unsigned int cpu, unsig
 	int home = per_cpu(qr_home_node, cpu);
 
 	WRITE_ONCE(c->slack_due, true);
-	qr_head_cut(h, n, left, home);
+	qr_head_cut(c, h, n, left, home);
 	while (n > left) {
 		unsigned int k = min(n - left, c->batch), refused;
 
@@ -94,6 +94,49 @@ static unsigned int hand_over(struct qr_cache *c, struct qr_head *h, unsigned in
 /* Stands for the CPU that runs the code, once interrupts are off. */
 #define THIS_CPU UINT_MAX
 
+/* An array for a head of @cpu that is about to be reduced, if a smaller one will do; or NULL. */
+static struct qr_array *smaller_array(struct qr_cache *c, unsigned int cpu, unsigned int capacity,
+				      unsigned int remote_room)
+{
+	const struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
+	struct qr_array *found = NULL;
+	const struct qr_array *a;
+	unsigned int places;
+
+	rcu_read_lock();
+	a = qr_head_array(h);
+	if (a) {
+		places = min(READ_ONCE(h->capacity), capacity) +
+			 qr_remote_places(c, min_t(unsigned int, READ_ONCE(a->remote_room),
+						   remote_room));
+		if (places && qr_array_is_larger(a, places))
+			found = qr_array_new(places);
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+/*
+ * A claimed head of @n objects was reduced.  Without capacity it needs no array, and with less of
+ * it perhaps a smaller one, *@array.  Returns its old array if that has left it.  Sets *@array to
+ * NULL if it was used.
+ */
+static struct qr_array *fit_array(struct qr_cache *c, struct qr_head *h, unsigned int n,
+				  struct qr_array **array)
+{
+	struct qr_array *a = qr_head_array(h), *new = *array;
+
+	if (!h->capacity && !a->remote_room) {
+		WRITE_ONCE(h->obj, NULL);
+		return a;
+	}
+	if (!new || new->total >= a->total ||
+	    new->total < h->capacity + qr_remote_places(c, a->remote_room))
+		return NULL;
+	*array = NULL;
+	return qr_head_move(c, h, n, new);
+}
+
 /*
  * Reduce the head of @cpu to @left objects, @capacity and @remote_room; what is less already stays
  * as it is.  With @send its remote frees go home.  Returns objects moved; 0 if the head is claimed.
@@ -101,6 +144,7 @@ static unsigned int hand_over(struct qr_cache *c, struct qr_head *h, unsigned in
 static unsigned int lower_to(struct qr_cache *c, unsigned int cpu, unsigned int left,
 			     unsigned int capacity, unsigned int remote_room, bool send)
 {
+	struct qr_array *smaller = NULL, *old = NULL;
 	unsigned int moved = 0;
 	unsigned long flags;
 	raw_spinlock_t *lock;
@@ -108,14 +152,23 @@ static unsigned int lower_to(struct qr_cache *c, unsigned int cpu, unsigned int 
 	LIST_HEAD(doomed);
 	int n;
 
+	if (cpu != THIS_CPU && (capacity != UINT_MAX || remote_room != UINT_MAX))
+		smaller = smaller_array(c, cpu, capacity, remote_room);
 	local_irq_save(flags);
 	if (cpu == THIS_CPU)
 		cpu = smp_processor_id();
 	lock = per_cpu_ptr(&changes.lock, cpu);
 	h = per_cpu_ptr(c->pub.head, cpu);
+	/* Most heads of a cache have never had anything. */
+	if (!qr_head_array(h)) {
+		if (!capacity)
+			WRITE_ONCE(h->obj, NULL); /* it asks for nothing any more */
+		goto out;
+	}
 	raw_spin_lock(lock);
 	n = qr_head_claim(h);
-	if (n >= 0) {
+	/* Who held the lock before may have taken the array away. */
+	if (n >= 0 && qr_head_array(h)) {
 		if (n > left && unlikely(c->keeper)) {
 			left = hand_over(c, h, cpu, n, left, !capacity, &doomed);
 			capacity = max(capacity, left);
@@ -129,11 +182,16 @@ static unsigned int lower_to(struct qr_cache *c, unsigned int cpu, unsigned int 
 		if (send)
 			moved += qr_remote_send(c, h, &doomed, _RET_IP_);
 		qr_head_ungrant(c, h, cpu, min(h->capacity, capacity),
-				min_t(unsigned int, h->remote_room, remote_room));
-		qr_head_release(h, n);
+				min_t(unsigned int, qr_head_array(h)->remote_room, remote_room));
+		old = fit_array(c, h, n, &smaller);
 	}
+	if (n >= 0)
+		qr_head_release(h, n);
 	raw_spin_unlock(lock);
+out:
 	local_irq_restore(flags);
+	qr_array_free(old);
+	qr_array_free(smaller);
 	qr_slabs_destroy(&doomed);
 	return moved;
 }

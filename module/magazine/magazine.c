@@ -68,17 +68,15 @@
 #include "core/task_count.h"
 #include "profile/draw.h"
 
+/* The countdown is 0, so the first allocation draws. */
 void qr_head_init(struct qr_head *h)
 {
 	h->nr = QR_HEAD_REST;
-	h->capacity = 0;
-	h->countdown = QR_DRAW;
-	h->drawn = QR_DRAW;
 }
 
 /*
- * Draw the next countdown, and the weight of the sample at its end.  Interrupts are off, the
- * head is claimed, and its countdown is zero.
+ * Draw the next countdown, and whether a sample is due at its end.  Interrupts are off, the head is
+ * claimed, and its countdown is zero.
  */
 static __always_inline void head_draw(struct qr_cache *c, struct qr_head *h)
 {
@@ -90,12 +88,7 @@ static __always_inline void head_draw(struct qr_cache *c, struct qr_head *h)
 		n = qr_draw(rate, c->pub.size, &drawn);
 	h->countdown += n;
 	h->drawn += n;
-	if (!drawn) {
-		h->weight = 0;
-	} else if (unlikely(!h->weight) || unlikely(h->rate != rate)) {
-		h->weight = qr_weight(rate, c->pub.size);
-		h->rate = rate;
-	}
+	h->rate = drawn ? rate : 0;
 }
 
 void qr_head_redraw(struct qr_cache *c, struct qr_head *h)
@@ -107,7 +100,7 @@ void qr_head_redraw(struct qr_cache *c, struct qr_head *h)
 	h->drawn -= h->countdown;
 	h->countdown = 0;
 	if (unlikely(qr_is_counting()))
-		h->weight = 0;
+		h->rate = 0;
 	else
 		head_draw(c, h);
 }
@@ -125,22 +118,24 @@ static unsigned int count_far(void *const *obj, unsigned int n, int home)
 
 /*
  * Objects of another node enter a magazine only by a refill, which needs it empty; frees never
- * put one there.  So they are at the beginning of the array, and at most h->far of them are left.
+ * put one there.  So they are at the beginning of the array, and at most @far of them are left.
  */
 unsigned int qr_head_far(const struct qr_head *h, unsigned int n, int home)
 {
-	unsigned int far = READ_ONCE(h->far);
+	const struct qr_array *a = qr_head_array(h);
+	unsigned int far = a ? READ_ONCE(a->far) : 0;
 
-	return far ? count_far(h->obj, min(n, far), home) : 0;
+	return far ? count_far(a->obj, min(n, far), home) : 0;
 }
 
-void qr_head_far_leave(struct qr_head *h, unsigned int n, unsigned int left, int home)
+void qr_head_far_leave(struct qr_cache *c, struct qr_head *h, unsigned int n, unsigned int left,
+		       int home)
 {
 	unsigned int far = qr_head_far(h, n, home);
 
 	if (far > left)
-		h->remote_allocs -= far - left;
-	h->far = min(far, left);
+		atomic64_sub(far - left, &c->remote_allocs);
+	qr_head_array(h)->far = min(far, left);
 }
 
 static int node_in_turn(atomic_t *turn)
@@ -178,23 +173,25 @@ u64 qr_is_drawn(struct qr_cache *c)
 
 noinline u64 qr_head_expired(struct qr_cache *c, struct qr_head *h, bool may_sample)
 {
-	u64 weight = h->weight;
+	u32 rate = h->rate;
 
-	if (weight && !may_sample)
+	if (rate && !may_sample)
 		return 0;
 	if (unlikely(qr_is_counting())) {
 		/*
 		 * A task's allocations are counted (api/allocs_per_run.c).  The countdown stays
 		 * at zero, so that the next allocation comes here, too.
 		 */
-		h->weight = 0;
-		return weight || !may_sample ? weight : qr_is_drawn(c);
+		h->rate = 0;
+		if (!rate)
+			return may_sample ? qr_is_drawn(c) : 0;
+		return qr_weight(rate, c->pub.size);
 	}
 	do {
 		head_draw(c, h);
-		if (weight)
-			return weight;
-		weight = h->weight;
+		if (rate)
+			return qr_weight(rate, c->pub.size);
+		rate = h->rate;
 	} while (!h->countdown);
 	return 0;
 }

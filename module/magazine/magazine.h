@@ -9,9 +9,9 @@
  *
  * Files: magazine.c (overview, countdown), alloc.c, free.c and bulk.c (the slow paths), grow.c
  * (another slab), depot.c, depot_slabs.c and depot_view.c (depots), slab_trim.c (pages leave
- * slabs), capacity.c (how much a magazine may hold), remote_free.c (frees of another node's
- * objects), drain.c (emptying magazines and depots), cleanup.c (functions that run when an object
- * is freed).
+ * slabs), capacity.c (how much a magazine may hold), array.c (memory for it), remote_free.c (frees
+ * of another node's objects), drain.c (emptying magazines and depots), cleanup.c (functions that
+ * run when an object is freed).
  *
  * Locks: a head is claimed, which is no lock: nothing waits for a head.  A depot has a raw
  * spinlock, taken with interrupts off, never two depots' at a time.  All cleanups share
@@ -30,6 +30,7 @@
 #include <quarry/stats.h>
 #include "core/limit.h"
 #include "core/task_count.h"
+#include "magazine/array.h"
 #include "magazine/depot.h"
 
 /**
@@ -94,7 +95,11 @@ struct qr_keeper {
  * @slack_moves: sum of the depots' moves at that look
  * @slack_due: objects went from magazines or depots to slabs since that look
  * @fallbacks: slabs that came from another node than was asked for
- * @head_bytes: size of one CPU's head
+ * @remote_allocs: objects that came from another node than was asked for, including those that
+ *	are still in a magazine, see @far of &struct qr_array
+ * @remote_frees: freed objects of another node than the CPU's that have gone home
+ * @remote_batches: batches of those
+ * @look_moves: sum of the depots' moves at the last look, see cache/capacity_balance.c
  * @used: a CPU allocated or freed since the last look, see cache/capacity_balance.c
  * @zombie: destroyed while objects were live
  * @over: the zombie has no slab any more, and is about to be freed
@@ -131,6 +136,9 @@ struct qr_cache {
 	atomic64_t refused;
 	atomic64_t fallbacks;
 	atomic64_t handed_on;
+	atomic64_t remote_allocs;
+	atomic64_t remote_frees;
+	atomic64_t remote_batches;
 	struct qr_limit limit;
 	struct qr_guard guard;
 	unsigned int useroffset;
@@ -141,7 +149,7 @@ struct qr_cache {
 	unsigned long slack;
 	unsigned int slack_moves;
 	bool slack_due;
-	unsigned int head_bytes;
+	unsigned int look_moves;
 	bool used;
 	bool zombie;
 	bool over;
@@ -223,6 +231,8 @@ bool qr_percpu_at_rest(unsigned int cpu);
  * do not grow.
  */
 unsigned long qr_percpu_poorest(unsigned int cpu);
+/* Was a head of @cpu marked since the last call?  See magazine/array.h. */
+bool qr_percpu_asked(unsigned int cpu);
 
 /* Draw a new countdown.  Interrupts off, the head claimed. */
 void qr_head_redraw(struct qr_cache *c, struct qr_head *h);
@@ -242,19 +252,40 @@ extern struct delayed_work qr_zombie_work;
 void qr_zombie_freed(void);
 
 /*
- * A head with less than its full capacity missed: grant it what the budget has.  Returns how
- * many objects to move between the head and the depot now.  Interrupts off, on the head's own
- * CPU, the head claimed.
+ * A head with less than its full capacity missed: grant it what the budget has, as far as its array
+ * has places.  Returns how many objects to move between the head and the depot now.  Interrupts
+ * off, on the head's own CPU, the head claimed.
  */
 unsigned int qr_head_grant(struct qr_cache *c, struct qr_head *h);
-/* The same for the room of remote frees; false if the budget does not have all of it. */
+/*
+ * The same for the room of remote frees; false if the budget does not have all of it, or the array
+ * has no places for it.
+ */
 bool qr_head_grant_remote(struct qr_cache *c, struct qr_head *h);
 /*
- * Reduce a head of @cpu to @capacity and @remote_room.  The head is claimed, and holds no more
- * than that.
+ * Reduce a head of @cpu to @capacity and @remote_room.  The head is claimed, has an array, and
+ * holds no more than that.
  */
 void qr_head_ungrant(struct qr_cache *c, struct qr_head *h, unsigned int cpu, unsigned int capacity,
 		     unsigned int remote_room);
+
+/* Places at the end of an array that are for remote frees, which have been granted @room. */
+static inline unsigned int qr_remote_places(const struct qr_cache *c, unsigned int room)
+{
+	return room ? c->remote_room : 0;
+}
+
+/* Is it worth asking qr_head_wants()? */
+static __always_inline bool qr_head_is_short(const struct qr_cache *c, const struct qr_head *h,
+					     bool remote)
+{
+	if (unlikely(remote)) {
+		const struct qr_array *a = qr_head_array(h);
+
+		return !a || !a->remote_room;
+	}
+	return h->capacity < c->capacity;
+}
 
 /* How many objects to move at a miss: half of what fits.  Claimed, interrupts off. */
 static __always_inline unsigned int qr_head_unit(struct qr_cache *c, struct qr_head *h)
@@ -264,32 +295,41 @@ static __always_inline unsigned int qr_head_unit(struct qr_cache *c, struct qr_h
 	return c->batch;
 }
 
-/* Bytes of the CPU's budget that the head has. */
+/* Bytes of the CPU's budget that the head has.  With rcu_read_lock(). */
 static inline unsigned long qr_head_granted(const struct qr_cache *c, const struct qr_head *h)
 {
-	return (unsigned long)(READ_ONCE(h->capacity) + READ_ONCE(h->remote_room)) * c->geo.stride;
+	const struct qr_array *a = qr_head_array(h);
+	unsigned long objects = READ_ONCE(h->capacity);
+
+	if (a)
+		objects += READ_ONCE(a->remote_room);
+	return objects * c->geo.stride;
 }
 
-/* Of a head's @n objects, how many belong to another node than @home, the node of its CPU. */
+/*
+ * Of a head's @n objects, how many belong to another node than @home, the node of its CPU.  With
+ * rcu_read_lock().
+ */
 unsigned int qr_head_far(const struct qr_head *h, unsigned int n, int home);
 /*
  * All but @left of the head's @n objects leave it without having been allocated, so those of
  * another node no longer count as remote allocations.
  */
-void qr_head_far_leave(struct qr_head *h, unsigned int n, unsigned int left, int home);
+void qr_head_far_leave(struct qr_cache *c, struct qr_head *h, unsigned int n, unsigned int left,
+		       int home);
 
-/* The same; quick for heads without objects of another node. */
-static __always_inline void qr_head_cut(struct qr_head *h, unsigned int n, unsigned int left,
-					int home)
+/* The same; quick for heads without objects of another node.  @n is not 0. */
+static __always_inline void qr_head_cut(struct qr_cache *c, struct qr_head *h, unsigned int n,
+					unsigned int left, int home)
 {
-	if (unlikely(h->far > left))
-		qr_head_far_leave(h, n, left, home);
+	if (unlikely(qr_head_array(h)->far > left))
+		qr_head_far_leave(c, h, n, left, home);
 }
 
-/* The array of freed objects that belong to other nodes, behind the magazine's last place. */
-static inline void **qr_head_remote(const struct qr_cache *c, struct qr_head *h)
+/* The freed objects that belong to other nodes: the last places of the array. */
+static inline void **qr_array_remote(const struct qr_cache *c, struct qr_array *a)
 {
-	return h->obj + c->capacity;
+	return a->obj + a->total - c->remote_room;
 }
 
 /*
@@ -301,7 +341,9 @@ bool qr_remote_put(struct qr_cache *c, struct qr_head *h, void *p, struct list_h
 /* Is @p the object that was collected last?  The head is claimed. */
 static inline bool qr_remote_repeats(const struct qr_cache *c, struct qr_head *h, const void *p)
 {
-	return h->nr_remote && qr_head_remote(c, h)[h->nr_remote - 1] == p;
+	struct qr_array *a = qr_head_array(h);
+
+	return a && a->nr_remote && qr_array_remote(c, a)[a->nr_remote - 1] == p;
 }
 
 /*

@@ -2,9 +2,9 @@
 /*
  * Frees of another node's objects.
  *
- * The magazine is for objects of this CPU's node.  Freed objects of other nodes are collected in
- * an array behind it.  When that is full they go home, to the depots of their nodes: one lock
- * for all objects of the same node.
+ * The magazine is for objects of this CPU's node.  Freed objects of other nodes are collected
+ * behind it, in the last places of the array.  When these are full the objects go home, to the
+ * depots of their nodes: one lock for all objects of the same node.
  *
  * Called with interrupts off and the head claimed.
  */
@@ -48,8 +48,9 @@ static struct qr_depot *depot_of(struct qr_cache *c, const void *p)
 unsigned int qr_remote_send(struct qr_cache *c, struct qr_head *h, struct list_head *doomed,
 			    unsigned long ip)
 {
-	unsigned int sent = h->nr_remote, n = sent;
-	void **obj = qr_head_remote(c, h);
+	struct qr_array *a = qr_head_array(h);
+	unsigned int sent = a->nr_remote, n = sent;
+	void **obj = qr_array_remote(c, a);
 
 	while (n) {
 		struct qr_depot *d = depot_of(c, obj[n - 1]);
@@ -66,25 +67,29 @@ unsigned int qr_remote_send(struct qr_cache *c, struct qr_head *h, struct list_h
 		if (likely(d)) {
 			trace_flush(c->name, d->node, n - first);
 			refused = qr_depot_give(d, obj + first, n - first, doomed);
-			h->remote_batches++;
+			atomic64_inc(&c->remote_batches);
 		}
 		if (unlikely(refused))
 			qr_settle_refused(c, obj + first, refused, doomed, ip);
 		n = first;
 	}
-	h->nr_remote = 0;
+	atomic64_add(sent, &c->remote_frees);
+	WRITE_ONCE(a->nr_remote, 0);
 	return sent;
 }
 
 bool qr_remote_put(struct qr_cache *c, struct qr_head *h, void *p, struct list_head *doomed,
 		   unsigned long ip)
 {
-	if (in_nmi() || (!h->remote_room && !qr_head_grant_remote(c, h)))
+	struct qr_array *a = qr_head_array(h);
+
+	if (in_nmi() || !a || (!a->remote_room && !qr_head_grant_remote(c, h)))
 		return false;
-	qr_head_remote(c, h)[h->nr_remote++] = p;
+	qr_array_remote(c, a)[a->nr_remote] = p;
+	WRITE_ONCE(a->nr_remote, a->nr_remote + 1);
+	a->remote_puts++;
 	h->direct_frees++;
-	h->remote_frees++;
-	if (h->nr_remote == h->remote_room)
+	if (a->nr_remote == a->remote_room)
 		qr_remote_send(c, h, doomed, ip);
 	return true;
 }

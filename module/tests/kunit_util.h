@@ -72,6 +72,23 @@ struct quarry_stats *qt_stats(struct kunit *test);
 /* This CPU's head of the cache; the caller is pinned. */
 struct qr_head *qt_head(struct quarry_cache *cache);
 
+/* Objects of other nodes that wait in a head to go home, and how many may. */
+static inline unsigned int qt_waiting(const struct qr_head *h)
+{
+	return qr_head_array(h) ? qr_head_array(h)->nr_remote : 0;
+}
+
+static inline unsigned int qt_remote_room(const struct qr_head *h)
+{
+	return qr_head_array(h) ? qr_head_array(h)->remote_room : 0;
+}
+
+/* Bytes of metadata but for the arrays of magazines, which come and go with use. */
+static inline u64 qt_metadata(const struct quarry_stats *st)
+{
+	return st->metadata_bytes - st->magazine_array_bytes;
+}
+
 int qt_node_of(const void *p);
 bool qt_is_zero(const void *p, size_t size);
 

@@ -130,6 +130,7 @@ void quarry_stats_read(struct quarry_stats *st)
 	for_each_possible_cpu(cpu)
 		st->percpu_cached_bytes += qr_percpu_granted(cpu);
 	st->percpu_max_bytes = (u64)num_online_cpus() * READ_ONCE(qr_percpu_budget);
+	st->magazine_array_bytes = atomic64_read(&qr_array_bytes);
 	st->slow_path_ns = qr_slow_path_ns();
 
 	for_each_node_mask(node, qr_nodes) {
@@ -142,9 +143,12 @@ void quarry_stats_read(struct quarry_stats *st)
 		st->hole_bytes += ns.hole_bytes;
 		st->chunks += ns.chunks[QR_ORDINARY] + ns.chunks[QR_SAMPLED] + ns.chunks[QR_LARGE];
 	}
-	st->metadata_bytes = atomic64_read(&qr_metadata_bytes);
-	st->taken_bytes = atomic64_read(&qr_taken_bytes);
-	st->returned_bytes = atomic64_read(&qr_returned_bytes);
+	/* Arrays of magazines come and go at any time. */
+	do {
+		st->metadata_bytes = atomic64_read(&qr_metadata_bytes);
+		st->taken_bytes = atomic64_read(&qr_taken_bytes);
+		st->returned_bytes = atomic64_read(&qr_returned_bytes);
+	} while (st->metadata_bytes != atomic64_read(&qr_metadata_bytes));
 	st->trimmed_bytes = (u64)atomic64_read(&qr_trimmed_pages) << PAGE_SHIFT;
 	st->sys_bytes = st->taken_bytes - st->returned_bytes;
 	st->released_bytes = (u64)atomic64_read(&qr_released_pages) << PAGE_SHIFT;

@@ -64,6 +64,27 @@ static void visit_kept(void *p, void *arg)
 	k->nr++;
 }
 
+/* Checks the array of a head with @held objects.  Returns how many wait in it to go home. */
+static unsigned int visit_array(struct qr_cache *c, const struct qr_head *h, unsigned int cpu,
+				unsigned int held, struct quarry_validation *v)
+{
+	struct qr_array *a = qr_head_array(h);
+	unsigned int i, room = a ? a->remote_room : 0, waiting = a ? a->nr_remote : 0;
+
+	for (i = 0; i < waiting; i++)
+		visit(c, qr_array_remote(c, a)[i], "a buffer of remote frees", v);
+	if (held > h->capacity || waiting > room)
+		qr_invalid(v, "cache %s: CPU %u holds %u and %u, has room for %u and %u", c->name,
+			   cpu, held, waiting, h->capacity, room);
+	if (h->capacity > c->capacity || (room && room != c->remote_room))
+		qr_invalid(v, "cache %s: CPU %u has room for %u and %u", c->name, cpu, h->capacity,
+			   room);
+	if (h->capacity + room > (a ? a->total : 0))
+		qr_invalid(v, "cache %s: CPU %u has %u places for %u and %u", c->name, cpu,
+			   a ? a->total : 0, h->capacity, room);
+	return waiting;
+}
+
 static u64 visit_cached(struct qr_cache *c, struct quarry_validation *v)
 {
 	unsigned int cpu, i;
@@ -77,15 +98,7 @@ static u64 visit_cached(struct qr_cache *c, struct quarry_validation *v)
 		for (i = 0; i < held; i++)
 			visit(c, h->obj[i], "a magazine", v);
 		n += held;
-		for (i = 0; i < h->nr_remote; i++)
-			visit(c, h->obj[c->capacity + i], "a buffer of remote frees", v);
-		n += h->nr_remote;
-		if (held > h->capacity || h->nr_remote > h->remote_room)
-			qr_invalid(v, "cache %s: CPU %u holds %u and %u, has room for %u and %u",
-				   c->name, cpu, held, h->nr_remote, h->capacity, h->remote_room);
-		if (h->capacity > c->capacity || h->remote_room > c->remote_room)
-			qr_invalid(v, "cache %s: CPU %u has room for %u and %u", c->name, cpu,
-				   h->capacity, h->remote_room);
+		n += visit_array(c, h, cpu, held, v);
 	}
 	for (node = 0; node < nr_node_ids; node++) {
 		const struct qr_batch *b;

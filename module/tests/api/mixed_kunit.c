@@ -116,7 +116,7 @@ static void pages_leave_at_once(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, qr_chunk_at(chunk));
 	st = qt_stats(test);
 	KUNIT_EXPECT_EQ(test, before->sys_bytes, st->sys_bytes);
-	KUNIT_EXPECT_EQ(test, before->metadata_bytes, st->metadata_bytes);
+	KUNIT_EXPECT_EQ(test, qt_metadata(before), qt_metadata(st));
 	KUNIT_EXPECT_EQ(test, before->idle_bytes, st->idle_bytes);
 }
 

@@ -75,7 +75,7 @@ static void returned(struct kunit *test)
 	void *p;
 
 	rcu_barrier(); /* earlier cases' caches are freed after a grace period */
-	was = qt_stats(test)->metadata_bytes;
+	was = qt_metadata(qt_stats(test));
 	KUNIT_ASSERT_EQ(test, 0, quarry_reserve_fill(r, cache, N, GFP_KERNEL));
 	p = quarry_reserve_alloc(r);
 	KUNIT_EXPECT_NOT_NULL(test, p);
@@ -90,7 +90,7 @@ static void returned(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, N + 1, st.frees);
 	quarry_cache_shrink(cache);
 	/* Only the number of chunks may differ, because the page heap decides on that. */
-	more = qt_stats(test)->metadata_bytes - was;
+	more = qt_metadata(qt_stats(test)) - was;
 	KUNIT_EXPECT_EQ(test, 0, more % (s64)sizeof(struct qr_chunk));
 	/* The reserve is empty and can be filled from any cache. */
 	other = qt_cache(test, 16, NULL);

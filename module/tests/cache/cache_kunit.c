@@ -307,7 +307,7 @@ static void thousand_cycles_leave_nothing(struct kunit *test)
 	qr_drain_all();
 	qr_heap_release_idle();
 	rcu_barrier();
-	meta = qt_stats(test)->metadata_bytes;
+	meta = qt_metadata(qt_stats(test));
 	for (i = 0; i < 1000; i++) {
 		struct quarry_cache *cache = quarry_cache_create("cycle", 8 + i * 32, NULL);
 		void *p;
@@ -324,7 +324,7 @@ static void thousand_cycles_leave_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, live);
 	qr_heap_release_idle();
 	rcu_barrier();
-	KUNIT_EXPECT_EQ(test, meta, qt_stats(test)->metadata_bytes);
+	KUNIT_EXPECT_EQ(test, meta, qt_metadata(qt_stats(test)));
 }
 
 static struct kunit_case cases[] = {

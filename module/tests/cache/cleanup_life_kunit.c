@@ -126,8 +126,8 @@ static void memory_is_back(struct kunit *test)
 			KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(p, nothing, q));
 		}
 		st = qt_stats(test);
-		KUNIT_EXPECT_GT(test, st->metadata_bytes,
-				before->metadata_bytes + 2000 * sizeof(struct qr_cleanup));
+		KUNIT_EXPECT_GT(test, qt_metadata(st),
+				qt_metadata(before) + 2000 * sizeof(struct qr_cleanup));
 		for (i = 0; i < 1000; i++)
 			KUNIT_ASSERT_TRUE(test, quarry_cleanup_remove(p, nothing, q));
 		quarry_cache_free(cache, q);
@@ -136,7 +136,7 @@ static void memory_is_back(struct kunit *test)
 		rcu_barrier();
 		st = qt_stats(test);
 		/* The large object keeps its array.  The page heap may add or free chunks. */
-		more = st->metadata_bytes - before->metadata_bytes - (k ? 0 : sizeof(void *));
+		more = qt_metadata(st) - qt_metadata(before) - (k ? 0 : sizeof(void *));
 		KUNIT_EXPECT_EQ(test, 0, more % (s64)sizeof(struct qr_chunk));
 		KUNIT_EXPECT_EQ(test, st->sys_bytes,
 				st->inuse_bytes + st->idle_bytes + st->metadata_bytes);

@@ -34,7 +34,7 @@ static unsigned int until_it_works(struct kunit *test, bool (*fn)(struct kunit *
 		bool worked, left;
 
 		rcu_barrier();
-		before = qt_stats(test)->metadata_bytes;
+		before = qt_metadata(qt_stats(test));
 		WRITE_ONCE(current->fail_nth, nth);
 		worked = fn(test, p);
 		left = READ_ONCE(current->fail_nth);
@@ -46,7 +46,7 @@ static unsigned int until_it_works(struct kunit *test, bool (*fn)(struct kunit *
 		if (worked)
 			continue;
 		rcu_barrier();
-		after = qt_stats(test)->metadata_bytes;
+		after = qt_metadata(qt_stats(test));
 		/* An array for the rows of a slab stays. */
 		KUNIT_EXPECT_LE(test, after, before + QR_SLAB_MAX_OBJECTS * sizeof(void *));
 		qt_exit(test);

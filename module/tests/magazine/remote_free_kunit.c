@@ -79,8 +79,8 @@ static void go_home_in_batches(struct kunit *test)
 		st = qt_sum(cache);
 		KUNIT_ASSERT_EQ(test, i + 1, st.frees);
 		KUNIT_ASSERT_EQ(test, i + 1, st.remote_frees);
-		KUNIT_ASSERT_EQ(test, (i + 1) % room, h->nr_remote);
-		full += !h->nr_remote;
+		KUNIT_ASSERT_EQ(test, (i + 1) % room, qt_waiting(h));
+		full += !qt_waiting(h);
 		/* A full buffer takes one lock for each node whose objects are in it. */
 		KUNIT_ASSERT_GE(test, st.remote_batches, full);
 		KUNIT_ASSERT_LE(test, st.remote_batches, full * min(others, room));
@@ -101,7 +101,7 @@ static void drain_sends_them_home(struct kunit *test)
 	unsigned int i;
 
 	free_some(cache, a->objs, 5);
-	KUNIT_EXPECT_EQ(test, 5, qt_head(cache)->nr_remote);
+	KUNIT_EXPECT_EQ(test, 5, qt_waiting(qt_head(cache)));
 	KUNIT_EXPECT_EQ(test, 5, qt_sum(cache).cached_objects);
 	KUNIT_EXPECT_EQ(test, N, used(cache));
 	qt_exit(test);
@@ -124,17 +124,17 @@ static void ticks_send_them_home(struct kunit *test)
 	struct qr_head *h = qt_head(cache);
 
 	free_some(cache, a->objs, 5);
-	KUNIT_EXPECT_EQ(test, QR_REMOTE_MAX, h->remote_room);
+	KUNIT_EXPECT_EQ(test, QR_REMOTE_MAX, qt_remote_room(h));
 	qr_magazines_tick();
-	KUNIT_EXPECT_EQ(test, 0, h->nr_remote);
+	KUNIT_EXPECT_EQ(test, 0, qt_waiting(h));
 	KUNIT_EXPECT_EQ(test, N - 5, used(cache));
 	/* The first look saw remote frees; the second sees none, and takes the room away. */
-	KUNIT_EXPECT_EQ(test, QR_REMOTE_MAX, h->remote_room);
+	KUNIT_EXPECT_EQ(test, QR_REMOTE_MAX, qt_remote_room(h));
 	qr_magazines_tick();
-	KUNIT_EXPECT_EQ(test, 0, h->remote_room);
+	KUNIT_EXPECT_EQ(test, 0, qt_remote_room(h));
 	qt_exit(test);
 	free_some(cache, a->objs + 5, N - 5);
-	KUNIT_EXPECT_EQ(test, QR_REMOTE_MAX, h->remote_room);
+	KUNIT_EXPECT_EQ(test, QR_REMOTE_MAX, qt_remote_room(h));
 }
 
 /* The room for remote frees is part of the budget; without it each object goes home alone. */
@@ -145,17 +145,17 @@ static void no_room_no_batch(struct kunit *test)
 
 	qt_budget(test, 0);
 	free_some(cache, a->objs, 100);
-	KUNIT_EXPECT_EQ(test, 0, qt_head(cache)->nr_remote);
+	KUNIT_EXPECT_EQ(test, 0, qt_waiting(qt_head(cache)));
 	KUNIT_EXPECT_EQ(test, 100, qt_sum(cache).remote_frees);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).remote_batches);
 	KUNIT_EXPECT_EQ(test, N - 100, used(cache));
 	qr_percpu_kib_set(4);
 	free_some(cache, a->objs + 100, 50);
-	KUNIT_EXPECT_EQ(test, 50 % QR_REMOTE_MAX, qt_head(cache)->nr_remote);
+	KUNIT_EXPECT_EQ(test, 50 % QR_REMOTE_MAX, qt_waiting(qt_head(cache)));
 	KUNIT_EXPECT_EQ(test, QR_REMOTE_MAX * 200, qr_percpu_granted(raw_smp_processor_id()));
 	qt_exit(test);
 	qr_percpu_kib_set(0);
-	KUNIT_EXPECT_EQ(test, 0, qt_head(cache)->nr_remote);
+	KUNIT_EXPECT_EQ(test, 0, qt_waiting(qt_head(cache)));
 	KUNIT_EXPECT_EQ(test, N - 150, used(cache));
 	qt_exit(test);
 	free_some(cache, a->objs + 150, N - 150);
@@ -176,7 +176,7 @@ static void claimed_head_is_passed_by(struct kunit *test)
 	free_some(cache, a->objs + 3, 20);
 	qr_head_release(h, n);
 	local_irq_restore(flags);
-	KUNIT_EXPECT_EQ(test, 3, h->nr_remote);
+	KUNIT_EXPECT_EQ(test, 3, qt_waiting(h));
 	KUNIT_EXPECT_EQ(test, 23, qt_sum(cache).remote_frees);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).remote_batches);
 	KUNIT_EXPECT_EQ(test, N - 20, used(cache));
@@ -191,7 +191,7 @@ static void destroy_finds_them(struct kunit *test)
 	struct quarry_stats *before = qt_stats(test), *after;
 
 	free_some(cache, a->objs, N - 3);
-	KUNIT_ASSERT_GT(test, qt_head(cache)->nr_remote, 0);
+	KUNIT_ASSERT_GT(test, qt_waiting(qt_head(cache)), 0);
 	free_some(cache, a->objs + N - 3, 3);
 	/* One object is in the buffer of this CPU, and one in that of another CPU. */
 	a->objs[0] = quarry_cache_alloc_node(cache, GFP_KERNEL | __GFP_THISNODE, a->far);
@@ -199,10 +199,10 @@ static void destroy_finds_them(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, a->objs[0]);
 	KUNIT_ASSERT_NOT_NULL(test, a->objs[1]);
 	quarry_cache_free(cache, a->objs[0]);
-	KUNIT_ASSERT_EQ(test, 1, qt_head(cache)->nr_remote);
+	KUNIT_ASSERT_EQ(test, 1, qt_waiting(qt_head(cache)));
 	qt_pin(test, qt_cpu_of_node(test, a->far));
 	quarry_cache_free(cache, a->objs[1]);
-	KUNIT_ASSERT_EQ(test, 1, qt_head(cache)->nr_remote);
+	KUNIT_ASSERT_EQ(test, 1, qt_waiting(qt_head(cache)));
 	qt_cache_destroy(test, cache);
 	after = qt_stats(test);
 	KUNIT_EXPECT_EQ(test, before->misuse_busy_destroy, after->misuse_busy_destroy);
@@ -219,13 +219,13 @@ static void double_free_is_found(struct kunit *test)
 	/* The second free comes right after the first. */
 	quarry_cache_free(cache, a->objs[N - 1]);
 	quarry_cache_free(cache, a->objs[N - 1]);
-	KUNIT_EXPECT_EQ(test, 1, qt_head(cache)->nr_remote);
+	KUNIT_EXPECT_EQ(test, 1, qt_waiting(qt_head(cache)));
 	KUNIT_EXPECT_EQ(test, ++before, qt_stats(test)->misuse_double_free);
 	/* Both frees are in one buffer. */
 	quarry_cache_free(cache, a->objs[0]);
 	quarry_cache_free(cache, a->objs[N - 2]);
 	quarry_cache_free(cache, a->objs[0]);
-	KUNIT_EXPECT_EQ(test, 4, qt_head(cache)->nr_remote);
+	KUNIT_EXPECT_EQ(test, 4, qt_waiting(qt_head(cache)));
 	quarry_cache_shrink(cache);
 	KUNIT_EXPECT_EQ(test, before + 1, qt_stats(test)->misuse_double_free);
 	KUNIT_EXPECT_EQ(test, N - 3, qt_sum(cache).live_objects);

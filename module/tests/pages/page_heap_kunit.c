@@ -301,7 +301,7 @@ static void release_idle_gives_back(struct kunit *test)
 	rcu_barrier();
 	st = qt_stats(test);
 	sys = st->sys_bytes;
-	meta = st->metadata_bytes;
+	meta = qt_metadata(st);
 	returned = st->returned_bytes;
 	for (i = 0; i < 4; i++)
 		KUNIT_ASSERT_TRUE(test, get(r, i, i & 1 ? QR_LARGE : QR_ORDINARY, node,
@@ -320,7 +320,7 @@ static void release_idle_gives_back(struct kunit *test)
 	rcu_barrier();
 	st = qt_stats(test);
 	KUNIT_EXPECT_EQ(test, sys, st->sys_bytes);
-	KUNIT_EXPECT_EQ(test, meta, st->metadata_bytes);
+	KUNIT_EXPECT_EQ(test, meta, qt_metadata(st));
 	KUNIT_EXPECT_GE(test, st->returned_bytes, returned + 4 * QR_CHUNK_PAGES * PAGE_SIZE);
 }
 

@@ -98,7 +98,7 @@ static void freed_anywhere(struct kunit *test)
 		qr_mapped_flush();
 		st = qt_stats(test);
 		KUNIT_EXPECT_EQ(test, before->inuse_bytes, st->inuse_bytes);
-		KUNIT_EXPECT_EQ(test, before->metadata_bytes, st->metadata_bytes);
+		KUNIT_EXPECT_EQ(test, qt_metadata(before), qt_metadata(st));
 		/*
 		 * The second free may also be foreign: the work item may have run on another
 		 * CPU before it.

@@ -182,7 +182,7 @@ static void what_cannot_be(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->failed_allocs + i + 1, st->failed_allocs);
 	KUNIT_EXPECT_EQ(test, before->live_objects, st->live_objects);
 	KUNIT_EXPECT_EQ(test, before->inuse_bytes, st->inuse_bytes);
-	KUNIT_EXPECT_EQ(test, before->metadata_bytes, st->metadata_bytes);
+	KUNIT_EXPECT_EQ(test, qt_metadata(before), qt_metadata(st));
 }
 
 /* Flags without __GFP_FS and __GFP_IO hold for page tables as well, which lockdep checks. */
