@@ -20,7 +20,7 @@ static const struct client_command *const commands[] = {
 	&client_limited,    &client_sparse,	 &client_thin,	    &client_unsparse,
 	&client_arena,	    &client_unarena,	 &client_twins,	    &client_untwins,
 	&client_callbacks,  &client_uncallbacks, &client_reclaimer, &client_gap,
-	&client_emergency,
+	&client_emergency,  &client_cost,	 &client_touch,	    &client_uncost,
 };
 
 static DEFINE_MUTEX(run_lock);	     /* one command at a time */
@@ -153,6 +153,7 @@ static void __exit client_exit(void)
 	client_limited_all();
 	client_unsparse_all();
 	client_uncallbacks_all();
+	client_uncost_all();
 }
 
 module_init(client_init);

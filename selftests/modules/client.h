@@ -59,6 +59,7 @@ extern const struct client_command client_arena, client_unarena;
 extern const struct client_command client_callbacks, client_uncallbacks, client_reclaimer;
 extern const struct client_command client_gap;
 extern const struct client_command client_emergency;
+extern const struct client_command client_cost, client_touch, client_uncost;
 extern const struct client_command client_sparse, client_thin, client_unsparse;
 
 /* Append to quarry_client/result.  Any context. */
@@ -102,5 +103,6 @@ void client_mixed_all(void);
 void client_limited_all(void);
 void client_unsparse_all(void);
 void client_uncallbacks_all(void);
+void client_uncost_all(void);
 
 #endif /* QUARRY_CLIENT_H */
