@@ -79,7 +79,7 @@ void qr_drain_file(struct dentry *dir)
 static int validate_show(struct seq_file *m, void *unused)
 {
 	struct quarry_validation v;
-	int err = qr_validate(&v);
+	int err = qr_validate_slices(&v);
 
 	if (err && err != -EUCLEAN)
 		return err;
@@ -88,6 +88,7 @@ static int validate_show(struct seq_file *m, void *unused)
 	qr_show_value(m, "chunks", v.chunks);
 	qr_show_value(m, "objects", v.objects);
 	qr_show_value(m, "live", v.live);
+	qr_show_value(m, "unsettled", v.unsettled);
 	qr_show_value(m, "errors", v.errors);
 	seq_printf(m, "%-20s %s\n", "verdict", err ? v.first : "ok");
 	return 0;
@@ -97,13 +98,23 @@ static int do_validate(void)
 {
 	struct quarry_validation v;
 
-	return qr_validate(&v);
+	return qr_validate_slices(&v);
 }
 
-/* For scripts: "echo 1 > validate" fails if the books do not agree. */
+/*
+ * For scripts: "echo 1 > validate" fails if the books do not agree.  "echo strict > validate" checks
+ * them with the machine stopped.
+ */
 static ssize_t validate_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
-	return qr_do_on_one(buf, len, do_validate);
+	struct quarry_validation v;
+	char text[8], *word;
+	int err;
+
+	word = qr_written(text, sizeof(text), buf, len, &err);
+	if (!word || strcmp(word, "strict"))
+		return qr_do_on_one(buf, len, do_validate);
+	return qr_validate(&v) ?: len;
 }
 
 QR_DEFINE_CONTROL(validate);

@@ -30,6 +30,10 @@ for file in drain validate; do
 	refused "$QUARRY/control/$file" "${long}0" 'Invalid argument\|Numerical result\|not representable'
 	expect "control/$file takes 1" sh -c "echo 1 >$QUARRY/control/$file"
 done
+refused "$QUARRY/control/drain" strict
+refused "$QUARRY/control/validate" stricter
+refused "$QUARRY/control/validate" 'strict 1'
+expect "control/validate takes strict" sh -c "echo strict >$QUARRY/control/validate"
 drained=$(cat "$QUARRY/control/drain")
 refused "$QUARRY/control/drain" 2
 same "what was refused changes nothing" "$(cat "$QUARRY/control/drain")" "$drained"

@@ -27,6 +27,16 @@ gaps()
 	since_mark | sed -n 's/.*\(gap [a-z_]*: [0-9]* ns: .*\)/# \1/p'
 }
 
+# The walker in slices, over objects of all sizes. The shell reads the file itself, because a new
+# process needs calls of the kernel's own.
+expect "hold" client hold mib=440
+within "objects that are held" "$(result objects)" 500000 1000000
+expect "begin" client gap what=begin
+read_verdict
+gaps what=end
+same "the walker in slices finds no error" "$verdict" ok
+expect "release" client release
+
 gaps what=objects mb=256
 gaps what=live mb=128
 gaps what=cleanups mb=8

@@ -15,10 +15,15 @@ note "seed $seed"
 
 client stress "seconds=$seconds" threads=$(($(cpus_online) * 2 + 1)) "seed=$seed" &
 pid=$!
-rounds=0 invalid=0 unread=0
+rounds=0 invalid=0 wrong=0 unread=0
 while kill -0 "$pid" 2>/dev/null; do
 	drain
 	validate || invalid=$((invalid + 1))
+	read_verdict
+	[ "$verdict" = ok ] || {
+		note "in slices: $verdict"
+		wrong=$((wrong + 1))
+	}
 	cat "$QUARRY/caches/all" "$QUARRY"/nodes/*/chunks "$QUARRY/classes" \
 		"$QUARRY/stats" >/dev/null || unread=$((unread + 1))
 	# These come and go with the run.
@@ -30,6 +35,7 @@ same "status of the stress" $? 0
 sed 's/^/# /' "$CLIENT/result"
 within "drains and walks meanwhile" "$rounds" 3 1000000
 same "walks that found errors" "$invalid" 0
+same "walks in slices that found errors" "$wrong" 0
 same "files that did not read" "$unread" 0
 for who in task hardirq softirq; do
 	within "allocations by $who" "$(result "${who}_allocs")" 100 1000000000000

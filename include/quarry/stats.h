@@ -370,6 +370,8 @@ int qr_limit_parse(const char *text, unsigned long *bytes);
  * @chunks: chunks walked
  * @objects: objects in these slabs
  * @live: objects that clients hold
+ * @unsettled: sums that changed while they were looked at, and so were not compared; 0 with the
+ *	machine stopped
  * @errors: places where the books do not agree
  * @first: text that describes the first error
  */
@@ -379,6 +381,7 @@ struct quarry_validation {
 	u64 chunks;
 	u64 objects;
 	u64 live;
+	u64 unsettled;
 	u64 errors;
 	char first[160];
 };
@@ -386,8 +389,17 @@ struct quarry_validation {
 /* For parts of the walker: count an error; the first one's text is kept in v->first. */
 __printf(2, 3) void qr_invalid(struct quarry_validation *v, const char *fmt, ...);
 
-/* Check every layer's books at one moment.  Returns 0, or -EUCLEAN with v->first set.  Sleeps. */
+/*
+ * Check every layer's books at one moment, for which the machine is stopped.  Returns 0, or -EUCLEAN
+ * with v->first set.  Sleeps.
+ */
 int qr_validate(struct quarry_validation *v);
+/*
+ * Check them in slices, while clients go on.  An object that is cached in two places is not found
+ * unless both are in one magazine, and sums that change meanwhile are not compared (v->unsettled).
+ * Also returns -EINTR after a fatal signal.  Sleeps.
+ */
+int qr_validate_slices(struct quarry_validation *v);
 
 /**
  * struct qr_observer - callbacks when caches are created and destroyed

@@ -123,6 +123,7 @@ static struct qr_slab *block_get(struct qr_arena *a, size_t size, gfp_t gfp)
  */
 static unsigned long block_add(struct qr_arena *a, struct qr_slab *block, size_t size)
 {
+	a->changes++;
 	block->start = qr_arena_offset(a);
 	list_add_tail(&block->link, &a->blocks);
 	if (block == a->spare) {
@@ -150,6 +151,7 @@ static unsigned long block_add(struct qr_arena *a, struct qr_slab *block, size_t
  */
 static void block_drop(struct qr_arena *a, struct qr_slab *block, struct list_head *doomed)
 {
+	a->changes++;
 	list_del_init(&block->link);
 	if (!block->length && (!a->spare || a->spare->run.nr < block->run.nr))
 		swap(a->spare, block);

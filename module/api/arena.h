@@ -37,6 +37,7 @@
  * @spare: an unused block that is kept for later, or NULL
  * @nr_blocks: number of @blocks and @spare
  * @nr_pages: pages of @blocks and @spare
+ * @changes: a new value whenever a block comes or goes
  * @peak: the largest offset before the arena was last given up in part or whole
  * @id: unique among caches and arenas
  * @link: in qr_arenas
@@ -62,6 +63,7 @@ struct qr_arena {
 	struct qr_slab *spare;
 	u64 nr_blocks;
 	u64 nr_pages;
+	u64 changes;
 	u64 peak;
 	u32 id;
 	struct list_head link;

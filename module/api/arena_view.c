@@ -70,49 +70,73 @@ int qr_walk_arena_samples(qr_arena_object_fn fn, void *arg)
 	return err;
 }
 
-static u64 validate_block(const struct qr_arena *a, const struct qr_slab *block,
+/* --- The walker --- */
+
+static void validate_kind(const struct qr_arena *a, const struct qr_slab *block,
 			  struct quarry_validation *v)
+{
+	if (block->bin != QR_ARENA_BLOCK || block->cache || block->depot || block->samples.at)
+		qr_invalid(v, "arena %s: block %p is something else", a->name, block->base);
+}
+
+static void validate_pages(const struct qr_arena *a, const struct qr_slab *block, unsigned int from,
+			   unsigned int to, struct quarry_validation *v)
 {
 	unsigned int i;
 
-	if (block->bin != QR_ARENA_BLOCK || block->cache || block->depot || block->samples.at)
-		qr_invalid(v, "arena %s: block %p is something else", a->name, block->base);
-	for (i = 0; i < block->run.nr; i++)
+	for (i = from; i < to; i++)
 		if (qr_slab_of(block->base + ((size_t)i << PAGE_SHIFT)) != block)
 			qr_invalid(v, "arena %s: block %p does not own page %u", a->name,
 				   block->base, i);
-	return block->run.nr;
+}
+
+/* Add a block of the list. */
+static void validate_place(const struct qr_arena *a, const struct qr_slab *block,
+			   struct qr_arena_sums *sums, struct quarry_validation *v)
+{
+	sums->pages += block->run.nr;
+	sums->blocks++;
+	if (block->start < sums->last)
+		qr_invalid(v, "arena %s: block %p is not in its place", a->name, block->base);
+	sums->last = block->start + block->length;
+	if (!block->length)
+		sums->at_hand = block;
+}
+
+static void validate_sums(const struct qr_arena *a, const struct qr_arena_sums *sums,
+			  struct quarry_validation *v)
+{
+	/* The arena's user raises @next without the lock, but never above @limit. */
+	const unsigned long next = READ_ONCE(a->pub.next), limit = READ_ONCE(a->pub.limit);
+	u64 pages = sums->pages + (a->spare ? a->spare->run.nr : 0);
+	u64 blocks = sums->blocks + !!a->spare;
+
+	if (pages != a->nr_pages || blocks != a->nr_blocks)
+		qr_invalid(v, "arena %s: %llu blocks of %llu pages, %llu of %llu counted", a->name,
+			   blocks, pages, a->nr_blocks, a->nr_pages);
+	if (sums->at_hand ? a->base != (unsigned long)sums->at_hand->base : a->base)
+		qr_invalid(v, "arena %s: the block at hand is not its last", a->name);
+	if (next < a->base || limit < next || a->end < limit || (next | limit) % QR_MIN_OBJECT ||
+	    qr_arena_offset(a) < sums->last)
+		qr_invalid(v, "arena %s: block from %lx to %lx, next object at %lx, limit %lx",
+			   a->name, a->base, a->end, next, limit);
 }
 
 static void validate_arena(const struct qr_arena *a, struct quarry_validation *v)
 {
-	const unsigned long next = a->pub.next, limit = a->pub.limit;
-	const struct qr_slab *block, *at_hand = NULL;
-	u64 pages = 0, blocks = 0, last = 0;
+	struct qr_arena_sums sums = {};
+	const struct qr_slab *block;
 
 	list_for_each_entry(block, &a->blocks, link) {
-		pages += validate_block(a, block, v);
-		blocks++;
-		if (block->start < last)
-			qr_invalid(v, "arena %s: block %p is not in its place", a->name,
-				   block->base);
-		last = block->start + block->length;
-		if (!block->length)
-			at_hand = block;
+		validate_kind(a, block, v);
+		validate_pages(a, block, 0, block->run.nr, v);
+		validate_place(a, block, &sums, v);
 	}
 	if (a->spare) {
-		pages += validate_block(a, a->spare, v);
-		blocks++;
+		validate_kind(a, a->spare, v);
+		validate_pages(a, a->spare, 0, a->spare->run.nr, v);
 	}
-	if (pages != a->nr_pages || blocks != a->nr_blocks)
-		qr_invalid(v, "arena %s: %llu blocks of %llu pages, %llu of %llu counted", a->name,
-			   blocks, pages, a->nr_blocks, a->nr_pages);
-	if (at_hand ? a->base != (unsigned long)at_hand->base : a->base)
-		qr_invalid(v, "arena %s: the block at hand is not its last", a->name);
-	if (next < a->base || limit < next || a->end < limit || (next | limit) % QR_MIN_OBJECT ||
-	    qr_arena_offset(a) < last)
-		qr_invalid(v, "arena %s: block from %lx to %lx, next object at %lx, limit %lx",
-			   a->name, a->base, a->end, next, limit);
+	validate_sums(a, &sums, v);
 }
 
 void qr_arenas_validate(struct quarry_validation *v)
@@ -121,4 +145,94 @@ void qr_arenas_validate(struct quarry_validation *v)
 
 	list_for_each_entry(a, &qr_arenas, link)
 		validate_arena(a, v);
+}
+
+/* The arena with the least id from @id on, or NULL.  With qr_arenas_lock. */
+static struct qr_arena *arena_from(u32 id)
+{
+	struct qr_arena *a, *least = NULL;
+
+	list_for_each_entry(a, &qr_arenas, link)
+		if (a->id >= id && (!least || a->id < least->id))
+			least = a;
+	return least;
+}
+
+bool qr_arena_next(u32 *id)
+{
+	const struct qr_arena *a;
+
+	mutex_lock(&qr_arenas_lock);
+	a = arena_from(*id);
+	if (a)
+		*id = a->id;
+	mutex_unlock(&qr_arenas_lock);
+	return a;
+}
+
+/* Pages whose owner is looked up while the lock is held, and blocks that are looked at. */
+#define LOOK_PAGES  512U
+#define LOOK_BLOCKS 64U
+
+/* Look at some pages of the block at hand; goes on to the next block after the last of them. */
+static void look_at_block(struct qr_arena *a, struct qr_arena_look *at, unsigned int *room,
+			  struct quarry_validation *v)
+{
+	const struct qr_slab *block = at->block;
+	unsigned int to = min(block->run.nr, at->page + *room);
+
+	if (!at->page) {
+		validate_kind(a, block, v);
+		if (block != a->spare)
+			validate_place(a, block, &at->sums, v);
+	}
+	validate_pages(a, block, at->page, to, v);
+	*room -= to - at->page;
+	at->page = to;
+	if (to < block->run.nr)
+		return;
+	at->page = 0;
+	if (block == a->spare)
+		at->block = NULL;
+	else if (list_is_last(&block->link, &a->blocks))
+		at->block = a->spare;
+	else
+		at->block = list_next_entry(block, link);
+}
+
+static bool look_at(struct qr_arena *a, struct qr_arena_look *at, struct quarry_validation *v)
+{
+	unsigned int room = LOOK_PAGES, blocks = LOOK_BLOCKS;
+	unsigned long flags;
+	bool more;
+
+	raw_spin_lock_irqsave(&a->lock, flags);
+	if (!at->begun) {
+		at->begun = true;
+		at->changes = a->changes;
+		at->block = list_first_entry_or_null(&a->blocks, struct qr_slab, link) ?: a->spare;
+	}
+	at->same = at->changes == a->changes;
+	while (at->same && at->block && room && blocks--)
+		look_at_block(a, at, &room, v);
+	more = at->same && at->block;
+	if (at->same && !more)
+		validate_sums(a, &at->sums, v);
+	raw_spin_unlock_irqrestore(&a->lock, flags);
+	return more;
+}
+
+bool qr_arena_look(u32 id, struct qr_arena_look *at, struct quarry_validation *v)
+{
+	struct qr_arena *a;
+	bool more = false;
+
+	mutex_lock(&qr_arenas_lock);
+	a = arena_from(id);
+	if (a && a->id == id)
+		more = look_at(a, at, v);
+	else
+		at->same = true; /* it was destroyed */
+	mutex_unlock(&qr_arenas_lock);
+	return more;
 }

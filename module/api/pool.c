@@ -327,6 +327,7 @@ struct quarry_pool *quarry_pool_create(const struct quarry_pool_args *args)
 		.count = keeper_count,
 		.misses = keeper_misses,
 		.walk = keeper_walk,
+		.look = qr_shelf_look,
 		.gone = keeper_gone,
 	};
 	pool->cache = c;

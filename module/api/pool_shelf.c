@@ -67,6 +67,23 @@ void qr_shelves_free(struct qr_pool *pool)
 	qr_meta_percpu_free(pool->shelves, pool->shelf_bytes);
 }
 
+bool qr_shelf_look(struct qr_keeper *keeper, unsigned int cpu, unsigned int from,
+		   void (*fn)(void *p, void *arg), void *arg)
+{
+	struct qr_pool *pool = container_of(keeper, struct qr_pool, keeper);
+	struct qr_shelf *s = per_cpu_ptr(pool->shelves, cpu);
+	unsigned long flags;
+	unsigned int i;
+	bool more;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	for (i = from; i < s->nr && i < from + QR_LOOK_OBJECTS; i++)
+		fn(s->obj[i], arg);
+	more = i < s->nr;
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+	return more;
+}
+
 /*
  * Take up to @want objects that are no victims; if there are victims only, take one and set
  * *@victim.  Returns how many were taken.  Interrupts off.

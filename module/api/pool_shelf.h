@@ -95,6 +95,10 @@ bool qr_shelves_new(struct qr_pool *pool);
 /* Free them, all or those that were made. */
 void qr_shelves_free(struct qr_pool *pool);
 
+/* The keeper's @look: the walker looks at objects of a shelf.  See struct qr_keeper. */
+bool qr_shelf_look(struct qr_keeper *keeper, unsigned int cpu, unsigned int from,
+		   void (*fn)(void *p, void *arg), void *arg);
+
 /* How many shelves beside its own a CPU tries, one after the other, with interrupts off. */
 #define QR_SHELF_TRIES 8U
 

@@ -47,12 +47,14 @@ bool qr_balance_on;
  * @ceiling: value of @poorest at the last look.  Heads with more capacity than that do not grow:
  *	what a look took from a rich head is for the poor ones, not for that head again
  * @asked: a head was marked since the last look, see magazine/array.h
+ * @changes: a new value whenever a head gets capacity or loses some
  */
 struct share {
 	atomic_long_t granted;
 	unsigned long poorest;
 	unsigned long ceiling;
 	bool asked;
+	atomic_t changes;
 };
 
 static DEFINE_PER_CPU(struct share, shares) = {
@@ -65,6 +67,11 @@ unsigned long qr_percpu_granted(unsigned int cpu)
 	return atomic_long_read(per_cpu_ptr(&shares.granted, cpu));
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_percpu_granted);
+
+unsigned int qr_percpu_changes(unsigned int cpu)
+{
+	return atomic_read(per_cpu_ptr(&shares.changes, cpu));
+}
 
 bool qr_percpu_at_rest(unsigned int cpu)
 {
@@ -113,6 +120,7 @@ static void expect_look(void)
 static void take_from_budget(struct share *s, long bytes)
 {
 	atomic_long_add(bytes, &s->granted);
+	atomic_inc(&s->changes);
 	/* The work stops when no head has capacity, so every grant starts it. */
 	expect_look();
 }
@@ -205,7 +213,11 @@ void qr_head_ungrant(struct qr_cache *c, struct qr_head *h, unsigned int cpu, un
 
 	WRITE_ONCE(h->capacity, capacity);
 	WRITE_ONCE(qr_head_array(h)->remote_room, remote_room);
-	atomic_long_sub(had - qr_head_granted(c, h), per_cpu_ptr(&shares.granted, cpu));
+	had -= qr_head_granted(c, h);
+	if (!had)
+		return;
+	atomic_long_sub(had, per_cpu_ptr(&shares.granted, cpu));
+	atomic_inc(per_cpu_ptr(&shares.changes, cpu));
 }
 
 /* --- Arrays --- */

@@ -110,6 +110,7 @@ void qr_depot_init(struct qr_depot *d, struct qr_cache *cache, struct qr_limit *
 /* Move a slab to the bin, counted from 1; 0: used up. */
 static void slab_move(struct qr_depot *d, struct qr_slab *slab, unsigned int bin)
 {
+	d->changes++;
 	slab->bin = bin;
 	/* The number of free objects at which the next bin begins or the slab is empty. */
 	slab->mark = min(bin * slab->nr_objects / QR_SLAB_BINS + 1, slab->nr_objects);
@@ -136,6 +137,7 @@ void qr_depot_count_pages(struct qr_depot *d, long pages)
 
 void qr_depot_forget(struct qr_depot *d, struct qr_slab *slab, struct list_head *doomed)
 {
+	d->changes++;
 	list_move(&slab->link, doomed);
 	qr_limit_give(d->limit, qr_slab_pages_left(slab));
 	d->nr_slabs--;
@@ -158,6 +160,7 @@ static noinline void slab_emptied(struct qr_depot *d, struct qr_slab *slab,
 		return;
 	}
 	if ((d->nr_empty < empties_kept(d) && !slab->gone && !slab->run.access) || must_stay) {
+		d->changes++;
 		slab->bin = UINT_MAX;
 		list_move(&slab->link, &d->empty);
 		d->nr_empty++;

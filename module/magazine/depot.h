@@ -70,6 +70,7 @@ static __always_inline void qr_copy(void **to, void *const *from, unsigned int n
  * @gives: times that objects were given: each is a miss of a free, or a batch of remote frees.
  *	Those that a drain moves do not count
  * @moves_seen: @takes + @gives when the shrinker last looked
+ * @changes: a new value whenever a slab comes, goes, or changes its list or its place there
  * @nr_empty: slabs in @empty
  * @nr_slabs: slabs in all lists
  * @nr_pages: pages of all slabs
@@ -96,6 +97,7 @@ struct qr_depot {
 	u64 takes;
 	u64 gives;
 	u64 moves_seen;
+	u64 changes;
 	unsigned long nr_empty;
 	unsigned long nr_slabs;
 	unsigned long nr_pages;
@@ -258,6 +260,42 @@ int qr_depot_walk_slabs(struct qr_depot *d, qr_slab_fn fn, void *arg);
 typedef u64 (*qr_slab_check_fn)(struct qr_depot *d, struct qr_slab *slab,
 				struct quarry_validation *v);
 u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_validation *v);
+
+/**
+ * struct qr_depot_look - how far the walker has come with the lists of a depot that is in use
+ * @sums: what the slabs add up to; @taken: objects that are not in their slab
+ * @begun: the first slice has been done
+ * @same: at the end: no slab moved meanwhile, so the sums have been compared
+ * @list: the list under way
+ * @first: the first slab of that list that was looked at; it has moved to the list's end
+ * @left: slabs that the list may still have
+ * @changes: qr_depot.changes at the beginning
+ */
+struct qr_depot_look {
+	struct qr_depot_sums {
+		unsigned long slabs;
+		unsigned long pages;
+		unsigned long objects;
+		unsigned long empty;
+		unsigned long taken;
+	} sums;
+	bool begun;
+	bool same;
+	unsigned int list;
+	const struct qr_slab *first;
+	unsigned long left;
+	u64 changes;
+};
+
+/*
+ * For the walker while the depot is in use: check the lists and counters of the depot, up to
+ * QR_DEPOT_SLICE slabs in a call.  @at is all zero before the first call.  Returns true while there
+ * is more.  With qr_trim_lock; one walker at a time.
+ */
+bool qr_depot_look(struct qr_depot *d, struct qr_depot_look *at, struct quarry_validation *v);
+/* Call @fn for each object of batch @nr, with the lock.  False if the depot has no such batch. */
+bool qr_depot_look_at_batch(struct qr_depot *d, unsigned int nr, void (*fn)(void *p, void *arg),
+			    void *arg);
 
 /*
  * Called once, with a depot's lock held, when objects have come back to slabs.  It is set to NULL

@@ -56,6 +56,7 @@ void qr_depot_add(struct qr_depot *d, struct qr_slab *slab, gfp_t gfp)
 				   &got);
 
 	raw_spin_lock_irqsave(&d->lock, flags);
+	d->changes++;
 	slab->cache = d->cache;
 	slab->depot = d;
 	if (unlikely(slab->run.access)) {
@@ -111,6 +112,7 @@ static unsigned int reclaim_some(struct qr_depot *d, unsigned long *left, struct
 			break;
 		}
 		if (unlikely(qr_slab_is_deferred(slab))) {
+			d->changes++;
 			list_move_tail(&slab->link, &d->empty);
 			continue;
 		}
@@ -144,6 +146,7 @@ static unsigned int reclaim_emergency(struct qr_depot *d, struct list_head *list
 			}
 			if (slab->nr_free < slab->nr_objects || qr_slab_is_deferred(slab)) {
 				first = first ?: slab;
+				d->changes++;
 				list_move_tail(&slab->link, list);
 				continue;
 			}

@@ -36,6 +36,7 @@ static void strip_list(struct qr_depot *d, struct list_head *list, unsigned long
 			if (READ_ONCE(slab->nr_cleaned))
 				break;
 			first = first ?: slab;
+			d->changes++;
 			list_move_tail(&slab->link, list);
 			left--;
 		}
@@ -113,6 +114,7 @@ static unsigned long copy_list(struct qr_depot *d, struct list_head *list,
 			}
 			copy[n++] = info_of(slab);
 			first = first ?: slab;
+			d->changes++;
 			list_move_tail(&slab->link, list);
 		}
 		raw_spin_unlock_irqrestore(&d->lock, flags);
@@ -143,6 +145,8 @@ int qr_depot_walk_slabs(struct qr_depot *d, qr_slab_fn fn, void *arg)
 	return err;
 }
 
+/* --- The walker --- */
+
 static void invalid_count(struct quarry_validation *v, const char *what, unsigned long listed,
 			  unsigned long counted)
 {
@@ -150,49 +154,126 @@ static void invalid_count(struct quarry_validation *v, const char *what, unsigne
 		qr_invalid(v, "depot lists %lu %s, counts %lu", listed, what, counted);
 }
 
-u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_validation *v)
+/* Add a slab, which is in list @i. */
+static void validate_place(const struct qr_slab *slab, unsigned int i, struct qr_depot_sums *sums,
+			   struct quarry_validation *v)
 {
-	unsigned long slabs = 0, pages = 0, objects = 0, empty = 0;
-	unsigned int batches = 0, i;
-	struct qr_slab *slab, *next;
-	struct qr_batch *b;
-	u64 live = 0;
+	unsigned int bin = qr_depot_bin(slab), page = slab->run.first + __ffs(~slab->gone);
+	bool right;
+
+	sums->slabs++;
+	sums->pages += qr_slab_pages_left(slab);
+	sums->objects += slab->nr_objects;
+	sums->taken += slab->nr_objects - slab->nr_free;
+	if (i == QR_SLAB_BINS)
+		sums->empty++;
+	if (slab->run.access)
+		right = i == QR_SLAB_BINS + 1 + (slab->nr_free ? slab->run.access : 0);
+	else if (slab->nr_free == slab->nr_objects)
+		right = i == QR_SLAB_BINS;
+	else if (!slab->nr_free)
+		right = i == QR_SLAB_BINS + 1;
+	else
+		right = i == bin - 1 || (i == bin && !qr_depot_lags(slab));
+	if (!right)
+		qr_invalid(v, "slab %p with %u of %u free is in list %u", slab->base, slab->nr_free,
+			   slab->nr_objects, i);
+	/* By this page the walker in slices finds the slab. */
+	if (READ_ONCE(slab->run.chunk->slab[page]) != slab)
+		qr_invalid(v, "slab %p does not own its first page", slab->base);
+}
+
+/* Compare what the slabs add up to, and the lists of batches, with the counters. */
+static void validate_sums(const struct qr_depot *d, const struct qr_depot_sums *sums,
+			  struct quarry_validation *v)
+{
+	unsigned int batches = 0, cached = 0, i;
+	const struct qr_batch *b;
 
 	for (i = 0; i < QR_SLAB_BINS; i++)
 		if (!list_empty(&d->bins[i]) && !(d->used_bins & BIT(i)))
 			qr_invalid(v, "depot overlooks bin %u", i);
 	if (!list_empty(&d->bins[QR_SLAB_BINS]))
 		qr_invalid(v, "depot has slabs that were to be trimmed");
-	qr_for_each_depot_slab(slab, next, d, i) {
-		unsigned int bin = qr_depot_bin(slab);
-		bool right;
-
-		slabs++;
-		pages += qr_slab_pages_left(slab);
-		objects += slab->nr_objects;
-		if (i == QR_SLAB_BINS)
-			empty++;
-		if (slab->run.access)
-			right = i == QR_SLAB_BINS + 1 + (slab->nr_free ? slab->run.access : 0);
-		else if (slab->nr_free == slab->nr_objects)
-			right = i == QR_SLAB_BINS;
-		else if (!slab->nr_free)
-			right = i == QR_SLAB_BINS + 1;
-		else
-			right = i == bin - 1 || (i == bin && !qr_depot_lags(slab));
-		if (!right)
-			qr_invalid(v, "slab %p with %u of %u free is in list %u", slab->base,
-				   slab->nr_free, slab->nr_objects, i);
-		live += fn(d, slab, v);
-	}
-	for (b = d->stocked; b; b = b->next)
+	for (b = d->stocked; b; b = b->next) {
 		batches++;
+		cached += b->nr;
+	}
 	for (b = d->spare; b; b = b->next)
 		batches++;
-	invalid_count(v, "slabs", slabs, d->nr_slabs);
-	invalid_count(v, "pages", pages, d->nr_pages);
-	invalid_count(v, "objects", objects, d->nr_objects);
-	invalid_count(v, "empty slabs", empty, d->nr_empty);
+	invalid_count(v, "slabs", sums->slabs, d->nr_slabs);
+	invalid_count(v, "pages", sums->pages, d->nr_pages);
+	invalid_count(v, "objects", sums->objects, d->nr_objects);
+	invalid_count(v, "empty slabs", sums->empty, d->nr_empty);
 	invalid_count(v, "batches", batches, d->nr_batches);
+	invalid_count(v, "objects in batches", cached, d->nr_cached);
+}
+
+u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_validation *v)
+{
+	struct qr_depot_sums sums = {};
+	struct qr_slab *slab, *next;
+	unsigned int i;
+	u64 live = 0;
+
+	qr_for_each_depot_slab(slab, next, d, i) {
+		validate_place(slab, i, &sums, v);
+		live += fn(d, slab, v);
+	}
+	validate_sums(d, &sums, v);
 	return live;
+}
+
+bool qr_depot_look(struct qr_depot *d, struct qr_depot_look *at, struct quarry_validation *v)
+{
+	struct qr_slab *slab;
+	unsigned long flags;
+	unsigned int i;
+	bool more;
+
+	raw_spin_lock_irqsave(&d->lock, flags);
+	if (!at->begun) {
+		at->begun = true;
+		at->changes = d->changes;
+		at->left = d->nr_slabs;
+	}
+	for (i = 0; i < QR_DEPOT_SLICE && at->list < QR_DEPOT_LISTS; i++) {
+		struct list_head *list = qr_depot_list(d, at->list);
+
+		slab = list_first_entry_or_null(list, struct qr_slab, link);
+		if (!slab || slab == at->first || !at->left) {
+			at->list++;
+			at->first = NULL;
+			at->left = d->nr_slabs;
+			continue;
+		}
+		validate_place(slab, at->list, &at->sums, v);
+		at->first = at->first ?: slab;
+		list_move_tail(&slab->link, list);
+		at->left--;
+	}
+	more = at->list < QR_DEPOT_LISTS;
+	if (!more) {
+		at->same = d->changes == at->changes;
+		if (at->same)
+			validate_sums(d, &at->sums, v);
+	}
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	return more;
+}
+
+bool qr_depot_look_at_batch(struct qr_depot *d, unsigned int nr, void (*fn)(void *p, void *arg),
+			    void *arg)
+{
+	const struct qr_batch *b;
+	unsigned long flags;
+	unsigned int i;
+
+	raw_spin_lock_irqsave(&d->lock, flags);
+	for (b = d->stocked; b && nr; b = b->next)
+		nr--;
+	for (i = 0; b && i < b->nr; i++)
+		fn(b->obj[i], arg);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	return b;
 }

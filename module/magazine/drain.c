@@ -56,6 +56,23 @@ unsigned int qr_magazine_redraw(struct qr_cache *c, unsigned int cpu)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_magazine_redraw);
 
+bool qr_magazine_look(struct qr_cache *c, unsigned int cpu, qr_head_fn fn, void *arg)
+{
+	raw_spinlock_t *lock = per_cpu_ptr(&changes.lock, cpu);
+	struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
+	unsigned long flags;
+	int n;
+
+	raw_spin_lock_irqsave(lock, flags);
+	n = qr_head_claim(h);
+	if (n >= 0) {
+		fn(c, h, n, arg);
+		qr_head_release(h, n);
+	}
+	raw_spin_unlock_irqrestore(lock, flags);
+	return n >= 0;
+}
+
 /* Move all but @left of a claimed head's @n objects to slabs.  Interrupts off. */
 static void lower(struct qr_cache *c, struct qr_head *h, unsigned int cpu, unsigned int n,
 		  unsigned int left, struct list_head *doomed)

@@ -33,6 +33,9 @@
 #include "magazine/array.h"
 #include "magazine/depot.h"
 
+/* Objects of a keeper that the walker looks at while it holds a lock once. */
+#define QR_LOOK_OBJECTS 64U
+
 /**
  * struct qr_keeper - a layer above that keeps free objects of a cache with their contents
  * @take: take up to @n objects, those at the end of @objs, out of the head of @cpu; return how
@@ -41,6 +44,9 @@
  * @count: how many objects the keeper has
  * @misses: add the allocations and frees that the cache's magazines could not serve so far
  * @walk: call @fn for each object that the keeper has, while the machine is stopped
+ * @look: for the walker while the keeper is in use: call @fn for up to QR_LOOK_OBJECTS objects of
+ *	@cpu, from number @from on, with a lock held that keeps them there.  False if there are no
+ *	more
  * @gone: the cache can no longer be found; softirq context
  *
  * Pools (api/pool.c) are keepers.  A keeper's objects count as cached.  The keeper alone fills and
@@ -53,6 +59,8 @@ struct qr_keeper {
 	u64 (*count)(struct qr_keeper *keeper);
 	void (*misses)(struct qr_keeper *keeper, u64 *allocs, u64 *frees);
 	void (*walk)(struct qr_keeper *keeper, void (*fn)(void *p, void *arg), void *arg);
+	bool (*look)(struct qr_keeper *keeper, unsigned int cpu, unsigned int from,
+		     void (*fn)(void *p, void *arg), void *arg);
 	void (*gone)(struct qr_keeper *keeper);
 };
 
@@ -223,6 +231,8 @@ extern unsigned long qr_percpu_budget;
 unsigned long qr_percpu_most(void);
 /* Bytes of capacity that the heads of @cpu have. */
 unsigned long qr_percpu_granted(unsigned int cpu);
+/* A number that changes whenever a head of @cpu gets capacity or loses some. */
+unsigned int qr_percpu_changes(unsigned int cpu);
 /* The heads of @cpu have no capacity, and none was refused any since the look before the last. */
 bool qr_percpu_at_rest(unsigned int cpu);
 /*
@@ -467,6 +477,15 @@ void qr_magazine_shrink(struct qr_cache *cache, unsigned int cpu, unsigned int c
 void qr_magazine_send(struct qr_cache *cache, unsigned int cpu, bool close);
 /* Empty @cpu's magazine and take its capacity away.  @cpu: as above.  Returns objects moved. */
 unsigned int qr_magazine_close(struct qr_cache *cache, unsigned int cpu);
+
+/*
+ * For the walker: call @fn with the head of @cpu claimed and interrupts off; it has @n objects.
+ * @cpu: as above; interrupts may be off.  False if the caller has interrupted an operation on the
+ * head.
+ */
+typedef void (*qr_head_fn)(struct qr_cache *cache, const struct qr_head *h, unsigned int n,
+			   void *arg);
+bool qr_magazine_look(struct qr_cache *cache, unsigned int cpu, qr_head_fn fn, void *arg);
 
 /*
  * Move the objects of the cache's depots to slabs, and destroy empty slabs.  Returns objects

@@ -24,8 +24,7 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_nodes);
 
 atomic_long_t qr_mixed_pages[MAX_NUMNODES];
 
-/* Guards all mixed chunks.  Each exists while it has a page in use. */
-static DEFINE_RAW_SPINLOCK(mixed_lock);
+DEFINE_RAW_SPINLOCK(qr_mixed_lock);
 
 static struct qr_chunk *chunk_new(struct page *page, int node, enum qr_kind kind, gfp_t gfp)
 {
@@ -241,7 +240,7 @@ struct qr_chunk *qr_mixed_get(struct page *page, unsigned int nr, struct qr_slab
 	unsigned long flags;
 
 again:
-	raw_spin_lock_irqsave(&mixed_lock, flags);
+	raw_spin_lock_irqsave(&qr_mixed_lock, flags);
 	chunk = qr_chunk_at(i);
 	if (!chunk && new) {
 		chunk = new;
@@ -252,7 +251,7 @@ again:
 		qr_chunk_hold_pages(page, nr);
 		qr_chunk_own(chunk, qr_page_in_chunk(page_address(page)), nr, owner);
 	}
-	raw_spin_unlock_irqrestore(&mixed_lock, flags);
+	raw_spin_unlock_irqrestore(&qr_mixed_lock, flags);
 	if (!chunk) {
 		new = chunk_new(pfn_to_page(round_down(page_to_pfn(page), QR_CHUNK_PAGES)),
 				page_to_nid(page), QR_MIXED, gfp);
@@ -273,12 +272,12 @@ void qr_mixed_put(struct qr_chunk *chunk, unsigned int page, unsigned int nr)
 	bool last;
 
 	atomic_long_sub(nr, &qr_mixed_pages[page_to_nid(chunk->page + page)]);
-	raw_spin_lock_irqsave(&mixed_lock, flags);
+	raw_spin_lock_irqsave(&qr_mixed_lock, flags);
 	qr_chunk_disown(chunk, page, nr);
 	last = !chunk->nr_used;
 	if (last)
 		qr_directory_set(chunk->index, NULL);
-	raw_spin_unlock_irqrestore(&mixed_lock, flags);
+	raw_spin_unlock_irqrestore(&qr_mixed_lock, flags);
 	qr_chunk_release_pages(chunk->page + page, nr);
 	if (last)
 		call_rcu(&chunk->rcu, chunk_free_rcu);

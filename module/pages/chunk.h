@@ -8,7 +8,7 @@
  *					is not
  *
  * A chunk is changed under the lock that guards it: its node heap's, or for a mixed chunk
- * mixed_lock (chunk.c).
+ * qr_mixed_lock.
  */
 #ifndef QR_CHUNK_H
 #define QR_CHUNK_H
@@ -18,6 +18,7 @@
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/rcupdate.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <quarry/quarry.h>
 #include "pages/directory.h"
@@ -90,6 +91,8 @@ struct qr_chunk {
 	struct qr_slab *slab[QR_CHUNK_PAGES];
 };
 
+/* Guards all mixed chunks.  Each exists while it has a page in use. */
+extern raw_spinlock_t qr_mixed_lock;
 /* The nodes that have had memory since the module was loaded.  Only these have heaps and depots. */
 extern nodemask_t qr_nodes;
 /* Pages in use in mixed chunks, by node. */

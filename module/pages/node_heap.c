@@ -23,6 +23,7 @@ void qr_heap_summarize(struct qr_heap *heap, struct qr_chunk *chunk)
 {
 	struct qr_sum sum = qr_sum_of(chunk->used, QR_CHUNK_PAGES);
 
+	heap->changes++;
 	WRITE_ONCE(chunk->longest, sum.longest);
 	qr_tree_set(&heap->tree[chunk->kind], chunk->index, &sum);
 }
@@ -32,6 +33,7 @@ static void summarize_next(struct qr_heap *heap, struct qr_chunk *chunk, bool la
 {
 	struct qr_sum sum = qr_sum_of(chunk->used, QR_CHUNK_PAGES);
 
+	heap->changes++;
 	WRITE_ONCE(chunk->longest, sum.longest);
 	qr_tree_set_next(&heap->tree[chunk->kind], chunk->index, &sum, last);
 }
@@ -178,6 +180,7 @@ void qr_heap_remove_chunk(struct qr_heap *heap, struct qr_chunk *chunk)
 {
 	static const struct qr_sum nothing;
 
+	heap->changes++;
 	qr_tree_set(&heap->tree[chunk->kind], chunk->index, &nothing);
 	list_del_init(&chunk->link);
 	heap->nr_chunks[chunk->kind]--;
@@ -243,117 +246,6 @@ int qr_walk_chunks(int node, qr_chunk_fn fn, void *arg)
 			return err;
 	}
 	return 0;
-}
-
-/* Clients may have references of their own.  So only a lack of them is an error. */
-static void validate_refs(const struct qr_chunk *chunk, struct quarry_validation *v)
-{
-	unsigned int page;
-	int lost;
-
-	for (page = 0; page < QR_CHUNK_PAGES; page++) {
-		if (chunk->kind == QR_MIXED ? !chunk->slab[page] : test_bit(page, chunk->holes))
-			continue;
-		lost = qr_page_lost_refs(chunk->page + page);
-		if (lost)
-			qr_invalid(v, "chunk %lu page %u: freed %d times by somebody else",
-				   chunk->index, page, lost);
-	}
-}
-
-static void validate_chunk(const struct qr_chunk *chunk, struct quarry_validation *v)
-{
-	bool hollow = chunk->nr_holes && !chunk->nr_used;
-	unsigned int page;
-
-	v->chunks++;
-	if (qr_chunk_at(chunk->index) != chunk)
-		qr_invalid(v, "chunk %lu is not in the chunk array", chunk->index);
-	if (bitmap_weight(chunk->used, QR_CHUNK_PAGES) != chunk->nr_used + chunk->nr_holes)
-		qr_invalid(v, "chunk %lu: map and count of pages differ", chunk->index);
-	if (bitmap_weight(chunk->holes, QR_CHUNK_PAGES) != chunk->nr_holes)
-		qr_invalid(v, "chunk %lu: map and count of holes differ", chunk->index);
-	if (chunk->nr_holes == QR_CHUNK_PAGES)
-		qr_invalid(v, "chunk %lu is all holes", chunk->index);
-	if (list_empty(&chunk->link) == hollow)
-		qr_invalid(v, "chunk %lu: wrongly listed as hollow or not", chunk->index);
-	for (page = 0; page < QR_CHUNK_PAGES; page++) {
-		bool hole = test_bit(page, chunk->holes);
-
-		if (!!chunk->slab[page] != (test_bit(page, chunk->used) && !hole))
-			qr_invalid(v, "chunk %lu page %u: map and slab differ", chunk->index, page);
-		if (chunk->class[page] && !chunk->slab[page])
-			qr_invalid(v, "chunk %lu page %u: class without slab", chunk->index, page);
-		if (hole && !test_bit(page, chunk->used))
-			qr_invalid(v, "chunk %lu page %u: a hole that is free", chunk->index, page);
-		if (test_bit(page, chunk->fresh) && test_bit(page, chunk->used))
-			qr_invalid(v, "chunk %lu page %u: used and fresh", chunk->index, page);
-	}
-}
-
-/* @chunk: the chunk of this heap at @leaf, or NULL if there is none. */
-static void validate_sums(struct qr_heap *heap, unsigned long leaf, const struct qr_chunk *chunk,
-			  struct quarry_validation *v)
-{
-	struct qr_sum now, there;
-	int kind;
-
-	for (kind = 0; kind < QR_MIXED; kind++) {
-		now = (struct qr_sum){};
-		there = qr_tree_leaf(&heap->tree[kind], leaf);
-		if (chunk && chunk->kind == kind)
-			now = qr_sum_of(chunk->used, QR_CHUNK_PAGES);
-		if (memcmp(&there, &now, sizeof(now)))
-			qr_invalid(v, "chunk %lu, kind %d: map and summary differ", leaf, kind);
-	}
-}
-
-static void validate_count(struct quarry_validation *v, int node, const char *what,
-			   unsigned long found, unsigned long counted)
-{
-	if (found != counted)
-		qr_invalid(v, "node %d: %lu %s, %lu counted", node, found, what, counted);
-}
-
-void qr_heap_validate(struct quarry_validation *v)
-{
-	unsigned long held = 0;
-	int node, kind;
-
-	for_each_node_mask(node, qr_nodes) {
-		unsigned long n[QR_NR_KINDS] = {}, used = 0, holes = 0, all = 0, i;
-		struct qr_heap *heap = qr_heaps[node];
-
-		for (i = qr_directory_next(0); i < qr_directory->nr; i = qr_directory_next(i + 1)) {
-			struct qr_chunk *chunk = qr_chunk_at(i);
-
-			if (chunk && chunk->node == node)
-				validate_refs(chunk, v);
-			if (chunk && (chunk->node != node || chunk->kind == QR_MIXED))
-				chunk = NULL;
-			validate_sums(heap, i, chunk, v);
-			if (!chunk)
-				continue;
-			n[chunk->kind]++;
-			all += QR_CHUNK_PAGES;
-			used += chunk->nr_used;
-			holes += chunk->nr_holes;
-			validate_chunk(chunk, v);
-		}
-		for (kind = 0; kind < QR_MIXED; kind++) {
-			if (!qr_tree_is_consistent(&heap->tree[kind]))
-				qr_invalid(v, "node %d: summaries of kind %d differ", node, kind);
-			validate_count(v, node, "chunks of a kind", n[kind], heap->nr_chunks[kind]);
-		}
-		validate_count(v, node, "pages used", used, heap->used);
-		validate_count(v, node, "holes", holes, heap->holes);
-		validate_count(v, node, "pages owned", all - holes, heap->owned);
-		held += heap->owned + atomic_long_read(&qr_mixed_pages[node]);
-	}
-	/* More may be charged: pages are charged before they arrive, until they have left. */
-	if (held > atomic_long_read(&qr_limit_all.held))
-		qr_invalid(v, "%lu pages held, %ld charged", held,
-			   atomic_long_read(&qr_limit_all.held));
 }
 
 /* Chunks of a node for which trees get their blocks at once: 4 GiB.  Others come when needed. */

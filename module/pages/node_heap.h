@@ -48,6 +48,7 @@ struct qr_run {
  * @reported: idle pages, as last reported to the kernel
  * @searches: number of searches for a run
  * @steps: entries of the tree that all searches looked at
+ * @changes: a new value whenever chunks or their pages change
  * @compact_after: until then, in jiffies, the kernel is not asked to make a free block.  It
  *	failed to, and to try again for every slab costs too much.  Written without the lock
  * @node: the node
@@ -69,6 +70,7 @@ struct qr_heap {
 	unsigned long reported;
 	u64 searches;
 	u64 steps;
+	u64 changes;
 	unsigned long compact_after;
 	int node;
 } ____cacheline_aligned;
@@ -117,6 +119,20 @@ struct quarry_node_stats;
 struct quarry_validation;
 /* For the walker, with the machine stopped: do trees, maps and counters agree? */
 void qr_heap_validate(struct quarry_validation *v);
+/*
+ * The same in parts, while the heaps are in use.  With qr_trim_lock, the chunk at @index, its pages
+ * and its entries in the trees of all nodes.  Then the counters of a node, and the pages that are
+ * charged: these return false if something changed meanwhile, and then they compared nothing.
+ */
+void qr_heap_look_at_chunk(unsigned long index, struct quarry_validation *v);
+bool qr_heap_look_at_counts(int node, struct quarry_validation *v);
+bool qr_heap_look_at_charge(struct quarry_validation *v);
+
+/* The lock that guards a chunk.  The chunk may be gone when it is taken: look it up again. */
+static inline raw_spinlock_t *qr_chunk_lock(const struct qr_chunk *chunk)
+{
+	return chunk->kind == QR_MIXED ? &qr_mixed_lock : &qr_heaps[chunk->node]->lock;
+}
 
 /* Make the heap of a node that has memory now.  Sleeps. */
 int qr_heap_create(int node);

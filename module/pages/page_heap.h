@@ -17,7 +17,7 @@
  * pages/ uses core/ only.  What it needs from layers above comes through the two function
  * pointers below.
  *
- * Locks: qr_heap.lock for each node and mixed_lock (chunk.c), raw spinlocks taken with interrupts
+ * Locks: qr_heap.lock for each node and qr_mixed_lock (chunk.h), raw spinlocks taken with interrupts
  * off.  They are innermost: under them only a tree and maps of chunks are changed, and no
  * memory is asked for.
  *

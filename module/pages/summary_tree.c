@@ -330,22 +330,42 @@ void qr_tree_set_next(struct qr_tree *tree, unsigned long leaf, const struct qr_
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_tree_set_next);
 
-/* Check one block against the blocks below it. */
+/* Check an entry against its bit in the map of the block, and against the block below it. */
+static bool entry_is_consistent(const struct qr_tree *tree, unsigned int level,
+				const struct qr_tree_block *block, unsigned int i)
+{
+	struct qr_sum sum = {};
+
+	if (!(block->any & BIT_ULL(i)) != !block->sum[i].longest)
+		return false;
+	if (!level)
+		return true;
+	if (block->child[i])
+		sum = sum_of_block(tree, level - 1, block->child[i]);
+	return is_same(&block->sum[i], &sum);
+}
+
 static bool block_is_consistent(const struct qr_tree *tree, unsigned int level,
 				const struct qr_tree_block *block)
 {
-	struct qr_sum sum;
 	unsigned int i;
 
-	for (i = 0; i < QR_TREE_FANOUT; i++) {
-		if (!(block->any & BIT_ULL(i)) != !block->sum[i].longest)
+	for (i = 0; i < QR_TREE_FANOUT; i++)
+		if (!entry_is_consistent(tree, level, block, i))
 			return false;
-		if (!level)
-			continue;
-		sum = (struct qr_sum){};
-		if (block->child[i])
-			sum = sum_of_block(tree, level - 1, block->child[i]);
-		if (!is_same(&block->sum[i], &sum))
+	return true;
+}
+
+bool qr_tree_path_is_consistent(const struct qr_tree *tree, unsigned long leaf)
+{
+	const struct qr_tree_block *block = block_of(tree, 0, leaf);
+	unsigned int k;
+
+	if (block && !block_is_consistent(tree, 0, block))
+		return false;
+	for (k = 1; k < tree->levels; k++) {
+		block = block_of(tree, k, leaf);
+		if (block && !entry_is_consistent(tree, k, block, place_of(leaf, k)))
 			return false;
 	}
 	return true;

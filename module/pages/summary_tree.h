@@ -101,6 +101,11 @@ void qr_tree_set_next(struct qr_tree *tree, unsigned long leaf, const struct qr_
 
 /* For the walker: does every entry agree with the entries below it? */
 bool qr_tree_is_consistent(const struct qr_tree *tree);
+/*
+ * The same for the blocks that @leaf lies in, in steps that do not depend on the size of the tree.
+ * Asked for one leaf of each 64, it looks at all entries.
+ */
+bool qr_tree_path_is_consistent(const struct qr_tree *tree, unsigned long leaf);
 
 /*
  * The first leaf at or after @from that has @nr free pages in a row, or -1.  Adds the number

@@ -23,6 +23,7 @@
 #include "profile/draw.h"
 
 struct qr_large_count qr_large_count, qr_mapped_count;
+EXPORT_SYMBOL_QUARRY_TEST(qr_large_count);
 atomic64_t qr_large_failed;
 atomic64_t qr_large_remote;
 
@@ -271,12 +272,13 @@ void qr_large_release(struct qr_slab *slab)
 
 /* --- Walker and exit --- */
 
-/* Check that the object owns all its pages, and that a mapped one has them in this order. */
-static void validate_pages(const struct qr_slab *slab, struct quarry_validation *v)
+/* Check that the object owns its pages from @from to @to, and that a mapped one maps them so. */
+static void validate_pages(const struct qr_slab *slab, unsigned int from, unsigned int to,
+			   struct quarry_validation *v)
 {
 	unsigned int i;
 
-	for (i = 0; i < slab->run.nr; i++) {
+	for (i = from; i < to; i++) {
 		void *p = slab->base + ((size_t)i << PAGE_SHIFT);
 
 		if (slab->pages) {
@@ -290,13 +292,42 @@ static void validate_pages(const struct qr_slab *slab, struct quarry_validation 
 	}
 }
 
+void qr_large_validate_cleaned(const struct qr_slab *slab, struct quarry_validation *v)
+{
+	if (slab->nr_cleaned != (slab->cleanups && slab->cleanups[0]))
+		qr_invalid(v, "large object %p counts %u with cleanups", slab->base,
+			   slab->nr_cleaned);
+}
+
+void qr_large_add(struct qr_large_sum *sum, const struct qr_slab *slab)
+{
+	sum->objects[!!slab->pages]++;
+	sum->pages[!!slab->pages] += slab->run.nr;
+}
+
+void qr_large_validate_sum(const struct qr_large_sum *sum, struct quarry_validation *v)
+{
+	const struct qr_large_count *count;
+	unsigned int k;
+
+	for (k = 0; k < 2; k++) {
+		count = k ? &qr_mapped_count : &qr_large_count;
+		if (sum->objects[k] !=
+			    atomic64_read(&count->allocs) - atomic64_read(&count->frees) ||
+		    sum->pages[k] != atomic64_read(&count->pages))
+			qr_invalid(v, "%s objects: %llu of %llu pages, %lld of %lld counted",
+				   k ? "mapped" : "large", sum->objects[k], sum->pages[k],
+				   atomic64_read(&count->allocs) - atomic64_read(&count->frees),
+				   atomic64_read(&count->pages));
+	}
+}
+
 void qr_large_validate(struct quarry_validation *v)
 {
-	u64 objects[2] = {}, pages[2] = {}; /* of runs; of mapped objects */
-	const struct qr_large_count *count;
+	struct qr_large_sum sum = {};
 	const struct qr_slab *slab;
 	struct qr_chunk *chunk;
-	unsigned int page, k;
+	unsigned int page;
 	unsigned long i;
 
 	qr_for_each_chunk(i, chunk) {
@@ -305,23 +336,36 @@ void qr_large_validate(struct quarry_validation *v)
 			if (!slab || !qr_is_large(slab) || slab->run.chunk != chunk ||
 			    slab->run.first != page)
 				continue;
-			objects[!!slab->pages]++;
-			pages[!!slab->pages] += slab->run.nr;
-			if (slab->nr_cleaned != (slab->cleanups && slab->cleanups[0]))
-				qr_invalid(v, "large object %p counts %u with cleanups", slab->base,
-					   slab->nr_cleaned);
-			validate_pages(slab, v);
+			qr_large_add(&sum, slab);
+			qr_large_validate_cleaned(slab, v);
+			validate_pages(slab, 0, slab->run.nr, v);
 		}
 	}
-	for (k = 0; k < 2; k++) {
-		count = k ? &qr_mapped_count : &qr_large_count;
-		if (objects[k] != atomic64_read(&count->allocs) - atomic64_read(&count->frees) ||
-		    pages[k] != atomic64_read(&count->pages))
-			qr_invalid(v, "%s objects: %llu of %llu pages, %lld of %lld counted",
-				   k ? "mapped" : "large", objects[k], pages[k],
-				   atomic64_read(&count->allocs) - atomic64_read(&count->frees),
-				   atomic64_read(&count->pages));
-	}
+	qr_large_validate_sum(&sum, v);
+}
+
+/* Pages of an object that are looked at with the lock: a mapping takes longer to look up. */
+#define LOOK_PAGES  512U
+#define LOOK_MAPPED 64U
+
+bool qr_large_look(const struct qr_slab *slab, unsigned int *from, struct quarry_validation *v)
+{
+	unsigned int nr = READ_ONCE(slab->run.nr), to;
+	u64 before = v->errors;
+
+	to = min(nr, *from + (slab->pages ? LOOK_MAPPED : LOOK_PAGES));
+	validate_pages(slab, *from, to, v);
+	/* While it is freed it is unmapped, but its pages stay until the lock is dropped. */
+	if (!qr_is_large(slab))
+		v->errors = before;
+	*from = to;
+	return to < nr;
+}
+
+u64 qr_large_moves(void)
+{
+	return atomic64_read(&qr_large_count.allocs) + atomic64_read(&qr_large_count.frees) +
+	       atomic64_read(&qr_mapped_count.allocs) + atomic64_read(&qr_mapped_count.frees);
 }
 
 void qr_large_exit(void)

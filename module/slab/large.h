@@ -69,6 +69,26 @@ struct quarry_validation;
 /* For the walker, with the machine stopped: do objects, pages, mappings and counters agree? */
 void qr_large_validate(struct quarry_validation *v);
 
+/* What large objects add up to: those that are a run, and mapped ones. */
+struct qr_large_sum {
+	u64 objects[2];
+	u64 pages[2];
+};
+
+/*
+ * For the walker while objects come and go.  Look at some pages of a large object, from *@from on,
+ * which is set to the next one; returns true while there are more.  With the lock that guards the
+ * chunk of the object's first page, and that page still the object's.
+ */
+bool qr_large_look(const struct qr_slab *slab, unsigned int *from, struct quarry_validation *v);
+/* Its count of cleanups.  With qr_cleanups_lock as well. */
+void qr_large_validate_cleaned(const struct qr_slab *slab, struct quarry_validation *v);
+/* Add an object; compare the sum of all with the counters. */
+void qr_large_add(struct qr_large_sum *sum, const struct qr_slab *slab);
+void qr_large_validate_sum(const struct qr_large_sum *sum, struct quarry_validation *v);
+/* A number that changes whenever a large object comes, goes or is resized. */
+u64 qr_large_moves(void);
+
 /* Free all objects that clients never freed.  All caches' slabs are gone by now. */
 void qr_large_exit(void);
 

@@ -4,6 +4,7 @@
  *
  *	stats.c			the whole allocator's numbers
  *	validate.c		the walker: checks that the books of all layers agree
+ *	validate_slices.c	the same in slices, while the machine goes on
  *	snapshot.c		copies of the profiler's table, and a walk over all live objects
  *	profile_report.c	rows and values of a kind of profile, for every format
  *	profile_bound.c		merges the smallest rows of a profile that has too many
@@ -15,8 +16,8 @@
  * This layer changes nothing in the layers below, all of which it may use, and they do
  * not know it.  Observers use it through <quarry/stats.h> and <quarry/profile.h>.
  *
- * It has no locks of its own.  It takes the mutexes of caches and arenas, and looks at a
- * slab under the lock of the slab's depot; the walker stops the machine.  All functions
+ * Its only lock lets one walk in slices be under way.  It takes the mutexes of caches and arenas, and looks at a
+ * slab under the lock of the slab's depot; the strict walker stops the machine.  All functions
  * are for process context and may sleep, except quarry_cache_stats_read(), which may be
  * called in any context.
  */

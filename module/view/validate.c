@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The walker: checks that the books of all layers agree.
+ * The walker: checks that the books of all layers agree.  This is its strict form, which stops the
+ * machine, for tests and for whom asks for it.  validate_slices.c has the form that does not.
  *
- * It stops the machine, so no head is claimed and no spinlock is held while it looks.  A task may
+ * No head is claimed and no spinlock is held while the machine is stopped.  A task may
  * be in the middle of a section under a mutex.  That does no harm, with one exception: pages that
  * are being trimmed belong to no slab for a while, and qr_trim_lock keeps that out.  The walker
  * takes none of the mutexes that creating and destroying need, because it waits for CPU hotplug,
@@ -18,36 +19,65 @@
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
-#include <quarry/stats.h>
+#include "view/validate.h"
 
 #include <linux/cpumask.h>
 #include <linux/mutex.h>
 #include <linux/stop_machine.h>
 #include <linux/string.h>
+#include <quarry/stats.h>
 #include "api/arena_view.h"
-#include "cache/cache.h"
 #include "compat.h"
 #include "slab/large.h"
 
-/* Checks one cached object; @where says in what it is cached. */
-static void visit(struct qr_cache *c, const void *p, const char *where, struct quarry_validation *v)
+struct qr_slab *qr_check_cached(struct qr_cache *c, const void *p, const char *where,
+				unsigned int *index, struct quarry_validation *v)
 {
 	struct qr_slab *slab = qr_slab_of(p);
 	int k = slab && slab->cache == c ? qr_slab_index(slab, p) : -1;
-	u64 *cached;
 
 	if (k < 0) {
 		qr_invalid(v, "cache %s: %s holds %p, not an object of it", c->name, where, p);
-		return;
+		return NULL;
 	}
+	if (qr_slab_is_free(slab, k)) {
+		qr_invalid(v, "cache %s: %s holds %p, which is free", c->name, where, p);
+		return NULL;
+	}
+	*index = k;
+	return slab;
+}
+
+static void visit(struct qr_cache *c, const void *p, const char *where, struct quarry_validation *v)
+{
+	unsigned int k;
+	struct qr_slab *slab = qr_check_cached(c, p, where, &k, v);
+	u64 *cached;
+
+	if (!slab)
+		return;
 	cached = &qr_slab_cached(slab)[k / 64];
-	if (qr_slab_is_free(slab, k) || *cached & BIT_ULL(k % 64)) {
-		qr_invalid(v, "cache %s: %s holds %p, which is free or held twice", c->name, where,
-			   p);
-		return;
-	}
-	if (likely(!atomic_read(&slab->nr_deferred)))
+	if (*cached & BIT_ULL(k % 64))
+		qr_invalid(v, "cache %s: %s holds %p, which is held twice", c->name, where, p);
+	else if (likely(!atomic_read(&slab->nr_deferred)))
 		*cached |= BIT_ULL(k % 64);
+}
+
+void qr_check_head(const struct qr_cache *c, const struct qr_head *h, unsigned int held,
+		   unsigned int cpu, struct quarry_validation *v)
+{
+	const struct qr_array *a = qr_head_array(h);
+	unsigned int room = a ? a->remote_room : 0, waiting = a ? a->nr_remote : 0;
+
+	if (held > h->capacity || waiting > room)
+		qr_invalid(v, "cache %s: CPU %u holds %u and %u, has room for %u and %u", c->name,
+			   cpu, held, waiting, h->capacity, room);
+	if (h->capacity > c->capacity || (room && room != c->remote_room))
+		qr_invalid(v, "cache %s: CPU %u has room for %u and %u", c->name, cpu, h->capacity,
+			   room);
+	if (h->capacity + room > (a ? a->total : 0))
+		qr_invalid(v, "cache %s: CPU %u has %u places for %u and %u", c->name, cpu,
+			   a ? a->total : 0, h->capacity, room);
 }
 
 struct kept {
@@ -64,24 +94,15 @@ static void visit_kept(void *p, void *arg)
 	k->nr++;
 }
 
-/* Checks the array of a head with @held objects.  Returns how many wait in it to go home. */
-static unsigned int visit_array(struct qr_cache *c, const struct qr_head *h, unsigned int cpu,
-				unsigned int held, struct quarry_validation *v)
+/* Returns how many objects wait in the head's array to go home. */
+static unsigned int visit_array(struct qr_cache *c, const struct qr_head *h,
+				struct quarry_validation *v)
 {
 	struct qr_array *a = qr_head_array(h);
-	unsigned int i, room = a ? a->remote_room : 0, waiting = a ? a->nr_remote : 0;
+	unsigned int i, waiting = a ? a->nr_remote : 0;
 
 	for (i = 0; i < waiting; i++)
 		visit(c, qr_array_remote(c, a)[i], "a buffer of remote frees", v);
-	if (held > h->capacity || waiting > room)
-		qr_invalid(v, "cache %s: CPU %u holds %u and %u, has room for %u and %u", c->name,
-			   cpu, held, waiting, h->capacity, room);
-	if (h->capacity > c->capacity || (room && room != c->remote_room))
-		qr_invalid(v, "cache %s: CPU %u has room for %u and %u", c->name, cpu, h->capacity,
-			   room);
-	if (h->capacity + room > (a ? a->total : 0))
-		qr_invalid(v, "cache %s: CPU %u has %u places for %u and %u", c->name, cpu,
-			   a ? a->total : 0, h->capacity, room);
 	return waiting;
 }
 
@@ -98,7 +119,8 @@ static u64 visit_cached(struct qr_cache *c, struct quarry_validation *v)
 		for (i = 0; i < held; i++)
 			visit(c, h->obj[i], "a magazine", v);
 		n += held;
-		n += visit_array(c, h, cpu, held, v);
+		n += visit_array(c, h, v);
+		qr_check_head(c, h, held, cpu, v);
 	}
 	for (node = 0; node < nr_node_ids; node++) {
 		const struct qr_batch *b;
@@ -111,9 +133,6 @@ static u64 visit_cached(struct qr_cache *c, struct quarry_validation *v)
 				visit(c, b->obj[i], "a depot", v);
 			batched += b->nr;
 		}
-		if (batched != c->depot[node]->nr_cached)
-			qr_invalid(v, "cache %s: depot of node %d has %llu objects, counts %u",
-				   c->name, node, batched, c->depot[node]->nr_cached);
 		n += batched;
 	}
 	if (c->keeper) {
@@ -148,7 +167,10 @@ static void check_lost(const struct qr_slab *slab, const char *name, struct quar
 		qr_invalid(v, "cache %s: slab %p finds objects that left", name, slab->base);
 }
 
-/* Checks that the objects with cleanups are counted, and that clients hold them. */
+/*
+ * Checks that the objects with cleanups are counted, and that clients hold them.  In a slab with
+ * deferred objects the bits mark those, not cached objects.  The form in slices sets no bits.
+ */
 static void check_cleanups(struct qr_slab *slab, const char *name, struct quarry_validation *v)
 {
 	unsigned int i, nr = 0;
@@ -157,7 +179,6 @@ static void check_cleanups(struct qr_slab *slab, const char *name, struct quarry
 		if (!slab->cleanups[i])
 			continue;
 		nr++;
-		/* In a slab with deferred objects the bits mark those, not cached objects. */
 		if (qr_slab_is_free(slab, i) ||
 		    (!qr_slab_is_deferred(slab) && qr_slab_cached(slab)[i / 64] & BIT_ULL(i % 64)))
 			qr_invalid(v, "cache %s: slab %p: object %u is free and has cleanups", name,
@@ -168,13 +189,12 @@ static void check_cleanups(struct qr_slab *slab, const char *name, struct quarry
 			   slab->base, nr, slab->nr_cleaned);
 }
 
-/* Checks a slab.  Returns how many of its objects are live or cached. */
-static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_validation *v)
+u64 qr_check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_validation *v)
 {
 	unsigned int i, free = 0, deferred = 0, nr_deferred = atomic_read(&slab->nr_deferred);
 	const struct qr_cache *c = d->cache;
 	const struct qr_run *run = &slab->run;
-	u64 *marks = qr_slab_cached(slab);
+	const u64 *marks = qr_slab_cached(slab);
 
 	v->slabs++;
 	v->objects += slab->nr_objects;
@@ -183,8 +203,6 @@ static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_va
 		free += hweight64(slab->free[i]);
 		if (nr_deferred)
 			deferred += hweight64(marks[i]);
-		else
-			marks[i] = 0;
 	}
 	if (deferred != nr_deferred)
 		qr_invalid(v, "cache %s: slab %p has %u deferred objects, counts %u", c->name,
@@ -220,6 +238,28 @@ static u64 check_slab(struct qr_depot *d, struct qr_slab *slab, struct quarry_va
 	return slab->nr_objects - free;
 }
 
+/* The same with the machine stopped: the marks of cached objects have been looked at. */
+static u64 check_marked(struct qr_depot *d, struct qr_slab *slab, struct quarry_validation *v)
+{
+	u64 taken = qr_check_slab(d, slab, v);
+
+	if (!qr_slab_is_deferred(slab))
+		memset(qr_slab_cached(slab), 0, slab->words * sizeof(u64));
+	return taken;
+}
+
+void qr_check_sums(const struct qr_cache *c, const struct quarry_cache_stats *st, u64 live,
+		   struct quarry_validation *v)
+{
+	if (live != st->live_objects)
+		qr_invalid(v, "cache %s: %llu objects live, %lld counted", c->name, live,
+			   st->live_objects);
+	/* More pages may be charged, for a slab that is being made or freed. */
+	if (st->inuse_bytes >> PAGE_SHIFT > atomic_long_read(&c->limit.held))
+		qr_invalid(v, "cache %s: %llu pages of slabs, %ld charged", c->name,
+			   st->inuse_bytes >> PAGE_SHIFT, atomic_long_read(&c->limit.held));
+}
+
 static void check_cache(struct qr_cache *c, struct quarry_validation *v)
 {
 	struct quarry_cache_stats st;
@@ -230,20 +270,14 @@ static void check_cache(struct qr_cache *c, struct quarry_validation *v)
 	cached = visit_cached(c, v);
 	for (i = 0; i < qr_nr_depots(); i++)
 		if (c->depot[i])
-			live += qr_depot_validate(c->depot[i], check_slab, v);
+			live += qr_depot_validate(c->depot[i], check_marked, v);
 	live -= cached;
 
 	qr_cache_sum(c, &st);
 	if (cached != st.cached_objects)
 		qr_invalid(v, "cache %s: %llu objects cached, %llu counted", c->name, cached,
 			   st.cached_objects);
-	if (live != st.live_objects)
-		qr_invalid(v, "cache %s: %llu objects live, %lld counted", c->name, live,
-			   st.live_objects);
-	/* More pages may be charged, for a slab that is being made or freed. */
-	if (st.inuse_bytes >> PAGE_SHIFT > atomic_long_read(&c->limit.held))
-		qr_invalid(v, "cache %s: %llu pages of slabs, %ld charged", c->name,
-			   st.inuse_bytes >> PAGE_SHIFT, atomic_long_read(&c->limit.held));
+	qr_check_sums(c, &st, live, v);
 	v->live += live;
 }
 
@@ -272,30 +306,33 @@ static void check_budget(struct quarry_validation *v)
 }
 
 /*
- * Checks that an ordinary chunk is fast unless a slab of it has cleanups and no class, or is from
- * the emergency reserves.
+ * An ordinary chunk is fast unless a slab of it has cleanups and no class, or is from the emergency
+ * reserves.
  */
+void qr_check_view(const struct qr_chunk *chunk, struct quarry_validation *v)
+{
+	unsigned int page, slow = 0;
+
+	for (page = 0; page < QR_CHUNK_PAGES; page++) {
+		const struct qr_slab *slab = READ_ONCE(chunk->slab[page]);
+
+		/* Count each slab once, at the first page that it still has. */
+		if (slab && page == slab->run.first + __ffs(~slab->gone))
+			slow += (slab->nr_cleaned && !slab->class) + slab->apart;
+	}
+	if (slow != chunk->nr_slow || qr_chunk_is_fast(chunk) != (!slow && qr_view_covers(chunk)))
+		qr_invalid(v, "chunk %lu has %u slow slabs, counts %u, and is%s fast", chunk->index,
+			   slow, chunk->nr_slow, qr_chunk_is_fast(chunk) ? "" : " not");
+}
+
 static void check_views(struct quarry_validation *v)
 {
 	const struct qr_chunk *chunk;
-	const struct qr_slab *slab;
-	unsigned int page, slow;
 	unsigned long i;
 
-	qr_for_each_chunk(i, chunk) {
-		if (chunk->kind != QR_ORDINARY)
-			continue;
-		for (page = 0, slow = 0; page < QR_CHUNK_PAGES; page++) {
-			slab = chunk->slab[page];
-			/* Count each slab once, at the first page that it still has. */
-			if (slab && page == slab->run.first + __ffs(~slab->gone))
-				slow += (slab->nr_cleaned && !slab->class) + slab->apart;
-		}
-		if (slow != chunk->nr_slow ||
-		    qr_chunk_is_fast(chunk) != (!slow && qr_view_covers(chunk)))
-			qr_invalid(v, "chunk %lu has %u slow slabs, counts %u, and is%s fast", i,
-				   slow, chunk->nr_slow, qr_chunk_is_fast(chunk) ? "" : " not");
-	}
+	qr_for_each_chunk(i, chunk)
+		if (chunk->kind == QR_ORDINARY)
+			qr_check_view(chunk, v);
 }
 
 static int walk_all(void *arg)
@@ -313,15 +350,20 @@ static int walk_all(void *arg)
 	return 0;
 }
 
+int qr_verdict(const struct quarry_validation *v)
+{
+	if (!v->errors)
+		return 0;
+	pr_err("the books do not agree in %llu places, first: %s\n", v->errors, v->first);
+	return -EUCLEAN;
+}
+
 int qr_validate(struct quarry_validation *v)
 {
 	memset(v, 0, sizeof(*v));
 	mutex_lock(&qr_trim_lock);
 	stop_machine(walk_all, v, NULL);
 	mutex_unlock(&qr_trim_lock);
-	if (!v->errors)
-		return 0;
-	pr_err("the books do not agree in %llu places, first: %s\n", v->errors, v->first);
-	return -EUCLEAN;
+	return qr_verdict(v);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_validate);

@@ -151,7 +151,7 @@ static int large(u64 mb)
 	return 0;
 }
 
-static const char *const kinds[] = { "objects", "live", "cleanups", "large", NULL };
+static const char *const kinds[] = { "objects", "live", "cleanups", "large", "begin", "end", NULL };
 
 static int gap_run(const u64 *v)
 {
@@ -161,6 +161,12 @@ static int gap_run(const u64 *v)
 		return objects(v[1], v[0]);
 	case 2:
 		return cleanups(v[1]);
+	case 4: /* for what is done between two commands */
+		begin();
+		return 0;
+	case 5:
+		end("between");
+		return 0;
 	default:
 		return large(v[1]);
 	}
