@@ -370,8 +370,8 @@ int qr_limit_parse(const char *text, unsigned long *bytes);
  * @chunks: chunks walked
  * @objects: objects in these slabs
  * @live: objects that clients hold
- * @unsettled: sums that changed while they were looked at, and so were not compared; 0 with the
- *	machine stopped
+ * @unsettled: sums that changed while they were looked at, and so were not compared, and errors
+ *	that were not confirmed with the machine stopped; 0 if it was stopped from the beginning
  * @errors: places where the books do not agree
  * @first: text that describes the first error
  */
@@ -395,9 +395,10 @@ __printf(2, 3) void qr_invalid(struct quarry_validation *v, const char *fmt, ...
  */
 int qr_validate(struct quarry_validation *v);
 /*
- * Check them in slices, while clients go on.  An object that is cached in two places is not found
- * unless both are in one magazine, and sums that change meanwhile are not compared (v->unsettled).
- * Also returns -EINTR after a fatal signal.  Sleeps.
+ * Check them in slices, while clients go on.  The machine is stopped only to confirm an error.  An
+ * object that is cached in two places is not found unless both are in one magazine, and sums that
+ * change meanwhile are not compared (v->unsettled).  Also returns -EINTR after a fatal signal.
+ * Sleeps.
  */
 int qr_validate_slices(struct quarry_validation *v);
 

@@ -9,6 +9,7 @@
 #ifndef QR_DEPOT_H
 #define QR_DEPOT_H
 
+#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
 #include <quarry/stats.h>
@@ -71,6 +72,7 @@ static __always_inline void qr_copy(void **to, void *const *from, unsigned int n
  *	Those that a drain moves do not count
  * @moves_seen: @takes + @gives when the shrinker last looked
  * @changes: a new value whenever a slab comes, goes, or changes its list or its place there
+ * @rounds: tasks that go round a list of the depot.  The walker moves no slab meanwhile
  * @nr_empty: slabs in @empty
  * @nr_slabs: slabs in all lists
  * @nr_pages: pages of all slabs
@@ -98,6 +100,7 @@ struct qr_depot {
 	u64 gives;
 	u64 moves_seen;
 	u64 changes;
+	atomic_t rounds;
 	unsigned long nr_empty;
 	unsigned long nr_slabs;
 	unsigned long nr_pages;
@@ -265,7 +268,8 @@ u64 qr_depot_validate(struct qr_depot *d, qr_slab_check_fn fn, struct quarry_val
  * struct qr_depot_look - how far the walker has come with the lists of a depot that is in use
  * @sums: what the slabs add up to; @taken: objects that are not in their slab
  * @begun: the first slice has been done
- * @same: at the end: no slab moved meanwhile, so the sums have been compared
+ * @same: at the end: no slab moved meanwhile, so the sums have been compared.  False if another
+ *	task goes round a list, which ends the look
  * @list: the list under way
  * @first: the first slab of that list that was looked at; it has moved to the list's end
  * @left: slabs that the list may still have

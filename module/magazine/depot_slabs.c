@@ -164,6 +164,7 @@ unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed)
 	struct qr_batch *spare = NULL;
 	unsigned int i, n = 0;
 
+	atomic_inc(&d->rounds);
 	do {
 		raw_spin_lock_irqsave(&d->lock, flags);
 		n += reclaim_some(d, &left, doomed);
@@ -173,6 +174,7 @@ unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed)
 	} while (left);
 	for (i = 0; i < ARRAY_SIZE(d->emergency); i++)
 		n += reclaim_emergency(d, &d->emergency[i], doomed);
+	atomic_dec(&d->rounds);
 	batches_free(spare);
 	return n;
 }

@@ -55,9 +55,11 @@ void qr_depot_strip(struct qr_depot *d)
 {
 	unsigned int i;
 
+	atomic_inc(&d->rounds);
 	for (i = 0; i < QR_DEPOT_LISTS; i++)
 		strip_list(d, qr_depot_list(d, (QR_SLAB_BINS + 1 + i) % QR_DEPOT_LISTS),
 			   READ_ONCE(d->nr_slabs));
+	atomic_dec(&d->rounds);
 }
 
 /* All slabs but the empty ones have live objects, so this looks at one slab only. */
@@ -137,8 +139,10 @@ int qr_depot_walk_slabs(struct qr_depot *d, qr_slab_fn fn, void *arg)
 	copy = kvmalloc_array(room, sizeof(*copy), GFP_KERNEL);
 	if (!copy)
 		return -ENOMEM;
+	atomic_inc(&d->rounds);
 	for (i = 0; i < QR_DEPOT_LISTS; i++)
 		n += copy_list(d, qr_depot_list(d, i), copy + n, room - n);
+	atomic_dec(&d->rounds);
 	for (k = 0; !err && k < n; k++)
 		err = fn(&copy[k], arg);
 	kvfree(copy);
@@ -232,6 +236,11 @@ bool qr_depot_look(struct qr_depot *d, struct qr_depot_look *at, struct quarry_v
 	bool more;
 
 	raw_spin_lock_irqsave(&d->lock, flags);
+	/* A slab that moved to the end behind the other task's back would be overlooked there. */
+	if (atomic_read(&d->rounds)) {
+		raw_spin_unlock_irqrestore(&d->lock, flags);
+		return false;
+	}
 	if (!at->begun) {
 		at->begun = true;
 		at->changes = d->changes;

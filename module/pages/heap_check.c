@@ -247,7 +247,7 @@ static u64 all_changes(void)
 
 bool qr_heap_look_at_charge(struct quarry_validation *v)
 {
-	unsigned long held = 0, charged;
+	unsigned long held = 0, charged = atomic_long_read(&qr_limit_all.held);
 	u64 before = all_changes();
 	int node;
 
@@ -255,8 +255,8 @@ bool qr_heap_look_at_charge(struct quarry_validation *v)
 		if (READ_ONCE(qr_heaps[node]))
 			held += READ_ONCE(qr_heaps[node]->owned) +
 				atomic_long_read(&qr_mixed_pages[node]);
-	charged = atomic_long_read(&qr_limit_all.held);
-	if (all_changes() != before)
+	/* Pages of mixed chunks show in the second number only. */
+	if (all_changes() != before || atomic_long_read(&qr_limit_all.held) != charged)
 		return false;
 	validate_charge(held, charged, v);
 	return true;

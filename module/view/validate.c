@@ -358,12 +358,17 @@ int qr_verdict(const struct quarry_validation *v)
 	return -EUCLEAN;
 }
 
-int qr_validate(struct quarry_validation *v)
+void qr_check_stopped(struct quarry_validation *v)
 {
 	memset(v, 0, sizeof(*v));
 	mutex_lock(&qr_trim_lock);
 	stop_machine(walk_all, v, NULL);
 	mutex_unlock(&qr_trim_lock);
+}
+
+int qr_validate(struct quarry_validation *v)
+{
+	qr_check_stopped(v);
 	return qr_verdict(v);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_validate);

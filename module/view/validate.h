@@ -27,6 +27,8 @@ void qr_check_sums(const struct qr_cache *c, const struct quarry_cache_stats *st
 /* Check whether frees are fast in an ordinary chunk.  With qr_cleanups_lock, or as above. */
 void qr_check_view(const struct qr_chunk *chunk, struct quarry_validation *v);
 
+/* Check all books with the machine stopped. */
+void qr_check_stopped(struct quarry_validation *v);
 /* What qr_validate() returns.  Errors go to the log. */
 int qr_verdict(const struct quarry_validation *v);
 

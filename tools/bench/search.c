@@ -31,6 +31,7 @@
 #undef EXPORT_SYMBOL_QUARRY_TEST
 #define EXPORT_SYMBOL_QUARRY_TEST(sym)
 #include "pages/summary_tree.c"
+#include "pages/tree_block.c"
 
 struct kmem_cache *qr_meta_cache_create(const char *name, size_t size)
 {

@@ -2,8 +2,10 @@
 /* The walker in slices: it finds what is wrong, and only that, while everything else goes on. */
 #include "tests/kunit_util.h"
 
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/kthread.h>
+#include <linux/ktime.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <quarry/arena.h>
@@ -151,7 +153,7 @@ static void head_count(struct books *b, int d)
 	b->head->refilled += d;
 }
 
-/* The second object of the magazine is the first one, too.  It comes back from @objs' end. */
+/* The second object of the magazine is the first one, too. */
 static void magazine_twice(struct books *b, int d)
 {
 	static void *was;
@@ -329,6 +331,67 @@ static void beside_clients(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&busy->failed));
 }
 
+/* A task that goes round a list of a depot sees each slab once, so the walker moves none. */
+static void gives_way_to_rounds(struct kunit *test)
+{
+	struct quarry_validation *v = qt_array(test, 1, sizeof(*v));
+	struct books *b = new_books(test);
+
+	atomic_inc(&b->depot->rounds);
+	KUNIT_EXPECT_EQ_MSG(test, 0, qr_validate_slices(v), "%s", v->first);
+	atomic_dec(&b->depot->rounds);
+	KUNIT_EXPECT_GT(test, v->unsettled, 0);
+	free_books(b);
+}
+
+struct section {
+	struct books *books;
+	unsigned int ms;
+	bool entered;
+};
+
+/* The books do not agree for a while, in which the machine cannot be stopped. */
+static int stay_in_section(void *arg)
+{
+	struct section *s = arg;
+
+	preempt_disable();
+	slab_count(s->books, 1);
+	smp_store_release(&s->entered, true);
+	mdelay(s->ms);
+	slab_count(s->books, -1);
+	preempt_enable();
+	while (!kthread_should_stop())
+		schedule_timeout_idle(1);
+	return 0;
+}
+
+/* What passes is no error, even if it takes longer than all looks at it. */
+static void passing_states_are_no_errors(struct kunit *test)
+{
+	struct quarry_validation *v = qt_array(test, 1, sizeof(*v));
+	struct books *b = new_books(test);
+	struct section s = { .books = b };
+	struct task_struct *task;
+	ktime_t begin;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "one CPU only");
+	begin = ktime_get();
+	KUNIT_ASSERT_EQ_MSG(test, 0, qr_validate_slices(v), "%s", v->first);
+	s.ms = min_t(s64, 2 * ktime_ms_delta(ktime_get(), begin) + 100, 8000);
+	task = kthread_create_on_cpu(stay_in_section, &s, 1, "quarry_section/%u");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	wake_up_process(task);
+	while (!smp_load_acquire(&s.entered))
+		cond_resched();
+	KUNIT_EXPECT_EQ_MSG(test, 0, qr_validate_slices(v), "%s", v->first);
+	kthread_stop(task);
+	KUNIT_EXPECT_EQ(test, 0, v->errors);
+	KUNIT_EXPECT_GT(test, v->unsettled, 0);
+	free_books(b);
+}
+
 /* A fatal signal ends the walk. */
 static void can_be_killed(struct kunit *test)
 {
@@ -347,9 +410,12 @@ static void can_be_killed(struct kunit *test)
 	free_books(b);
 }
 
-static struct kunit_case cases[] = { KUNIT_CASE_SLOW(finds_each_error), KUNIT_CASE(counts_the_same),
-				     KUNIT_CASE_SLOW(beside_clients),	KUNIT_CASE(can_be_killed),
-				     KUNIT_CASE(qt_books_balance),	{} };
+static struct kunit_case cases[] = {
+	KUNIT_CASE_SLOW(finds_each_error), KUNIT_CASE(counts_the_same),
+	KUNIT_CASE_SLOW(beside_clients),   KUNIT_CASE(can_be_killed),
+	KUNIT_CASE(gives_way_to_rounds),   KUNIT_CASE_SLOW(passing_states_are_no_errors),
+	KUNIT_CASE(qt_books_balance),	   {}
+};
 
 static struct kunit_suite validate_slices_suite = {
 	.name = "quarry_validate_slices",
