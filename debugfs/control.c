@@ -102,8 +102,8 @@ static int do_validate(void)
 }
 
 /*
- * For scripts: "echo 1 > validate" fails if the books do not agree.  "echo strict > validate" checks
- * them with the machine stopped.
+ * For scripts: "echo 1 > validate" fails if the books do not agree.  "echo strict > validate"
+ * checks them with the machine stopped.
  */
 static ssize_t validate_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {

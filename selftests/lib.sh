@@ -246,6 +246,7 @@ read_verdict()
 {
 	verdict=
 	while read -r name text; do
+		# shellcheck disable=SC2034 # for the tests
 		[ "$name" != verdict ] || verdict=$text
 	done <"$QUARRY/control/validate"
 }

@@ -390,8 +390,8 @@ struct quarry_validation {
 __printf(2, 3) void qr_invalid(struct quarry_validation *v, const char *fmt, ...);
 
 /*
- * Check every layer's books at one moment, for which the machine is stopped.  Returns 0, or -EUCLEAN
- * with v->first set.  Sleeps.
+ * Check every layer's books at one moment, for which the machine is stopped.  Returns 0, or
+ * -EUCLEAN with v->first set.  Sleeps.
  */
 int qr_validate(struct quarry_validation *v);
 /*

@@ -17,8 +17,8 @@
  * pages/ uses core/ only.  What it needs from layers above comes through the two function
  * pointers below.
  *
- * Locks: qr_heap.lock for each node and qr_mixed_lock (chunk.h), raw spinlocks taken with interrupts
- * off.  They are innermost: under them only a tree and maps of chunks are changed, and no
+ * Locks: qr_heap.lock for each node and qr_mixed_lock (chunk.h), raw spinlocks taken with
+ * interrupts off.  They are innermost: under them only a tree and maps of chunks are changed, and no
  * memory is asked for.
  *
  * Contexts: any but NMI, in which only an address can be looked up (qr_slab_of()).  Functions

@@ -357,7 +357,7 @@ static int stay_in_section(void *arg)
 
 	preempt_disable();
 	slab_count(s->books, 1);
-	smp_store_release(&s->entered, true);
+	smp_store_release(&s->entered, true); /* pairs with the load in the case below */
 	mdelay(s->ms);
 	slab_count(s->books, -1);
 	preempt_enable();
@@ -383,7 +383,7 @@ static void passing_states_are_no_errors(struct kunit *test)
 	task = kthread_create_on_cpu(stay_in_section, &s, 1, "quarry_section/%u");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
 	wake_up_process(task);
-	while (!smp_load_acquire(&s.entered))
+	while (!smp_load_acquire(&s.entered)) /* pairs with the store in stay_in_section() */
 		cond_resched();
 	KUNIT_EXPECT_EQ_MSG(test, 0, qr_validate_slices(v), "%s", v->first);
 	kthread_stop(task);
