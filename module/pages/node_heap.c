@@ -31,8 +31,11 @@ void qr_heap_summarize(struct qr_heap *heap, struct qr_chunk *chunk)
 /* The same for each chunk of a run that has several, from left to right. */
 static void summarize_next(struct qr_heap *heap, struct qr_chunk *chunk, bool last)
 {
-	struct qr_sum sum = qr_sum_of(chunk->used, QR_CHUNK_PAGES);
+	struct qr_sum sum = {};
 
+	/* Most chunks of such a run are full. */
+	if (chunk->nr_used < QR_CHUNK_PAGES)
+		sum = qr_sum_of(chunk->used, QR_CHUNK_PAGES);
 	heap->changes++;
 	WRITE_ONCE(chunk->longest, sum.longest);
 	qr_tree_set_next(&heap->tree[chunk->kind], chunk->index, &sum, last);

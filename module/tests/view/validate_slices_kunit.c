@@ -145,7 +145,7 @@ static void depot_list(struct books *b, int d)
 
 static void head_room(struct books *b, int d)
 {
-	b->head->remote_room += d;
+	qr_head_array(b->head)->remote_room += d;
 }
 
 static void head_count(struct books *b, int d)
