@@ -99,6 +99,9 @@ void qr_zombies_exit(void);
 /* Fill @st with one cache's numbers.  With qr_caches_lock, or for a cache that cannot go. */
 void qr_cache_sum(struct qr_cache *cache, struct quarry_cache_stats *st);
 
+/* Pages of all its slabs.  Much quicker than qr_cache_sum(). */
+unsigned long qr_cache_pages(const struct qr_cache *cache);
+
 /**
  * qr_cache_trimmable() - estimate what qr_cache_trim() can bring at most
  * @cache: a cache that cannot go

@@ -13,11 +13,24 @@
 DEFINE_MUTEX(qr_trim_lock); /* see cache.h */
 EXPORT_SYMBOL_QUARRY_TEST(qr_trim_lock);
 
+unsigned long qr_cache_pages(const struct qr_cache *c)
+{
+	unsigned long pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < qr_nr_depots(); i++)
+		if (c->depot[i])
+			pages += READ_ONCE(c->depot[i]->nr_pages);
+	return pages;
+}
+
 unsigned long qr_cache_trimmable(struct qr_cache *c)
 {
 	struct quarry_cache_stats st;
 	s64 free;
 
+	if (!qr_cache_pages(c))
+		return 0;
 	qr_cache_sum(c, &st);
 	/* The numbers are not read at one moment, so their difference may be negative. */
 	free = st.capacity_objects - st.live_objects - st.cached_objects;

@@ -174,6 +174,9 @@ static unsigned long slack_of(struct qr_cache *c)
 	unsigned long slack, used, keep;
 	s64 free;
 
+	/* Most caches have few pages. */
+	if (qr_cache_pages(c) <= (is_tight() ? 0 : SLACK))
+		return 0;
 	qr_cache_sum(c, &st);
 	/* The counters are not read at one moment, so the difference may be negative. */
 	free = max_t(s64, st.capacity_objects - st.live_objects - st.cached_objects, 0);
@@ -236,8 +239,11 @@ static void wake(unsigned long delay)
 		queue_delayed_work(qr_work_queue, &work, delay);
 }
 
+static bool slack_due; /* caches may have something to trim that the last trim did not see */
+
 static void on_slack(void)
 {
+	WRITE_ONCE(slack_due, true);
 	wake(TICK);
 }
 
@@ -261,9 +267,11 @@ static void tick(struct work_struct *unused)
 		qr_magazines_tick();
 		pay(&start);
 	}
-	if (ticks++ % TICKS_PER_TRIM == 0)
+	if (ticks++ % TICKS_PER_TRIM == 0 && (slack || READ_ONCE(slack_due))) {
+		WRITE_ONCE(slack_due, false);
 		slack = trim_caches(&start);
-	more |= slack;
+	}
+	more |= slack || READ_ONCE(slack_due);
 	pay(&start);
 	if (more)
 		wake(max(delay, until_credit()));
@@ -277,6 +285,7 @@ static void on_surplus(void)
 
 static void on_limit(void)
 {
+	WRITE_ONCE(slack_due, true);
 	wake(is_tight() ? TICK_TIGHT : TICK);
 }
 
@@ -307,6 +316,7 @@ int qr_retain_set(unsigned int percent)
 	if (percent > RETAIN_MAX)
 		return -ERANGE;
 	WRITE_ONCE(retain_percent, percent);
+	WRITE_ONCE(slack_due, true);
 	wake(0);
 	return 0;
 }
