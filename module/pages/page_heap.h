@@ -18,8 +18,8 @@
  * pointers below.
  *
  * Locks: qr_heap.lock for each node and qr_mixed_lock (chunk.h), raw spinlocks taken with
- * interrupts off.  They are innermost: under them only a tree and maps of chunks are changed, and no
- * memory is asked for.
+ * interrupts off.  They are innermost: under them only a tree and maps of chunks are changed, and
+ * no memory is asked for.
  *
  * Contexts: any but NMI, in which only an address can be looked up (qr_slab_of()).  Functions
  * with gfp flags are called with no lock held, and sleep if the flags allow it.

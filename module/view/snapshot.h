@@ -17,9 +17,9 @@
  * not know it.  Observers use it through <quarry/stats.h> and <quarry/profile.h>.
  *
  * Its only lock lets one walk in slices be under way.  It takes the mutexes of caches and arenas,
- * and looks at a slab under the lock of the slab's depot; the strict walker stops the machine.  All functions
- * are for process context and may sleep, except quarry_cache_stats_read(), which may be
- * called in any context.
+ * and looks at a slab under the lock of the slab's depot; the strict walker stops the machine.
+ * All functions are for process context and may sleep, except quarry_cache_stats_read(), which
+ * may be called in any context.
  */
 #ifndef QR_SNAPSHOT_H
 #define QR_SNAPSHOT_H

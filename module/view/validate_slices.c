@@ -4,9 +4,9 @@
  *
  * It looks at one thing at a time: a chunk, a slab, a CPU's magazine of a cache, a batch, some
  * slabs of a depot's list.  Each look holds the lock that guards the thing, or the claim of the
- * head, for a bounded time, and what it sees is exact.  Where a thing can be in a passing state that its lock
- * does not keep out, the look is repeated.  If LOOKS looks in a row find an error, the strict form
- * has to confirm it at the end of the walk.
+ * head, for a bounded time, and what it sees is exact.  Where a thing can be in a passing state
+ * that its lock does not keep out, the look is repeated.  If LOOKS looks in a row find an error,
+ * the strict form has to confirm it at the end of the walk.
  *
  * What is true of many things together (sums, counters) can be compared only if nothing changed
  * while they were looked at.  A count of changes tells.  If there is a change in each of LOOKS
