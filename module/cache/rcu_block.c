@@ -290,7 +290,7 @@ unsigned long qr_rcu_in_blocks(void)
 
 int qr_rcu_blocks_init(void)
 {
-	blocks = qr_meta_cache_create("quarry_rcu", sizeof(struct qr_rcu_block));
+	blocks = qr_meta_cache_create("quarry_rcu", sizeof(struct qr_rcu_block), true);
 	return blocks ? 0 : -ENOMEM;
 }
 

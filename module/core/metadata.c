@@ -143,13 +143,34 @@ void qr_meta_percpu_free(void __percpu *p, size_t size)
 }
 
 /*
+ * The caches for qr_meta_shrink().  The module makes all of them before the scavenger starts, and
+ * destroys them after it has stopped.
+ */
+static struct kmem_cache *to_shrink[16];
+static unsigned int nr_to_shrink;
+
+/*
  * SLAB_TYPESAFE_BY_RCU: after its free an object stays an object of the same type for a grace
  * period.  A reader that found the object by a dangling address relies on that.  The flag also
  * keeps the kernel from merging this cache with others.
  */
-struct kmem_cache *qr_meta_cache_create(const char *name, size_t size)
+struct kmem_cache *qr_meta_cache_create(const char *name, size_t size, bool shrink)
 {
-	return kmem_cache_create(name, size, 0, SLAB_HWCACHE_ALIGN | SLAB_TYPESAFE_BY_RCU, NULL);
+	struct kmem_cache *cache = kmem_cache_create(name, size, 0,
+						     SLAB_HWCACHE_ALIGN | SLAB_TYPESAFE_BY_RCU,
+						     NULL);
+
+	if (cache && shrink && !WARN_ON(nr_to_shrink == ARRAY_SIZE(to_shrink)))
+		to_shrink[nr_to_shrink++] = cache;
+	return cache;
+}
+
+void qr_meta_shrink(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_to_shrink; i++)
+		kmem_cache_shrink(to_shrink[i]);
 }
 
 void *qr_meta_cache_alloc(struct kmem_cache *cache, gfp_t gfp, int node)

@@ -66,10 +66,14 @@ void qr_meta_vunmap(void *p, unsigned int nr);
 /*
  * A kmem_cache for structs of one type.  Its pages go back to the kernel when the module
  * leaves; with kmalloc() some would stay in the partial lists of a kmalloc cache.
+ * @shrink: qr_meta_shrink() gives back its empty slabs.  It looks at each slab that has a free
+ * struct with interrupts off, so this is for structs that are few when few pages are in use.
  */
-struct kmem_cache *qr_meta_cache_create(const char *name, size_t size);
+struct kmem_cache *qr_meta_cache_create(const char *name, size_t size, bool shrink);
 void *qr_meta_cache_alloc(struct kmem_cache *cache, gfp_t gfp, int node);
 void qr_meta_cache_free(struct kmem_cache *cache, void *p);
+/* The kernel keeps some empty slabs of each kmem_cache: give those back too.  Sleeps. */
+void qr_meta_shrink(void);
 
 /* Account for @pages taken from the kernel, or, if negative, returned to the kernel. */
 static inline void qr_account_pages(long pages)

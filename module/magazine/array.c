@@ -84,7 +84,7 @@ int qr_arrays_init(void)
 		char name[32];
 
 		snprintf(name, sizeof(name), "quarry_array_%u", bytes[i]);
-		arrays[i] = qr_meta_cache_create(name, bytes[i]);
+		arrays[i] = qr_meta_cache_create(name, bytes[i], true);
 		if (!arrays[i]) {
 			qr_arrays_exit();
 			return -ENOMEM;

@@ -251,7 +251,7 @@ int qr_depots_init(void)
 
 	if (err)
 		return err;
-	batches = qr_meta_cache_create("quarry_batch", sizeof(struct qr_batch));
+	batches = qr_meta_cache_create("quarry_batch", sizeof(struct qr_batch), true);
 	if (batches)
 		return 0;
 	qr_arrays_exit();

@@ -291,7 +291,7 @@ int qr_chunks_init(void)
 	BUILD_BUG_ON(QR_CHUNK_PAGES != BIT(QR_CHUNK_ORDER));
 
 	qr_nodes = node_states[N_MEMORY];
-	descriptors = qr_meta_cache_create("quarry_chunk", sizeof(struct qr_chunk));
+	descriptors = qr_meta_cache_create("quarry_chunk", sizeof(struct qr_chunk), true);
 	if (!descriptors)
 		return -ENOMEM;
 	err = qr_directory_init();

@@ -16,9 +16,11 @@ static struct kmem_cache *cache_of(int level)
 
 int qr_trees_init(void)
 {
-	leaf_blocks = qr_meta_cache_create("quarry_tree_leaf", sizeof(struct qr_tree_block));
-	inner_blocks = qr_meta_cache_create("quarry_tree", struct_size_t(struct qr_tree_block,
-									 child, QR_TREE_FANOUT));
+	leaf_blocks = qr_meta_cache_create("quarry_tree_leaf", sizeof(struct qr_tree_block), true);
+	inner_blocks = qr_meta_cache_create("quarry_tree",
+					    struct_size_t(struct qr_tree_block, child,
+							  QR_TREE_FANOUT),
+					    true);
 	if (leaf_blocks && inner_blocks)
 		return 0;
 	qr_trees_exit();

@@ -349,7 +349,7 @@ int qr_buckets_init(void)
 	qr_table.bits = ilog2(qr_table.max);
 	qr_table.bucket = qr_profile_memory_valloc(qr_table.max * sizeof(*qr_table.bucket));
 	qr_table.hash = qr_profile_memory_valloc(sizeof(*qr_table.hash) << qr_table.bits);
-	bucket_cache = qr_meta_cache_create("quarry_site", sizeof(struct qr_bucket));
+	bucket_cache = qr_meta_cache_create("quarry_site", sizeof(struct qr_bucket), false);
 	if (!qr_table.bucket || !qr_table.hash || !bucket_cache) {
 		qr_buckets_exit();
 		return -ENOMEM;

@@ -375,7 +375,7 @@ int qr_label_scopes_init(void)
 
 	for (i = 0; i < ARRAY_SIZE(slots); i++)
 		raw_spin_lock_init(&slots[i].lock);
-	scope_cache = qr_meta_cache_create("quarry_label", sizeof(struct scope));
+	scope_cache = qr_meta_cache_create("quarry_label", sizeof(struct scope), false);
 	return scope_cache ? 0 : -ENOMEM;
 }
 

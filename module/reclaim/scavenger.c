@@ -34,6 +34,7 @@
 #include "cache/capacity_balance.h"
 #include "compat.h"
 #include "core/limit.h"
+#include "core/metadata.h"
 #include "core/work_queue.h"
 #include "pages/page_heap.h"
 #include "pages/release.h"
@@ -247,6 +248,33 @@ static void on_slack(void)
 	wake(TICK);
 }
 
+static void shrink_metadata(struct work_struct *unused)
+{
+	qr_meta_shrink();
+}
+
+/* Apart from the ticks, because it waits for other CPUs. */
+static DECLARE_WORK(metadata_work, shrink_metadata);
+
+/*
+ * Nothing is left to release.  If few pages are in use now and many were, most of Quarry's own
+ * structs are free too, and the kernel should have their slabs.
+ */
+static void at_rest(void)
+{
+	static s64 released;
+	s64 now = atomic64_read(&qr_released_pages);
+	unsigned long used = 0;
+	int node;
+
+	for_each_node_mask(node, qr_nodes)
+		used += READ_ONCE(qr_heaps[node]->used);
+	if (used > KEEP || now - released < SLACK)
+		return;
+	released = now;
+	queue_work(qr_work_queue, &metadata_work);
+}
+
 static void tick(struct work_struct *unused)
 {
 	u64 start = ktime_get_mono_fast_ns();
@@ -275,6 +303,8 @@ static void tick(struct work_struct *unused)
 	pay(&start);
 	if (more)
 		wake(max(delay, until_credit()));
+	else
+		at_rest();
 }
 
 /* Any context but NMI. */
@@ -378,4 +408,5 @@ void qr_scavenger_exit(void)
 	/* The last run of the work may have set the watcher again. */
 	WRITE_ONCE(qr_depot_watcher, NULL);
 	cancel_delayed_work_sync(&work);
+	cancel_work_sync(&metadata_work);
 }

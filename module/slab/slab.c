@@ -420,10 +420,10 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_slab_trim);
 
 int qr_slabs_init(void)
 {
-	descriptors = qr_meta_cache_create("quarry_slab", descriptor_bytes(QR_SLAB_MAP));
+	descriptors = qr_meta_cache_create("quarry_slab", descriptor_bytes(QR_SLAB_MAP), true);
 	long_descriptors = qr_meta_cache_create("quarry_slab_tiny",
-						descriptor_bytes(QR_SLAB_MAX_OBJECTS));
-	cleanups = qr_meta_cache_create("quarry_cleanup", sizeof(struct qr_cleanup));
+						descriptor_bytes(QR_SLAB_MAX_OBJECTS), true);
+	cleanups = qr_meta_cache_create("quarry_cleanup", sizeof(struct qr_cleanup), true);
 	if (descriptors && long_descriptors && cleanups)
 		return 0;
 	qr_slabs_exit();

@@ -33,7 +33,7 @@
 #include "pages/summary_tree.c"
 #include "pages/tree_block.c"
 
-struct kmem_cache *qr_meta_cache_create(const char *name, size_t size)
+struct kmem_cache *qr_meta_cache_create(const char *name, size_t size, bool shrink)
 {
 	return kmem_cache_create(name, size, 0, 0, NULL);
 }
