@@ -255,6 +255,7 @@ static void fast_again(struct kunit *test)
 		expect_heads(test, cache, true);
 		qt_exit(test);
 		KUNIT_EXPECT_EQ(test, 40, quarry_alloc_count_end());
+		expect_heads(test, cache, false);
 		expect_heads(test, qr_class_cache[5], false);
 		qr_rate_set(0);
 	}
