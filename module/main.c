@@ -12,7 +12,7 @@
 #include "api/arena.h"
 #include "api/kernel_free.h"
 #include "api/malloc.h"
-#include "api/shim_handed.h"
+#include "api/shim.h"
 #include "cache/cache.h"
 #include "cache/capacity_balance.h"
 #include "cache/rcu_free.h"

@@ -458,35 +458,6 @@ unsigned long qr_pools_age(int node)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_pools_age);
 
-void qr_pool_sum(struct quarry_pool *pub, struct quarry_pool_stats *st)
-{
-	struct qr_pool *pool = qr_pool_of(pub);
-	struct quarry_cache_stats cs;
-	unsigned int cpu;
-
-	qr_cache_sum(pool->cache, &cs);
-	memset(st, 0, sizeof(*st));
-	strscpy(st->name, cs.name, sizeof(st->name));
-	st->id = cs.id;
-	st->size = cs.size;
-	st->gets = cs.mallocs;
-	st->puts = cs.frees;
-	st->idle = cs.cached_objects;
-	for_each_possible_cpu(cpu) {
-		const struct qr_shelf *s = per_cpu_ptr(pool->shelves, cpu);
-
-		st->shared_hits += READ_ONCE(s->shared);
-		st->stolen_hits += READ_ONCE(s->stolen);
-		st->victim_hits += READ_ONCE(s->victims);
-		st->misses += READ_ONCE(s->misses);
-		st->remote_hits += READ_ONCE(s->remote);
-		st->dropped += READ_ONCE(s->dropped);
-	}
-	st->private_hits = st->gets - st->shared_hits - st->stolen_hits - st->victim_hits -
-			   st->misses;
-}
-EXPORT_SYMBOL_QUARRY_TEST(qr_pool_sum);
-
 int qr_walk_pools(qr_pool_fn fn, void *arg)
 {
 	struct quarry_pool_stats st;

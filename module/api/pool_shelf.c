@@ -26,7 +26,10 @@
 #include <linux/cpumask.h>
 #include <linux/irqflags.h>
 #include <linux/overflow.h>
+#include <linux/string.h>
 #include <trace/events/quarry.h>
+#include "api/pool.h"
+#include "cache/cache.h"
 #include "compat.h"
 #include "core/metadata.h"
 #include "core/task_count.h"
@@ -437,3 +440,32 @@ void qr_pool_put_slow(struct quarry_pool *pub, void *p)
 	put_any(pool, this_cpu_ptr(pool->cache->pub.head), -1, p, flags, false, _RET_IP_);
 }
 EXPORT_SYMBOL_QUARRY(qr_pool_put_slow);
+
+void qr_pool_sum(struct quarry_pool *pub, struct quarry_pool_stats *st)
+{
+	struct qr_pool *pool = qr_pool_of(pub);
+	struct quarry_cache_stats cs;
+	unsigned int cpu;
+
+	qr_cache_sum(pool->cache, &cs);
+	memset(st, 0, sizeof(*st));
+	strscpy(st->name, cs.name, sizeof(st->name));
+	st->id = cs.id;
+	st->size = cs.size;
+	st->gets = cs.mallocs;
+	st->puts = cs.frees;
+	st->idle = cs.cached_objects;
+	for_each_possible_cpu(cpu) {
+		const struct qr_shelf *s = per_cpu_ptr(pool->shelves, cpu);
+
+		st->shared_hits += READ_ONCE(s->shared);
+		st->stolen_hits += READ_ONCE(s->stolen);
+		st->victim_hits += READ_ONCE(s->victims);
+		st->misses += READ_ONCE(s->misses);
+		st->remote_hits += READ_ONCE(s->remote);
+		st->dropped += READ_ONCE(s->dropped);
+	}
+	st->private_hits = st->gets - st->shared_hits - st->stolen_hits - st->victim_hits -
+			   st->misses;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_pool_sum);

@@ -18,7 +18,6 @@
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <quarry/quarry.h>
-#include "api/shim_handed.h"
 #include "cache/cache.h"
 #include "core/clean_name.h"
 #include "slab/mapped.h"

@@ -84,4 +84,14 @@ extern typeof(kmemdup_nul) qr_shim_kmemdup_nul;
 extern typeof(kstrdup) qr_shim_kstrdup;
 extern typeof(kstrndup) qr_shim_kstrndup;
 
+/* --- Caches that the kernel takes for its own: their names, before it faults --- */
+
+/* The module with the code at @ip knows a cache of Quarry's as @as.  Sleeps. */
+void qr_handed_add(const struct kmem_cache *as, const char *name, unsigned long ip);
+/* The cache is about to be destroyed.  Process context. */
+void qr_handed_del(const struct kmem_cache *as);
+
+int qr_handed_init(void);
+void qr_handed_exit(void);
+
 #endif /* QR_SHIM_H */

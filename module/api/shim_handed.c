@@ -9,7 +9,7 @@
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
-#include "api/shim_handed.h"
+#include "api/shim.h"
 
 #include <linux/kdebug.h>
 #include <linux/moduleparam.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The walker in slices, for caches: their counters, batches, magazines and shelves. */
-#include "view/validate_slices.h"
+#include "view/validate.h"
 
 #include <linux/cpu.h>
 #include <linux/cpumask.h>

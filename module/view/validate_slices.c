@@ -24,7 +24,7 @@
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
-#include "view/validate_slices.h"
+#include "view/validate.h"
 
 #include <linux/delay.h>
 #include <linux/mutex.h>

@@ -49,10 +49,12 @@ static void begin(void)
 
 static void end(const char *what)
 {
-	u64 now = ktime_get_ns();
 	unsigned int i;
+	u64 now;
 
+	/* A tick after the clock was read would make @last the later one. */
 	hrtimer_cancel(&timer);
+	now = ktime_get_ns();
 	longest = max(longest, now - last);
 	for (i = 0; longest > LONG_NS && i < depth; i++)
 		pr_info("gap %s: %llu ns: %pS\n", what, longest, (void *)stack[i]);
