@@ -295,8 +295,9 @@ static void control(const char *file)
 
 /*
  * Returns the bytes of book-keeping, without the profiler's table, which only grows, and without
- * the arrays of magazines, which go while a CPU does not use them.  Each chunk has a descriptor, and background work releases
- * idle chunks.  Drain and scavenge first, so that none is left to be released later.
+ * the arrays of magazines, which go while a CPU does not use them.  Each chunk has a descriptor,
+ * and background work releases idle chunks.  Drain and scavenge first, so that none is left to be
+ * released later.
  *
  * The descriptor of a released chunk is freed after a grace period, which takes long on a busy
  * machine.  So wait until the number is @expected, for up to ten seconds; what leaks never comes
