@@ -38,24 +38,6 @@ void qr_zombie_freed(void)
 		queue_delayed_work(qr_work_queue, &qr_zombie_work, HZ / 10);
 }
 
-unsigned int qr_magazine_redraw(struct qr_cache *c, unsigned int cpu)
-{
-	raw_spinlock_t *lock = per_cpu_ptr(&changes.lock, cpu);
-	struct qr_head *h = per_cpu_ptr(c->pub.head, cpu);
-	unsigned long flags;
-	int n;
-
-	raw_spin_lock_irqsave(lock, flags);
-	n = qr_head_claim(h);
-	if (n >= 0) {
-		qr_head_redraw(c, h);
-		qr_head_release(h, n);
-	}
-	raw_spin_unlock_irqrestore(lock, flags);
-	return n < 0;
-}
-EXPORT_SYMBOL_QUARRY_TEST(qr_magazine_redraw);
-
 bool qr_magazine_look(struct qr_cache *c, unsigned int cpu, qr_head_fn fn, void *arg)
 {
 	raw_spinlock_t *lock = per_cpu_ptr(&changes.lock, cpu);
@@ -72,6 +54,17 @@ bool qr_magazine_look(struct qr_cache *c, unsigned int cpu, qr_head_fn fn, void 
 	raw_spin_unlock_irqrestore(lock, flags);
 	return n >= 0;
 }
+
+static void redraw(struct qr_cache *c, struct qr_head *h, unsigned int n, void *unused)
+{
+	qr_head_redraw(c, h);
+}
+
+unsigned int qr_magazine_redraw(struct qr_cache *c, unsigned int cpu)
+{
+	return !qr_magazine_look(c, cpu, redraw, NULL);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_magazine_redraw);
 
 /* Move all but @left of a claimed head's @n objects to slabs.  Interrupts off. */
 static void lower(struct qr_cache *c, struct qr_head *h, unsigned int cpu, unsigned int n,

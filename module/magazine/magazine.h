@@ -479,12 +479,11 @@ void qr_magazine_send(struct qr_cache *cache, unsigned int cpu, bool close);
 unsigned int qr_magazine_close(struct qr_cache *cache, unsigned int cpu);
 
 /*
- * For the walker: call @fn with the head of @cpu claimed and interrupts off; it has @n objects.
- * @cpu: as above; interrupts may be off.  False if the caller has interrupted an operation on the
- * head.
+ * For looks at a head, and small changes of it: call @fn with the head of @cpu claimed and
+ * interrupts off; it has @n objects.  @cpu: as above; interrupts may be off.  False if the caller
+ * has interrupted an operation on the head.
  */
-typedef void (*qr_head_fn)(struct qr_cache *cache, const struct qr_head *h, unsigned int n,
-			   void *arg);
+typedef void (*qr_head_fn)(struct qr_cache *cache, struct qr_head *h, unsigned int n, void *arg);
 bool qr_magazine_look(struct qr_cache *cache, unsigned int cpu, qr_head_fn fn, void *arg);
 
 /*

@@ -94,7 +94,7 @@ static unsigned long share_of(const struct qr_heap *heap)
 	return is_sparse(heap) ? max(share, min(heap->used, KEEP)) : share;
 }
 
-/* Pages that were in use and are not now.  They are kept for now, because a load may come again. */
+/* Pages that were in use a few seconds ago and are idle.  They are kept: a load may come again. */
 static unsigned long used_lately(struct qr_heap *heap)
 {
 	if (is_tight())
@@ -131,8 +131,8 @@ static unsigned long until_credit(void)
 
 /*
  * How many idle pages of @heap are to be released.  *@more: there are some, or pages that are kept
- * only for now.  If there are none, the heap calls qr_heap_watcher when there are some again, or
- * when its share has become much smaller.
+ * only for some seconds.  If there are none, the heap calls qr_heap_watcher when there are some
+ * again, or when its share has become much smaller.
  */
 static unsigned long surplus(struct qr_heap *heap, bool *more)
 {

@@ -137,7 +137,7 @@ static bool is_twice(const struct qr_head *h, unsigned int i, unsigned long *see
 	return false;
 }
 
-static void check_magazine(struct qr_cache *c, const struct qr_head *h, unsigned int n, void *arg)
+static void check_magazine(struct qr_cache *c, struct qr_head *h, unsigned int n, void *arg)
 {
 	struct head_look *l = arg;
 	DECLARE_BITMAP(seen, 1 << SEEN_BITS) = {};
