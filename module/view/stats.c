@@ -35,13 +35,59 @@
 #include "reclaim/shrinker.h"
 #include "slab/large.h"
 
+/* More would wait for a machine that never rests. */
+#define MEMORY_TRIES 10
+
 static void read_limits(struct quarry_stats *st)
 {
-	st->held_bytes = qr_limit_bytes(atomic_long_read(&qr_limit_all.held));
 	st->soft_limit_bytes = qr_limit_bytes(READ_ONCE(qr_limit_all.soft));
 	st->hard_limit_bytes = qr_limit_bytes(READ_ONCE(qr_limit_all.hard));
 	st->soft_limit_hits += atomic64_read(&qr_limit_all.soft_hits);
 	st->hard_limit_hits += atomic64_read(&qr_limit_all.hard_hits);
+}
+
+static void read_nodes(struct quarry_stats *st)
+{
+	int node;
+
+	st->inuse_bytes = 0;
+	st->idle_bytes = 0;
+	st->mixed_bytes = 0;
+	st->hole_bytes = 0;
+	st->chunks = 0;
+	for_each_node_mask(node, qr_nodes) {
+		struct quarry_node_stats ns;
+
+		qr_node_stats_read(node, &ns);
+		st->inuse_bytes += ns.inuse_bytes;
+		st->idle_bytes += ns.idle_bytes;
+		st->mixed_bytes += ns.mixed_bytes;
+		st->hole_bytes += ns.hole_bytes;
+		st->chunks += ns.chunks[QR_ORDINARY] + ns.chunks[QR_SAMPLED] + ns.chunks[QR_LARGE];
+	}
+	st->held_bytes = qr_limit_bytes(atomic_long_read(&qr_limit_all.held));
+}
+
+/*
+ * Memory that the kernel has given belongs to chunks or to bookkeeping.  The scavenger may give
+ * some back at any time, and arrays of magazines come and go.  So all are read again if the totals
+ * have changed meanwhile.
+ */
+static void read_memory(struct quarry_stats *st)
+{
+	unsigned int try;
+
+	for (try = 0; try < MEMORY_TRIES; try++) {
+		st->metadata_bytes = atomic64_read(&qr_metadata_bytes);
+		st->taken_bytes = atomic64_read(&qr_taken_bytes);
+		st->returned_bytes = atomic64_read(&qr_returned_bytes);
+		read_nodes(st);
+		if (st->metadata_bytes == atomic64_read(&qr_metadata_bytes) &&
+		    st->taken_bytes == atomic64_read(&qr_taken_bytes) &&
+		    st->returned_bytes == atomic64_read(&qr_returned_bytes))
+			break;
+	}
+	st->sys_bytes = st->taken_bytes - st->returned_bytes;
 }
 
 static void add_large(struct quarry_stats *st, const struct qr_large_count *count, u64 *objects,
@@ -84,7 +130,6 @@ void quarry_stats_read(struct quarry_stats *st)
 	struct qr_profile_counts pc;
 	struct qr_cache *c;
 	unsigned int cpu;
-	int node;
 
 	memset(st, 0, sizeof(*st));
 	mutex_lock(&qr_caches_lock);
@@ -133,24 +178,8 @@ void quarry_stats_read(struct quarry_stats *st)
 	st->magazine_array_bytes = atomic64_read(&qr_array_bytes);
 	st->slow_path_ns = qr_slow_path_ns();
 
-	for_each_node_mask(node, qr_nodes) {
-		struct quarry_node_stats ns;
-
-		qr_node_stats_read(node, &ns);
-		st->inuse_bytes += ns.inuse_bytes;
-		st->idle_bytes += ns.idle_bytes;
-		st->mixed_bytes += ns.mixed_bytes;
-		st->hole_bytes += ns.hole_bytes;
-		st->chunks += ns.chunks[QR_ORDINARY] + ns.chunks[QR_SAMPLED] + ns.chunks[QR_LARGE];
-	}
-	/* Arrays of magazines come and go at any time. */
-	do {
-		st->metadata_bytes = atomic64_read(&qr_metadata_bytes);
-		st->taken_bytes = atomic64_read(&qr_taken_bytes);
-		st->returned_bytes = atomic64_read(&qr_returned_bytes);
-	} while (st->metadata_bytes != atomic64_read(&qr_metadata_bytes));
+	read_memory(st);
 	st->trimmed_bytes = (u64)atomic64_read(&qr_trimmed_pages) << PAGE_SHIFT;
-	st->sys_bytes = st->taken_bytes - st->returned_bytes;
 	st->released_bytes = (u64)atomic64_read(&qr_released_pages) << PAGE_SHIFT;
 	st->scavenged_bytes = (u64)atomic64_read(&qr_scavenged_pages) << PAGE_SHIFT;
 	st->shrunk_bytes = (u64)atomic64_read(&qr_shrunk_pages) << PAGE_SHIFT;
