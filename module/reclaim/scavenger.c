@@ -50,6 +50,7 @@
 #define RECENTLY       (4 * HZ) /* pages in use then, or as long before, are kept */
 #define SPARSE	       8UL	/* a node with more holes for each page in use is sparse */
 #define SLACK	       64UL	/* a cache always keeps this many pages under free objects */
+#define FEW	       16UL	/* pages in use whose descriptors are few */
 
 atomic64_t qr_scavenged_pages, qr_scavenger_ns;
 u64 qr_loaded_ns;
@@ -258,10 +259,12 @@ static DECLARE_WORK(metadata_work, shrink_metadata);
 
 /*
  * Nothing is left to release.  If few pages are in use now and many were, most of Quarry's own
- * structs are free too, and the kernel should have their slabs.
+ * structs are free too, and the kernel should have their slabs.  Many is what was released, or
+ * twice of what is in use.
  */
 static void at_rest(void)
 {
+	static unsigned long most;
 	static s64 released;
 	s64 now = atomic64_read(&qr_released_pages);
 	unsigned long used = 0;
@@ -269,9 +272,11 @@ static void at_rest(void)
 
 	for_each_node_mask(node, qr_nodes)
 		used += READ_ONCE(qr_heaps[node]->used);
-	if (used > KEEP || now - released < SLACK)
+	most = max(most, used);
+	if (used > KEEP || (now - released < SLACK && (most < FEW || used > most / 2)))
 		return;
 	released = now;
+	most = used;
 	queue_work(qr_work_queue, &metadata_work);
 }
 
