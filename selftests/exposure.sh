@@ -132,17 +132,17 @@ for op in info rate snapshot mark delta heapdump ring; do
 	same "passed on: $op" "$(cat "$TMP/may")" "$op ok"
 done
 echo 4096 >"$PROFILE/rate"
-client hold mib=1 || fail "hold"
-client release || fail "release"
 resets=$(cat "$PROFILE/reset")
-cached=$(stat cached_objects)
 for op in setrate reset drain drainsnapshot drainmark drainheapdump; do
+	# Magazines that are idle lose their objects in some seconds, so fill them again.
+	client hold mib=1 || fail "hold"
+	client release || fail "release"
 	same "passed on: $op" "$(./devfile drop $op)" "$op EPERM"
 	same "with CAP_SYSLOG: $op" "$(./devfile drop syslog $op)" "$op EPERM"
+	within "nothing was drained by $op: cached objects" "$(stat cached_objects)" 1 1000000
 done
 same "the rate is what it was" "$(cat "$PROFILE/rate")" 4096
 same "no reset" "$(cat "$PROFILE/reset")" "$resets"
-same "nothing was drained" "$(stat cached_objects)" "$cached"
 for op in setrate reset drain drainsnapshot drainmark drainheapdump; do
 	same "with CAP_PERFMON: $op" "$(./devfile drop perfmon $op)" "$op ok"
 	same "with CAP_SYS_ADMIN: $op" "$(./devfile drop sys_admin $op)" "$op ok"

@@ -4,6 +4,7 @@
  * with access to the kernel's emergency reserves asks for one object of 1 KiB, from Quarry or from
  * SLUB, and callers without access ask for objects and for pages.  All is freed again.
  */
+#include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -12,7 +13,9 @@
 #include <linux/vmstat.h>
 #include "client.h"
 
-#define HUMBLE 64
+#define HUMBLE	64
+#define QUIET	10 /* turns without a new page */
+#define LONGEST 500
 
 enum { GFP_WORD_ATOMIC, GFP_WORD_MEMALLOC };
 
@@ -36,14 +39,30 @@ static long free_pages_now(void)
 	return global_zone_page_state(NR_FREE_PAGES);
 }
 
-/* Pages in a list through their first word. */
-static void *hoard(unsigned long *n)
+/* Takes all pages that a humble caller gets, into a list through their first word. */
+static void *hoard(void *list, unsigned long *n)
 {
-	void *list = NULL, *page;
+	void *page;
 
-	for (*n = 0; (page = (void *)__get_free_page(humble)); ++*n) {
+	for (; (page = (void *)__get_free_page(humble)); ++*n) {
 		*(void **)page = list;
 		list = page;
+	}
+	return list;
+}
+
+/* The same, until the kernel no longer reclaims pages in the background. */
+static void *hoard_all(unsigned long *n)
+{
+	unsigned int quiet = 0, i;
+	void *list = NULL;
+
+	for (i = 0; i < LONGEST && quiet < QUIET; i++) {
+		unsigned long before = *n;
+
+		list = hoard(list, n);
+		quiet = *n == before ? quiet + 1 : 0;
+		msleep(20);
 	}
 	return list;
 }
@@ -58,14 +77,22 @@ static void spend(void *list)
 	}
 }
 
-static unsigned int humble_objects(struct quarry_cache *cache)
+/*
+ * How many objects a humble caller gets, and how many of them are on the page of @p.  The kernel may
+ * reclaim pages meanwhile, which are anybody's, so they are hoarded too.
+ */
+static unsigned int humble_objects(struct quarry_cache *cache, const void *p, unsigned int *beside,
+				   void **list, unsigned long *n)
 {
 	void *obj[HUMBLE];
 	unsigned int i, got = 0;
 
+	*beside = 0;
 	for (i = 0; i < HUMBLE; i++) {
+		*list = hoard(*list, n);
 		obj[i] = quarry_cache_alloc(cache, humble);
 		got += !!obj[i];
+		*beside += obj[i] && !(((unsigned long)obj[i] ^ (unsigned long)p) & PAGE_MASK);
 	}
 	for (i = 0; i < HUMBLE; i++)
 		quarry_cache_free(cache, obj[i]);
@@ -79,9 +106,9 @@ static int run(const u64 *v)
 	struct quarry_cache *cache = quarry_cache_create("emergency", 1024, NULL);
 	struct quarry_cache *other = quarry_cache_create("humble", PAGE_SIZE, NULL);
 	struct kmem_cache *theirs = kmem_cache_create("emergency", 1024, 0, SLAB_POISON, NULL);
-	unsigned int flags = 0, same = 0, others = 0;
+	unsigned int flags = 0, same = 0, others = 0, beside = 0, unused;
 	long before, after;
-	unsigned long n;
+	unsigned long n = 0;
 	void *list, *p;
 
 	if (!cache || !other || !theirs) {
@@ -90,7 +117,7 @@ static int run(const u64 *v)
 		kmem_cache_destroy(theirs);
 		return -ENOMEM;
 	}
-	list = hoard(&n);
+	list = hoard_all(&n);
 	before = free_pages_now();
 	if (memalloc)
 		flags = memalloc_noreclaim_save();
@@ -99,16 +126,17 @@ static int run(const u64 *v)
 		memalloc_noreclaim_restore(flags);
 	after = free_pages_now();
 	if (!slub) {
-		same = humble_objects(cache);
-		others = humble_objects(other);
+		same = humble_objects(cache, p, &beside, &list, &n);
+		others = humble_objects(other, p, &unused, &list, &n);
 	}
 	if (!slub)
 		quarry_cache_free(cache, p);
 	else if (p)
 		kmem_cache_free(theirs, p);
 	spend(list);
-	client_say("hoarded %lu\nfree %ld\nmin %ld\nserved %d\ntaken %ld\nsame %u\nothers %u\n", n,
-		   before, min_pages(), !!p, before - after, same, others);
+	client_say("hoarded %lu\nfree %ld\nmin %ld\nserved %d\ntaken %ld\nbeside %u\nsame %u\n"
+		   "others %u\n",
+		   n, before, min_pages(), !!p, before - after, beside, same, others);
 	quarry_cache_destroy(cache);
 	quarry_cache_destroy(other);
 	kmem_cache_destroy(theirs);
