@@ -78,8 +78,8 @@ static void spend(void *list)
 }
 
 /*
- * How many objects a humble caller gets, and how many of them are on the page of @p.  The kernel may
- * reclaim pages meanwhile, which are anybody's, so they are hoarded too.
+ * How many objects a humble caller gets, and how many of them are on the page of @p.  The kernel
+ * may reclaim pages meanwhile, which are anybody's, so they are hoarded too.
  */
 static unsigned int humble_objects(struct quarry_cache *cache, const void *p, unsigned int *beside,
 				   void **list, unsigned long *n)
