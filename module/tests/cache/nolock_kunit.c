@@ -170,6 +170,30 @@ static void in_ordinary_contexts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 100 + got, qt_sum(cache).mallocs);
 }
 
+/* An allocation that finds the magazine empty leaves it to others, who fill it. */
+static void leaves_an_empty_magazine(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 64, NULL);
+	void *objs[100], *p;
+	unsigned int n = 0, i;
+	u64 direct;
+
+	qt_pin(test, 0);
+	quarry_cache_free(cache, quarry_cache_alloc(cache, GFP_KERNEL));
+	while (n < ARRAY_SIZE(objs) && (objs[n] = quarry_cache_alloc_nolock(cache, 0)))
+		n++;
+	KUNIT_EXPECT_LT(test, n, ARRAY_SIZE(objs));
+	direct = qt_sum(cache).direct_allocs;
+	for (i = 0; i < 10; i++) {
+		p = quarry_cache_alloc(cache, GFP_KERNEL);
+		KUNIT_EXPECT_NOT_NULL(test, p);
+		quarry_cache_free(cache, p);
+	}
+	KUNIT_EXPECT_EQ(test, direct, qt_sum(cache).direct_allocs);
+	while (n--)
+		quarry_cache_free(cache, objs[n]);
+}
+
 /* When the magazine is empty, objects come from the depot of the cache's node. */
 static void from_the_node_of_the_cache(struct kunit *test)
 {
@@ -297,6 +321,7 @@ static struct kunit_case cases[] = { KUNIT_CASE(in_ordinary_contexts),
 				     KUNIT_CASE(inside_depot_take),
 				     KUNIT_CASE(inside_depot_give_slabs),
 				     KUNIT_CASE(inside_alloc_slow),
+				     KUNIT_CASE(leaves_an_empty_magazine),
 				     KUNIT_CASE(inside_free_full),
 				     KUNIT_CASE(misuse_is_reported),
 				     KUNIT_CASE(qt_books_balance),

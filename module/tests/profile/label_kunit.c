@@ -19,6 +19,8 @@ static struct bench bench(struct kunit *test)
 {
 	struct bench b = { .cache = qt_cache(test, 64, NULL) };
 
+	/* The node is a label. */
+	qt_pin(test, 0);
 	b.watch = qp_watch(test, qp_id(b.cache));
 	qp_rate(test, 1);
 	return b;
