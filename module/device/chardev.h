@@ -12,7 +12,8 @@
  *
  * The mutex of a session is outside of all other locks; it is held while user memory
  * is written, so nothing that holds mmap_lock takes it.  The mutex of a ring is held
- * only while the ring is made.  Events arrive under qr_profile_lock and take no lock.
+ * only while the ring is made.  Events arrive under the lock of the profiler's table
+ * and take no lock.
  * All else runs in the context of a system call, and may sleep.
  *
  * main.c makes the device after everything that it uses, and removes it first.

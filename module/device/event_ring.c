@@ -128,7 +128,7 @@ static void write_record(struct qr_ring *r, const struct qr_event *e)
 	};
 }
 
-/* Called for one event at a time, under qr_profile_lock. */
+/* Called for one event at a time, under the lock of the profiler's table. */
 static void event(struct qr_watcher *w, const struct qr_event *e)
 {
 	struct qr_ring *r = container_of(w, struct qr_ring, watcher);

@@ -17,11 +17,13 @@
 #include "profile/label.h"
 #include "profile/profile_memory.h"
 
-DEFINE_RAW_SPINLOCK(qr_profile_lock);
-struct qr_table qr_table;
+struct qr_table qr_own_table;
+EXPORT_SYMBOL_QUARRY_TEST(qr_own_table);
 
-static struct qr_bucket other = { .site.cache_name = "(other)" };
 static struct kmem_cache *bucket_cache;
+
+static LIST_HEAD(tables);
+static DEFINE_MUTEX(tables_mutex); /* protects the list */
 
 static DEFINE_MUTEX(copy_mutex);
 
@@ -39,20 +41,20 @@ static void forget_history(struct quarry_site *site, struct qr_freed *freed)
  * Copies a row as it was when the copy was begun.  The row has not changed since:
  * qr_bucket_touch() copies it out before its first change.
  */
-static void copy_out(struct qr_bucket *b)
+static void copy_out(struct qr_table *t, struct qr_bucket *b)
 {
-	struct quarry_profile *p = qr_table.copy;
+	struct quarry_profile *p = t->copy;
 	struct quarry_site *site = &p->site[b->site.id];
 	struct qr_freed freed = b->freed;
 
-	b->snapshot = qr_table.snapshot;
+	b->snapshot = t->snapshot;
 	*site = b->site;
 	qr_labels_note(p->label_sets, site->labels);
-	if (b->peaks != qr_table.copy_peaks) {
+	if (b->peaks != t->copy_peaks) {
 		site->peak_objects = site->inuse.objects;
 		site->peak_space = site->inuse.space;
 	}
-	if (b->resets != qr_table.copy_resets)
+	if (b->resets != t->copy_resets)
 		forget_history(site, &freed);
 	if (p->ages) {
 		struct quarry_ages *ages = &p->ages[b->site.id];
@@ -62,117 +64,120 @@ static void copy_out(struct qr_bucket *b)
 	}
 }
 
-void qr_bucket_catch_up(struct qr_bucket *b)
+void qr_bucket_catch_up(struct qr_table *t, struct qr_bucket *b)
 {
-	if (unlikely(qr_table.copy) && b->snapshot != qr_table.snapshot &&
-	    b->site.id < qr_table.copy->nr)
-		copy_out(b);
-	if (b->peaks != qr_table.peaks) {
+	if (unlikely(t->copy) && b->snapshot != t->snapshot && b->site.id < t->copy->nr)
+		copy_out(t, b);
+	if (b->peaks != t->peaks) {
 		b->site.peak_objects = b->site.inuse.objects;
 		b->site.peak_space = b->site.inuse.space;
-		b->peaks = qr_table.peaks;
+		b->peaks = t->peaks;
 	}
-	if (unlikely(b->resets != qr_table.resets)) {
+	if (unlikely(b->resets != t->resets)) {
 		forget_history(&b->site, &b->freed);
-		b->resets = qr_table.resets;
+		b->resets = t->resets;
 	}
-	b->news = qr_table.news;
+	b->news = t->news;
 }
 
 /* Returns an unused row, or @new with the next number, or NULL if the table is full. */
-static struct qr_bucket *give_number(struct qr_bucket *new)
+static struct qr_bucket *give_number(struct qr_table *t, struct qr_bucket *new)
 {
 	struct qr_bucket *b;
 
-	if (!hlist_empty(&qr_table.unused)) {
-		b = hlist_entry(qr_table.unused.first, struct qr_bucket, link);
-		qr_bucket_touch(b);
+	if (!hlist_empty(&t->unused)) {
+		b = hlist_entry(t->unused.first, struct qr_bucket, link);
+		qr_bucket_touch(t, b);
 		hlist_del_init(&b->link);
 		b->unused = false;
 		return b;
 	}
-	if (qr_table.nr == qr_table.max)
+	if (t->nr == t->max)
 		return NULL;
-	new->site.id = qr_table.nr;
-	new->news = qr_table.news;
-	new->peaks = qr_table.peaks;
-	new->resets = qr_table.resets;
-	qr_table.bucket[qr_table.nr] = new;
-	WRITE_ONCE(qr_table.nr, qr_table.nr + 1);
+	new->site.id = t->nr;
+	new->news = t->news;
+	new->peaks = t->peaks;
+	new->resets = t->resets;
+	t->bucket[t->nr] = new;
+	WRITE_ONCE(t->nr, t->nr + 1);
 	return new;
 }
 
 /* Returns false without memory or room, or if the label set is gone. */
-static noinline bool add(const char *name, u32 cache, u32 stack, u32 labels, gfp_t gfp)
+static noinline bool add(struct qr_table *t, const char *name, u32 cache, u32 stack, u32 labels,
+			 gfp_t gfp)
 {
 	struct qr_bucket *new = qr_profile_memory_cache_alloc(bucket_cache, gfp), *b;
 	unsigned long flags;
 
 	if (!new)
 		return false;
-	raw_spin_lock_irqsave(&qr_profile_lock, flags);
-	b = qr_bucket_find(cache, stack, labels);
+	raw_spin_lock_irqsave(&t->lock, flags);
+	b = qr_bucket_find(t, cache, stack, labels);
 	/* The set may have made room for another one since the caller found it. */
 	if (!b && qr_labels_hold(labels)) {
-		b = give_number(new);
+		b = give_number(t, new);
 		if (b) {
 			b->site.cache = cache;
 			b->site.stack = stack;
 			b->site.labels = labels;
 			strscpy(b->site.cache_name, name, QUARRY_NAME_LEN);
-			hlist_add_head(&b->link, qr_bucket_list(cache, stack, labels));
+			hlist_add_head(&b->link, qr_bucket_list(t, cache, stack, labels));
 		} else {
 			qr_labels_drop(labels);
 		}
 	}
-	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+	raw_spin_unlock_irqrestore(&t->lock, flags);
 	if (b != new)
 		qr_profile_memory_cache_free(bucket_cache, new);
 	return b;
 }
 
-static noinline bool is_there(u32 cache, u32 stack, u32 labels)
+static noinline bool is_there(struct qr_table *t, u32 cache, u32 stack, u32 labels)
 {
 	unsigned long flags;
 	bool found;
 
-	raw_spin_lock_irqsave(&qr_profile_lock, flags);
-	found = qr_bucket_find(cache, stack, labels);
-	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+	raw_spin_lock_irqsave(&t->lock, flags);
+	found = qr_bucket_find(t, cache, stack, labels);
+	raw_spin_unlock_irqrestore(&t->lock, flags);
 	return found;
 }
 
-void qr_bucket_make(const char *name, u32 cache, u32 stack, u32 labels, gfp_t gfp)
+void qr_bucket_make(struct qr_table *t, const char *name, u32 cache, u32 stack, u32 labels,
+		    gfp_t gfp)
 {
-	if (labels && qr_table_has_room(2) && add(name, cache, stack, labels, gfp))
+	if (labels && qr_table_has_room(t, 2) && add(t, name, cache, stack, labels, gfp))
 		return;
-	if (!is_there(cache, stack, 0) && qr_table_has_room(1))
-		add(name, cache, stack, 0, gfp);
+	if (!is_there(t, cache, stack, 0) && qr_table_has_room(t, 1))
+		add(t, name, cache, stack, 0, gfp);
 }
 
-struct qr_bucket *qr_bucket_find_made(u32 cache, u32 stack, u32 labels)
+struct qr_bucket *qr_bucket_find_made(struct qr_table *t, u32 cache, u32 stack, u32 labels)
 {
-	return qr_bucket_find(cache, stack, labels) ?: qr_bucket_find(cache, stack, 0) ?: &other;
+	return qr_bucket_find(t, cache, stack, labels)	  ?:
+		       qr_bucket_find(t, cache, stack, 0) ?:
+							    &t->other;
 }
 
-u32 qr_profile_stack(u32 id)
+u32 qr_profile_stack(struct qr_table *t, u32 id)
 {
 	u32 stack = 0;
 
-	raw_spin_lock_irq(&qr_profile_lock);
-	if (id < qr_table.nr && !qr_table.bucket[id]->site.names)
-		stack = qr_table.bucket[id]->site.stack;
-	raw_spin_unlock_irq(&qr_profile_lock);
+	raw_spin_lock_irq(&t->lock);
+	if (id < t->nr && !t->bucket[id]->site.names)
+		stack = t->bucket[id]->site.stack;
+	raw_spin_unlock_irq(&t->lock);
 	return stack;
 }
 
 /* --- Retired rows --- */
 
-static struct hlist_head *retired_list(const struct quarry_site *site)
+static struct hlist_head *retired_list(struct qr_table *t, const struct quarry_site *site)
 {
 	u64 what = site->names ? (unsigned long)site->names : site->stack;
 
-	return &qr_table.retired[hash_64(what + site->labels, QR_RETIRED_BITS)];
+	return &t->retired[hash_64(what + site->labels, QR_RETIRED_BITS)];
 }
 
 static bool reads_the_same(const struct quarry_site *a, const struct quarry_site *b)
@@ -183,24 +188,24 @@ static bool reads_the_same(const struct quarry_site *a, const struct quarry_site
 }
 
 /* Makes @b, which has no live objects, a row to be reused.  @heir took its numbers, or is 0. */
-static void set_unused(struct qr_bucket *b, u32 heir)
+static void set_unused(struct qr_table *t, struct qr_bucket *b, u32 heir)
 {
 	qr_labels_drop(b->site.labels);
 	memset(&b->freed, 0, sizeof(b->freed));
 	b->site = (struct quarry_site){ .id = b->site.id, .heir = heir };
 	b->unused = true;
 	hlist_del(&b->link);
-	hlist_add_head(&b->link, &qr_table.unused);
+	hlist_add_head(&b->link, &t->unused);
 }
 
 /* Adds @from to @to.  @from has no live objects, and is reused afterwards. */
-static void merge(struct qr_bucket *to, struct qr_bucket *from)
+static void merge(struct qr_table *t, struct qr_bucket *to, struct qr_bucket *from)
 {
 	struct quarry_sum *a = &to->site.alloc, *b = &from->site.alloc;
 	unsigned int i;
 
-	qr_bucket_touch(to);
-	qr_bucket_touch(from);
+	qr_bucket_touch(t, to);
+	qr_bucket_touch(t, from);
 	a->samples += b->samples;
 	a->objects += b->objects;
 	a->space += b->space;
@@ -212,16 +217,16 @@ static void merge(struct qr_bucket *to, struct qr_bucket *from)
 		to->freed.objects[i] += from->freed.objects[i];
 		to->freed.space[i] += from->freed.space[i];
 	}
-	set_unused(from, to->site.id);
+	set_unused(t, from, to->site.id);
 }
 
 /*
  * Retires @b.  The oldest of the retired rows that read the same takes in all others that
  * have no live objects: @b, and rows that still had some when they retired.
  */
-static void retire(struct qr_bucket *b)
+static void retire(struct qr_table *t, struct qr_bucket *b)
 {
-	struct hlist_head *list = retired_list(&b->site);
+	struct hlist_head *list = retired_list(t, &b->site);
 	struct qr_bucket *same, *oldest = NULL;
 	struct hlist_node *next;
 
@@ -233,40 +238,41 @@ static void retire(struct qr_bucket *b)
 	hlist_for_each_entry_safe(same, next, list, link)
 		if (same != oldest && !same->site.inuse.samples &&
 		    reads_the_same(&same->site, &oldest->site))
-			merge(oldest, same);
+			merge(t, oldest, same);
 }
 
-void qr_profile_retire(u32 id, const char *names)
+void qr_profile_retire(struct qr_table *t, u32 id, const char *names)
 {
-	struct qr_bucket *b = qr_table.bucket[id];
+	struct qr_bucket *b = t->bucket[id];
 
-	raw_spin_lock_irq(&qr_profile_lock);
+	raw_spin_lock_irq(&t->lock);
 	/* Its cache may have been destroyed since the caller looked at the row. */
 	if (!b->unused && !b->site.names) {
-		qr_bucket_touch(b);
+		qr_bucket_touch(t, b);
 		b->site.names = names;
-		retire(b);
+		retire(t, b);
 	}
-	raw_spin_unlock_irq(&qr_profile_lock);
+	raw_spin_unlock_irq(&t->lock);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_profile_retire);
 
 void qr_profile_cache_gone(u32 cache)
 {
-	unsigned int i, nr = READ_ONCE(qr_table.nr);
+	struct qr_table *t = &qr_own_table;
+	unsigned int i, nr = READ_ONCE(t->nr);
 
 	for (i = 1; i < nr; i++) {
-		struct qr_bucket *b = READ_ONCE(qr_table.bucket[i]);
+		struct qr_bucket *b = READ_ONCE(t->bucket[i]);
 
 		if (READ_ONCE(b->site.cache) != cache)
 			continue;
-		raw_spin_lock_irq(&qr_profile_lock);
+		raw_spin_lock_irq(&t->lock);
 		if (b->site.cache == cache && !b->unused) {
-			qr_bucket_touch(b);
+			qr_bucket_touch(t, b);
 			b->site.cache = QR_CACHE_GONE;
-			retire(b);
+			retire(t, b);
 		}
-		raw_spin_unlock_irq(&qr_profile_lock);
+		raw_spin_unlock_irq(&t->lock);
 	}
 }
 
@@ -278,95 +284,135 @@ void qr_profile_cache_gone(u32 cache)
  * new, or its objects were freed since.  The first sample of a row that is made at this very
  * moment may find that the row is gone; it is counted as one without labels.
  */
-void qr_profile_reuse_rows(void)
+void qr_profile_reuse_rows(struct qr_table *t)
 {
-	unsigned int i = 1, end, nr = READ_ONCE(qr_table.nr);
+	unsigned int i = 1, end, nr = READ_ONCE(t->nr);
 
 	while (i < nr) {
-		raw_spin_lock_irq(&qr_profile_lock);
+		raw_spin_lock_irq(&t->lock);
 		for (end = min(i + 32, nr); i < end; i++) {
-			struct qr_bucket *b = qr_table.bucket[i];
+			struct qr_bucket *b = t->bucket[i];
 
-			if (b->unused || b->site.inuse.samples || b->resets == qr_table.resets)
+			if (b->unused || b->site.inuse.samples || b->resets == t->resets)
 				continue;
-			qr_bucket_touch(b);
-			set_unused(b, 0);
+			qr_bucket_touch(t, b);
+			set_unused(t, b, 0);
 		}
-		raw_spin_unlock_irq(&qr_profile_lock);
+		raw_spin_unlock_irq(&t->lock);
 		cond_resched();
 	}
 }
 
 /* --- Copies --- */
 
-void qr_profile_copy(struct quarry_profile *p)
+void qr_profile_copy(struct qr_table *t, struct quarry_profile *p)
 {
 	u64 now, real;
 	unsigned int i = 0;
 
 	mutex_lock(&copy_mutex);
 	qr_labels_copy_begin();
-	raw_spin_lock_irq(&qr_profile_lock);
+	raw_spin_lock_irq(&t->lock);
 	now = ktime_get_mono_fast_ns();
 	real = ktime_get_real_ns();
-	p->nr = min(p->nr, qr_table.nr);
+	p->nr = min(p->nr, t->nr);
 	p->time_ns = real;
 	p->mono_ns = now;
-	p->since_ns = qr_table.since;
+	p->since_ns = t->since;
 	p->duration_ns = 0;
-	p->resets = qr_table.resets;
-	p->peak_time_ns = real - (now - qr_table.peak_time);
-	p->dropped_samples = qr_table.dropped_samples;
-	p->dropped_space = qr_table.dropped_space;
-	p->other_samples = qr_table.other_samples;
-	qr_table.copy = p;
-	qr_table.copy_peaks = qr_table.peaks;
-	qr_table.copy_resets = qr_table.resets;
-	qr_table.snapshot++;
-	qr_table.news++;
+	p->resets = t->resets;
+	p->peak_time_ns = real - (now - t->peak_time);
+	p->dropped_samples = t->dropped_samples;
+	p->dropped_space = t->dropped_space;
+	p->other_samples = t->other_samples;
+	t->copy = p;
+	t->copy_peaks = t->peaks;
+	t->copy_resets = t->resets;
+	t->snapshot++;
+	t->news++;
 	while (i < p->nr) {
 		unsigned int end = min(i + 32, p->nr);
 
 		for (; i < end; i++)
-			if (qr_table.bucket[i]->snapshot != qr_table.snapshot)
-				copy_out(qr_table.bucket[i]);
-		raw_spin_unlock_irq(&qr_profile_lock);
+			if (t->bucket[i]->snapshot != t->snapshot)
+				copy_out(t, t->bucket[i]);
+		raw_spin_unlock_irq(&t->lock);
 		cond_resched();
-		raw_spin_lock_irq(&qr_profile_lock);
+		raw_spin_lock_irq(&t->lock);
 	}
-	qr_table.copy = NULL;
-	raw_spin_unlock_irq(&qr_profile_lock);
+	t->copy = NULL;
+	raw_spin_unlock_irq(&t->lock);
 	qr_labels_copy_end(p->label_sets);
 	mutex_unlock(&copy_mutex);
 }
 
 /* --- Life --- */
 
-int qr_buckets_init(void)
+void qr_tables_each(void (*fn)(struct qr_table *t, void *arg), void *arg)
 {
-	/* Half of the profiler's memory is for rows, the rest for samples and labels. */
-	qr_table.max = rounddown_pow_of_two(qr_profile_memory_limit / 2 / sizeof(struct qr_bucket));
-	qr_table.bits = ilog2(qr_table.max);
-	qr_table.bucket = qr_profile_memory_valloc(qr_table.max * sizeof(*qr_table.bucket));
-	qr_table.hash = qr_profile_memory_valloc(sizeof(*qr_table.hash) << qr_table.bits);
-	bucket_cache = qr_meta_cache_create("quarry_site", sizeof(struct qr_bucket), false);
-	if (!qr_table.bucket || !qr_table.hash || !bucket_cache) {
-		qr_buckets_exit();
+	struct qr_table *t;
+
+	mutex_lock(&tables_mutex);
+	list_for_each_entry(t, &tables, link)
+		fn(t, arg);
+	mutex_unlock(&tables_mutex);
+}
+
+static void table_exit(struct qr_table *t)
+{
+	unsigned int i;
+
+	if (t->nr) {
+		mutex_lock(&tables_mutex);
+		list_del(&t->link);
+		mutex_unlock(&tables_mutex);
+	}
+	for (i = 1; i < t->nr; i++)
+		qr_profile_memory_cache_free(bucket_cache, t->bucket[i]);
+	qr_profile_memory_vfree(t->bucket, t->max * sizeof(*t->bucket));
+	qr_profile_memory_vfree(t->hash, sizeof(*t->hash) << t->bits);
+}
+
+/* Makes @t, which is all zero, a table with room for @max rows, a power of two. */
+static int table_init(struct qr_table *t, unsigned int max)
+{
+	raw_spin_lock_init(&t->lock);
+	INIT_LIST_HEAD(&t->watchers);
+	t->max = max;
+	t->bits = ilog2(max);
+	t->bucket = qr_profile_memory_valloc(t->max * sizeof(*t->bucket));
+	t->hash = qr_profile_memory_valloc(sizeof(*t->hash) << t->bits);
+	if (!t->bucket || !t->hash) {
+		table_exit(t);
 		return -ENOMEM;
 	}
-	qr_table.bucket[0] = &other;
-	qr_table.nr = 1;
-	qr_table.since = ktime_get_mono_fast_ns();
+	strscpy(t->other.site.cache_name, "(other)", QUARRY_NAME_LEN);
+	t->bucket[0] = &t->other;
+	t->nr = 1;
+	t->since = ktime_get_mono_fast_ns();
+	mutex_lock(&tables_mutex);
+	list_add_tail(&t->link, &tables);
+	mutex_unlock(&tables_mutex);
 	return 0;
+}
+
+int qr_buckets_init(void)
+{
+	int err;
+
+	bucket_cache = qr_meta_cache_create("quarry_site", sizeof(struct qr_bucket), false);
+	if (!bucket_cache)
+		return -ENOMEM;
+	/* Half of the profiler's memory is for rows, the rest for samples and labels. */
+	err = table_init(&qr_own_table, rounddown_pow_of_two(qr_profile_memory_limit / 2 /
+							     sizeof(struct qr_bucket)));
+	if (err)
+		kmem_cache_destroy(bucket_cache);
+	return err;
 }
 
 void qr_buckets_exit(void)
 {
-	unsigned int i;
-
-	for (i = 1; i < qr_table.nr; i++)
-		qr_profile_memory_cache_free(bucket_cache, qr_table.bucket[i]);
-	qr_profile_memory_vfree(qr_table.bucket, qr_table.max * sizeof(*qr_table.bucket));
-	qr_profile_memory_vfree(qr_table.hash, sizeof(*qr_table.hash) << qr_table.bits);
+	table_exit(&qr_own_table);
 	kmem_cache_destroy(bucket_cache);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The rows of the profiler's table, called buckets: one for each combination of
+ * The rows of a table of samples, called buckets: one for each combination of
  * stack, cache and label set (a site).  A row is never freed, only reused, so that
  * its number can index an array.  Samples that find no row are counted in bucket 0.
+ * Each heap that is profiled has a table of its own; Quarry's is qr_own_table.
  *
- * One raw lock protects all rows.  Samples are rare, and a snapshot in which all rows
+ * One raw lock protects all rows of a table.  Samples are rare, and a snapshot in which all rows
  * are of the same moment is worth more than throughput while every allocation is
  * sampled.  No step under the lock takes time in proportion to the table's size.
  * Three events concern all rows: such an event only increments a counter of the
@@ -43,10 +44,10 @@ struct qr_freed {
 /**
  * struct qr_bucket - a row
  * @link: in one list of &struct qr_table: hash, retired or unused
- * @news: value of qr_table.news that the row has followed
- * @peaks: value of qr_table.peaks that site.peak_* belong to
- * @resets: value of qr_table.resets that the row has followed
- * @snapshot: value of qr_table.snapshot for which the row was copied
+ * @news: value of the table's news that the row has followed
+ * @peaks: value of the table's peaks that site.peak_* belong to
+ * @resets: value of the table's resets that the row has followed
+ * @snapshot: value of the table's snapshot for which the row was copied
  * @unused: the row is in the list of rows to be reused
  * @freed: its freed objects
  * @site: its numbers
@@ -63,7 +64,10 @@ struct qr_bucket {
 };
 
 /**
- * struct qr_table - all rows
+ * struct qr_table - all rows of one heap
+ * @lock: protects the table, its rows and its samples.  Taken with interrupts off
+ * @link: in the list of all tables
+ * @watchers: observers of its samples, see qr_watch()
  * @bucket: the rows by number
  * @hash: rows in use, by cache, stack and labels
  * @retired: rows whose module or cache is gone, by stack (or names) and labels
@@ -87,8 +91,12 @@ struct qr_bucket {
  * @copy: the copy that is being made, or NULL
  * @copy_peaks: value of @peaks when that copy was begun
  * @copy_resets: value of @resets when that copy was begun
+ * @other: row 0
  */
 struct qr_table {
+	raw_spinlock_t lock; /* see above */
+	struct list_head link;
+	struct list_head watchers;
 	struct qr_bucket **bucket;
 	struct hlist_head *hash;
 	struct hlist_head retired[1 << QR_RETIRED_BITS];
@@ -112,42 +120,44 @@ struct qr_table {
 	struct quarry_profile *copy;
 	u32 copy_peaks;
 	u32 copy_resets;
+	struct qr_bucket other;
 };
 
-/* Protects qr_table, its rows and all samples.  Taken with interrupts off. */
-extern raw_spinlock_t qr_profile_lock;
-extern struct qr_table qr_table;
+/* The table of Quarry's own heap. */
+extern struct qr_table qr_own_table;
 
-void qr_bucket_catch_up(struct qr_bucket *b);
+void qr_bucket_catch_up(struct qr_table *t, struct qr_bucket *b);
 
 /* Let a row follow the events that concern all rows.  Called before every change of it. */
-static __always_inline void qr_bucket_touch(struct qr_bucket *b)
+static __always_inline void qr_bucket_touch(struct qr_table *t, struct qr_bucket *b)
 {
-	if (b->news != qr_table.news)
-		qr_bucket_catch_up(b);
+	if (b->news != t->news)
+		qr_bucket_catch_up(t, b);
 }
 
-static __always_inline struct hlist_head *qr_bucket_list(u32 cache, u32 stack, u32 labels)
+static __always_inline struct hlist_head *qr_bucket_list(struct qr_table *t, u32 cache, u32 stack,
+							 u32 labels)
 {
 	u64 what = (u64)stack << 32 | ((cache << 12) ^ labels);
 
-	return &qr_table.hash[hash_64(what, qr_table.bits)];
+	return &t->hash[hash_64(what, t->bits)];
 }
 
-static __always_inline struct qr_bucket *qr_bucket_find(u32 cache, u32 stack, u32 labels)
+static __always_inline struct qr_bucket *qr_bucket_find(struct qr_table *t, u32 cache, u32 stack,
+							u32 labels)
 {
 	struct qr_bucket *b;
 
-	hlist_for_each_entry(b, qr_bucket_list(cache, stack, labels), link)
+	hlist_for_each_entry(b, qr_bucket_list(t, cache, stack, labels), link)
 		if (b->site.stack == stack && b->site.cache == cache && b->site.labels == labels)
 			return b;
 	return NULL;
 }
 
 /* Is there an unused row, or room for a new one in the first 1/@part of the table? */
-static inline bool qr_table_has_room(unsigned int part)
+static inline bool qr_table_has_room(const struct qr_table *t, unsigned int part)
 {
-	return READ_ONCE(qr_table.nr) < qr_table.max / part || !hlist_empty(&qr_table.unused);
+	return READ_ONCE(t->nr) < t->max / part || !hlist_empty(&t->unused);
 }
 
 /*
@@ -155,10 +165,11 @@ static inline bool qr_table_has_room(unsigned int part)
  * takes the lock, so the caller does not hold it.  Stacks matter more than labels:
  * when half of the table is used, a new row has the label set "other".
  */
-void qr_bucket_make(const char *cache_name, u32 cache, u32 stack, u32 labels, gfp_t gfp);
+void qr_bucket_make(struct qr_table *t, const char *cache_name, u32 cache, u32 stack, u32 labels,
+		    gfp_t gfp);
 
 /* The row that was made: exact, with "other" labels, or bucket 0.  Under the lock. */
-struct qr_bucket *qr_bucket_find_made(u32 cache, u32 stack, u32 labels);
+struct qr_bucket *qr_bucket_find_made(struct qr_table *t, u32 cache, u32 stack, u32 labels);
 
 /*
  * A row retires when a module of its stack is unloaded or its cache is destroyed.  A
@@ -168,25 +179,28 @@ struct qr_bucket *qr_bucket_find_made(u32 cache, u32 stack, u32 labels);
  */
 
 /* The stack of row @id, or 0 if the row has no stack or is known by names only. */
-u32 qr_profile_stack(u32 id);
+u32 qr_profile_stack(struct qr_table *t, u32 id);
 
 /*
  * A module of row @id's stack goes: from now on the row is known by @names.  These last as
  * long as the table; equal names are the same pointer.  Process context.
  */
-void qr_profile_retire(u32 id, const char *names);
+void qr_profile_retire(struct qr_table *t, u32 id, const char *names);
 
-/* The cache is gone and has no live objects: retire its rows.  Process context. */
+/* The cache of Quarry is gone and has no live objects: retire its rows.  Process context. */
 void qr_profile_cache_gone(u32 cache);
 
-/* The profile was reset: rows without live objects are reused.  Sleeps. */
-void qr_profile_reuse_rows(void);
+/* The table was reset: rows without live objects are reused.  Sleeps. */
+void qr_profile_reuse_rows(struct qr_table *t);
 
 /*
  * Copy the rows into @p, up to p->nr of them, and the ages of freed objects if p->ages is
  * not NULL.  All rows are of the same moment.  Sleeps.
  */
-void qr_profile_copy(struct quarry_profile *p);
+void qr_profile_copy(struct qr_table *t, struct quarry_profile *p);
+
+/* Call @fn for each table.  No table comes or goes meanwhile.  Sleeps. */
+void qr_tables_each(void (*fn)(struct qr_table *t, void *arg), void *arg);
 
 int qr_buckets_init(void);
 void qr_buckets_exit(void);

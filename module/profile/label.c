@@ -76,7 +76,7 @@ struct label_set {
 
 #define HASH_BITS 8
 
-/* Protects what follows, but for lookups.  Under qr_profile_lock, or alone. */
+/* Protects what follows, but for lookups.  Under a table's lock, or alone. */
 static DEFINE_RAW_SPINLOCK(sets_lock);
 static struct hlist_head sets_by_key[1 << HASH_BITS];
 static struct label_set *sets[QUARRY_LABEL_SETS];

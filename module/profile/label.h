@@ -33,8 +33,8 @@
 u32 qr_labels_now(int node, gfp_t gfp);
 
 /*
- * A row gets label set @id: keep the set.  False if the set is gone.  Not in NMI; qr_profile_lock
- * may be held.
+ * A row gets label set @id: keep the set.  False if the set is gone.  Not in NMI; the
+ * table's lock may be held.
  */
 bool qr_labels_hold(u32 id);
 /* A row has lost the label set, which was held. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What happens when a sampled object is allocated, handed on or freed: its sample changes,
- * and its row in the table of bucket.c.  qr_profile_lock protects both.
+ * and its row in a table of bucket.c.  The table's lock protects both.
  */
 #include "profile/profile.h"
 
@@ -20,8 +20,6 @@
 #include "profile/stack.h"
 
 static_assert(QR_WEIGHT_SHIFT == QR_OBJECTS_SHIFT);
-
-static LIST_HEAD(watchers);
 
 static const char *const age_names[QR_AGES] = {
 	"<10us",    "10us-100us", "100us-1ms", "1ms-10ms",   "10ms-100ms",
@@ -85,8 +83,9 @@ static __always_inline void sum_sub(struct quarry_sum *sum, const struct quarry_
 	sum->var_space -= one->var_space;
 }
 
-static noinline void tell_watchers(enum qr_event_type type, const struct qr_bucket *b,
-				   const struct qr_sample *s, const void *ptr, u32 size, u64 now)
+static noinline void tell_watchers(struct qr_table *t, enum qr_event_type type,
+				   const struct qr_bucket *b, const struct qr_sample *s,
+				   const void *ptr, u32 size, u64 now)
 {
 	struct qr_event e = {
 		.type = type,
@@ -105,17 +104,18 @@ static noinline void tell_watchers(enum qr_event_type type, const struct qr_buck
 	};
 	struct qr_watcher *w;
 
-	list_for_each_entry(w, &watchers, link)
+	list_for_each_entry(w, &t->watchers, link)
 		w->event(w, &e);
 }
 
-/* Under qr_profile_lock. */
-static __always_inline void sample_alloced(struct qr_sample *s, const struct qr_sampled *what,
-					   struct qr_bucket *b, u64 now)
+/* Under the table's lock. */
+static __always_inline void sample_alloced(struct qr_table *t, struct qr_sample *s,
+					   const struct qr_sampled *what, struct qr_bucket *b,
+					   u64 now)
 {
 	const struct quarry_sum one = sum_of(what->weight, what->size);
 
-	qr_bucket_touch(b);
+	qr_bucket_touch(t, b);
 	s->bucket = b;
 	s->weight = what->weight;
 	s->time = now;
@@ -124,24 +124,25 @@ static __always_inline void sample_alloced(struct qr_sample *s, const struct qr_
 	sum_add(&b->site.alloc, &one);
 	sum_add(&b->site.inuse, &one);
 	b->site.asked += asked_of(what->weight, what->asked, &one, what->size);
-	qr_table.samples++;
-	qr_table.live_samples++;
-	qr_table.live_space += one.space;
+	t->samples++;
+	t->live_samples++;
+	t->live_space += one.space;
 	if (unlikely(!b->site.stack) || unlikely(!b->site.labels))
-		qr_table.other_samples++;
-	if (qr_table.live_space > qr_table.peak_space) {
-		qr_table.peak_space = qr_table.live_space;
-		qr_table.peak_time = now;
-		qr_table.peaks++;
-		qr_table.news++;
+		t->other_samples++;
+	if (t->live_space > t->peak_space) {
+		t->peak_space = t->live_space;
+		t->peak_time = now;
+		t->peaks++;
+		t->news++;
 	}
-	if (unlikely(!list_empty(&watchers)))
-		tell_watchers(QR_EVENT_ALLOC, b, s, what->ptr, what->size, now);
+	if (unlikely(!list_empty(&t->watchers)))
+		tell_watchers(t, QR_EVENT_ALLOC, b, s, what->ptr, what->size, now);
 }
 
 void qr_profile_alloced(struct qr_sample *s, const struct qr_sampled *what, gfp_t gfp)
 {
-	u32 stack = qr_stack_save(what->ip, gfp, qr_table_has_room(1));
+	struct qr_table *t = &qr_own_table;
+	u32 stack = qr_stack_save(what->ip, gfp, qr_table_has_room(t, 1));
 	u32 labels = qr_labels_now(what->node, gfp);
 	u64 now = ktime_get_mono_fast_ns();
 	struct qr_bucket *b;
@@ -149,51 +150,53 @@ void qr_profile_alloced(struct qr_sample *s, const struct qr_sampled *what, gfp_
 
 	if (trace_sample_alloc_enabled())
 		trace_sample_alloc(what->ptr, what->size, qr_weighted(what->weight, what->size));
-	raw_spin_lock_irqsave(&qr_profile_lock, flags);
-	b = qr_bucket_find(what->cache, stack, labels);
+	raw_spin_lock_irqsave(&t->lock, flags);
+	b = qr_bucket_find(t, what->cache, stack, labels);
 	if (unlikely(!b)) {
-		raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
-		qr_bucket_make(what->name, what->cache, stack, labels, gfp);
-		raw_spin_lock_irqsave(&qr_profile_lock, flags);
-		b = qr_bucket_find_made(what->cache, stack, labels);
+		raw_spin_unlock_irqrestore(&t->lock, flags);
+		qr_bucket_make(t, what->name, what->cache, stack, labels, gfp);
+		raw_spin_lock_irqsave(&t->lock, flags);
+		b = qr_bucket_find_made(t, what->cache, stack, labels);
 	}
-	sample_alloced(s, what, b, now);
-	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+	sample_alloced(t, s, what, b, now);
+	raw_spin_unlock_irqrestore(&t->lock, flags);
 }
 
-/* Under qr_profile_lock. */
-static __always_inline void sample_freed(struct qr_sample *s, const void *ptr, u32 size, u64 now)
+/* Under the table's lock. */
+static __always_inline void sample_freed(struct qr_table *t, struct qr_sample *s, const void *ptr,
+					 u32 size, u64 now)
 {
 	const struct quarry_sum one = sum_of(s->weight, size);
 	unsigned int age = qr_age(now - s->time);
 	struct qr_bucket *b = s->bucket;
 
-	qr_bucket_touch(b);
+	qr_bucket_touch(t, b);
 	s->bucket = NULL;
 	sum_sub(&b->site.inuse, &one);
 	b->site.asked -= asked_of(s->weight, s->asked, &one, size);
 	b->freed.objects[age] += one.objects;
 	b->freed.space[age] += one.space;
-	qr_table.live_samples--;
-	qr_table.live_space -= one.space;
-	if (unlikely(!list_empty(&watchers)))
-		tell_watchers(QR_EVENT_FREE, b, s, ptr, size, now);
+	t->live_samples--;
+	t->live_space -= one.space;
+	if (unlikely(!list_empty(&t->watchers)))
+		tell_watchers(t, QR_EVENT_FREE, b, s, ptr, size, now);
 }
 
 bool qr_profile_freed(struct qr_samples *samples, unsigned int i, const void *ptr, u32 size)
 {
+	struct qr_table *t = &qr_own_table;
 	u64 now = ktime_get_mono_fast_ns();
 	bool sampled;
 
 	if (likely(!in_nmi()))
-		raw_spin_lock(&qr_profile_lock);
-	else if (!raw_spin_trylock(&qr_profile_lock))
+		raw_spin_lock(&t->lock);
+	else if (!raw_spin_trylock(&t->lock))
 		return false;
 	/* If it is not sampled, this is a double free, and the slab layer reports it. */
 	sampled = i < samples->nr && samples->at[i].bucket;
 	if (likely(sampled))
-		sample_freed(&samples->at[i], ptr, size, now);
-	raw_spin_unlock(&qr_profile_lock);
+		sample_freed(t, &samples->at[i], ptr, size, now);
+	raw_spin_unlock(&t->lock);
 	if (likely(sampled))
 		trace_sample_free(ptr);
 	return true;
@@ -202,18 +205,19 @@ bool qr_profile_freed(struct qr_samples *samples, unsigned int i, const void *pt
 void qr_profile_handed_on(struct qr_samples *samples, unsigned int i, struct qr_sampled *what,
 			  gfp_t gfp)
 {
+	struct qr_table *t = &qr_own_table;
 	u64 now = ktime_get_mono_fast_ns();
 	unsigned long flags;
 	bool sampled;
 
-	raw_spin_lock_irqsave(&qr_profile_lock, flags);
+	raw_spin_lock_irqsave(&t->lock, flags);
 	sampled = i < samples->nr && samples->at[i].bucket;
 	if (sampled) {
 		what->weight = samples->at[i].weight;
 		what->asked = samples->at[i].asked;
-		sample_freed(&samples->at[i], what->ptr, what->size, now);
+		sample_freed(t, &samples->at[i], what->ptr, what->size, now);
 	}
-	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+	raw_spin_unlock_irqrestore(&t->lock, flags);
 	if (!sampled)
 		return;
 	trace_sample_free(what->ptr);
@@ -222,23 +226,25 @@ void qr_profile_handed_on(struct qr_samples *samples, unsigned int i, struct qr_
 
 void qr_profile_dropped(u64 weight, u32 size)
 {
+	struct qr_table *t = &qr_own_table;
 	u64 space = qr_weighted(weight, size);
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&qr_profile_lock, flags);
-	qr_table.dropped_samples++;
-	qr_table.dropped_space += space;
-	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+	raw_spin_lock_irqsave(&t->lock, flags);
+	t->dropped_samples++;
+	t->dropped_space += space;
+	raw_spin_unlock_irqrestore(&t->lock, flags);
 }
 
 static void samples_set(struct qr_samples *samples, struct qr_sample *at, unsigned int nr)
 {
+	struct qr_table *t = &qr_own_table;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&qr_profile_lock, flags);
+	raw_spin_lock_irqsave(&t->lock, flags);
 	samples->nr = nr;
 	WRITE_ONCE(samples->at, at);
-	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+	raw_spin_unlock_irqrestore(&t->lock, flags);
 }
 
 bool qr_samples_init(struct qr_samples *samples, unsigned int n, gfp_t gfp)
@@ -265,11 +271,12 @@ void qr_samples_exit(struct qr_samples *samples)
 unsigned int qr_samples_read(const struct qr_samples *samples, unsigned int n,
 			     struct qr_live_sample *out)
 {
+	struct qr_table *t = &qr_own_table;
 	const struct qr_sample *s;
 	unsigned long flags;
 	unsigned int i;
 
-	raw_spin_lock_irqsave(&qr_profile_lock, flags);
+	raw_spin_lock_irqsave(&t->lock, flags);
 	n = min(n, samples->nr);
 	for (i = 0; i < n; i++, out++) {
 		s = &samples->at[i];
@@ -279,20 +286,21 @@ unsigned int qr_samples_read(const struct qr_samples *samples, unsigned int n,
 		out->asked = s->asked;
 		out->cpu = s->cpu;
 	}
-	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+	raw_spin_unlock_irqrestore(&t->lock, flags);
 	return n;
 }
 
 u32 qr_sample_stack(const struct qr_samples *samples, unsigned int i)
 {
+	struct qr_table *t = &qr_own_table;
 	const struct qr_bucket *b;
 	unsigned long flags;
 	u32 stack;
 
-	raw_spin_lock_irqsave(&qr_profile_lock, flags);
+	raw_spin_lock_irqsave(&t->lock, flags);
 	b = i < samples->nr ? samples->at[i].bucket : NULL;
 	stack = b ? b->site.stack : 0;
-	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+	raw_spin_unlock_irqrestore(&t->lock, flags);
 	return stack;
 }
 
@@ -300,59 +308,63 @@ u32 qr_sample_stack(const struct qr_samples *samples, unsigned int i)
 
 void qr_watch(struct qr_watcher *w)
 {
+	struct qr_table *t = &qr_own_table;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&qr_profile_lock, flags);
-	list_add_tail(&w->link, &watchers);
-	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+	raw_spin_lock_irqsave(&t->lock, flags);
+	list_add_tail(&w->link, &t->watchers);
+	raw_spin_unlock_irqrestore(&t->lock, flags);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_watch);
 
 void qr_unwatch(struct qr_watcher *w)
 {
+	struct qr_table *t = &qr_own_table;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&qr_profile_lock, flags);
+	raw_spin_lock_irqsave(&t->lock, flags);
 	list_del(&w->link);
-	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+	raw_spin_unlock_irqrestore(&t->lock, flags);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_unwatch);
 
 void qr_profile_reset(void)
 {
+	struct qr_table *t = &qr_own_table;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&qr_profile_lock, flags);
-	qr_table.resets++;
-	qr_table.news++;
-	qr_table.since = ktime_get_mono_fast_ns();
-	qr_table.peak_space = qr_table.live_space;
-	qr_table.peak_time = qr_table.since;
-	qr_table.peaks++;
-	qr_table.news++;
-	qr_table.dropped_samples = 0;
-	qr_table.dropped_space = 0;
-	qr_table.other_samples = 0;
-	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
-	qr_profile_reuse_rows();
+	raw_spin_lock_irqsave(&t->lock, flags);
+	t->resets++;
+	t->news++;
+	t->since = ktime_get_mono_fast_ns();
+	t->peak_space = t->live_space;
+	t->peak_time = t->since;
+	t->peaks++;
+	t->news++;
+	t->dropped_samples = 0;
+	t->dropped_space = 0;
+	t->other_samples = 0;
+	raw_spin_unlock_irqrestore(&t->lock, flags);
+	qr_profile_reuse_rows(t);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_profile_reset);
 
 void qr_profile_counts(struct qr_profile_counts *c)
 {
+	struct qr_table *t = &qr_own_table;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&qr_profile_lock, flags);
+	raw_spin_lock_irqsave(&t->lock, flags);
 	*c = (struct qr_profile_counts){
-		.samples = qr_table.samples,
-		.live_samples = qr_table.live_samples,
-		.dropped_samples = qr_table.dropped_samples,
-		.dropped_space = qr_table.dropped_space,
-		.other_samples = qr_table.other_samples,
-		.live_space = qr_table.live_space,
-		.sites = qr_table.nr,
-		.site_limit = qr_table.max,
+		.samples = t->samples,
+		.live_samples = t->live_samples,
+		.dropped_samples = t->dropped_samples,
+		.dropped_space = t->dropped_space,
+		.other_samples = t->other_samples,
+		.live_space = t->live_space,
+		.sites = t->nr,
+		.site_limit = t->max,
 	};
-	raw_spin_unlock_irqrestore(&qr_profile_lock, flags);
+	raw_spin_unlock_irqrestore(&t->lock, flags);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_profile_counts);

@@ -8,16 +8,16 @@
  *	draw.h			which allocations are sampled, and their weights
  *	stack.h, label.h	the call stack and the labels of an allocation
  *	label_scope.h		the labels that clients have set for tasks
- *	bucket.h		the table: one row per site, copied by observers
+ *	bucket.h		tables: one row per site, copied by observers
  *	profile.h		the samples, and what changes when they come and go
  *	profile_memory.h	the profiler's memory, with a bound
  *	unloaded.h		functions and modules of stacks through unloaded modules
  *	mapping.h		where a module's code is, and its build id
  *
- * It uses core/ only.  qr_profile_lock (raw, interrupts off) protects the table and
- * all samples.  The lock of label sets (raw) is inside of it or alone; the locks of label
- * scopes (raw) and of names (mutex) are taken alone; the mutex of copies is outside of
- * qr_profile_lock.
+ * It uses core/ only.  The lock of a table (raw, interrupts off) protects its rows and
+ * its samples.  The lock of label sets (raw) is inside of it or alone; the locks of label
+ * scopes (raw) are taken alone; the mutex of copies is outside of it; the mutex of names is
+ * inside of the mutex of the list of tables.
  *
  * Allocations and frees are recorded in process, softirq and hardirq context, and
  * memory is asked for as the caller's gfp allows.  In NMI nothing is sampled, and a
@@ -46,7 +46,7 @@ static inline u64 qr_weighted(u64 weight, u32 size)
  * @asked: bytes that were asked for
  * @cpu: the CPU that allocated it
  *
- * Protected by qr_profile_lock.
+ * Protected by the lock of its table.
  */
 struct qr_sample {
 	struct qr_bucket *bucket;
@@ -61,7 +61,7 @@ struct qr_sample {
  * @at: array by index of the object; NULL if no object of the slab can be sampled
  * @nr: length of @at; a dangling pointer may lead to an index beyond it
  *
- * Both change together under qr_profile_lock, because a dangling pointer may lead to a
+ * Both change together under the lock of qr_own_table, because a dangling pointer may lead to a
  * slab at any time.
  */
 struct qr_samples {

@@ -22,7 +22,6 @@
 #include <linux/string.h>
 #include "compat.h"
 #include "profile/bucket.h"
-#include "profile/profile.h"
 #include "profile/profile_memory.h"
 #include "profile/stack.h"
 
@@ -228,26 +227,36 @@ unsigned int qr_unloaded_nr_mappings(void)
 
 /* --- Modules that come and go --- */
 
-static int module_event(struct notifier_block *nb, unsigned long what, void *data)
+/* Code that goes: the init code of @mod, or all of it. */
+struct going {
+	struct module *mod;
+	bool init_only;
+};
+
+static void retire_rows(struct qr_table *t, void *arg)
 {
-	struct module *mod = data;
-	struct qr_profile_counts counts;
+	const struct going *going = arg;
+	u32 id, nr = READ_ONCE(t->nr);
 	unsigned long *frames;
 	unsigned int n;
-	u32 id;
 
-	qr_stacks_forget();
-	/* Code goes when a module is unloaded, and its init code when it has been loaded. */
-	if ((what != MODULE_STATE_GOING && what != MODULE_STATE_LIVE) || mod == THIS_MODULE)
-		return NOTIFY_DONE;
-	qr_profile_counts(&counts);
-	for (id = 1; id < counts.sites; id++) {
-		n = qr_stack_frames(qr_profile_stack(id), &frames);
-		if (goes_through(mod, what == MODULE_STATE_LIVE, frames, n))
-			qr_profile_retire(id, qr_unloaded_names(frames, n, mod));
+	for (id = 1; id < nr; id++) {
+		n = qr_stack_frames(qr_profile_stack(t, id), &frames);
+		if (goes_through(going->mod, going->init_only, frames, n))
+			qr_profile_retire(t, id, qr_unloaded_names(frames, n, going->mod));
 		if (!(id % 256))
 			cond_resched();
 	}
+}
+
+static int module_event(struct notifier_block *nb, unsigned long what, void *data)
+{
+	struct going going = { .mod = data, .init_only = what == MODULE_STATE_LIVE };
+
+	qr_stacks_forget();
+	/* Code goes when a module is unloaded, and its init code when it has been loaded. */
+	if ((what == MODULE_STATE_GOING || what == MODULE_STATE_LIVE) && going.mod != THIS_MODULE)
+		qr_tables_each(retire_rows, &going);
 	return NOTIFY_DONE;
 }
 

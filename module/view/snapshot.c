@@ -223,7 +223,7 @@ struct quarry_profile *qr_profile_take(u32 cache, bool with_ages)
 	err = -ENOMEM;
 	if (!p->site || (with_ages && !p->ages))
 		goto fail;
-	qr_profile_copy(p);
+	qr_profile_copy(&qr_own_table, p);
 	err = with_ages ? qr_walk_objects(true, add_age, p) : 0;
 	if (err)
 		goto fail;

@@ -181,7 +181,7 @@ static void deltas_and_modules_that_go(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, 1, rows);
 		KUNIT_EXPECT_NULL(test, site->names);
 		KUNIT_EXPECT_PTR_EQ(test, names, qr_unloaded_names(&frame, 1, NULL));
-		qr_profile_retire(site->id, names);
+		qr_profile_retire(&qr_own_table, site->id, names);
 		p = qp_take(test, QUARRY_CACHE_ALL, false);
 		KUNIT_ASSERT_EQ(test, 0, qr_profile_subtract(p, base));
 		KUNIT_EXPECT_EQ(test, 7, grown_by(p));
