@@ -80,7 +80,10 @@ void qr_bucket_catch_up(struct qr_table *t, struct qr_bucket *b)
 	b->news = t->news;
 }
 
-/* Returns an unused row, or @new with the next number, or NULL if the table is full. */
+/*
+ * Returns an unused row, or @new with the next number, or NULL if the table is full.  A table that
+ * has memory for all of its rows needs no @new.
+ */
 static struct qr_bucket *give_number(struct qr_table *t, struct qr_bucket *new)
 {
 	struct qr_bucket *b;
@@ -94,6 +97,8 @@ static struct qr_bucket *give_number(struct qr_table *t, struct qr_bucket *new)
 	}
 	if (t->nr == t->max)
 		return NULL;
+	if (t->rows)
+		new = &t->rows[t->nr];
 	new->site.id = t->nr;
 	new->news = t->news;
 	new->peaks = t->peaks;
@@ -107,16 +112,19 @@ static struct qr_bucket *give_number(struct qr_table *t, struct qr_bucket *new)
 static noinline bool add(struct qr_table *t, const char *name, u32 cache, u32 stack, u32 labels,
 			 gfp_t gfp)
 {
-	struct qr_bucket *new = qr_profile_memory_cache_alloc(bucket_cache, gfp), *b;
+	struct qr_bucket *fresh = NULL, *b;
 	unsigned long flags;
 
-	if (!new)
-		return false;
+	if (!t->rows) {
+		fresh = qr_profile_memory_cache_alloc(bucket_cache, gfp);
+		if (!fresh)
+			return false;
+	}
 	raw_spin_lock_irqsave(&t->lock, flags);
 	b = qr_bucket_find(t, cache, stack, labels);
 	/* The set may have made room for another one since the caller found it. */
 	if (!b && qr_labels_hold(labels)) {
-		b = give_number(t, new);
+		b = give_number(t, fresh);
 		if (b) {
 			b->site.cache = cache;
 			b->site.stack = stack;
@@ -128,8 +136,8 @@ static noinline bool add(struct qr_table *t, const char *name, u32 cache, u32 st
 		}
 	}
 	raw_spin_unlock_irqrestore(&t->lock, flags);
-	if (b != new)
-		qr_profile_memory_cache_free(bucket_cache, new);
+	if (fresh && b != fresh)
+		qr_profile_memory_cache_free(bucket_cache, fresh);
 	return b;
 }
 
@@ -358,7 +366,30 @@ void qr_tables_each(void (*fn)(struct qr_table *t, void *arg), void *arg)
 	mutex_unlock(&tables_mutex);
 }
 
-static void table_exit(struct qr_table *t)
+static void *table_valloc(struct qr_table *t, size_t size)
+{
+	return t == &qr_own_table ? qr_profile_memory_valloc(size) : qr_meta_valloc(size);
+}
+
+static void table_vfree(struct qr_table *t, void *p, size_t size)
+{
+	if (t == &qr_own_table)
+		qr_profile_memory_vfree(p, size);
+	else
+		qr_meta_vfree(p, size);
+}
+
+static void free_rows(struct qr_table *t)
+{
+	unsigned int i;
+
+	if (t->rows)
+		qr_meta_vfree(t->rows, t->max * sizeof(*t->rows));
+	for (i = 1; !t->rows && i < t->nr; i++)
+		qr_profile_memory_cache_free(bucket_cache, t->bucket[i]);
+}
+
+void qr_table_exit(struct qr_table *t)
 {
 	unsigned int i;
 
@@ -367,33 +398,53 @@ static void table_exit(struct qr_table *t)
 		list_del(&t->link);
 		mutex_unlock(&tables_mutex);
 	}
-	for (i = 1; i < t->nr; i++)
-		qr_profile_memory_cache_free(bucket_cache, t->bucket[i]);
-	qr_profile_memory_vfree(t->bucket, t->max * sizeof(*t->bucket));
-	qr_profile_memory_vfree(t->hash, sizeof(*t->hash) << t->bits);
+	for (i = 1; t != &qr_own_table && i < t->nr; i++)
+		if (!t->bucket[i]->unused)
+			qr_labels_drop(t->bucket[i]->site.labels);
+	free_rows(t);
+	table_vfree(t, t->bucket, t->max * sizeof(*t->bucket));
+	table_vfree(t, t->hash, sizeof(*t->hash) << t->bits);
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_table_exit);
 
-/* Makes @t, which is all zero, a table with room for @max rows, a power of two. */
 static int table_init(struct qr_table *t, unsigned int max)
 {
 	raw_spin_lock_init(&t->lock);
 	INIT_LIST_HEAD(&t->watchers);
 	t->max = max;
 	t->bits = ilog2(max);
-	t->bucket = qr_profile_memory_valloc(t->max * sizeof(*t->bucket));
-	t->hash = qr_profile_memory_valloc(sizeof(*t->hash) << t->bits);
+	t->bucket = table_valloc(t, t->max * sizeof(*t->bucket));
+	t->hash = table_valloc(t, sizeof(*t->hash) << t->bits);
 	if (!t->bucket || !t->hash) {
-		table_exit(t);
+		qr_table_exit(t);
 		return -ENOMEM;
 	}
 	strscpy(t->other.site.cache_name, "(other)", QUARRY_NAME_LEN);
 	t->bucket[0] = &t->other;
 	t->nr = 1;
 	t->since = ktime_get_mono_fast_ns();
+	t->peak_time = t->since;
 	mutex_lock(&tables_mutex);
 	list_add_tail(&t->link, &tables);
 	mutex_unlock(&tables_mutex);
 	return 0;
+}
+
+int qr_table_init(struct qr_table *t, unsigned int max, u32 resets)
+{
+	t->resets = resets;
+	t->other.resets = resets;
+	t->max = max;
+	t->rows = qr_meta_valloc(max * sizeof(*t->rows));
+	return t->rows ? table_init(t, max) : -ENOMEM;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_table_init);
+
+size_t qr_table_bytes(unsigned int max)
+{
+	const struct qr_table *t;
+
+	return max * (sizeof(*t->rows) + sizeof(*t->bucket) + sizeof(*t->hash));
 }
 
 int qr_buckets_init(void)
@@ -413,6 +464,6 @@ int qr_buckets_init(void)
 
 void qr_buckets_exit(void)
 {
-	table_exit(&qr_own_table);
+	qr_table_exit(&qr_own_table);
 	kmem_cache_destroy(bucket_cache);
 }

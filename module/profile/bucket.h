@@ -68,6 +68,8 @@ struct qr_bucket {
  * @lock: protects the table, its rows and its samples.  Taken with interrupts off
  * @link: in the list of all tables
  * @watchers: observers of its samples, see qr_watch()
+ * @rows: memory for all rows, if the table was made with it; otherwise NULL, and a row gets its
+ *	memory when it is made
  * @bucket: the rows by number
  * @hash: rows in use, by cache, stack and labels
  * @retired: rows whose module or cache is gone, by stack (or names) and labels
@@ -97,6 +99,7 @@ struct qr_table {
 	raw_spinlock_t lock; /* see above */
 	struct list_head link;
 	struct list_head watchers;
+	struct qr_bucket *rows;
 	struct qr_bucket **bucket;
 	struct hlist_head *hash;
 	struct hlist_head retired[1 << QR_RETIRED_BITS];
@@ -201,6 +204,18 @@ void qr_profile_copy(struct qr_table *t, struct quarry_profile *p);
 
 /* Call @fn for each table.  No table comes or goes meanwhile.  Sleeps. */
 void qr_tables_each(void (*fn)(struct qr_table *t, void *arg), void *arg);
+
+/*
+ * Make @t, which is all zero, a table with memory for @max rows, a power of two.  It asks for no
+ * memory later, and its memory does not count against the limit of Quarry's own profiler.
+ * @resets is where its count of resets begins: a copy of the table with another count is no base
+ * of a delta.  0 or -ENOMEM.  Sleeps.
+ */
+int qr_table_init(struct qr_table *t, unsigned int max, u32 resets);
+/* No probe, watcher or reader uses the table any more.  Sleeps. */
+void qr_table_exit(struct qr_table *t);
+/* Bytes of a table with @max rows. */
+size_t qr_table_bytes(unsigned int max);
 
 int qr_buckets_init(void);
 void qr_buckets_exit(void);

@@ -103,16 +103,20 @@ u32 qr_random(void)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_random);
 
+/* At most 32 ln 2 times a rate of 2^32: below 2^37, with QR_LOG2_SHIFT places. */
+static __always_inline u64 bytes_from(u32 random, u32 rate)
+{
+	return mul_u64_u32_shr((u64)neg_log2(random) * LN2, rate, LN2_SHIFT);
+}
+
 static __always_inline unsigned int draw_from(u32 random, u32 rate, u32 size, bool *drawn)
 {
-	u64 bytes, objects;
+	u64 objects;
 
 	*drawn = true;
 	if (rate == 1)
 		return 0;
-	/* At most 32 ln 2 times a rate of 2^32: below 2^37, with QR_LOG2_SHIFT places. */
-	bytes = mul_u64_u32_shr((u64)neg_log2(random) * LN2, rate, LN2_SHIFT);
-	objects = div_u64(bytes, size) >> QR_LOG2_SHIFT;
+	objects = div_u64(bytes_from(random, rate), size) >> QR_LOG2_SHIFT;
 	if (objects <= QR_DRAW_MAX)
 		return objects;
 	*drawn = false;
@@ -133,6 +137,12 @@ u32 qr_draw_marked(u32 rate, u32 size)
 	return drawn ? n : n | QR_DRAW_AGAIN;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_draw_marked);
+
+u64 qr_draw_bytes(u32 rate)
+{
+	return rate == 1 ? 0 : bytes_from(random_bits(), rate) >> QR_LOG2_SHIFT;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_draw_bytes);
 
 bool qr_draw_one(u32 rate, u32 size)
 {

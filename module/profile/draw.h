@@ -58,6 +58,13 @@ static __always_inline unsigned int qr_draw(u32 rate, u32 size, bool *drawn)
 /* qr_draw() with a given random number. */
 unsigned int qr_draw_from(u32 random, u32 rate, u32 size, bool *drawn);
 
+/*
+ * The same for objects of any sizes: how many bytes pass before the next object is sampled.  The
+ * first object that begins no later and ends behind them is the one.  0 at a rate of 1.
+ * Interrupts off.
+ */
+u64 qr_draw_bytes(u32 rate);
+
 /* Decides whether one object of @size bytes is sampled.  Interrupts off. */
 bool qr_draw_one(u32 rate, u32 size);
 

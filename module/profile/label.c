@@ -81,6 +81,8 @@ static DEFINE_RAW_SPINLOCK(sets_lock);
 static struct hlist_head sets_by_key[1 << HASH_BITS];
 static struct label_set *sets[QUARRY_LABEL_SETS];
 static unsigned int nr_sets;
+static LIST_HEAD(spares); /* sets without a number, by qr_labels_reserve() */
+static unsigned int nr_spares;
 static const struct quarry_labels other = { .n = 1, .key[0] = "labels", .value[0] = "other" };
 
 static struct {
@@ -247,6 +249,40 @@ static u32 use_again(const union set_key *key, const struct qr_label *const *use
 	return change(set, (id & INDEX_MASK) - 1, (id >> INDEX_BITS) + 1, key, user);
 }
 
+/* Under sets_lock. */
+static struct label_set *take_spare(void)
+{
+	struct label_set *set = list_first_entry_or_null(&spares, struct label_set, idle);
+
+	if (set) {
+		list_del(&set->idle);
+		WRITE_ONCE(nr_spares, nr_spares - 1);
+	}
+	return set;
+}
+
+int qr_labels_reserve(void)
+{
+	struct label_set *set;
+	unsigned long flags;
+	bool enough;
+
+	do {
+		set = qr_profile_memory_alloc(sizeof(*set), GFP_KERNEL);
+		if (!set)
+			return -ENOMEM;
+		raw_spin_lock_irqsave(&sets_lock, flags);
+		enough = nr_sets + nr_spares >= QUARRY_LABEL_SETS;
+		if (!enough) {
+			list_add(&set->idle, &spares);
+			WRITE_ONCE(nr_spares, nr_spares + 1);
+		}
+		raw_spin_unlock_irqrestore(&sets_lock, flags);
+	} while (!enough);
+	qr_profile_memory_free(set, sizeof(*set));
+	return 0;
+}
+
 /* Adds a set, unless another CPU has added the same one meanwhile.  Returns its number or 0. */
 static noinline u32 add(const union set_key *key, const struct qr_label *const *user, gfp_t gfp)
 {
@@ -255,12 +291,16 @@ static noinline u32 add(const union set_key *key, const struct qr_label *const *
 	unsigned long flags;
 	u32 id;
 
-	if (READ_ONCE(kinds[kind].nr) < KIND_SETS)
-		fresh = qr_profile_memory_alloc(sizeof(*fresh), gfp);
-	else if (list_empty_careful(&kinds[kind].idle))
+	if (READ_ONCE(kinds[kind].nr) < KIND_SETS) {
+		if (!READ_ONCE(nr_spares))
+			fresh = qr_profile_memory_alloc(sizeof(*fresh), gfp);
+	} else if (list_empty_careful(&kinds[kind].idle)) {
 		return 0;
+	}
 	raw_spin_lock_irqsave(&sets_lock, flags);
 	id = find(key, user);
+	if (!id && !fresh && kinds[kind].nr < KIND_SETS)
+		fresh = take_spare();
 	if (!id && fresh && kinds[kind].nr < KIND_SETS) {
 		kinds[kind].nr++;
 		id = change(fresh, nr_sets, 0, key, user);
@@ -439,6 +479,10 @@ unsigned int qr_label_sets(void)
 
 void qr_labels_exit(void)
 {
+	struct label_set *set;
+
+	while ((set = take_spare()))
+		qr_profile_memory_free(set, sizeof(*set));
 	while (nr_sets)
 		qr_profile_memory_free(sets[--nr_sets], sizeof(struct label_set));
 }

@@ -33,6 +33,12 @@
 u32 qr_labels_now(int node, gfp_t gfp);
 
 /*
+ * Get memory for all sets that there is room for.  From then on qr_labels_now() asks for none.
+ * 0 or -ENOMEM.  Sleeps.
+ */
+int qr_labels_reserve(void);
+
+/*
  * A row gets label set @id: keep the set.  False if the set is gone.  Not in NMI; the
  * table's lock may be held.
  */

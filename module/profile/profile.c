@@ -139,17 +139,14 @@ static __always_inline void sample_alloced(struct qr_table *t, struct qr_sample 
 		tell_watchers(t, QR_EVENT_ALLOC, b, s, what->ptr, what->size, now);
 }
 
-void qr_profile_alloced(struct qr_sample *s, const struct qr_sampled *what, gfp_t gfp)
+static __always_inline void count_alloc(struct qr_table *t, struct qr_sample *s,
+					const struct qr_sampled *what, u32 stack, u32 labels,
+					gfp_t gfp)
 {
-	struct qr_table *t = &qr_own_table;
-	u32 stack = qr_stack_save(what->ip, gfp, qr_table_has_room(t, 1));
-	u32 labels = qr_labels_now(what->node, gfp);
 	u64 now = ktime_get_mono_fast_ns();
 	struct qr_bucket *b;
 	unsigned long flags;
 
-	if (trace_sample_alloc_enabled())
-		trace_sample_alloc(what->ptr, what->size, qr_weighted(what->weight, what->size));
 	raw_spin_lock_irqsave(&t->lock, flags);
 	b = qr_bucket_find(t, what->cache, stack, labels);
 	if (unlikely(!b)) {
@@ -160,6 +157,26 @@ void qr_profile_alloced(struct qr_sample *s, const struct qr_sampled *what, gfp_
 	}
 	sample_alloced(t, s, what, b, now);
 	raw_spin_unlock_irqrestore(&t->lock, flags);
+}
+
+void qr_profile_alloced(struct qr_sample *s, const struct qr_sampled *what, gfp_t gfp)
+{
+	struct qr_table *t = &qr_own_table;
+	u32 stack = qr_stack_save(what->ip, gfp, qr_table_has_room(t, 1));
+	u32 labels = qr_labels_now(what->node, gfp);
+
+	if (trace_sample_alloc_enabled())
+		trace_sample_alloc(what->ptr, what->size, qr_weighted(what->weight, what->size));
+	count_alloc(t, s, what, stack, labels, gfp);
+}
+
+void qr_table_alloced(struct qr_table *t, struct qr_sample *s, const struct qr_sampled *what,
+		      gfp_t gfp)
+{
+	bool add = !IS_ENABLED(CONFIG_PREEMPT_RT) && qr_table_has_room(t, 1);
+	u32 stack = qr_stack_save_from(what->ip, gfp & ~__GFP_DIRECT_RECLAIM, add);
+
+	count_alloc(t, s, what, stack, qr_labels_now(what->node, 0), 0);
 }
 
 /* Under the table's lock. */
@@ -182,15 +199,21 @@ static __always_inline void sample_freed(struct qr_table *t, struct qr_sample *s
 		tell_watchers(t, QR_EVENT_FREE, b, s, ptr, size, now);
 }
 
+static __always_inline bool lock_to_free(struct qr_table *t)
+{
+	if (unlikely(in_nmi()))
+		return raw_spin_trylock(&t->lock);
+	raw_spin_lock(&t->lock);
+	return true;
+}
+
 bool qr_profile_freed(struct qr_samples *samples, unsigned int i, const void *ptr, u32 size)
 {
 	struct qr_table *t = &qr_own_table;
 	u64 now = ktime_get_mono_fast_ns();
 	bool sampled;
 
-	if (likely(!in_nmi()))
-		raw_spin_lock(&t->lock);
-	else if (!raw_spin_trylock(&t->lock))
+	if (!lock_to_free(t))
 		return false;
 	/* If it is not sampled, this is a double free, and the slab layer reports it. */
 	sampled = i < samples->nr && samples->at[i].bucket;
@@ -199,6 +222,17 @@ bool qr_profile_freed(struct qr_samples *samples, unsigned int i, const void *pt
 	raw_spin_unlock(&t->lock);
 	if (likely(sampled))
 		trace_sample_free(ptr);
+	return true;
+}
+
+bool qr_table_freed(struct qr_table *t, struct qr_sample *s, const void *ptr, u32 size)
+{
+	u64 now = ktime_get_mono_fast_ns();
+
+	if (!lock_to_free(t))
+		return false;
+	sample_freed(t, s, ptr, size, now);
+	raw_spin_unlock(&t->lock);
 	return true;
 }
 
@@ -224,9 +258,8 @@ void qr_profile_handed_on(struct qr_samples *samples, unsigned int i, struct qr_
 	qr_profile_alloced(&samples->at[i], what, gfp);
 }
 
-void qr_profile_dropped(u64 weight, u32 size)
+void qr_table_dropped(struct qr_table *t, u64 weight, u32 size)
 {
-	struct qr_table *t = &qr_own_table;
 	u64 space = qr_weighted(weight, size);
 	unsigned long flags;
 
@@ -234,6 +267,11 @@ void qr_profile_dropped(u64 weight, u32 size)
 	t->dropped_samples++;
 	t->dropped_space += space;
 	raw_spin_unlock_irqrestore(&t->lock, flags);
+}
+
+void qr_profile_dropped(u64 weight, u32 size)
+{
+	qr_table_dropped(&qr_own_table, weight, size);
 }
 
 static void samples_set(struct qr_samples *samples, struct qr_sample *at, unsigned int nr)
@@ -328,9 +366,8 @@ void qr_unwatch(struct qr_watcher *w)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_unwatch);
 
-void qr_profile_reset(void)
+void qr_table_reset(struct qr_table *t)
 {
-	struct qr_table *t = &qr_own_table;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&t->lock, flags);
@@ -347,11 +384,15 @@ void qr_profile_reset(void)
 	raw_spin_unlock_irqrestore(&t->lock, flags);
 	qr_profile_reuse_rows(t);
 }
+
+void qr_profile_reset(void)
+{
+	qr_table_reset(&qr_own_table);
+}
 EXPORT_SYMBOL_QUARRY_TEST(qr_profile_reset);
 
-void qr_profile_counts(struct qr_profile_counts *c)
+void qr_table_counts(struct qr_table *t, struct qr_profile_counts *c)
 {
-	struct qr_table *t = &qr_own_table;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&t->lock, flags);
@@ -366,5 +407,11 @@ void qr_profile_counts(struct qr_profile_counts *c)
 		.site_limit = t->max,
 	};
 	raw_spin_unlock_irqrestore(&t->lock, flags);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_table_counts);
+
+void qr_profile_counts(struct qr_profile_counts *c)
+{
+	qr_table_counts(&qr_own_table, c);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_profile_counts);

@@ -31,6 +31,7 @@
 #include <quarry/profile.h>
 
 struct qr_bucket;
+struct qr_table;
 
 /* The bytes that a sample of @size bytes stands for; @weight as of qr_weight(). */
 static inline u64 qr_weighted(u64 weight, u32 size)
@@ -115,6 +116,18 @@ void qr_profile_handed_on(struct qr_samples *samples, unsigned int i, struct qr_
 /* An object was drawn but could not be recorded: count it as dropped. */
 void qr_profile_dropped(u64 weight, u32 size);
 
+/*
+ * The same three for the heap of table @t, which has memory for all of its rows
+ * (qr_table_init()).  They are called by probes of the kernel's allocators: interrupts are off,
+ * and no memory is asked for, except that the stack depot may ask for pages as @gfp allows, but
+ * not on PREEMPT_RT.  @what->ip is where the stack begins.  Not in NMI, but for the free.
+ */
+void qr_table_alloced(struct qr_table *t, struct qr_sample *s, const struct qr_sampled *what,
+		      gfp_t gfp);
+/* False in an NMI that finds the lock held; then nothing has changed. */
+bool qr_table_freed(struct qr_table *t, struct qr_sample *s, const void *ptr, u32 size);
+void qr_table_dropped(struct qr_table *t, u64 weight, u32 size);
+
 /* Get room for @n samples from the profiler's memory.  False without memory. */
 bool qr_samples_init(struct qr_samples *samples, unsigned int n, gfp_t gfp);
 /* Free the room.  Later lookups find no samples. */
@@ -162,6 +175,10 @@ struct qr_profile_counts {
 };
 
 void qr_profile_counts(struct qr_profile_counts *c);
+void qr_table_counts(struct qr_table *t, struct qr_profile_counts *c);
+
+/* qr_profile_reset() for any table.  Sleeps. */
+void qr_table_reset(struct qr_table *t);
 
 /* The age class of @ns nanoseconds; qr_age_name() names it. */
 unsigned int qr_age(u64 ns);

@@ -249,18 +249,31 @@ static unsigned int filter_task(unsigned long *entries, unsigned int nr)
 	return n == nr && in_serving_softirq() ? filter_softirq(entries, nr) : n;
 }
 
-static noinline u32 unwind(unsigned long ip, gfp_t gfp, bool add, unsigned long frame,
+/* How many frames at the leaf are left out: those of Quarry, and with @from all above @ip. */
+static unsigned int first_shown(const unsigned long *entries, unsigned int nr, unsigned long ip,
+				bool from)
+{
+	unsigned int own = 0, i;
+
+	while (own < nr && is_own(entries[own]))
+		own++;
+	for (i = own; from && i < nr; i++)
+		if (entries[i] == ip)
+			return i;
+	return own;
+}
+
+static noinline u32 unwind(unsigned long ip, gfp_t gfp, bool add, bool from, unsigned long frame,
 			   unsigned long end, bool remember)
 {
 	unsigned long entries[QUARRY_STACK_MAX];
-	unsigned int nr, own = 0, depth;
+	unsigned int nr, own, depth;
 	u32 stack, gen = READ_ONCE(generation);
 
-	/* Skip this function and qr_stack_save(): the stack begins with its caller. */
+	/* Skip this function and the one that called it: the stack begins with its caller. */
 	nr = stack_trace_save(entries, ARRAY_SIZE(entries), 2);
 	depth = in_task() ? nr : filter_task(entries, nr);
-	while (own < depth && is_own(entries[own]))
-		own++;
+	own = first_shown(entries, depth, ip, from);
 	if (own == depth)
 		return 0;
 	stack = qr_compat_depot_save(entries + own, depth - own, gfp, add);
@@ -269,9 +282,11 @@ static noinline u32 unwind(unsigned long ip, gfp_t gfp, bool add, unsigned long 
 	return stack;
 }
 
-noinline u32 qr_stack_save(unsigned long ip, gfp_t gfp, bool add)
+/* @frame is the frame of the caller, which is not inlined. */
+static __always_inline u32 save(unsigned long ip, gfp_t gfp, bool add, bool from,
+				unsigned long frame)
 {
-	unsigned long frame = (unsigned long)__builtin_frame_address(0), end = stack_end();
+	unsigned long end = stack_end();
 	bool remember = in_task() && end - frame <= THREAD_SIZE;
 	u32 stack = 0;
 
@@ -279,11 +294,21 @@ noinline u32 qr_stack_save(unsigned long ip, gfp_t gfp, bool add)
 	if (remember)
 		stack = memo_find(ip, frame, end);
 	if (!stack)
-		stack = unwind(ip, gfp, add, frame, end, remember);
-	barrier(); /* no tail call: the frame of this function must exist meanwhile */
+		stack = unwind(ip, gfp, add, from, frame, end, remember);
+	barrier(); /* no tail call: the frame of the caller must exist meanwhile */
 	return stack;
 }
+
+noinline u32 qr_stack_save(unsigned long ip, gfp_t gfp, bool add)
+{
+	return save(ip, gfp, add, false, (unsigned long)__builtin_frame_address(0));
+}
 EXPORT_SYMBOL_QUARRY_TEST(qr_stack_save);
+
+noinline u32 qr_stack_save_from(unsigned long ip, gfp_t gfp, bool add)
+{
+	return save(ip, gfp, add, true, (unsigned long)__builtin_frame_address(0));
+}
 
 unsigned int qr_stack_frames(u32 stack, unsigned long **entries)
 {

@@ -24,6 +24,13 @@
 u32 qr_stack_save(unsigned long ip, gfp_t gfp, bool add);
 
 /*
+ * The same for an allocation of the kernel's that a probe has seen: the stack begins with the
+ * frame of @ip, the return address into the allocator's caller.  If @ip is not on the stack, it
+ * begins behind the frames of Quarry.
+ */
+u32 qr_stack_save_from(unsigned long ip, gfp_t gfp, bool add);
+
+/*
  * Set *@entries to the return addresses of @stack, leaf first.  They are in the depot's
  * own memory, which is never freed.  Returns how many there are; 0 for stack 0.
  */

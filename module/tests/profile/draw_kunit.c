@@ -288,17 +288,20 @@ static void chance_is_fair(struct kunit *test)
 	for (shift = 0; shift <= 8; shift += 2) {
 		u32 size = (1 << 20) >> shift;
 		u64 weight = qr_weight(rate, size), less = weight - QR_WEIGHT_ONE;
-		u64 hits = 0, objects = TRIALS;
+		u64 hits = 0, ends = 0, objects = TRIALS;
 		bool drawn;
 
 		for (n = 0; n < TRIALS; n++) {
 			local_irq_save(flags);
 			hits += qr_draw_one(rate, size);
 			objects += qr_draw(rate, size, &drawn);
+			ends += qr_draw_bytes(rate) < size;
 			local_irq_restore(flags);
 		}
 		/* Each trial counts w with probability 1 / w, otherwise 0. */
 		expect_sum(test, hits * weight, QR_WEIGHT_ONE, less, "qr_draw_one");
+		/* The countdown of bytes ends during an object with the same probability. */
+		expect_sum(test, ends * weight, QR_WEIGHT_ONE, less, "qr_draw_bytes");
 		/* The variance of the geometric distribution. */
 		expect_sum(test, objects << QR_WEIGHT_SHIFT, weight,
 			   (weight * less) >> QR_WEIGHT_SHIFT, "qr_draw");
