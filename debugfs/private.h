@@ -13,6 +13,7 @@
 #include <linux/seq_file.h>
 #include <linux/types.h>
 #include <quarry/exposure.h>
+#include <quarry/profile.h>
 #include <quarry/stats.h>
 
 static inline void qr_show_value(struct seq_file *m, const char *name, u64 value)
@@ -99,6 +100,12 @@ void qr_control_file(const char *name, struct dentry *dir, void *data,
 /* Make the file "drain", which is in control/ and in profile/. */
 void qr_drain_file(struct dentry *dir);
 
+/* qr_rate_parse() for what was written to @file; an error is logged. */
+int qr_written_rate(struct file *file, const char *word, u32 *rate);
+
+/* Make the profiles of a domain of the kernel's. */
+void qr_debugfs_domain_files(struct dentry *dir, enum quarry_domain domain);
+
 /* Make the files of a cache's profile/, or of the whole heap's (QUARRY_CACHE_ALL). */
 void qr_debugfs_profile_files(struct dentry *dir, u32 cache);
 
@@ -111,6 +118,7 @@ void qr_debugfs_pools(struct dentry *root);
 void qr_debugfs_nodes(struct dentry *root);
 void qr_debugfs_control(struct dentry *root);
 void qr_debugfs_profile(struct dentry *root);
+void qr_debugfs_kernel(struct dentry *root);
 void qr_debugfs_caches(struct dentry *root);
 void qr_debugfs_cache_table(struct dentry *caches);
 void qr_debugfs_caches_stop(void);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * profile/ of the whole heap and of each cache, and "heapdump".
+ * profile/ of the whole heap and of each cache, the profiles of kernel/, and "heapdump".
  *
  * A profile is taken and rendered as a whole when a file is read for the first time, or
  * again from offset 0.  Reads at other offsets continue in the same text, so that it can
@@ -27,12 +27,12 @@
 
 /*
  * A file's private pointer holds all that the file needs to know, as in qr_file_data(): the
- * cache's number in the upper 32 bits, below it the kind and the format in a byte each.
+ * cache's number in the upper 32 bits, below it the domain, the kind and the format in a byte each.
  */
-static void *profile_data(u32 cache, enum quarry_profile_kind kind,
+static void *profile_data(u32 cache, enum quarry_domain domain, enum quarry_profile_kind kind,
 			  enum quarry_profile_format format)
 {
-	return (void *)((unsigned long)cache << 32 | kind << 8 | format);
+	return (void *)((unsigned long)cache << 32 | domain << 16 | kind << 8 | format);
 }
 
 /**
@@ -56,11 +56,13 @@ struct reader {
 static int profile_open(struct inode *inode, struct file *file)
 {
 	unsigned long data = (unsigned long)inode->i_private;
+	enum quarry_domain domain = data >> 16 & 0xff;
 	struct reader *r = kzalloc(sizeof(*r), GFP_KERNEL);
 
 	if (!r)
 		return -ENOMEM;
-	r->session = qr_session_open(data >> 32);
+	r->session = domain == QUARRY_DOMAIN_QUARRY ? qr_session_open(data >> 32) :
+						      qr_session_open_domain(domain);
 	if (!r->session) {
 		kfree(r);
 		return -ENOMEM;
@@ -234,6 +236,17 @@ static int rate_show(struct seq_file *m, void *unused)
 	return err;
 }
 
+int qr_written_rate(struct file *file, const char *word, u32 *rate)
+{
+	int err = qr_rate_parse(word, rate);
+
+	if (err)
+		pr_info_ratelimited("%pD4: \"%*pE\" is %s\n", file, (int)strlen(word), word,
+				    err == -ERANGE ? "4 GiB or more" :
+						     "no number of bytes, \"off\" or \"default\"");
+	return err;
+}
+
 static ssize_t rate_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	u32 cache = qr_file_number(file->private_data), rate = 0;
@@ -245,13 +258,9 @@ static ssize_t rate_write(struct file *file, const char __user *buf, size_t len,
 	if (!word)
 		return err;
 	inherit = cache != QUARRY_CACHE_ALL && !strcmp(word, "inherit");
-	err = inherit ? 0 : qr_rate_parse(word, &rate);
-	if (err) {
-		pr_info_ratelimited("%pD4: \"%*pE\" is %s\n", file, (int)strlen(word), word,
-				    err == -ERANGE ? "4 GiB or more" :
-						     "no number of bytes, \"off\" or \"default\"");
+	err = inherit ? 0 : qr_written_rate(file, word, &rate);
+	if (err)
 		return err;
-	}
 	if (cache == QUARRY_CACHE_ALL)
 		qr_rate_set(rate);
 	else
@@ -287,7 +296,9 @@ QR_DEFINE_CONTROL(reset);
 
 /* --- Directories --- */
 
-void qr_debugfs_profile_files(struct dentry *dir, u32 cache)
+/* Makes the files of one kind of profile. */
+static void kind_files(struct dentry *dir, u32 cache, enum quarry_domain domain,
+		       enum quarry_profile_kind kind)
 {
 	static const char *const suffix[] = {
 		[QUARRY_FORMAT_PPROF] = "",
@@ -295,21 +306,36 @@ void qr_debugfs_profile_files(struct dentry *dir, u32 cache)
 		[QUARRY_FORMAT_FOLDED] = ".folded",
 		[QUARRY_FORMAT_TOP] = ".top",
 	};
-	unsigned int kind, format;
+	unsigned int format;
 	char name[32];
 
-	for (kind = 0; kind < QUARRY_PROFILE_KINDS; kind++) {
-		for (format = 0; format < ARRAY_SIZE(suffix); format++) {
-			/* The table of the heap has the shortest name: people read it most. */
-			if (kind == QUARRY_PROFILE_HEAP && format == QUARRY_FORMAT_TOP)
-				strscpy(name, "top", sizeof(name));
-			else
-				snprintf(name, sizeof(name), "%s%s", qr_profile_kind_name[kind],
-					 suffix[format]);
-			debugfs_create_file(name, 0400, dir, profile_data(cache, kind, format),
-					    &profile_fops);
-		}
+	for (format = 0; format < ARRAY_SIZE(suffix); format++) {
+		/* The table of the heap has the shortest name: people read it most. */
+		if (kind == QUARRY_PROFILE_HEAP && format == QUARRY_FORMAT_TOP)
+			strscpy(name, "top", sizeof(name));
+		else
+			snprintf(name, sizeof(name), "%s%s", qr_profile_kind_name[kind],
+				 suffix[format]);
+		debugfs_create_file(name, 0400, dir, profile_data(cache, domain, kind, format),
+				    &profile_fops);
 	}
+}
+
+/* The kernel's allocators do not tell what they hold beside objects: no fragmentation. */
+void qr_debugfs_domain_files(struct dentry *dir, enum quarry_domain domain)
+{
+	unsigned int kind;
+
+	for (kind = 0; kind < QUARRY_PROFILE_FRAGMENTATION; kind++)
+		kind_files(dir, QUARRY_CACHE_ALL, domain, kind);
+}
+
+void qr_debugfs_profile_files(struct dentry *dir, u32 cache)
+{
+	unsigned int kind;
+
+	for (kind = 0; kind < QUARRY_PROFILE_KINDS; kind++)
+		kind_files(dir, cache, QUARRY_DOMAIN_QUARRY, kind);
 	qr_control_file("rate", dir, qr_file_data(cache), &rate_fops);
 }
 

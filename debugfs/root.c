@@ -20,6 +20,7 @@ int qr_debugfs_init(void)
 	qr_debugfs_nodes(qr_root);
 	qr_debugfs_control(qr_root);
 	qr_debugfs_profile(qr_root);
+	qr_debugfs_kernel(qr_root);
 	qr_debugfs_caches(qr_root);
 	qr_debugfs_arenas(qr_root);
 	return 0;

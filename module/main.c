@@ -21,6 +21,7 @@
 #include "core/metadata.h"
 #include "core/work_queue.h"
 #include "device/chardev.h"
+#include "kernel/domain.h"
 #include "magazine/depot.h"
 #include "pages/chunk.h"
 #include "pages/page_heap.h"
@@ -106,10 +107,15 @@ static int __init quarry_init(void)
 	err = qr_kernel_free_init();
 	if (err)
 		goto no_kernel_free;
+	err = qr_domains_init();
+	if (err)
+		goto no_domains;
 	qr_rate_init();
 	qr_balance_init();
 	return 0;
 
+no_domains:
+	qr_kernel_free_exit();
 no_kernel_free:
 	qr_handed_exit();
 no_handed:
@@ -157,6 +163,7 @@ static void __exit quarry_exit(void)
 	qr_handed_exit();
 	qr_chardev_exit();
 	qr_debugfs_exit();
+	qr_domains_exit();
 	qr_rate_exit();
 	qr_memory_hotplug_exit();
 	qr_shrinker_exit();

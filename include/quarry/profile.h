@@ -15,6 +15,16 @@
 #include <linux/types.h>
 #include <quarry/stats.h>
 
+/*
+ * The heaps that can be profiled: Quarry's own, which always is, and allocators of the kernel's
+ * (domains), which are switched on and off.
+ */
+enum quarry_domain {
+	QUARRY_DOMAIN_QUARRY,
+	QUARRY_DOMAIN_SLAB, /* kmalloc() and kmem_cache_alloc() */
+	QUARRY_DOMAINS,
+};
+
 /* For sums of squares.  Only add, subtract, multiply and shift: division needs libgcc. */
 typedef unsigned __int128 qr_u128;
 
@@ -94,11 +104,13 @@ struct quarry_ages {
  * struct quarry_profile - the table at one moment
  * @time_ns: that moment, wall clock
  * @mono_ns: that moment, monotonic clock
- * @since_ns: when the module was loaded or the profile was reset last, monotonic clock
+ * @since_ns: when the module was loaded or the profile was reset last, monotonic clock; of a
+ *	domain of the kernel's: when it was switched on or reset
  * @duration_ns: length of a delta: time since the base, or since a reset after it.  0 in a
  *	profile that is no delta: readers take a profile that has a duration for a delta
  * @rate: bytes between samples at that moment; 0: sampling is off
  * @cache: the one cache it shows, or QUARRY_CACHE_ALL
+ * @domain: the heap that it is of
  * @delta: a base was subtracted
  * @resets: how often the profile had been reset
  * @peak_time_ns: when the heap was largest, wall clock
@@ -121,6 +133,7 @@ struct quarry_profile {
 	u64 duration_ns;
 	u32 rate;
 	u32 cache;
+	enum quarry_domain domain;
 	bool delta;
 	u32 resets;
 	u64 peak_time_ns;
@@ -142,6 +155,8 @@ struct quarry_profile {
  * ERR_PTR(-ENOENT) if there is no such cache, ERR_PTR(-EINTR) if the task is being killed.
  */
 struct quarry_profile *qr_profile_take(u32 cache, bool with_ages);
+/* The same for any heap, all caches.  A domain that is off has no rows. */
+struct quarry_profile *qr_profile_take_domain(enum quarry_domain domain, bool with_ages);
 void qr_profile_free(struct quarry_profile *p);
 
 /*
@@ -207,6 +222,55 @@ int qr_cache_rate_set(u32 cache, u32 rate, bool own);
  */
 void qr_profile_reset(void);
 
+/* --- Domains --- */
+
+/*
+ * One line per number of a domain of the kernel's: its name, and what it means.  While the domain
+ * is off all but the second are 0.  This list makes both struct quarry_domain_stats and the names
+ * in debugfs.
+ */
+/* clang-format off */
+#define QUARRY_DOMAIN_STATS(X)							\
+	X(enabled,		"1: the domain is on")				\
+	X(sample_rate_bytes,	"bytes between samples; 0: none are taken")	\
+	X(samples,		"objects sampled so far")			\
+	X(live_samples,		"sampled objects that are live")		\
+	X(sampled_live_bytes,	"estimate of the bytes allocated since, and live")	\
+	X(dropped_samples,	"samples not recorded, for lack of room, or in an NMI")	\
+	X(dropped_bytes,	"bytes that those without room stood for")	\
+	X(other_samples,	"samples recorded without stack or labels")	\
+	X(missed_frees,		"samples whose free was not seen, but found out later")	\
+	X(late_frees,		"frees that an NMI could not record")		\
+	X(unknown_frees,	"frees of other objects on pages with samples")	\
+	X(missed_calls,		"bulk calls that the kernel did not report")	\
+	X(table_samples,	"entries of the table of samples in use")	\
+	X(table_max_samples,	"entries that there are")			\
+	X(profile_sites,	"rows of the profile's table")			\
+	X(profile_max_sites,	"rows that the table may have")			\
+	X(memory_bytes,		"memory of the domain's own")
+/* clang-format on */
+
+struct quarry_domain_stats {
+#define QR_DOMAIN_STATS_MEMBER(name, help) u64 name;
+	QUARRY_DOMAIN_STATS(QR_DOMAIN_STATS_MEMBER)
+#undef QR_DOMAIN_STATS_MEMBER
+};
+
+/* All of these sleep, but for the first and the third. */
+const char *qr_domain_name(enum quarry_domain domain);
+/*
+ * Switch a domain on or off.  With it all that was recorded goes.  0, -ENOENT for Quarry's own
+ * heap, -ENOMEM, or another error if this kernel cannot be probed; the log says why.
+ */
+int qr_domain_enable(enum quarry_domain domain, bool on);
+bool qr_domain_is_on(enum quarry_domain domain);
+/* As qr_rate_get() and qr_rate_set(), also while the domain is off. */
+u32 qr_domain_rate_get(enum quarry_domain domain);
+void qr_domain_rate_set(enum quarry_domain domain, u32 rate);
+/* As qr_profile_reset(). */
+void qr_domain_reset(enum quarry_domain domain);
+void qr_domain_stats_read(enum quarry_domain domain, struct quarry_domain_stats *st);
+
 /* --- Rendering --- */
 
 enum quarry_profile_kind {
@@ -267,6 +331,8 @@ struct qr_session;
  * memory.  All functions of sessions sleep.
  */
 struct qr_session *qr_session_open(u32 cache);
+/* The same for the profiles of a heap. */
+struct qr_session *qr_session_open_domain(enum quarry_domain domain);
 void qr_session_close(struct qr_session *s);
 
 /* Take the base of the next delta now.  Returns 0, -ENOMEM or -ENOENT. */

@@ -20,6 +20,7 @@
  * @lock: protects the members after @cache; outside of every other lock.  It is held
  *	while user memory is written, so nothing that a page fault or mmap() waits for
  *	may take it
+ * @domain: the heap whose profiles are taken
  * @cache: the cache whose profiles are taken, or QUARRY_CACHE_ALL
  * @marked: @base has not been used for a delta yet
  * @base: the profile that the next delta begins at, or NULL
@@ -27,6 +28,7 @@
  */
 struct qr_session {
 	struct mutex lock; /* see above */
+	enum quarry_domain domain;
 	u32 cache;
 	bool marked;
 	struct quarry_profile *base;
@@ -44,6 +46,15 @@ struct qr_session *qr_session_open(u32 cache)
 	return s;
 }
 
+struct qr_session *qr_session_open_domain(enum quarry_domain domain)
+{
+	struct qr_session *s = qr_session_open(QUARRY_CACHE_ALL);
+
+	if (s)
+		s->domain = domain;
+	return s;
+}
+
 void qr_session_close(struct qr_session *s)
 {
 	if (!s)
@@ -54,10 +65,14 @@ void qr_session_close(struct qr_session *s)
 	qr_meta_free(s, sizeof(*s));
 }
 
-static struct quarry_profile *take(u32 cache, bool with_ages)
+static struct quarry_profile *take(const struct qr_session *s, u32 cache, bool with_ages)
 {
-	struct quarry_profile *p = qr_profile_take(cache, with_ages);
+	struct quarry_profile *p;
 
+	if (s->domain == QUARRY_DOMAIN_QUARRY)
+		p = qr_profile_take(cache, with_ages);
+	else
+		p = qr_profile_take_domain(s->domain, with_ages);
 	return p ?: ERR_PTR(-ENOMEM);
 }
 
@@ -143,7 +158,7 @@ static void set_text(struct qr_session *s, struct qr_text *text, u64 time_ns,
 
 static int make_level(struct qr_session *s, const struct qr_request *req, struct qr_answer *answer)
 {
-	struct quarry_profile *p = take(req->cache, req->kind == QUARRY_PROFILE_LIFETIME);
+	struct quarry_profile *p = take(s, req->cache, req->kind == QUARRY_PROFILE_LIFETIME);
 	struct qr_text *text;
 
 	if (IS_ERR(p))
@@ -172,9 +187,11 @@ static int make_delta(struct qr_session *s, const struct qr_request *req, struct
 		if (err)
 			return err;
 	}
-	p = take(s->cache, true);
+	p = take(s, s->cache, true);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
+	if (s->domain != QUARRY_DOMAIN_QUARRY)
+		rate = p->rate;
 	err = view_make(&v, p, req->cache, rate);
 	if (err)
 		goto no_view;
@@ -223,7 +240,7 @@ int qr_session_begin(struct qr_session *s, struct qr_answer *answer)
 
 	mutex_lock(&s->lock);
 	/* With ages, because the delta may be of a lifetime profile. */
-	p = take(s->cache, true);
+	p = take(s, s->cache, true);
 	if (!IS_ERR(p)) {
 		answer->size = 0;
 		answer->time_ns = p->time_ns;

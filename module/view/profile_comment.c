@@ -21,7 +21,9 @@ static int time_comment(const struct quarry_profile *p, char *buf, size_t size)
 	u64 s;
 
 	if (!p->delta)
-		return scnprintf(buf, size, "since the module was loaded or the profile was reset");
+		return scnprintf(buf, size, "since %s or the profile was reset",
+				 p->domain == QUARRY_DOMAIN_QUARRY ? "the module was loaded" :
+								     "the profile was switched on");
 	s = div_u64_rem(div_u64(p->duration_ns, NSEC_PER_MSEC), MSEC_PER_SEC, &ms);
 	return scnprintf(buf, size,
 			 "delta of %llu.%03u s: allocations since the base, live objects at the end",
@@ -36,6 +38,10 @@ int qr_report_comment(const struct qr_report *r, unsigned int i, char *buf, size
 		i++;
 	switch (i) {
 	case 0:
+		if (p->domain != QUARRY_DOMAIN_QUARRY)
+			return scnprintf(buf, size, "%s of the kernel's %s: %s",
+					 qr_profile_kind_name[r->kind], qr_domain_name(p->domain),
+					 r->comment);
 		return scnprintf(buf, size, "%s: %s", qr_profile_kind_name[r->kind], r->comment);
 	case 1:
 		return scnprintf(buf, size, "Linux %s %s", init_utsname()->release,

@@ -17,6 +17,7 @@
 #include "cache/cache.h"
 #include "compat.h"
 #include "core/metadata.h"
+#include "kernel/domain.h"
 #include "profile/bucket.h"
 #include "profile/label.h"
 #include "profile/stack.h"
@@ -194,6 +195,26 @@ static int add_age(const struct qr_object *o, void *arg)
 	return 0;
 }
 
+/* A profile with room for @nr rows, which are to be copied.  NULL without memory. */
+static struct quarry_profile *profile_new(u32 nr, u32 rate, u32 cache, bool with_ages)
+{
+	struct quarry_profile *p = qr_meta_alloc(sizeof(*p), GFP_KERNEL, NUMA_NO_NODE);
+
+	if (!p)
+		return NULL;
+	p->room = nr;
+	p->nr = nr;
+	p->rate = rate;
+	p->cache = cache;
+	p->site = qr_meta_valloc(array_size(p->room, sizeof(*p->site)));
+	if (with_ages)
+		p->ages = qr_meta_valloc(array_size(p->room, sizeof(*p->ages)));
+	if (p->site && (!with_ages || p->ages))
+		return p;
+	qr_profile_free(p);
+	return NULL;
+}
+
 struct quarry_profile *qr_profile_take(u32 cache, bool with_ages)
 {
 	struct qr_profile_counts counts;
@@ -208,25 +229,17 @@ struct quarry_profile *qr_profile_take(u32 cache, bool with_ages)
 		if (err)
 			return ERR_PTR(err);
 	}
+	/* Rows that are made after this moment are not copied, so there is room for all others. */
 	qr_profile_counts(&counts);
-	p = qr_meta_alloc(sizeof(*p), GFP_KERNEL, NUMA_NO_NODE);
+	p = profile_new(counts.sites, rate, cache, with_ages);
 	if (!p)
 		return ERR_PTR(-ENOMEM);
-	/* Rows that are made after this moment are not copied, so there is room for all others. */
-	p->room = counts.sites;
-	p->nr = counts.sites;
-	p->rate = rate;
-	p->cache = cache;
-	p->site = qr_meta_valloc(array_size(p->room, sizeof(*p->site)));
-	if (with_ages)
-		p->ages = qr_meta_valloc(array_size(p->room, sizeof(*p->ages)));
-	err = -ENOMEM;
-	if (!p->site || (with_ages && !p->ages))
-		goto fail;
 	qr_profile_copy(&qr_own_table, p);
 	err = with_ages ? qr_walk_objects(true, add_age, p) : 0;
-	if (err)
-		goto fail;
+	if (err) {
+		qr_profile_free(p);
+		return ERR_PTR(err);
+	}
 	if (cache == QUARRY_CACHE_ALL)
 		return p;
 	for (i = 0, n = 0; i < p->nr; i++) {
@@ -239,12 +252,56 @@ struct quarry_profile *qr_profile_take(u32 cache, bool with_ages)
 	}
 	p->nr = n;
 	return p;
-
-fail:
-	qr_profile_free(p);
-	return ERR_PTR(err);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_profile_take);
+
+static void add_sample_age(const struct qr_live_sample *s, u32 size, void *arg)
+{
+	const struct qr_object o = { .size = size, .sample = *s };
+
+	add_age(&o, arg);
+}
+
+/* The domain is held. */
+static struct quarry_profile *take_held(struct qr_domain *d, bool with_ages)
+{
+	struct qr_profile_counts counts = { .sites = 1 };
+	struct quarry_profile *p;
+
+	if (d->on)
+		qr_table_counts(&d->rows, &counts);
+	p = profile_new(counts.sites, d->rate, QUARRY_CACHE_ALL, with_ages);
+	if (!p)
+		return ERR_PTR(-ENOMEM);
+	if (d->on) {
+		qr_profile_copy(&d->rows, p);
+		if (with_ages)
+			qr_sample_walk(&d->samples, add_sample_age, p);
+	} else {
+		p->nr = 0;
+		p->rate = 0;
+		p->time_ns = ktime_get_real_ns();
+		p->mono_ns = ktime_get_mono_fast_ns();
+		p->since_ns = p->mono_ns;
+		p->resets = d->resets;
+	}
+	return p;
+}
+
+struct quarry_profile *qr_profile_take_domain(enum quarry_domain domain, bool with_ages)
+{
+	struct qr_domain *d = qr_domain_hold(domain);
+	struct quarry_profile *p;
+
+	if (!d)
+		return qr_profile_take(QUARRY_CACHE_ALL, with_ages);
+	p = take_held(d, with_ages);
+	qr_domain_release(d);
+	if (!IS_ERR(p))
+		p->domain = domain;
+	return p;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_profile_take_domain);
 
 void qr_profile_free(struct quarry_profile *p)
 {

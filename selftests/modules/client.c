@@ -21,6 +21,7 @@ static const struct client_command *const commands[] = {
 	&client_arena,	    &client_unarena,	 &client_twins,	    &client_untwins,
 	&client_callbacks,  &client_uncallbacks, &client_reclaimer, &client_gap,
 	&client_emergency,  &client_cost,	 &client_touch,	    &client_uncost,
+	&client_kernel,	    &client_unkernel,
 };
 
 static DEFINE_MUTEX(run_lock);	     /* one command at a time */

@@ -60,6 +60,7 @@ extern const struct client_command client_callbacks, client_uncallbacks, client_
 extern const struct client_command client_gap;
 extern const struct client_command client_emergency;
 extern const struct client_command client_cost, client_touch, client_uncost;
+extern const struct client_command client_kernel, client_unkernel;
 extern const struct client_command client_sparse, client_thin, client_unsparse;
 
 /* Append to quarry_client/result.  Any context. */

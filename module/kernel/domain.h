@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The kernel profile: the heap profiler over the kernel's own allocators.  Each of these is a
+ * domain, with a table of rows, a table of samples and a rate of its own.  Nothing of the kernel
+ * is changed while a domain is off.
+ *
+ *	domain.c	the domains: on and off, rates, resets, numbers
+ *	slab_domain.c	the probes of kmalloc() and kmem_cache_alloc(), and the draw
+ *	slab_bulk.c	the probes of bulk allocations and frees
+ *	tracepoints.c	finds tracepoints by name, and puts probes on them
+ *	slab_layout.c	where the kernel keeps the name and the size of a cache
+ *	cache_names.c	numbers for the names of caches
+ *	sample_table.c	samples by address
+ *
+ * It uses profile/ for draws, stacks, labels and rows, and core/ for memory; the layers of Quarry's
+ * own allocator do not know it.  Observers use it through <quarry/profile.h>.
+ *
+ * The mutex of a domain is held while it is switched on or off, and while a reader copies its
+ * table.  Probes run in any context, also under locks of the kernel's allocators and of whoever
+ * calls these.  They take raw locks only, with interrupts off, and ask for no memory, but for the
+ * stack depot, which may ask for pages as the allocation itself may.
+ */
+#ifndef QR_DOMAIN_H
+#define QR_DOMAIN_H
+
+#include <linux/atomic.h>
+#include <linux/mutex.h>
+#include <quarry/profile.h>
+#include "kernel/cache_names.h"
+#include "kernel/sample_table.h"
+#include "profile/bucket.h"
+
+/**
+ * struct qr_domain - an allocator of the kernel's that can be profiled
+ * @name: as people write it
+ * @start: begins to probe.  0 or an error, which it has logged
+ * @stop: ends that; no probe runs any more when it returns
+ * @renew: draws anew on all CPUs, since the rate has changed
+ * @missed_calls: calls of functions that the kernel did not report to their probe
+ * @lock: protects the rest against readers, and while it is switched on or off
+ * @on: it is on; otherwise it has no memory
+ * @rate: bytes between samples; 0: none.  Also kept while it is off
+ * @resets: where the next table's count of resets begins
+ * @rows: the rows
+ * @samples: samples by address
+ * @names: names of caches
+ * @dropped: allocations that were drawn in a context in which none is recorded
+ * @late: frees that an NMI could not record
+ * @unknown: frees of an object that has no sample, on a page on which there is one
+ */
+struct qr_domain {
+	const char *name;
+	int (*start)(struct qr_domain *d);
+	void (*stop)(struct qr_domain *d);
+	void (*renew)(struct qr_domain *d);
+	u64 (*missed_calls)(void);
+	struct mutex lock; /* see above */
+	bool on;
+	u32 rate;
+	u32 resets;
+	struct qr_table rows;
+	struct qr_sample_table samples;
+	struct qr_cache_names *names;
+	atomic64_t dropped;
+	atomic64_t late;
+	atomic64_t unknown;
+};
+
+/*
+ * A domain for a reader, who may sleep.  While it is held it is not switched on or off.  NULL for
+ * Quarry's own heap.
+ */
+struct qr_domain *qr_domain_hold(enum quarry_domain domain);
+void qr_domain_release(struct qr_domain *d);
+
+/* Record the allocation @what, which was drawn.  Interrupts off; not in NMI. */
+void qr_domain_alloced(struct qr_domain *d, struct qr_sampled *what, const char *cache, gfp_t gfp);
+
+/* The object at @ptr, on a page with samples, is freed.  Any context. */
+void qr_domain_freed(struct qr_domain *d, const void *ptr);
+
+extern struct qr_domain qr_slab_domain;
+
+/* Switch on what the parameter "kernel" names.  Sleeps. */
+int qr_domains_init(void);
+void qr_domains_exit(void);
+
+#endif /* QR_DOMAIN_H */
