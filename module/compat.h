@@ -142,6 +142,21 @@ static inline void qr_compat_shrinker_free(struct shrinker *s)
 #define qr_compat_buckets_alloc(b, size, gfp) NULL
 #endif
 
+/*
+ * The function that allocates many pages at a time, as its last two arguments a list and an array,
+ * of which one is NULL.  6.14 dropped the list.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define QR_COMPAT_PAGES_BULK alloc_pages_bulk_noprof
+#else
+#define QR_COMPAT_PAGES_BULK __alloc_pages_bulk
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+#define QR_COMPAT_PAGES_BULK_HAS_LIST 0
+#else
+#define QR_COMPAT_PAGES_BULK_HAS_LIST 1
+#endif
+
 /* 6.12 passes the optional arguments of kmem_cache_create() in a structure. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 struct kmem_cache_args {

@@ -21,7 +21,9 @@
  */
 enum quarry_domain {
 	QUARRY_DOMAIN_QUARRY,
-	QUARRY_DOMAIN_SLAB, /* kmalloc() and kmem_cache_alloc() */
+	QUARRY_DOMAIN_SLAB,   /* kmalloc() and kmem_cache_alloc() */
+	QUARRY_DOMAIN_PAGES,  /* alloc_pages() */
+	QUARRY_DOMAIN_PERCPU, /* alloc_percpu() */
 	QUARRY_DOMAINS,
 };
 
@@ -256,8 +258,10 @@ struct quarry_domain_stats {
 #undef QR_DOMAIN_STATS_MEMBER
 };
 
-/* All of these sleep, but for the first and the third. */
+/* All of these sleep, but for the names and qr_domain_is_on(). */
 const char *qr_domain_name(enum quarry_domain domain);
+/* The label that says what memory is for: "cache" or "for". */
+const char *qr_domain_label(enum quarry_domain domain);
 /*
  * Switch a domain on or off.  With it all that was recorded goes.  0, -ENOENT for Quarry's own
  * heap, -ENOMEM, or another error if this kernel cannot be probed; the log says why.

@@ -13,6 +13,7 @@
 #include <linux/string.h>
 #include "compat.h"
 #include "core/metadata.h"
+#include "kernel/domain_draw.h"
 #include "profile/draw.h"
 #include "profile/label.h"
 
@@ -22,7 +23,8 @@
 
 static char *kernel;
 module_param(kernel, charp, 0444);
-MODULE_PARM_DESC(kernel, "allocators of the kernel to profile from the beginning: slab");
+MODULE_PARM_DESC(kernel,
+		 "allocators of the kernel to profile from the beginning: slab, pages, percpu");
 
 static unsigned int kernel_samples = 65536;
 module_param(kernel_samples, uint, 0444);
@@ -32,6 +34,8 @@ MODULE_PARM_DESC(
 
 static struct qr_domain *const domains[QUARRY_DOMAINS] = {
 	[QUARRY_DOMAIN_SLAB] = &qr_slab_domain,
+	[QUARRY_DOMAIN_PAGES] = &qr_page_domain,
+	[QUARRY_DOMAIN_PERCPU] = &qr_percpu_domain,
 };
 
 static struct qr_domain *domain_of(enum quarry_domain domain)
@@ -46,12 +50,19 @@ const char *qr_domain_name(enum quarry_domain domain)
 	return d ? d->name : "quarry";
 }
 
+const char *qr_domain_label(enum quarry_domain domain)
+{
+	const struct qr_domain *d = domain_of(domain);
+
+	return d ? d->label : "cache";
+}
+
 /* --- Samples --- */
 
-void qr_domain_alloced(struct qr_domain *d, struct qr_sampled *what, const char *cache, gfp_t gfp)
+void qr_domain_alloced(struct qr_domain *d, struct qr_sampled *what, const char *cache, u32 stack)
 {
 	what->cache = qr_cache_name_number(d->names, cache, &what->name);
-	if (!qr_sample_open(&d->samples, what, gfp))
+	if (!qr_sample_open(&d->samples, what, stack))
 		qr_table_dropped(&d->rows, what->weight, what->size);
 }
 
@@ -122,7 +133,7 @@ static int switch_on(struct qr_domain *d)
 		       err);
 		return err;
 	}
-	d->renew(d);
+	qr_domain_renew(d);
 	err = d->start(d);
 	if (err) {
 		free_tables(d);
@@ -195,7 +206,7 @@ void qr_domain_rate_set(enum quarry_domain domain, u32 rate)
 	if (!d)
 		return;
 	WRITE_ONCE(d->rate, rate);
-	d->renew(d);
+	qr_domain_renew(d);
 	qr_domain_release(d);
 }
 
@@ -235,7 +246,7 @@ void qr_domain_stats_read(enum quarry_domain domain, struct quarry_domain_stats 
 		st->missed_frees = atomic64_read(&d->samples.missed);
 		st->unknown_frees = atomic64_read(&d->unknown);
 		st->late_frees = atomic64_read(&d->late);
-		st->missed_calls = d->missed_calls();
+		st->missed_calls = d->missed_calls ? d->missed_calls() : 0;
 		st->table_samples = READ_ONCE(d->samples.used);
 		st->table_max_samples = d->samples.max;
 		st->profile_sites = c.sites;
@@ -254,7 +265,7 @@ static int enable_named(const char *name)
 	for (i = 0; i < QUARRY_DOMAINS; i++)
 		if (domains[i] && !strcmp(domains[i]->name, name))
 			return qr_domain_enable(i, true);
-	pr_err("kernel=%s: no such allocator; \"slab\" is one\n", name);
+	pr_err("kernel=%s: no such allocator; slab, pages and percpu are\n", name);
 	return -EINVAL;
 }
 

@@ -5,8 +5,13 @@
  * is changed while a domain is off.
  *
  *	domain.c	the domains: on and off, rates, resets, numbers
- *	slab_domain.c	the probes of kmalloc() and kmem_cache_alloc(), and the draw
+ *	domain_draw.c	which allocations are sampled
+ *	slab_domain.c	the probes of kmalloc() and kmem_cache_alloc()
+ *	large_lesson.c	objects that the kernel reports twice
  *	slab_bulk.c	the probes of bulk allocations and frees
+ *	page_domain.c	the probes of the page allocator
+ *	page_user.c	whom a page is for
+ *	percpu_domain.c	the probes of alloc_percpu()
  *	tracepoints.c	finds tracepoints by name, and puts probes on them
  *	slab_layout.c	where the kernel keeps the name and the size of a cache
  *	cache_names.c	numbers for the names of caches
@@ -30,13 +35,29 @@
 #include "kernel/sample_table.h"
 #include "profile/bucket.h"
 
+struct qr_kernel_alloc;
+
+/**
+ * struct qr_countdown - a CPU's draw
+ * @left: bytes until the next sample; below zero until the next number is drawn
+ * @at_work: a draw is under way, so allocations are the profiler's own
+ */
+struct qr_countdown {
+	s64 left;
+	bool at_work;
+};
+
 /**
  * struct qr_domain - an allocator of the kernel's that can be profiled
  * @name: as people write it
+ * @label: the label that names what the memory is for
  * @start: begins to probe.  0 or an error, which it has logged
  * @stop: ends that; no probe runs any more when it returns
- * @renew: draws anew on all CPUs, since the rate has changed
- * @missed_calls: calls of functions that the kernel did not report to their probe
+ * @function: the allocator's function, if a probe does not know its caller
+ * @describe: fills in the node of a drawn allocation, whose stack has been saved, and returns the
+ *	value of the label
+ * @missed_calls: calls of functions that the kernel did not report to their probe; may be NULL
+ * @countdown: the draws, one for each CPU
  * @lock: protects the rest against readers, and while it is switched on or off
  * @on: it is on; otherwise it has no memory
  * @rate: bytes between samples; 0: none.  Also kept while it is off
@@ -50,10 +71,14 @@
  */
 struct qr_domain {
 	const char *name;
+	const char *label;
 	int (*start)(struct qr_domain *d);
 	void (*stop)(struct qr_domain *d);
-	void (*renew)(struct qr_domain *d);
+	void *function;
+	const char *(*describe)(const struct qr_kernel_alloc *a, struct qr_sampled *what,
+				u32 stack);
 	u64 (*missed_calls)(void);
+	struct qr_countdown __percpu *countdown;
 	struct mutex lock; /* see above */
 	bool on;
 	u32 rate;
@@ -74,12 +99,12 @@ struct qr_domain *qr_domain_hold(enum quarry_domain domain);
 void qr_domain_release(struct qr_domain *d);
 
 /* Record the allocation @what, which was drawn.  Interrupts off; not in NMI. */
-void qr_domain_alloced(struct qr_domain *d, struct qr_sampled *what, const char *cache, gfp_t gfp);
+void qr_domain_alloced(struct qr_domain *d, struct qr_sampled *what, const char *cache, u32 stack);
 
 /* The object at @ptr, on a page with samples, is freed.  Any context. */
 void qr_domain_freed(struct qr_domain *d, const void *ptr);
 
-extern struct qr_domain qr_slab_domain;
+extern struct qr_domain qr_slab_domain, qr_page_domain, qr_percpu_domain;
 
 /* Switch on what the parameter "kernel" names.  Sleeps. */
 int qr_domains_init(void);

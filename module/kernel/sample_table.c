@@ -108,14 +108,14 @@ static bool close_at(struct qr_sample_table *t, u32 list, u32 *link)
 	return closed;
 }
 
-bool qr_sample_open(struct qr_sample_table *t, const struct qr_sampled *what, gfp_t gfp)
+bool qr_sample_open(struct qr_sample_table *t, const struct qr_sampled *what, u32 stack)
 {
 	u32 list = qr_sample_list(t, what->ptr), *link;
 	struct qr_entry *e = take_unused(t);
 
 	if (!e)
 		return false;
-	qr_table_alloced(t->rows, &e->sample, what, gfp);
+	qr_table_alloced(t->rows, &e->sample, what, stack);
 	e->ptr = what->ptr;
 	e->size = what->size;
 	raw_spin_lock(lock_of(t, list));
@@ -198,7 +198,7 @@ void qr_sample_walk(struct qr_sample_table *t, qr_sample_fn fn, void *arg)
 {
 	u32 list;
 
-	for (list = 0; list < 1U << t->bits; list++) {
+	for (list = 0; list < t->max * LISTS_PER_ENTRY; list++) {
 		show_list(t, list, fn, arg);
 		if (!(list % 1024))
 			cond_resched();
@@ -226,7 +226,7 @@ int qr_sample_table_init(struct qr_sample_table *t, u32 max, struct qr_table *ro
 	raw_spin_lock_init(&t->unused_lock);
 	for (i = 0; i < QR_SAMPLE_SHARDS; i++)
 		raw_spin_lock_init(&t->shard[i].lock);
-	t->bits = ilog2(max * LISTS_PER_ENTRY);
+	t->shift = 64 - ilog2(max * LISTS_PER_ENTRY);
 	t->pages = qr_meta_valloc(page_bytes(max));
 	t->head = qr_meta_valloc(head_bytes(max));
 	t->entry = qr_meta_valloc((size_t)max * sizeof(*t->entry));

@@ -30,7 +30,7 @@ struct qr_entry;
  * struct qr_sample_table - samples by address
  * @rows: the table in which they are counted
  * @pages: the bits; one for each list
- * @bits: log2 of the number of lists
+ * @shift: 64 - log2 of the number of lists
  * @head: the lists: 1 + index of the first entry, or 0
  * @entry: memory for the samples
  * @max: how many there are
@@ -43,7 +43,7 @@ struct qr_entry;
 struct qr_sample_table {
 	struct qr_table *rows;
 	unsigned long *pages;
-	unsigned int bits;
+	unsigned int shift;
 	u32 *head;
 	struct qr_entry *entry;
 	u32 max;
@@ -56,9 +56,11 @@ struct qr_sample_table {
 	} ____cacheline_aligned_in_smp shard[QR_SAMPLE_SHARDS];
 };
 
-static __always_inline u32 qr_sample_list(const struct qr_sample_table *t, const void *ptr)
+static __always_inline unsigned long qr_sample_list(const struct qr_sample_table *t,
+						    const void *ptr)
 {
-	return hash_64((unsigned long)ptr >> PAGE_SHIFT, t->bits);
+	/* hash_64() would compute the shift each time. */
+	return ((unsigned long)ptr >> PAGE_SHIFT) * GOLDEN_RATIO_64 >> t->shift;
 }
 
 /* May there be a sample on the page of @ptr?  Any context; @ptr may be anything. */
@@ -70,9 +72,9 @@ static __always_inline bool qr_sample_on_page(const struct qr_sample_table *t, c
 /*
  * A drawn object was allocated: count it, and remember its sample.  An older sample at the same
  * address is closed: its free was missed.  Returns false if there is no unused entry; then nothing
- * has changed.  Interrupts off; not in NMI.  @gfp as for qr_table_alloced().
+ * has changed.  Interrupts off; not in NMI.  @stack is of qr_table_stack().
  */
-bool qr_sample_open(struct qr_sample_table *t, const struct qr_sampled *what, gfp_t gfp);
+bool qr_sample_open(struct qr_sample_table *t, const struct qr_sampled *what, u32 stack);
 
 enum qr_close {
 	QR_CLOSED,

@@ -38,7 +38,7 @@ static int free_bulk_entry(struct kprobe *p, struct pt_regs *regs)
 	void **objects = (void **)regs_get_kernel_argument(regs, 2);
 
 	for (i = 0; i < n; i++)
-		qr_slab_freed(domain, objects[i]);
+		qr_domain_free(domain, objects[i]);
 	return 0;
 }
 
@@ -66,10 +66,10 @@ static int alloc_bulk_return(struct kretprobe_instance *ri, struct pt_regs *regs
 	u32 size = qr_kernel_cache_size(call->s);
 
 	for (i = 0; i < n; i++) {
-		s64 left = qr_slab_count(size);
+		s64 left = qr_count_down(qr_slab_countdown, size);
 
 		if (unlikely(left < 0)) {
-			const struct qr_slab_alloc a = {
+			const struct qr_kernel_alloc a = {
 				.ptr = call->objects[i],
 				.s = call->s,
 				.size = size,
@@ -78,7 +78,7 @@ static int alloc_bulk_return(struct kretprobe_instance *ri, struct pt_regs *regs
 				.gfp = call->gfp,
 			};
 
-			qr_slab_drawn(domain, &a, left);
+			qr_domain_drawn(domain, &a, left);
 		}
 	}
 	return 0;

@@ -170,12 +170,17 @@ void qr_profile_alloced(struct qr_sample *s, const struct qr_sampled *what, gfp_
 	count_alloc(t, s, what, stack, labels, gfp);
 }
 
-void qr_table_alloced(struct qr_table *t, struct qr_sample *s, const struct qr_sampled *what,
-		      gfp_t gfp)
+u32 qr_table_stack(struct qr_table *t, unsigned long ip, unsigned long function, gfp_t gfp)
 {
 	bool add = !IS_ENABLED(CONFIG_PREEMPT_RT) && qr_table_has_room(t, 1);
-	u32 stack = qr_stack_save_from(what->ip, gfp & ~__GFP_DIRECT_RECLAIM, add);
 
+	gfp &= ~__GFP_DIRECT_RECLAIM;
+	return ip ? qr_stack_save_from(ip, gfp, add) : qr_stack_save_behind(function, gfp, add);
+}
+
+void qr_table_alloced(struct qr_table *t, struct qr_sample *s, const struct qr_sampled *what,
+		      u32 stack)
+{
 	count_alloc(t, s, what, stack, qr_labels_now(what->node, 0), 0);
 }
 

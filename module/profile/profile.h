@@ -120,10 +120,14 @@ void qr_profile_dropped(u64 weight, u32 size);
  * The same three for the heap of table @t, which has memory for all of its rows
  * (qr_table_init()).  They are called by probes of the kernel's allocators: interrupts are off,
  * and no memory is asked for, except that the stack depot may ask for pages as @gfp allows, but
- * not on PREEMPT_RT.  @what->ip is where the stack begins.  Not in NMI, but for the free.
+ * not on PREEMPT_RT.  Not in NMI, but for the free.
+ *
+ * qr_table_stack() saves the stack of an allocation that is under way.  It begins with the return
+ * address @ip, or, if that is 0, with the caller of @function.  0 if it cannot be saved.
  */
+u32 qr_table_stack(struct qr_table *t, unsigned long ip, unsigned long function, gfp_t gfp);
 void qr_table_alloced(struct qr_table *t, struct qr_sample *s, const struct qr_sampled *what,
-		      gfp_t gfp);
+		      u32 stack);
 /* False in an NMI that finds the lock held; then nothing has changed. */
 bool qr_table_freed(struct qr_table *t, struct qr_sample *s, const void *ptr, u32 size);
 void qr_table_dropped(struct qr_table *t, u64 weight, u32 size);

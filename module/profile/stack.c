@@ -249,22 +249,35 @@ static unsigned int filter_task(unsigned long *entries, unsigned int nr)
 	return n == nr && in_serving_softirq() ? filter_softirq(entries, nr) : n;
 }
 
-/* How many frames at the leaf are left out: those of Quarry, and with @from all above @ip. */
+/* Where a stack begins; what @ip is depends on it. */
+enum begin {
+	BEHIND_OWN,	 /* behind the frames of Quarry; @ip only speeds up the search */
+	WITH_CALLER,	 /* with the frame of the return address @ip */
+	BEHIND_FUNCTION, /* behind the frame of the function that begins at @ip */
+};
+
+/* The function is shorter, and the frames nearer to the leaf are not of its neighbours. */
+#define LONGEST_FUNCTION SZ_8K
+
+/* How many frames at the leaf are left out. */
 static unsigned int first_shown(const unsigned long *entries, unsigned int nr, unsigned long ip,
-				bool from)
+				enum begin begin)
 {
 	unsigned int own = 0, i;
 
 	while (own < nr && is_own(entries[own]))
 		own++;
-	for (i = own; from && i < nr; i++)
+	for (i = own; begin == WITH_CALLER && i < nr; i++)
 		if (entries[i] == ip)
 			return i;
+	for (i = own; begin == BEHIND_FUNCTION && i < nr; i++)
+		if (entries[i] - ip < LONGEST_FUNCTION)
+			return i + 1;
 	return own;
 }
 
-static noinline u32 unwind(unsigned long ip, gfp_t gfp, bool add, bool from, unsigned long frame,
-			   unsigned long end, bool remember)
+static noinline u32 unwind(unsigned long ip, gfp_t gfp, bool add, enum begin begin,
+			   unsigned long frame, unsigned long end, bool remember)
 {
 	unsigned long entries[QUARRY_STACK_MAX];
 	unsigned int nr, own, depth;
@@ -273,7 +286,7 @@ static noinline u32 unwind(unsigned long ip, gfp_t gfp, bool add, bool from, uns
 	/* Skip this function and the one that called it: the stack begins with its caller. */
 	nr = stack_trace_save(entries, ARRAY_SIZE(entries), 2);
 	depth = in_task() ? nr : filter_task(entries, nr);
-	own = first_shown(entries, depth, ip, from);
+	own = first_shown(entries, depth, ip, begin);
 	if (own == depth)
 		return 0;
 	stack = qr_compat_depot_save(entries + own, depth - own, gfp, add);
@@ -283,7 +296,7 @@ static noinline u32 unwind(unsigned long ip, gfp_t gfp, bool add, bool from, uns
 }
 
 /* @frame is the frame of the caller, which is not inlined. */
-static __always_inline u32 save(unsigned long ip, gfp_t gfp, bool add, bool from,
+static __always_inline u32 save(unsigned long ip, gfp_t gfp, bool add, enum begin begin,
 				unsigned long frame)
 {
 	unsigned long end = stack_end();
@@ -294,20 +307,26 @@ static __always_inline u32 save(unsigned long ip, gfp_t gfp, bool add, bool from
 	if (remember)
 		stack = memo_find(ip, frame, end);
 	if (!stack)
-		stack = unwind(ip, gfp, add, from, frame, end, remember);
+		stack = unwind(ip, gfp, add, begin, frame, end, remember);
 	barrier(); /* no tail call: the frame of the caller must exist meanwhile */
 	return stack;
 }
 
 noinline u32 qr_stack_save(unsigned long ip, gfp_t gfp, bool add)
 {
-	return save(ip, gfp, add, false, (unsigned long)__builtin_frame_address(0));
+	return save(ip, gfp, add, BEHIND_OWN, (unsigned long)__builtin_frame_address(0));
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_stack_save);
 
 noinline u32 qr_stack_save_from(unsigned long ip, gfp_t gfp, bool add)
 {
-	return save(ip, gfp, add, true, (unsigned long)__builtin_frame_address(0));
+	return save(ip, gfp, add, WITH_CALLER, (unsigned long)__builtin_frame_address(0));
+}
+
+noinline u32 qr_stack_save_behind(unsigned long function, gfp_t gfp, bool add)
+{
+	return save(function, gfp, add, BEHIND_FUNCTION,
+		    (unsigned long)__builtin_frame_address(0));
 }
 
 unsigned int qr_stack_frames(u32 stack, unsigned long **entries)

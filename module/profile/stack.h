@@ -30,6 +30,9 @@ u32 qr_stack_save(unsigned long ip, gfp_t gfp, bool add);
  */
 u32 qr_stack_save_from(unsigned long ip, gfp_t gfp, bool add);
 
+/* The same where @ip is unknown: the stack begins with the caller of @function, which is on it. */
+u32 qr_stack_save_behind(unsigned long function, gfp_t gfp, bool add);
+
 /*
  * Set *@entries to the return addresses of @stack, leaf first.  They are in the depot's
  * own memory, which is never freed.  Returns how many there are; 0 for stack 0.

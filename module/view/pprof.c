@@ -254,10 +254,10 @@ static void put_label(struct writer *w, const char *key, const char *value)
 }
 
 /* Is @key empty, used already for another label of the row, or reserved for pprof? */
-static bool is_taken(const struct qr_row *row, const char *key)
+static bool is_taken(const struct writer *w, const struct qr_row *row, const char *key)
 {
-	return !*key || !strcmp(key, "cache") || (row->key && !strcmp(key, row->key)) ||
-	       !strncmp(key, "pprof::", 7);
+	return !*key || !strcmp(key, qr_domain_label(w->r->p->domain)) ||
+	       (row->key && !strcmp(key, row->key)) || !strncmp(key, "pprof::", 7);
 }
 
 static void put_labels(struct writer *w, const struct qr_row *row)
@@ -265,7 +265,7 @@ static void put_labels(struct writer *w, const struct qr_row *row)
 	const struct quarry_labels *labels = NULL;
 	unsigned int i;
 
-	put_label(w, "cache", row->site->cache_name);
+	put_label(w, qr_domain_label(w->r->p->domain), row->site->cache_name);
 	if (row->key)
 		put_label(w, row->key, row->label);
 	if (row->merged)
@@ -275,7 +275,7 @@ static void put_labels(struct writer *w, const struct qr_row *row)
 	else
 		put_label(w, "labels", "other");
 	for (i = 0; labels && i < min(labels->n, QUARRY_LABELS_MAX); i++)
-		if (!is_taken(row, labels->key[i]))
+		if (!is_taken(w, row, labels->key[i]))
 			put_label(w, labels->key[i], labels->value[i]);
 }
 

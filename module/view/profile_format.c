@@ -104,13 +104,13 @@ static void put_label(struct qr_text *t, const char *key, const char *value)
 	qr_text_printf(t, " %s=%s", key, value);
 }
 
-static void put_labels(struct qr_text *t, const struct qr_row *row)
+static void put_labels(struct qr_text *t, const struct qr_report *r, const struct qr_row *row)
 {
 	const struct quarry_labels *labels = NULL;
 	unsigned int i;
 
 	qr_text_printf(t, "# site %u", row->site->id);
-	put_label(t, "cache", row->site->cache_name);
+	put_label(t, qr_domain_label(r->p->domain), row->site->cache_name);
 	if (row->key)
 		put_label(t, row->key, row->label);
 	if (row->site->labels)
@@ -171,7 +171,7 @@ static void put_row(struct qr_text *t, const struct qr_report *r, const struct q
 	for (i = 0; i < f.nr; i++)
 		qr_text_printf(t, " 0x%lx", shown_return(s, &f, i));
 	qr_text_puts(t, "\n");
-	put_labels(t, row);
+	put_labels(t, r, row);
 	put_errors(t, r, row);
 	for (i = 0; i < f.nr; i++)
 		put_frame(t, s, &f, i);

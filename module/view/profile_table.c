@@ -282,7 +282,8 @@ static void put_heads(struct qr_text *t, const struct qr_report *r)
 	qr_text_printf(t, " %9s  ", "samples");
 	if (r->kind == QUARRY_PROFILE_LIFETIME)
 		qr_text_printf(t, "%-11s ", "age");
-	qr_text_printf(t, "%-24s %8s  %-18s  %s\n", "cache", "site", "process", "path");
+	qr_text_printf(t, "%-24s %8s  %-18s  %s\n", qr_domain_label(r->p->domain), "site",
+		       "process", "path");
 }
 
 static void put_numbers(struct qr_text *t, const struct qr_report *r, const struct entry *e)

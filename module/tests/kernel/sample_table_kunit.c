@@ -59,7 +59,7 @@ static bool open_sample(struct tables *t, const void *ptr)
 	bool ok;
 
 	local_irq_save(flags);
-	ok = qr_sample_open(&t->samples, &what, GFP_NOWAIT);
+	ok = qr_sample_open(&t->samples, &what, 0);
 	local_irq_restore(flags);
 	return ok;
 }
@@ -145,7 +145,7 @@ static void same_as_a_model(struct kunit *test)
 			wrong += close_sample(t, object(i / EACH, i % EACH)) != QR_CLOSED;
 	KUNIT_EXPECT_EQ(test, 0, wrong);
 	expect_live(test, t, 0);
-	KUNIT_EXPECT_EQ(test, 0, bitmap_weight(t->samples.pages, 1U << t->samples.bits));
+	KUNIT_EXPECT_EQ(test, 0, bitmap_weight(t->samples.pages, 1U << (64 - t->samples.shift)));
 	KUNIT_EXPECT_EQ(test, 0, atomic64_read(&t->samples.missed));
 }
 
@@ -237,7 +237,7 @@ static void rows_run_out(struct kunit *test)
 		what.ptr = object(i, 0);
 		what.cache = i + 1;
 		local_irq_save(flags);
-		KUNIT_EXPECT_TRUE(test, qr_sample_open(&t->samples, &what, GFP_NOWAIT));
+		KUNIT_EXPECT_TRUE(test, qr_sample_open(&t->samples, &what, 0));
 		local_irq_restore(flags);
 	}
 	qr_table_counts(&t->rows, &c);
