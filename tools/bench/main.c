@@ -57,6 +57,7 @@ static const struct bench_group {
 	{ "churn", false, NULL, bench_rate_churn },
 	{ "bare", false, NULL, bench_rate_bare },
 	{ "stacks", false, NULL, bench_rate_stacks },
+	{ "page", false, NULL, bench_page },
 	{ "hold", false, NULL, bench_hold },
 	{ "drop", false, NULL, bench_drop },
 };

@@ -215,6 +215,7 @@ int bench_arena(void);
 int bench_rate_hot(const struct bench_side *side);
 int bench_rate_churn(const struct bench_side *side);
 int bench_rate_bare(const struct bench_side *side);
+int bench_page(const struct bench_side *side);
 int bench_rate_stacks(const struct bench_side *side);
 
 struct dentry;

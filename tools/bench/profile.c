@@ -5,9 +5,11 @@
  * mean over enough steps for hundreds of samples.  Interrupts are off meanwhile, so that the
  * instructions of their handlers are not counted.
  */
+#include <linux/gfp.h>
 #include <linux/irqflags.h>
 #include <linux/kernel.h>
 #include <linux/math64.h>
+#include <linux/mm.h>
 #include <linux/sched.h>
 #include "measure.h"
 
@@ -18,6 +20,7 @@
 #define WARM	     (32 * STEPS)
 #define CHURN_STEPS  (2048 * STEPS)
 #define STACKS_STEPS (512 * STEPS)
+#define PAGE_STEPS   (256 * STEPS)
 #define STACKS_DEPTH 6 /* 2^6 stacks: more than the profiler remembers */
 
 static int hot(const struct bench_side *side, void *cache)
@@ -56,8 +59,8 @@ int bench_rate_hot(const struct bench_side *side)
 /* Runs STEPS steps of a case; returns their ticks, or -ENOMEM. */
 typedef s64 (*steps_fn)(const struct bench_side *side, void *cache, u64 *seed);
 
-static int mean(const char *name, const struct bench_side *side, void *cache, steps_fn fn,
-		unsigned int total, u64 overhead)
+static int mean(const char *name, unsigned int size, const struct bench_side *side, void *cache,
+		steps_fn fn, unsigned int total, u64 overhead)
 {
 	u64 seed = 1, sum = 0, value;
 	unsigned int n;
@@ -74,7 +77,7 @@ static int mean(const char *name, const struct bench_side *side, void *cache, st
 			sum += ticks;
 	}
 	value = bench_x100(sum, total, overhead);
-	bench_report(name, BENCH_CHURN_SIZE, WARM + total, side->name, &value, 1);
+	bench_report(name, size, WARM + total, side->name, &value, 1);
 	return 0;
 }
 
@@ -137,7 +140,7 @@ int bench_rate_churn(const struct bench_side *side)
 		if (!bench_objs[i])
 			err = -ENOMEM;
 	if (!err)
-		err = mean("churn", side, cache, churn_steps, CHURN_STEPS, 0);
+		err = mean("churn", BENCH_CHURN_SIZE, side, cache, churn_steps, CHURN_STEPS, 0);
 	for (i = 0; i < SLOTS; i++)
 		if (bench_objs[i])
 			side->free(cache, bench_objs[i]);
@@ -153,9 +156,25 @@ static int without_slots(const char *name, const struct bench_side *side, steps_
 
 	if (!cache)
 		return -ENOMEM;
-	err = mean(name, side, cache, fn, total, bench_overhead.pair);
+	err = mean(name, BENCH_CHURN_SIZE, side, cache, fn, total, bench_overhead.pair);
 	side->destroy(cache);
 	return err;
+}
+
+static bench_timed s64 page_pairs(unsigned int n)
+{
+	return BENCH_LOOP(n, alloc_page(GFP_ATOMIC), __free_page(p));
+}
+
+static s64 page_steps(const struct bench_side *side, void *cache, u64 *seed)
+{
+	return page_pairs(STEPS) - bench_overhead.clock;
+}
+
+/* The kernel's pages, whatever @side is. */
+int bench_page(const struct bench_side *side)
+{
+	return mean("page", PAGE_SIZE, side, NULL, page_steps, PAGE_STEPS, bench_overhead.pair);
 }
 
 int bench_rate_bare(const struct bench_side *side)
