@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
 # The kernel profile of the slab allocator. At a rate of 1 it agrees with what a client allocates
-# and frees, to the object, in whichever way. It is switched on and off under load, and then
+# and frees, to the object, in whichever way, and with what the kernel counts. Once it is off,
 # nothing of it is left.
 
 cd "$(dirname "$0")" || exit 1
@@ -95,6 +95,10 @@ same "the cache: allocated objects" "$(cache_row alloc_objs)" 2100
 same "the cache: live objects" "$(cache_row inuse_objs)" 2100
 size=$(cat /sys/kernel/slab/quarry_kernel_test/slab_size)
 same "the cache: live bytes" "$(cache_row inuse_bytes)" $((2100 * size))
+# The kernel counts the free objects of a CPU's slab as used, until it is asked to shrink.
+echo 1 >/sys/kernel/slab/quarry_kernel_test/shrink
+same "the cache: objects in /proc/slabinfo" \
+	"$(awk '$1 == "quarry_kernel_test" { print $2 }' /proc/slabinfo)" 2100
 
 client unkernel way=single how=free n=300 || fail "free"
 same "single frees: live objects" "$(row kernel_single inuse_objs)" 700
@@ -139,31 +143,8 @@ echo 1 >"$SLAB/reset"
 same "after a reset: allocated objects" "$(row kernel_small alloc_objs)" 0
 same "after a reset: live objects" "$(row kernel_small inuse_objs)" 150
 
-# --- On and off under load ----------------------------------------------------
+# --- Off again -------------------------------------------------------------------
 
-echo 4096 >"$SLAB/rate"
-while :; do
-	find /sys/kernel/slab /proc/self >/dev/null 2>&1
-done &
-load=$!
-while :; do
-	echo "kernel way=bulk n=500" >"$CLIENT/run"
-	echo "unkernel way=bulk how=bulk" >"$CLIENT/run"
-done 2>/dev/null &
-more=$!
-turns=0
-while [ $turns -lt 20 ]; do
-	echo 0 >"$SLAB/enable" || break
-	echo $((turns % 2 ? 1 : 65536)) >"$SLAB/rate"
-	echo 1 >"$SLAB/enable" || break
-	cat "$SLAB/heap" "$SLAB/lifetime.txt" "$SLAB/top" >/dev/null || break
-	turns=$((turns + 1))
-done
-same "switched on and off under load" $turns 20
-note "$(xargs <"$SLAB/stats")"
-same "missed frees under load" "$(slab_stat missed_frees)" 0
-kill $load $more
-wait $load $more 2>/dev/null
 echo 0 >"$SLAB/enable"
 same "off again" "$(cat "$SLAB/enable")" 0
 same "rows" "$(grep -vc '^#' "$SLAB/top")" 0

@@ -21,7 +21,8 @@ static const struct client_command *const commands[] = {
 	&client_arena,	    &client_unarena,	 &client_twins,	    &client_untwins,
 	&client_callbacks,  &client_uncallbacks, &client_reclaimer, &client_gap,
 	&client_emergency,  &client_cost,	 &client_touch,	    &client_uncost,
-	&client_kernel,	    &client_unkernel,
+	&client_kernel,	    &client_unkernel,	 &client_kstream,   &client_unkstream,
+	&client_pages,	    &client_unpages,	 &client_kleak,	    &client_unkleak,
 };
 
 static DEFINE_MUTEX(run_lock);	     /* one command at a time */
@@ -147,6 +148,9 @@ static void __exit client_exit(void)
 	client_release_all();
 	client_defragment_all();
 	client_unstream_all();
+	client_unkstream_all();
+	client_unpages_all();
+	client_unkleak_all();
 	client_uncrowd_all();
 	client_unleak_all();
 	client_untwins_all();

@@ -50,6 +50,7 @@ extern const struct client_command client_caches, client_place, client_atomic;
 extern const struct client_command client_occupy, client_vacate;
 extern const struct client_command client_failnth;
 extern const struct client_command client_stream, client_unstream;
+extern const struct client_command client_kstream, client_unkstream;
 extern const struct client_command client_crowd, client_uncrowd;
 extern const struct client_command client_leak, client_unleak;
 extern const struct client_command client_twins, client_untwins;
@@ -61,6 +62,8 @@ extern const struct client_command client_gap;
 extern const struct client_command client_emergency;
 extern const struct client_command client_cost, client_touch, client_uncost;
 extern const struct client_command client_kernel, client_unkernel;
+extern const struct client_command client_pages, client_unpages;
+extern const struct client_command client_kleak, client_unkleak;
 extern const struct client_command client_sparse, client_thin, client_unsparse;
 
 /* Append to quarry_client/result.  Any context. */
@@ -97,6 +100,9 @@ void client_release_all(void);
 void client_vacate_all(void);
 void client_defragment_all(void);
 void client_unstream_all(void);
+void client_unkstream_all(void);
+void client_unpages_all(void);
+void client_unkleak_all(void);
 void client_uncrowd_all(void);
 void client_unleak_all(void);
 void client_untwins_all(void);
