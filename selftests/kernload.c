@@ -88,7 +88,8 @@ static void loopback(int listener, const struct sockaddr_in *addr)
 static void events(void)
 {
 	struct epoll_event event = { .events = EPOLLIN };
-	int set = epoll_create1(0), timer = timerfd_create(CLOCK_MONOTONIC, 0), count = eventfd(0, 0);
+	int set = epoll_create1(0), timer = timerfd_create(CLOCK_MONOTONIC, 0),
+	    count = eventfd(0, 0);
 
 	check(set >= 0 && timer >= 0 && count >= 0, "events");
 	check(!epoll_ctl(set, EPOLL_CTL_ADD, timer, &event), "timer");
@@ -105,8 +106,8 @@ static void processes(void)
 
 	check(pid >= 0, "fork");
 	if (!pid) {
-		void *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		void *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			       -1, 0);
 
 		if (p != MAP_FAILED)
 			memset(p, 1, 65536);

@@ -29,8 +29,8 @@ static const struct {
 	const char *prefix;
 	enum page_user user;
 } functions[] = {
-	{ "alloc_slab_page", SLAB },  { "allocate_slab", SLAB },  { "new_slab", SLAB },
-	{ "slab_alloc", SLAB },	      { "kmalloc_large", SLAB },  { "kmalloc_order", SLAB },
+	{ "alloc_slab_page", SLAB },  { "allocate_slab", SLAB },   { "new_slab", SLAB },
+	{ "slab_alloc", SLAB },	      { "kmalloc_large", SLAB },   { "kmalloc_order", SLAB },
 	{ "vm_area_alloc", VMALLOC }, { "vmalloc_area", VMALLOC }, { "vmalloc_node", VMALLOC },
 	{ "pcpu_", PERCPU },
 };

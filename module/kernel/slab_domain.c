@@ -56,8 +56,8 @@ static __always_inline void kmalloc_count(void *data, unsigned long call_site, c
 		kmalloc_drawn(data, call_site, ptr, asked, size, gfp, left);
 }
 
-static noinline void large_alloc(void *data, unsigned long call_site, const void *ptr,
-				 size_t asked, size_t size, gfp_t gfp)
+static noinline void large_alloc(void *data, unsigned long call_site, const void *ptr, size_t asked,
+				 size_t size, gfp_t gfp)
 {
 	if (!qr_large_is_repeated(call_site))
 		kmalloc_count(data, call_site, ptr, asked, size, gfp);

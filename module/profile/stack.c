@@ -325,8 +325,7 @@ noinline u32 qr_stack_save_from(unsigned long ip, gfp_t gfp, bool add)
 
 noinline u32 qr_stack_save_behind(unsigned long function, gfp_t gfp, bool add)
 {
-	return save(function, gfp, add, BEHIND_FUNCTION,
-		    (unsigned long)__builtin_frame_address(0));
+	return save(function, gfp, add, BEHIND_FUNCTION, (unsigned long)__builtin_frame_address(0));
 }
 
 unsigned int qr_stack_frames(u32 stack, unsigned long **entries)

@@ -38,6 +38,7 @@ static struct list_head held[WAYS] = {
 	LIST_HEAD_INIT(held[3]), LIST_HEAD_INIT(held[4]), LIST_HEAD_INIT(held[5]),
 	LIST_HEAD_INIT(held[6]), LIST_HEAD_INIT(held[7]),
 };
+
 static u64 nr_held[WAYS];
 
 static bool in_cache(enum way way)

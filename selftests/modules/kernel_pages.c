@@ -135,8 +135,8 @@ static noinline int pages_percpu(void **at, unsigned int n, unsigned int order)
 }
 
 static int (*const allocate[WAYS])(void **at, unsigned int n, unsigned int order) = {
-	[SINGLE] = pages_single, [BULK] = pages_bulk,	[LIST] = pages_list,
-	[SLABS] = pages_slabs,	 [AREA] = pages_area,	[OWN] = pages_quarry,
+	[SINGLE] = pages_single, [BULK] = pages_bulk, [LIST] = pages_list,
+	[SLABS] = pages_slabs,	 [AREA] = pages_area, [OWN] = pages_quarry,
 	[PERCPU] = pages_percpu,
 };
 

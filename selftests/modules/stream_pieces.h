@@ -249,11 +249,11 @@ static int stream_run(const u64 *v)
 	return err;
 }
 
-#define STREAM_ARGS \
-	{ \
-		[STREAM_FROM] = { .name = "from", .max = PIECES }, \
-		[STREAM_TO] = { .name = "to", .value = PIECES, .max = PIECES }, \
-		[STREAM_SCALE] = { .name = "scale", .value = 1, .max = 1000 }, \
+#define STREAM_ARGS                                                                                \
+	{                                                                                          \
+		[STREAM_FROM] = { .name = "from", .max = PIECES },                                 \
+		[STREAM_TO] = { .name = "to", .value = PIECES, .max = PIECES },                    \
+		[STREAM_SCALE] = { .name = "scale", .value = 1, .max = 1000 },                     \
 	}
 
 static int unstream_run(const u64 *v)
