@@ -314,18 +314,14 @@ static void misuse_is_reported(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->misuse_double_free, after->misuse_double_free);
 }
 
-static struct kunit_case cases[] = { KUNIT_CASE(in_ordinary_contexts),
-				     KUNIT_CASE(from_the_node_of_the_cache),
-				     KUNIT_CASE(sampled_ones_are_deferred),
-				     KUNIT_CASE(destroyed_right_behind),
-				     KUNIT_CASE(inside_depot_take),
-				     KUNIT_CASE(inside_depot_give_slabs),
-				     KUNIT_CASE(inside_alloc_slow),
-				     KUNIT_CASE(leaves_an_empty_magazine),
-				     KUNIT_CASE(inside_free_full),
-				     KUNIT_CASE(misuse_is_reported),
-				     KUNIT_CASE(qt_books_balance),
-				     {} };
+static struct kunit_case cases[] = {
+	KUNIT_CASE(in_ordinary_contexts),      KUNIT_CASE(from_the_node_of_the_cache),
+	KUNIT_CASE(sampled_ones_are_deferred), KUNIT_CASE(destroyed_right_behind),
+	KUNIT_CASE(inside_depot_take),	       KUNIT_CASE(inside_depot_give_slabs),
+	KUNIT_CASE(inside_alloc_slow),	       KUNIT_CASE(leaves_an_empty_magazine),
+	KUNIT_CASE(inside_free_full),	       KUNIT_CASE(misuse_is_reported),
+	KUNIT_CASE(qt_books_balance),	       {}
+};
 
 static struct kunit_suite suite = {
 	.name = "quarry_nolock",
