@@ -170,19 +170,22 @@ static void in_ordinary_contexts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 100 + got, qt_sum(cache).mallocs);
 }
 
+/* More objects than a cache has that was used once. */
+#define MANY 4096
+
 /* An allocation that finds the magazine empty leaves it to others, who fill it. */
 static void leaves_an_empty_magazine(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, 64, NULL);
-	void *objs[100], *p;
+	void **objs = qt_array(test, MANY, sizeof(*objs)), *p;
 	unsigned int n = 0, i;
 	u64 direct;
 
 	qt_pin(test, 0);
 	quarry_cache_free(cache, quarry_cache_alloc(cache, GFP_KERNEL));
-	while (n < ARRAY_SIZE(objs) && (objs[n] = quarry_cache_alloc_nolock(cache, 0)))
+	while (n < MANY && (objs[n] = quarry_cache_alloc_nolock(cache, 0)))
 		n++;
-	KUNIT_EXPECT_LT(test, n, ARRAY_SIZE(objs));
+	KUNIT_EXPECT_LT(test, n, MANY);
 	direct = qt_sum(cache).direct_allocs;
 	for (i = 0; i < 10; i++) {
 		p = quarry_cache_alloc(cache, GFP_KERNEL);
