@@ -3,6 +3,8 @@
 # shellcheck source-path=SCRIPTDIR
 # The kernel profile is switched on and off under load, while rates change, profiles are read, and
 # a processor goes and comes. No free is missed meanwhile, and no memory stays.
+#
+# QUARRY_TURNS: how often
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -10,7 +12,7 @@ cd "$(dirname "$0")" || exit 1
 
 load_anew quarry_client
 SLAB=$QUARRY/kernel/slab
-turns=$(choose 200 200 20)
+turns=${QUARRY_TURNS:-$(choose 200 30 20)}
 last=/sys/devices/system/cpu/cpu$(($(cpus_online) - 1))/online
 mkdir "$TMP/files"
 
