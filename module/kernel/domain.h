@@ -38,16 +38,6 @@
 struct qr_kernel_alloc;
 
 /**
- * struct qr_countdown - a CPU's draw
- * @left: bytes until the next sample; below zero until the next number is drawn
- * @at_work: a draw is under way, so allocations are the profiler's own
- */
-struct qr_countdown {
-	s64 left;
-	bool at_work;
-};
-
-/**
  * struct qr_domain - an allocator of the kernel's that can be profiled
  * @name: as people write it
  * @label: the label that names what the memory is for
@@ -57,7 +47,7 @@ struct qr_countdown {
  * @describe: fills in the node of a drawn allocation, whose stack has been saved, and returns the
  *	value of the label
  * @missed_calls: calls of functions that the kernel did not report to their probe; may be NULL
- * @countdown: the draws, one for each CPU
+ * @countdown: each CPU's bytes until the next sample; below zero until the next number is drawn
  * @lock: protects the rest against readers, and while it is switched on or off
  * @on: it is on; otherwise it has no memory
  * @rate: bytes between samples; 0: none.  Also kept while it is off
@@ -78,7 +68,7 @@ struct qr_domain {
 	const char *(*describe)(const struct qr_kernel_alloc *a, struct qr_sampled *what,
 				u32 stack);
 	u64 (*missed_calls)(void);
-	struct qr_countdown __percpu *countdown;
+	s64 __percpu *countdown;
 	struct mutex lock; /* see above */
 	bool on;
 	u32 rate;

@@ -19,11 +19,14 @@
 /* More than a CPU allocates in years. */
 #define NEVER (S64_MAX / 2)
 
+/* This CPU records a sample of some domain, so allocations are the profiler's own. */
+static DEFINE_PER_CPU(bool, at_work);
+
 static void draw_next(const struct qr_domain *d)
 {
 	u32 rate = READ_ONCE(d->rate);
 
-	this_cpu_write(d->countdown->left, rate ? qr_draw_bytes(rate) : NEVER);
+	this_cpu_write(*d->countdown, rate ? qr_draw_bytes(rate) : NEVER);
 }
 
 static void record(struct qr_domain *d, const struct qr_kernel_alloc *a, u32 rate)
@@ -54,11 +57,11 @@ noinline void qr_domain_drawn(struct qr_domain *d, const struct qr_kernel_alloc 
 		return;
 	}
 	local_irq_save(flags);
-	if (this_cpu_read(d->countdown->at_work)) {
+	if (this_cpu_read(at_work)) {
 		local_irq_restore(flags);
 		return;
 	}
-	this_cpu_write(d->countdown->at_work, true);
+	this_cpu_write(at_work, true);
 	/*
 	 * If the countdown had run out before this allocation, another one is being drawn on this
 	 * CPU, or was in an NMI: this allocation gets a draw of its own.
@@ -67,7 +70,7 @@ noinline void qr_domain_drawn(struct qr_domain *d, const struct qr_kernel_alloc 
 	    (left + (s64)a->size >= 0 || qr_draw_one(rate, a->size)))
 		record(d, a, rate);
 	draw_next(d);
-	this_cpu_write(d->countdown->at_work, false);
+	this_cpu_write(at_work, false);
 	local_irq_restore(flags);
 }
 
@@ -88,7 +91,7 @@ void qr_domain_renew(struct qr_domain *d)
 	cpus_read_lock();
 	for_each_possible_cpu(cpu)
 		if (!cpu_online(cpu))
-			per_cpu_ptr(d->countdown, cpu)->left = -1;
+			*per_cpu_ptr(d->countdown, cpu) = -1;
 	on_each_cpu(draw_here, d, true);
 	cpus_read_unlock();
 }

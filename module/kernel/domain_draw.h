@@ -28,7 +28,7 @@ struct qr_kernel_alloc {
  * Count an allocation of @size bytes down, in a domain's variable for each CPU.  If the result is
  * less than 0, call qr_domain_drawn() with it.  Preemption is off.
  */
-#define qr_count_down(countdown, size) this_cpu_sub_return((countdown).left, (s64)(size))
+#define qr_count_down(countdown, size) this_cpu_sub_return(countdown, (s64)(size))
 
 void qr_domain_drawn(struct qr_domain *d, const struct qr_kernel_alloc *a, s64 left);
 

@@ -17,7 +17,7 @@
 #include "kernel/page_user.h"
 #include "kernel/tracepoints.h"
 
-DEFINE_PER_CPU(struct qr_countdown, qr_page_countdown);
+DEFINE_PER_CPU(s64, qr_page_countdown);
 
 /*
  * A page's number, as an address.  It takes fewer instructions than the address of its memory, and

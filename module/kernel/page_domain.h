@@ -6,7 +6,7 @@
 #include <linux/percpu.h>
 #include "kernel/domain_draw.h"
 
-DECLARE_PER_CPU(struct qr_countdown, qr_page_countdown);
+DECLARE_PER_CPU(s64, qr_page_countdown);
 
 /* What stands for @page in the table of samples. */
 const void *qr_page_key(struct page *page);

@@ -12,7 +12,7 @@
 #include "kernel/domain_draw.h"
 #include "kernel/tracepoints.h"
 
-static DEFINE_PER_CPU(struct qr_countdown, countdown);
+static DEFINE_PER_CPU(s64, countdown);
 
 static const char *describe(const struct qr_kernel_alloc *a, struct qr_sampled *what, u32 stack)
 {

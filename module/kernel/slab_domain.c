@@ -17,7 +17,7 @@
 #include "kernel/slab_layout.h"
 #include "kernel/tracepoints.h"
 
-DEFINE_PER_CPU(struct qr_countdown, qr_slab_countdown);
+DEFINE_PER_CPU(s64, qr_slab_countdown);
 
 static const char *describe(const struct qr_kernel_alloc *a, struct qr_sampled *what, u32 stack)
 {

@@ -6,7 +6,7 @@
 #include <linux/percpu.h>
 #include "kernel/domain_draw.h"
 
-DECLARE_PER_CPU(struct qr_countdown, qr_slab_countdown);
+DECLARE_PER_CPU(s64, qr_slab_countdown);
 
 /*
  * Probe the functions for bulk allocations and frees, which have no tracepoint.  0 or an error,
