@@ -159,10 +159,16 @@ static __always_inline void count_alloc(struct qr_table *t, struct qr_sample *s,
 	raw_spin_unlock_irqrestore(&t->lock, flags);
 }
 
+/* A full table does not need more stacks in the depot. */
+static enum qr_stack_add add_mode(const struct qr_table *t)
+{
+	return qr_table_has_room(t, 1) ? QR_STACK_ADD : QR_STACK_FIND;
+}
+
 void qr_profile_alloced(struct qr_sample *s, const struct qr_sampled *what, gfp_t gfp)
 {
 	struct qr_table *t = &qr_own_table;
-	u32 stack = qr_stack_save(what->ip, gfp, qr_table_has_room(t, 1));
+	u32 stack = qr_stack_save(what->ip, gfp, add_mode(t));
 	u32 labels = qr_labels_now(what->node, gfp);
 
 	if (trace_sample_alloc_enabled())
@@ -172,8 +178,10 @@ void qr_profile_alloced(struct qr_sample *s, const struct qr_sampled *what, gfp_
 
 u32 qr_table_stack(struct qr_table *t, unsigned long ip, unsigned long function, gfp_t gfp)
 {
-	bool add = !IS_ENABLED(CONFIG_PREEMPT_RT) && qr_table_has_room(t, 1);
+	enum qr_stack_add add = add_mode(t);
 
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) && add == QR_STACK_ADD)
+		add = QR_STACK_ADD_LATER;
 	gfp &= ~__GFP_DIRECT_RECLAIM;
 	return ip ? qr_stack_save_from(ip, gfp, add) : qr_stack_save_behind(function, gfp, add);
 }

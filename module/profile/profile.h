@@ -119,8 +119,8 @@ void qr_profile_dropped(u64 weight, u32 size);
 /*
  * The same three for the heap of table @t, which has memory for all of its rows
  * (qr_table_init()).  They are called by probes of the kernel's allocators: interrupts are off,
- * and no memory is asked for, except that the stack depot may ask for pages as @gfp allows, but
- * not on PREEMPT_RT.  Not in NMI, but for the free.
+ * and no memory is asked for, except that the stack depot may ask for pages as @gfp allows.  On
+ * PREEMPT_RT a work item asks for them (stack_later.h).  Not in NMI, but for the free.
  *
  * qr_table_stack() saves the stack of an allocation that is under way.  It begins with the return
  * address @ip, or, if that is 0, with the caller of @function.  0 if it cannot be saved.

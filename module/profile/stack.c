@@ -34,6 +34,7 @@
 #include <quarry/profile.h>
 #include "compat.h"
 #include "core/metadata.h"
+#include "profile/stack_later.h"
 
 #define MEMO_BITS  3 /* sets, as a power of two */
 #define MEMO_WAYS  4 /* memos in each set: the callers of a helper share a set */
@@ -276,7 +277,7 @@ static unsigned int first_shown(const unsigned long *entries, unsigned int nr, u
 	return own;
 }
 
-static noinline u32 unwind(unsigned long ip, gfp_t gfp, bool add, enum begin begin,
+static noinline u32 unwind(unsigned long ip, gfp_t gfp, enum qr_stack_add add, enum begin begin,
 			   unsigned long frame, unsigned long end, bool remember)
 {
 	unsigned long entries[QUARRY_STACK_MAX];
@@ -289,15 +290,17 @@ static noinline u32 unwind(unsigned long ip, gfp_t gfp, bool add, enum begin beg
 	own = first_shown(entries, depth, ip, begin);
 	if (own == depth)
 		return 0;
-	stack = qr_compat_depot_save(entries + own, depth - own, gfp, add);
+	stack = qr_compat_depot_save(entries + own, depth - own, gfp, add == QR_STACK_ADD);
+	if (!stack && add == QR_STACK_ADD_LATER)
+		qr_stack_later(entries + own, depth - own);
 	if (stack && remember && nr < QUARRY_STACK_MAX)
 		memo_put(ip, frame, end, stack, entries, nr, gen);
 	return stack;
 }
 
 /* @frame is the frame of the caller, which is not inlined. */
-static __always_inline u32 save(unsigned long ip, gfp_t gfp, bool add, enum begin begin,
-				unsigned long frame)
+static __always_inline u32 save(unsigned long ip, gfp_t gfp, enum qr_stack_add add,
+				enum begin begin, unsigned long frame)
 {
 	unsigned long end = stack_end();
 	bool remember = in_task() && end - frame <= THREAD_SIZE;
@@ -312,18 +315,18 @@ static __always_inline u32 save(unsigned long ip, gfp_t gfp, bool add, enum begi
 	return stack;
 }
 
-noinline u32 qr_stack_save(unsigned long ip, gfp_t gfp, bool add)
+noinline u32 qr_stack_save(unsigned long ip, gfp_t gfp, enum qr_stack_add add)
 {
 	return save(ip, gfp, add, BEHIND_OWN, (unsigned long)__builtin_frame_address(0));
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_stack_save);
 
-noinline u32 qr_stack_save_from(unsigned long ip, gfp_t gfp, bool add)
+noinline u32 qr_stack_save_from(unsigned long ip, gfp_t gfp, enum qr_stack_add add)
 {
 	return save(ip, gfp, add, WITH_CALLER, (unsigned long)__builtin_frame_address(0));
 }
 
-noinline u32 qr_stack_save_behind(unsigned long function, gfp_t gfp, bool add)
+noinline u32 qr_stack_save_behind(unsigned long function, gfp_t gfp, enum qr_stack_add add)
 {
 	return save(function, gfp, add, BEHIND_FUNCTION, (unsigned long)__builtin_frame_address(0));
 }
@@ -351,5 +354,6 @@ int qr_stacks_init(void)
 
 void qr_stacks_exit(void)
 {
+	qr_stack_later_exit();
 	qr_meta_percpu_free(memos, sizeof(struct memos));
 }
