@@ -62,6 +62,9 @@ int mark(int fd);
 int heapdump(int fd, __u32 flags, struct quarry_dev_action *action);
 int make_ring(int fd, __u32 records, __u32 flags, struct quarry_dev_ring *ring);
 
+/* Switch a domain off, and set its rate to the default. */
+void forget_domain(int fd, __u32 domain);
+
 /* A flag between threads. */
 static inline bool is_set(bool *flag)
 {
@@ -88,6 +91,7 @@ void part_info(void);
 void part_rate(void);
 void part_profiles(void);
 void part_delta(void);
+void part_domain(void);
 void part_reserved(void);
 void part_pointers(void);
 void part_numbers(void);

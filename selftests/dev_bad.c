@@ -20,10 +20,11 @@ static const struct ioc {
 		struct quarry_dev_snapshot snapshot;
 		struct quarry_dev_action action;
 		struct quarry_dev_ring ring;
+		struct quarry_dev_domain domain;
 	} arg;
 	struct {
 		unsigned int begin, end;
-	} reserved[2];
+	} reserved[3];
 } iocs[] = {
 #define MEMBER(type, member)                                                                       \
 	{                                                                                          \
@@ -33,39 +34,32 @@ static const struct ioc {
 	{ "INFO",
 	  QUARRY_IOC_INFO,
 	  {},
-	  { MEMBER(quarry_dev_info, reserved), MEMBER(quarry_dev_info, flags) } },
+	  { MEMBER(quarry_dev_info, reserved), MEMBER(quarry_dev_info, reserved0),
+	    MEMBER(quarry_dev_info, flags) } },
 	{ "RATE",
 	  QUARRY_IOC_RATE,
 	  { .rate = { .cache = QUARRY_DEV_CACHE_ALL } },
-	  { MEMBER(quarry_dev_rate, reserved) } },
+	  { MEMBER(quarry_dev_rate, reserved), MEMBER(quarry_dev_rate, reserved0) } },
 	{ "SNAPSHOT",
 	  QUARRY_IOC_SNAPSHOT,
 	  { .snapshot = { .cache = QUARRY_DEV_CACHE_ALL } },
-	  { MEMBER(quarry_dev_snapshot, reserved) } },
-	{ "MARK",
-	  QUARRY_IOC_MARK,
-	  {},
-	  { MEMBER(quarry_dev_action, reserved), MEMBER(quarry_dev_action, reserved0) } },
+	  { MEMBER(quarry_dev_snapshot, reserved), MEMBER(quarry_dev_snapshot, reserved0) } },
+	{ "MARK", QUARRY_IOC_MARK, {}, { MEMBER(quarry_dev_action, reserved) } },
 	{ "DELTA",
 	  QUARRY_IOC_DELTA,
 	  { .snapshot = { .cache = QUARRY_DEV_CACHE_ALL } },
-	  { MEMBER(quarry_dev_snapshot, reserved) } },
-	{ "DRAIN",
-	  QUARRY_IOC_DRAIN,
-	  {},
-	  { MEMBER(quarry_dev_action, reserved), MEMBER(quarry_dev_action, reserved0) } },
-	{ "RESET",
-	  QUARRY_IOC_RESET,
-	  {},
-	  { MEMBER(quarry_dev_action, reserved), MEMBER(quarry_dev_action, reserved0) } },
-	{ "HEAPDUMP",
-	  QUARRY_IOC_HEAPDUMP,
-	  {},
-	  { MEMBER(quarry_dev_action, reserved), MEMBER(quarry_dev_action, reserved0) } },
+	  { MEMBER(quarry_dev_snapshot, reserved), MEMBER(quarry_dev_snapshot, reserved0) } },
+	{ "DRAIN", QUARRY_IOC_DRAIN, {}, { MEMBER(quarry_dev_action, reserved) } },
+	{ "RESET", QUARRY_IOC_RESET, {}, { MEMBER(quarry_dev_action, reserved) } },
+	{ "HEAPDUMP", QUARRY_IOC_HEAPDUMP, {}, { MEMBER(quarry_dev_action, reserved) } },
 	{ "RING",
 	  QUARRY_IOC_RING,
 	  { .ring = { .records = 64 } },
 	  { MEMBER(quarry_dev_ring, reserved), MEMBER(quarry_dev_ring, reserved0) } },
+	{ "DOMAIN",
+	  QUARRY_IOC_DOMAIN,
+	  { .domain = { .domain = QUARRY_DEV_DOMAIN_SLAB } },
+	  { MEMBER(quarry_dev_domain, reserved) } },
 };
 
 #define for_each_ioc(i) for (i = iocs; i < iocs + ARRAY_SIZE(iocs); i++)
@@ -279,6 +273,8 @@ void part_random(void)
 
 		ioctl(fd, QUARRY_IOC_RATE, &r);
 	}
+	for (n = QUARRY_DEV_DOMAIN_SLAB; n < QUARRY_DEV_DOMAINS; n++)
+		forget_domain(fd, n);
 	close(fd);
 	release_objects();
 }

@@ -4,10 +4,10 @@
  *
  *   devfile OPERATION...
  *
- *	info, rate, snapshot, mark, delta, heapdump, ring
+ *	info, rate, snapshot, mark, delta, heapdump, ring, domain
  *			an ioctl that only reads
- *	setrate, reset, drain, drainsnapshot, drainmark, drainheapdump
- *			an ioctl that changes something
+ *	setrate, reset, drain, drainsnapshot, drainmark, drainheapdump, enable, disable
+ *			an ioctl that changes something; the last two switch the domain slab
  *	text		copy the last result to stdout
  *	events		copy the addresses in the ring to stdout, one line "event ADDRESS" each
  *	drop		give up all capabilities but those that come next, if any
@@ -115,6 +115,24 @@ static int do_ring(__u32 flags)
 	return ring == MAP_FAILED ? -1 : 0;
 }
 
+static int do_domain(__u32 flags)
+{
+	struct quarry_dev_domain d = { .domain = QUARRY_DEV_DOMAIN_SLAB, .flags = flags };
+
+	return ioctl(fd, QUARRY_IOC_DOMAIN, &d);
+}
+
+static int do_enable(__u32 flags)
+{
+	struct quarry_dev_domain d = {
+		.domain = QUARRY_DEV_DOMAIN_SLAB,
+		.flags = flags,
+		.enabled = 1,
+	};
+
+	return ioctl(fd, QUARRY_IOC_DOMAIN, &d);
+}
+
 static const struct {
 	const char *name;
 	int (*run)(__u32 flags);
@@ -127,12 +145,15 @@ static const struct {
 	{ "delta", do_delta, 0 },
 	{ "heapdump", do_heapdump, 0 },
 	{ "ring", do_ring, 0 },
+	{ "domain", do_domain, 0 },
 	{ "setrate", do_rate, QUARRY_DEV_RATE_SET },
 	{ "reset", do_reset, 0 },
 	{ "drain", do_drain, 0 },
 	{ "drainsnapshot", do_snapshot, QUARRY_DEV_DRAIN },
 	{ "drainmark", do_mark, QUARRY_DEV_DRAIN },
 	{ "drainheapdump", do_heapdump, QUARRY_DEV_DRAIN },
+	{ "enable", do_enable, QUARRY_DEV_DOMAIN_SET },
+	{ "disable", do_domain, QUARRY_DEV_DOMAIN_SET },
 };
 
 static bool run_ioctl(const char *op)

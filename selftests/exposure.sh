@@ -120,11 +120,11 @@ echo "$kptr" >$KPTR
 
 # --- Passed on ----------------------------------------------------------------
 
-./devfile info rate snapshot mark delta heapdump ring setrate reset drain drainsnapshot drainmark \
-	drainheapdump >"$TMP/may"
+./devfile info rate snapshot mark delta heapdump ring domain setrate reset drain drainsnapshot \
+	drainmark drainheapdump enable disable >"$TMP/may"
 same "root may do all" "$(grep -vc ' ok$' "$TMP/may")" 0
-same "which is" "$(wc -l <"$TMP/may")" 13
-for op in info rate snapshot mark delta heapdump ring; do
+same "which is" "$(wc -l <"$TMP/may")" 16
+for op in info rate snapshot mark delta heapdump ring domain; do
 	case $op in
 	delta) ./devfile mark drop $op | tail -n 1 ;;
 	*) ./devfile drop $op ;;
@@ -133,7 +133,7 @@ for op in info rate snapshot mark delta heapdump ring; do
 done
 echo 4096 >"$PROFILE/rate"
 resets=$(cat "$PROFILE/reset")
-for op in setrate reset drain drainsnapshot drainmark drainheapdump; do
+for op in setrate reset drain drainsnapshot drainmark drainheapdump enable; do
 	# Magazines that are idle lose their objects in some seconds, so fill them again.
 	client hold mib=1 || fail "hold"
 	client release || fail "release"
@@ -143,7 +143,8 @@ for op in setrate reset drain drainsnapshot drainmark drainheapdump; do
 done
 same "the rate is what it was" "$(cat "$PROFILE/rate")" 4096
 same "no reset" "$(cat "$PROFILE/reset")" "$resets"
-for op in setrate reset drain drainsnapshot drainmark drainheapdump; do
+same "the domain slab is off" "$(cat "$QUARRY/kernel/slab/enable")" 0
+for op in setrate reset drain drainsnapshot drainmark drainheapdump enable disable; do
 	same "with CAP_PERFMON: $op" "$(./devfile drop perfmon $op)" "$op ok"
 	same "with CAP_SYS_ADMIN: $op" "$(./devfile drop sys_admin $op)" "$op ok"
 done

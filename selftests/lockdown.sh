@@ -40,6 +40,7 @@ settings()
 		"$QUARRY"/control/retain_percent "$QUARRY"/control/percpu_cache_kib \
 		"$QUARRY"/caches/malloc-64/limit "$QUARRY"/caches/malloc-64/profile/rate \
 		"$PROFILE/reset" "$QUARRY/control/drain" "$QUARRY/control/scavenge" \
+		"$QUARRY/kernel/slab/enable" "$QUARRY/kernel/slab/rate" \
 		"$PARAMETERS/shrinker" "$PARAMETERS/profile_rows" "$PARAMETERS/checked_flushes"
 }
 
@@ -50,7 +51,7 @@ reads()
 	same "$1: files that do not read" "$(cat "$TMP/unreadable")" ""
 	same "$1: the walker" "$(value "$QUARRY/control/validate" verdict)" ok
 	same "$1: settings" "$(settings)" "$before"
-	for op in info rate snapshot mark "mark delta" heapdump ring; do
+	for op in info rate snapshot mark "mark delta" heapdump ring domain; do
 		# shellcheck disable=SC2086 # words
 		same "$1: $op" "$(./devfile $op | tail -n 1)" "${op##* } ok"
 	done
@@ -76,7 +77,7 @@ changes()
 	expect "$1: profile/reset, opened before" grep -q 'not permitted' "$TMP/error"
 	(echo 64M >&7) 2>"$TMP/error" && fail "$1: a file from before can be written"
 	expect "$1: control/soft_limit.write, opened before" grep -q 'not permitted' "$TMP/error"
-	for op in setrate reset drain drainsnapshot drainmark drainheapdump; do
+	for op in setrate reset drain drainsnapshot drainmark drainheapdump enable; do
 		same "$1: $op" "$(./devfile $op)" "$op EPERM"
 	done
 	for text in $TRIED; do

@@ -16,8 +16,13 @@
  * The device's mode is 0600.  open() needs CAP_PERFMON or CAP_SYS_ADMIN and fails
  * with EPERM otherwise.  An open file that is passed on to another process keeps its
  * right to read.  The ioctls that change something for others (QUARRY_DEV_RATE_SET,
- * QUARRY_IOC_RESET, QUARRY_IOC_DRAIN, and all with QUARRY_DEV_DRAIN) check the caller
+ * QUARRY_DEV_DOMAIN_SET, QUARRY_IOC_RESET, QUARRY_IOC_DRAIN, and all with
+ * QUARRY_DEV_DRAIN) check the caller
  * again.
+ *
+ * A domain is a heap that can be profiled: Quarry's own, which always is, and allocators
+ * of the kernel's, which QUARRY_IOC_DOMAIN switches on and off.  The member "domain" chooses
+ * one; 0 is Quarry's own heap, also for programs that are older than the member.
  *
  * An ioctl that makes a profile or a heap dump stores the result in the open file, in
  * place of the result before, and sets the file's position to 0.  read() and pread()
@@ -36,9 +41,9 @@
  * 64-bit programs.
  *
  * Errors of all ioctls: EINVAL for a value, flag or reserved member that is not
- * allowed; EPERM for one of those that change something, if the caller has neither
- * CAP_PERFMON nor CAP_SYS_ADMIN, or the kernel is locked down; EFAULT for a pointer
- * that cannot be read or written; ENOTTY for an ioctl number that is not listed here,
+ * allowed, and for a domain that the module does not have; EPERM for one of those that
+ * change something, if the caller has neither CAP_PERFMON nor CAP_SYS_ADMIN, or the kernel
+ * is locked down; EFAULT for a pointer that cannot be read or written; ENOTTY for an ioctl number that is not listed here,
  * which includes a number with another size of the structure.  If EFAULT means that
  * the answer could not be written, the action has been carried out.
  */
@@ -48,6 +53,13 @@
 
 /* In place of a cache's number: all caches. */
 #define QUARRY_DEV_CACHE_ALL 0xffffffffU
+
+/* Member "domain": the heap that is profiled. */
+#define QUARRY_DEV_DOMAIN_QUARRY 0 /* Quarry's own */
+#define QUARRY_DEV_DOMAIN_SLAB	 1 /* the kernel's kmalloc() and kmem_cache_alloc() */
+#define QUARRY_DEV_DOMAIN_PAGES	 2 /* the kernel's alloc_pages() */
+#define QUARRY_DEV_DOMAIN_PERCPU 3 /* the kernel's alloc_percpu() */
+#define QUARRY_DEV_DOMAINS	 4 /* the module may have more: quarry_dev_info.domains */
 
 /* What is profiled. */
 #define QUARRY_DEV_KIND_HEAP	      0 /* all allocations and live objects */
@@ -71,6 +83,7 @@
 #define QUARRY_DEV_FEATURE_DELTA    (1U << 0) /* QUARRY_IOC_MARK and _DELTA */
 #define QUARRY_DEV_FEATURE_HEAPDUMP (1U << 1) /* QUARRY_IOC_HEAPDUMP */
 #define QUARRY_DEV_FEATURE_RING	    (1U << 2) /* QUARRY_IOC_RING and mmap() */
+#define QUARRY_DEV_FEATURE_DOMAINS  (1U << 3) /* QUARRY_IOC_DOMAIN, and members "domain" */
 
 /**
  * struct quarry_dev_info - for QUARRY_IOC_INFO: version, limits and numbers
@@ -102,7 +115,11 @@
  * @metadata_bytes: out: the part of @sys_bytes that is the allocator's book-keeping
  * @profile_bytes: out: the part of @metadata_bytes that is the profiler's
  * @profile_max_bytes: out: the limit of @profile_bytes
+ * @domains: out: domains, numbered from 0
+ * @reserved0: 0
  * @reserved: 0
+ *
+ * All but @domains is of Quarry's own heap.
  */
 struct quarry_dev_info {
 	__u32 flags;
@@ -130,7 +147,9 @@ struct quarry_dev_info {
 	__aligned_u64 metadata_bytes;
 	__aligned_u64 profile_bytes;
 	__aligned_u64 profile_max_bytes;
-	__aligned_u64 reserved[5];
+	__u32 domains;
+	__u32 reserved0;
+	__aligned_u64 reserved[4];
 };
 
 /* Member "flags" of struct quarry_dev_rate. */
@@ -146,19 +165,24 @@ struct quarry_dev_info {
  *	out: the rate after the ioctl: bytes between samples, on average; 1 samples
  *	everything, 0 nothing
  * @own: out: 1 if @cache has a rate of its own, else 0
+ * @domain: in: QUARRY_DEV_DOMAIN_*.  Each domain has one rate, also while it is off; with
+ *	another one than _QUARRY, @cache has to be QUARRY_DEV_CACHE_ALL
+ * @reserved0: 0
  * @reserved: 0
  *
  * Errors: ENOENT for no such cache; EOPNOTSUPP for setting the rate of a cache that is
  * never sampled; EBADF for QUARRY_DEV_RATE_SET if the file is not open for writing;
  * EINVAL for QUARRY_DEV_RATE_INHERIT without _SET, with QUARRY_DEV_CACHE_ALL, or with a
- * @rate that is not 0.
+ * @rate that is not 0, and for a cache's number with a domain of the kernel's.
  */
 struct quarry_dev_rate {
 	__u32 cache;
 	__u32 flags;
 	__u32 rate;
 	__u32 own;
-	__aligned_u64 reserved[2];
+	__u32 domain;
+	__u32 reserved0;
+	__aligned_u64 reserved[1];
 };
 
 /**
@@ -170,13 +194,18 @@ struct quarry_dev_rate {
  * @size: out: bytes of the result, which can be read
  * @time_ns: out: the moment that the profile shows, by the wall clock
  * @drained: out: objects that QUARRY_DEV_DRAIN moved
+ * @domain: in: QUARRY_DEV_DOMAIN_*.  A domain that is off gives a profile without rows
+ * @reserved0: 0
  * @reserved: 0
  *
  * In a delta, allocations are the difference to the last mark or delta of this open
- * file, of whichever cache that was, and live objects are those of now.
+ * file, of whichever cache that was, and live objects are those of now.  An open file has
+ * one mark, which is of one domain; to watch several domains, open the device as often.
  *
  * Errors: ENOENT for no such cache; ENOMEM; ENODATA for a delta before the first
- * mark.  An error changes neither the result nor the mark.
+ * mark; EINVAL for a delta if the mark is of another domain; EINVAL for what only
+ * Quarry's own heap has, with another domain: a cache's number, QUARRY_DEV_DRAIN, and
+ * QUARRY_DEV_KIND_FRAGMENTATION.  An error changes neither the result nor the mark.
  */
 struct quarry_dev_snapshot {
 	__u32 kind;
@@ -186,13 +215,15 @@ struct quarry_dev_snapshot {
 	__aligned_u64 size;
 	__aligned_u64 time_ns;
 	__aligned_u64 drained;
-	__aligned_u64 reserved[3];
+	__u32 domain;
+	__u32 reserved0;
+	__aligned_u64 reserved[2];
 };
 
 /**
  * struct quarry_dev_action - for QUARRY_IOC_MARK, _DRAIN, _RESET and _HEAPDUMP
  * @flags: in: QUARRY_DEV_DRAIN or 0; for QUARRY_IOC_DRAIN 0
- * @reserved0: 0
+ * @domain: in: QUARRY_DEV_DOMAIN_*; for QUARRY_IOC_DRAIN and _HEAPDUMP 0
  * @size: out: for QUARRY_IOC_HEAPDUMP bytes of the result, which can be read; otherwise 0
  * @time_ns: out: when the action was done, by the wall clock
  * @drained: out: objects that QUARRY_IOC_DRAIN or QUARRY_DEV_DRAIN moved
@@ -201,15 +232,78 @@ struct quarry_dev_snapshot {
  * Errors: ENOMEM for QUARRY_IOC_MARK and _HEAPDUMP, which leaves the mark and the result
  * as they were; a heap dump that would take more than an eighth of the machine's memory
  * gives ENOMEM too (read "heapdump" in debugfs, which is made while it is read); EBADF for
- * QUARRY_IOC_RESET if the file is not open for writing.
+ * QUARRY_IOC_RESET if the file is not open for writing; EINVAL for QUARRY_DEV_DRAIN,
+ * QUARRY_IOC_DRAIN and _HEAPDUMP with a domain of the kernel's.
  */
 struct quarry_dev_action {
 	__u32 flags;
-	__u32 reserved0;
+	__u32 domain;
 	__aligned_u64 size;
 	__aligned_u64 time_ns;
 	__aligned_u64 drained;
 	__aligned_u64 reserved[2];
+};
+
+#define QUARRY_DEV_NAME_LEN 16
+
+/* Member "flags" of struct quarry_dev_domain. */
+#define QUARRY_DEV_DOMAIN_SET (1U << 0) /* switch on or off; otherwise only read */
+
+/**
+ * struct quarry_dev_domain - for QUARRY_IOC_DOMAIN: state and numbers of a domain
+ * @domain: in: QUARRY_DEV_DOMAIN_*, but not _QUARRY, for which there is QUARRY_IOC_INFO
+ * @flags: in: QUARRY_DEV_DOMAIN_SET or 0
+ * @enabled: in: with QUARRY_DEV_DOMAIN_SET 1 to switch it on, 0 to switch it off and to
+ *	forget all that was recorded; otherwise ignored.  out: 1 if it is on after the ioctl,
+ *	else 0
+ * @rate: out: bytes between samples, on average, also while it is off
+ * @name: out: the domain's name, ending with a zero
+ * @samples: out: objects that were sampled since it was switched on
+ * @live_samples: out: sampled objects that are live
+ * @live_bytes: out: estimate of the bytes that were allocated since, and are live
+ * @dropped_samples: out: samples not recorded, for lack of room, or in an NMI
+ * @dropped_bytes: out: bytes that those without room stood for
+ * @other_samples: out: samples recorded without their stack or labels, for lack of room
+ * @missed_frees: out: samples whose free was not seen, but found out later
+ * @late_frees: out: frees that an NMI could not record
+ * @unknown_frees: out: frees of other objects on pages with samples
+ * @missed_calls: out: bulk calls that the kernel did not report
+ * @table_samples: out: entries of the table of samples in use
+ * @table_max_samples: out: entries that there are
+ * @sites: out: rows of the profile's table
+ * @max_sites: out: the most rows that the table may have
+ * @memory_bytes: out: memory of the domain's own
+ * @reserved: 0
+ *
+ * While the domain is off, all numbers but @rate are 0.  They are those of the file
+ * kernel/<name>/stats in debugfs.
+ *
+ * Errors: EINVAL for QUARRY_DEV_DOMAIN_QUARRY, and for an @enabled of more than 1 with
+ * QUARRY_DEV_DOMAIN_SET; EBADF for QUARRY_DEV_DOMAIN_SET if the file is not open for
+ * writing; ENOMEM; EOPNOTSUPP if this kernel cannot be probed, and the log says why.
+ */
+struct quarry_dev_domain {
+	__u32 domain;
+	__u32 flags;
+	__u32 enabled;
+	__u32 rate;
+	char name[QUARRY_DEV_NAME_LEN];
+	__aligned_u64 samples;
+	__aligned_u64 live_samples;
+	__aligned_u64 live_bytes;
+	__aligned_u64 dropped_samples;
+	__aligned_u64 dropped_bytes;
+	__aligned_u64 other_samples;
+	__aligned_u64 missed_frees;
+	__aligned_u64 late_frees;
+	__aligned_u64 unknown_frees;
+	__aligned_u64 missed_calls;
+	__aligned_u64 table_samples;
+	__aligned_u64 table_max_samples;
+	__aligned_u64 sites;
+	__aligned_u64 max_sites;
+	__aligned_u64 memory_bytes;
+	__aligned_u64 reserved[5];
 };
 
 #define QUARRY_DEV_RINGS_MAX 16 /* at one time, in the whole system */
@@ -227,7 +321,8 @@ struct quarry_dev_action {
  * @data_offset: out: where the records begin, in bytes from the start of the mapping
  * @reserved: 0
  *
- * Events are written from now on until the file is closed.  An open file can have one ring.
+ * Events of Quarry's own heap are written from now on until the file is closed.  Domains of
+ * the kernel's have no events.  An open file can have one ring.
  *
  * Errors: EBUSY if this open file has a ring; EUSERS if
  * QUARRY_DEV_RINGS_MAX open files have one; ENOMEM.
@@ -255,6 +350,7 @@ struct quarry_dev_ring {
  * HEAPDUMP	make a list of every live object, one line each; exact with
  *		QUARRY_DEV_DRAIN if nothing is allocated or freed meanwhile
  * RING		make the ring of events
+ * DOMAIN	read state and numbers of a domain of the kernel's, switch it on or off
  */
 #define QUARRY_IOC_INFO	    _IOWR('Q', 0x00, struct quarry_dev_info)
 #define QUARRY_IOC_RATE	    _IOWR('Q', 0x01, struct quarry_dev_rate)
@@ -265,6 +361,7 @@ struct quarry_dev_ring {
 #define QUARRY_IOC_RESET    _IOWR('Q', 0x06, struct quarry_dev_action)
 #define QUARRY_IOC_HEAPDUMP _IOWR('Q', 0x07, struct quarry_dev_action)
 #define QUARRY_IOC_RING	    _IOWR('Q', 0x08, struct quarry_dev_ring)
+#define QUARRY_IOC_DOMAIN   _IOWR('Q', 0x09, struct quarry_dev_domain)
 
 /**
  * DOC: the ring

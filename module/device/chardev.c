@@ -29,6 +29,11 @@
 
 /* The numbers that programs use are those of the module's enums. */
 static_assert(QUARRY_DEV_CACHE_ALL == QUARRY_CACHE_ALL);
+static_assert(QUARRY_DEV_DOMAIN_QUARRY == (int)QUARRY_DOMAIN_QUARRY);
+static_assert(QUARRY_DEV_DOMAIN_SLAB == (int)QUARRY_DOMAIN_SLAB);
+static_assert(QUARRY_DEV_DOMAIN_PAGES == (int)QUARRY_DOMAIN_PAGES);
+static_assert(QUARRY_DEV_DOMAIN_PERCPU == (int)QUARRY_DOMAIN_PERCPU);
+static_assert(QUARRY_DEV_DOMAINS == (int)QUARRY_DOMAINS);
 static_assert(QUARRY_DEV_KIND_HEAP == (int)QUARRY_PROFILE_HEAP);
 static_assert(QUARRY_DEV_KIND_ALLOCS == (int)QUARRY_PROFILE_ALLOCS);
 static_assert(QUARRY_DEV_KIND_PEAK == (int)QUARRY_PROFILE_PEAK);
@@ -47,6 +52,12 @@ static_assert(sizeof(struct quarry_dev_rate) == 32);
 static_assert(sizeof(struct quarry_dev_snapshot) == 64);
 static_assert(sizeof(struct quarry_dev_action) == 48);
 static_assert(sizeof(struct quarry_dev_ring) == 48);
+static_assert(sizeof(struct quarry_dev_domain) == 192);
+/* A member "domain" is where an older program has its zeros. */
+static_assert(offsetof(struct quarry_dev_info, domains) == 152);
+static_assert(offsetof(struct quarry_dev_rate, domain) == 16);
+static_assert(offsetof(struct quarry_dev_snapshot, domain) == 40);
+static_assert(offsetof(struct quarry_dev_action, domain) == 4);
 
 /**
  * struct dev_file - an open file
@@ -65,6 +76,7 @@ union dev_arg {
 	struct quarry_dev_snapshot snapshot;
 	struct quarry_dev_action action;
 	struct quarry_dev_ring ring;
+	struct quarry_dev_domain domain;
 };
 
 #define IS_ZERO(member) (!memchr_inv(&(member), 0, sizeof(member)))
@@ -76,6 +88,12 @@ union dev_arg {
 static int may_change(void)
 {
 	return perfmon_capable() ? qr_may_change() : -EPERM;
+}
+
+/* Is there such a domain?  With @only_quarry, what is asked for is there for Quarry's heap only. */
+static bool is_domain(u32 domain, bool only_quarry)
+{
+	return domain < QUARRY_DEV_DOMAINS && (domain == QUARRY_DEV_DOMAIN_QUARRY || !only_quarry);
 }
 
 /* Sets *@drained to the number of objects that moved. */
@@ -103,13 +121,13 @@ static int ioc_info(struct file *file, union dev_arg *a)
 	struct quarry_dev_info *info = &a->info;
 	struct quarry_stats st;
 
-	if (info->flags || !IS_ZERO(info->reserved))
+	if (info->flags || info->reserved0 || !IS_ZERO(info->reserved))
 		return -EINVAL;
 	quarry_stats_read(&st);
 	*info = (struct quarry_dev_info){
 		.version = QUARRY_ABI_VERSION,
 		.features = QUARRY_DEV_FEATURE_DELTA | QUARRY_DEV_FEATURE_HEAPDUMP |
-			    QUARRY_DEV_FEATURE_RING,
+			    QUARRY_DEV_FEATURE_RING | QUARRY_DEV_FEATURE_DOMAINS,
 		.page_size = PAGE_SIZE,
 		.kinds = QUARRY_DEV_KINDS,
 		.formats = QUARRY_DEV_FORMATS,
@@ -132,6 +150,7 @@ static int ioc_info(struct file *file, union dev_arg *a)
 		.metadata_bytes = st.metadata_bytes,
 		.profile_bytes = st.profile_bytes,
 		.profile_max_bytes = st.profile_max_bytes,
+		.domains = QUARRY_DEV_DOMAINS,
 	};
 	return 0;
 }
@@ -140,20 +159,37 @@ static int rate_set(const struct quarry_dev_rate *rate)
 {
 	bool inherit = rate->flags & QUARRY_DEV_RATE_INHERIT;
 
-	if (rate->cache != QUARRY_CACHE_ALL)
+	if (rate->domain != QUARRY_DEV_DOMAIN_QUARRY)
+		qr_domain_rate_set(rate->domain, rate->rate);
+	else if (rate->cache != QUARRY_CACHE_ALL)
 		return qr_cache_rate_set(rate->cache, rate->rate, !inherit);
-	qr_rate_set(rate->rate);
+	else
+		qr_rate_set(rate->rate);
 	return 0;
+}
+
+static int rate_get(struct quarry_dev_rate *rate)
+{
+	bool own = false;
+	int err = 0;
+
+	if (rate->domain != QUARRY_DEV_DOMAIN_QUARRY)
+		rate->rate = qr_domain_rate_get(rate->domain);
+	else if (rate->cache != QUARRY_CACHE_ALL)
+		err = qr_cache_rate_get(rate->cache, &rate->rate, &own);
+	else
+		rate->rate = qr_rate_get();
+	rate->own = own;
+	return err;
 }
 
 static int ioc_rate(struct file *file, union dev_arg *a)
 {
 	struct quarry_dev_rate *rate = &a->rate;
-	bool own = false;
 	int err;
 
-	if (rate->flags & ~(QUARRY_DEV_RATE_SET | QUARRY_DEV_RATE_INHERIT) ||
-	    !IS_ZERO(rate->reserved))
+	if (rate->flags & ~(QUARRY_DEV_RATE_SET | QUARRY_DEV_RATE_INHERIT) || rate->reserved0 ||
+	    !IS_ZERO(rate->reserved) || !is_domain(rate->domain, rate->cache != QUARRY_CACHE_ALL))
 		return -EINVAL;
 	if (rate->flags & QUARRY_DEV_RATE_INHERIT &&
 	    (!(rate->flags & QUARRY_DEV_RATE_SET) || rate->rate || rate->cache == QUARRY_CACHE_ALL))
@@ -165,31 +201,27 @@ static int ioc_rate(struct file *file, union dev_arg *a)
 		if (err)
 			return err;
 	}
-	if (rate->cache == QUARRY_CACHE_ALL) {
-		rate->rate = qr_rate_get();
-	} else {
-		err = qr_cache_rate_get(rate->cache, &rate->rate, &own);
-		if (err)
-			return err;
-	}
-	rate->own = own;
-	return 0;
+	return rate_get(rate);
 }
 
 static int profile(struct file *file, struct quarry_dev_snapshot *snap, bool delta)
 {
 	const struct qr_request req = {
+		.domain = snap->domain,
 		.cache = snap->cache,
 		.kind = snap->kind,
 		.format = snap->format,
 		.delta = delta,
 	};
+	bool only_quarry = snap->cache != QUARRY_CACHE_ALL || snap->flags ||
+			   snap->kind == QUARRY_DEV_KIND_FRAGMENTATION;
 	struct dev_file *f = file->private_data;
 	struct qr_answer answer;
 	int err;
 
 	if (snap->kind >= QUARRY_DEV_KINDS || snap->format >= QUARRY_DEV_FORMATS ||
-	    snap->flags & ~QUARRY_DEV_DRAIN || !IS_ZERO(snap->reserved))
+	    snap->flags & ~QUARRY_DEV_DRAIN || snap->reserved0 || !IS_ZERO(snap->reserved) ||
+	    !is_domain(snap->domain, only_quarry))
 		return -EINVAL;
 	err = drain_if(snap->flags, &snap->drained) ?: qr_session_make(f->session, &req, &answer);
 	if (err)
@@ -210,60 +242,66 @@ static int ioc_delta(struct file *file, union dev_arg *a)
 	return profile(file, &a->snapshot, true);
 }
 
-static int check_action(const struct quarry_dev_action *action, u32 allowed)
+static int check_action(const struct quarry_dev_action *action, u32 allowed, bool only_quarry)
 {
-	if (action->flags & ~allowed || action->reserved0 || !IS_ZERO(action->reserved))
+	if (action->flags & ~allowed || !IS_ZERO(action->reserved) ||
+	    !is_domain(action->domain, only_quarry || action->flags))
 		return -EINVAL;
 	return 0;
 }
 
-static int act(struct file *file, struct quarry_dev_action *action,
-	       int (*what)(struct qr_session *s, struct qr_answer *answer))
+static void done(struct quarry_dev_action *action, u64 size, u64 time_ns)
 {
-	struct dev_file *f = file->private_data;
-	struct qr_answer answer = {};
-	int err = check_action(action, QUARRY_DEV_DRAIN);
-
-	if (err)
-		return err;
-	err = drain_if(action->flags, &action->drained) ?: what(f->session, &answer);
-	if (err)
-		return err;
-	action->size = answer.size;
-	action->time_ns = answer.time_ns;
-	return 0;
+	action->size = size;
+	action->time_ns = time_ns;
 }
 
 /* Makes no result, so the file's position stays. */
 static int ioc_mark(struct file *file, union dev_arg *a)
 {
-	return act(file, &a->action, qr_session_begin);
+	struct dev_file *f = file->private_data;
+	struct qr_answer answer;
+	int err = check_action(&a->action, QUARRY_DEV_DRAIN, false);
+
+	if (err)
+		return err;
+	err = drain_if(a->action.flags, &a->action.drained) ?:
+		      qr_session_begin(f->session, a->action.domain, &answer);
+	if (!err)
+		done(&a->action, 0, answer.time_ns);
+	return err;
 }
 
 static int ioc_heapdump(struct file *file, union dev_arg *a)
 {
-	int err = act(file, &a->action, qr_session_dump);
+	struct dev_file *f = file->private_data;
+	struct qr_answer answer;
+	int err = check_action(&a->action, QUARRY_DEV_DRAIN, true);
 
-	if (!err)
-		rewind_file(file);
-	return err;
+	if (err)
+		return err;
+	err = drain_if(a->action.flags, &a->action.drained) ?: qr_session_dump(f->session, &answer);
+	if (err)
+		return err;
+	rewind_file(file);
+	done(&a->action, answer.size, answer.time_ns);
+	return 0;
 }
 
 static int ioc_drain(struct file *file, union dev_arg *a)
 {
-	int err = check_action(&a->action, 0) ?: may_change();
+	int err = check_action(&a->action, 0, true) ?: may_change();
 
 	if (err)
 		return err;
 	a->action.drained = qr_drain_all();
-	a->action.size = 0;
-	a->action.time_ns = ktime_get_real_ns();
+	done(&a->action, 0, ktime_get_real_ns());
 	return 0;
 }
 
 static int ioc_reset(struct file *file, union dev_arg *a)
 {
-	int err = check_action(&a->action, QUARRY_DEV_DRAIN);
+	int err = check_action(&a->action, QUARRY_DEV_DRAIN, false);
 
 	if (err)
 		return err;
@@ -272,9 +310,62 @@ static int ioc_reset(struct file *file, union dev_arg *a)
 	err = may_change() ?: drain_if(a->action.flags, &a->action.drained);
 	if (err)
 		return err;
-	qr_profile_reset();
-	a->action.size = 0;
-	a->action.time_ns = ktime_get_real_ns();
+	if (a->action.domain == QUARRY_DEV_DOMAIN_QUARRY)
+		qr_profile_reset();
+	else
+		qr_domain_reset(a->action.domain);
+	done(&a->action, 0, ktime_get_real_ns());
+	return 0;
+}
+
+/* Programs see two errors; the log has the kernel's own. */
+static int domain_enable(u32 domain, bool on)
+{
+	int err = qr_domain_enable(domain, on);
+
+	return !err || err == -ENOMEM ? err : -EOPNOTSUPP;
+}
+
+static int ioc_domain(struct file *file, union dev_arg *a)
+{
+	bool set = a->domain.flags & QUARRY_DEV_DOMAIN_SET;
+	struct quarry_dev_domain *d = &a->domain;
+	struct quarry_domain_stats st;
+	int err;
+
+	if (!is_domain(d->domain, false) || d->domain == QUARRY_DEV_DOMAIN_QUARRY ||
+	    d->flags & ~QUARRY_DEV_DOMAIN_SET || (set && d->enabled > 1) || !IS_ZERO(d->reserved))
+		return -EINVAL;
+	if (set) {
+		if (!(file->f_mode & FMODE_WRITE))
+			return -EBADF;
+		err = may_change() ?: domain_enable(d->domain, d->enabled);
+		if (err)
+			return err;
+	}
+	qr_domain_stats_read(d->domain, &st);
+	*d = (struct quarry_dev_domain){
+		.domain = d->domain,
+		.flags = d->flags,
+		.enabled = st.enabled,
+		.rate = st.sample_rate_bytes,
+		.samples = st.samples,
+		.live_samples = st.live_samples,
+		.live_bytes = st.sampled_live_bytes,
+		.dropped_samples = st.dropped_samples,
+		.dropped_bytes = st.dropped_bytes,
+		.other_samples = st.other_samples,
+		.missed_frees = st.missed_frees,
+		.late_frees = st.late_frees,
+		.unknown_frees = st.unknown_frees,
+		.missed_calls = st.missed_calls,
+		.table_samples = st.table_samples,
+		.table_max_samples = st.table_max_samples,
+		.sites = st.profile_sites,
+		.max_sites = st.profile_max_sites,
+		.memory_bytes = st.memory_bytes,
+	};
+	strscpy(d->name, qr_domain_name(d->domain), sizeof(d->name));
 	return 0;
 }
 
@@ -304,7 +395,7 @@ static const struct {
 	{ QUARRY_IOC_SNAPSHOT, ioc_snapshot }, { QUARRY_IOC_MARK, ioc_mark },
 	{ QUARRY_IOC_DELTA, ioc_delta },       { QUARRY_IOC_DRAIN, ioc_drain },
 	{ QUARRY_IOC_RESET, ioc_reset },       { QUARRY_IOC_HEAPDUMP, ioc_heapdump },
-	{ QUARRY_IOC_RING, ioc_ring },
+	{ QUARRY_IOC_RING, ioc_ring },	       { QUARRY_IOC_DOMAIN, ioc_domain },
 };
 
 static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

@@ -20,7 +20,7 @@
  * @lock: protects the members after @cache; outside of every other lock.  It is held
  *	while user memory is written, so nothing that a page fault or mmap() waits for
  *	may take it
- * @domain: the heap whose profiles are taken
+ * @domain: the heap whose profiles are taken, if the session was opened for one
  * @cache: the cache whose profiles are taken, or QUARRY_CACHE_ALL
  * @marked: @base has not been used for a delta yet
  * @base: the profile that the next delta begins at, or NULL
@@ -65,14 +65,14 @@ void qr_session_close(struct qr_session *s)
 	qr_meta_free(s, sizeof(*s));
 }
 
-static struct quarry_profile *take(const struct qr_session *s, u32 cache, bool with_ages)
+static struct quarry_profile *take(enum quarry_domain domain, u32 cache, bool with_ages)
 {
 	struct quarry_profile *p;
 
-	if (s->domain == QUARRY_DOMAIN_QUARRY)
+	if (domain == QUARRY_DOMAIN_QUARRY)
 		p = qr_profile_take(cache, with_ages);
 	else
-		p = qr_profile_take_domain(s->domain, with_ages);
+		p = qr_profile_take_domain(domain, with_ages);
 	return p ?: ERR_PTR(-ENOMEM);
 }
 
@@ -158,7 +158,8 @@ static void set_text(struct qr_session *s, struct qr_text *text, u64 time_ns,
 
 static int make_level(struct qr_session *s, const struct qr_request *req, struct qr_answer *answer)
 {
-	struct quarry_profile *p = take(s, req->cache, req->kind == QUARRY_PROFILE_LIFETIME);
+	bool with_ages = req->kind == QUARRY_PROFILE_LIFETIME;
+	struct quarry_profile *p = take(req->domain, req->cache, with_ages);
 	struct qr_text *text;
 
 	if (IS_ERR(p))
@@ -182,15 +183,17 @@ static int make_delta(struct qr_session *s, const struct qr_request *req, struct
 
 	if (!s->base)
 		return -ENODATA;
+	if (s->base->domain != req->domain)
+		return -EINVAL;
 	if (req->cache && req->cache != QUARRY_CACHE_ALL) {
 		err = qr_cache_rate_get(req->cache, &rate, &own);
 		if (err)
 			return err;
 	}
-	p = take(s, s->cache, true);
+	p = take(req->domain, s->cache, true);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
-	if (s->domain != QUARRY_DOMAIN_QUARRY)
+	if (req->domain != QUARRY_DOMAIN_QUARRY)
 		rate = p->rate;
 	err = view_make(&v, p, req->cache, rate);
 	if (err)
@@ -224,6 +227,7 @@ int qr_session_take(struct qr_session *s, enum quarry_profile_kind kind,
 		    enum quarry_profile_format format, bool delta)
 {
 	const struct qr_request req = {
+		.domain = s->domain,
 		.cache = s->cache,
 		.kind = kind,
 		.format = format,
@@ -234,13 +238,13 @@ int qr_session_take(struct qr_session *s, enum quarry_profile_kind kind,
 	return qr_session_make(s, &req, &answer);
 }
 
-int qr_session_begin(struct qr_session *s, struct qr_answer *answer)
+int qr_session_begin(struct qr_session *s, enum quarry_domain domain, struct qr_answer *answer)
 {
 	struct quarry_profile *p;
 
 	mutex_lock(&s->lock);
 	/* With ages, because the delta may be of a lifetime profile. */
-	p = take(s, s->cache, true);
+	p = take(domain, s->cache, true);
 	if (!IS_ERR(p)) {
 		answer->size = 0;
 		answer->time_ns = p->time_ns;
@@ -254,7 +258,7 @@ int qr_session_mark(struct qr_session *s)
 {
 	struct qr_answer answer;
 
-	return qr_session_begin(s, &answer);
+	return qr_session_begin(s, s->domain, &answer);
 }
 
 bool qr_session_is_marked(struct qr_session *s)
