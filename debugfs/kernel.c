@@ -6,6 +6,8 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/kstrtox.h>
+#include <linux/printk.h>
+#include <linux/string.h>
 #include <linux/stringify.h>
 #include <quarry/profile.h>
 #include "private.h"
@@ -28,6 +30,31 @@ static int stats_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
 
+/*
+ * The number that was written to @file: @low to 1.  Anything else is an error, which is logged;
+ * @wanted says what the file takes.
+ */
+static int written_number(struct file *file, const char __user *buf, size_t len, unsigned int low,
+			  const char *wanted)
+{
+	char text[32], *word;
+	unsigned int number;
+	int err;
+
+	word = qr_written(text, sizeof(text), buf, len, &err);
+	if (word) {
+		if (!kstrtouint(word, 10, &number) && number >= low && number <= 1)
+			return number;
+		pr_info_ratelimited("%pD4: \"%*pE\" is not %s\n", file, (int)strlen(word), word,
+				    wanted);
+		return -EINVAL;
+	}
+	if (err == -EINVAL)
+		pr_info_ratelimited("%pD4: %zu bytes, too many or with a zero among them, are not %s\n",
+				    file, len, wanted);
+	return err;
+}
+
 static int enable_show(struct seq_file *m, void *unused)
 {
 	seq_printf(m, "%d\n", qr_domain_is_on(qr_file_number(m)));
@@ -36,11 +63,10 @@ static int enable_show(struct seq_file *m, void *unused)
 
 static ssize_t enable_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
-	unsigned int on;
-	int err = kstrtouint_from_user(buf, len, 10, &on);
+	int on = written_number(file, buf, len, 0, "0 or 1"), err;
 
-	if (err || on > 1)
-		return err ?: -EINVAL;
+	if (on < 0)
+		return on;
 	err = qr_domain_enable(qr_file_number(file->private_data), on);
 	return err ?: len;
 }
@@ -80,11 +106,11 @@ static int reset_show(struct seq_file *m, void *unused)
 
 static ssize_t reset_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
-	unsigned int domain = qr_file_number(file->private_data), value;
-	int err = kstrtouint_from_user(buf, len, 10, &value);
+	unsigned int domain = qr_file_number(file->private_data);
+	int err = written_number(file, buf, len, 1, "1");
 
-	if (err || value != 1)
-		return err ?: -EINVAL;
+	if (err < 0)
+		return err;
 	qr_domain_reset(domain);
 	atomic_inc(&resets[domain]);
 	return len;

@@ -70,10 +70,27 @@ grep -v '^#' kernel-stats.names >"$TMP/wanted"
 same "kernel/slab/stats has the names of kernel-stats.names" \
 	"$(cat "$TMP/names")" "$(cat "$TMP/wanted")"
 before=$(stat metadata_bytes)
-for text in 2 yes-please 1x; do
-	expect "enable refuses $text" sh -c "! echo $text >$SLAB/enable" 2>/dev/null
+# refused FILE TEXT WHY: the file does not take the text, and says why in one line of the log.
+refused()
+{
+	mark
+	expect "$1 refuses ${2:-nothing}" sh -c "! echo '$2' >$SLAB/$1" 2>/dev/null
+	since_mark >"$TMP/log"
+	same "$1, $2: lines of the log" "$(grep -c "kernel/slab/$1" "$TMP/log")" 1
+	expect "$1, $2: the log says why" grep -qF "quarry: quarry/kernel/slab/$1: $3" "$TMP/log"
+}
+
+for text in 2 yes-please 1x -1 ''; do
+	refused enable "$text" "\"$text\" is not 0 or 1"
 done
-expect "rate refuses a word" sh -c "! echo often >$SLAB/rate" 2>/dev/null
+for text in 0 2 now; do
+	refused reset "$text" "\"$text\" is not 1"
+done
+refused enable "11111111111111111111111111111111111" \
+	"36 bytes, too many or with a zero among them, are not 0 or 1"
+refused rate often '"often" is no number of bytes, "off" or "default"'
+same "still off" "$(cat "$SLAB/enable")" 0
+same "no reset" "$(cat "$SLAB/reset")" 0
 
 # --- Truth --------------------------------------------------------------------
 
