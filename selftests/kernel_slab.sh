@@ -117,6 +117,29 @@ echo 1 >/sys/kernel/slab/quarry_kernel_test/shrink
 same "the cache: objects in /proc/slabinfo" \
 	"$(awk '$1 == "quarry_kernel_test" { print $2 }' /proc/slabinfo)" 2100
 
+# In a softirq, and on two CPUs at the same time; each CPU then frees what the other one has.
+n=$(choose 500 100)
+client kcontext way=softirq n="$n" || fail "kcontext softirq"
+same "softirq: allocations in one" "$(result in_softirq)" "$n"
+same "softirq: allocated objects" "$(row softirq_object alloc_objs)" "$n"
+same "softirq: live objects" "$(row softirq_object inuse_objs)" "$n"
+same "softirq: the label context, objects" \
+	"$(by_label softirq_object context <"$SLAB/heap.txt")" "softirq $n"
+client unkcontext way=softirq || fail "unkcontext softirq"
+same "softirq: frees in one" "$(result in_softirq)" "$n"
+same "softirq: live objects after the frees" "$(row softirq_object inuse_objs)" 0
+if [ "$(cpus_online)" -gt 1 ]; then
+	client kcontext way=twocpus n="$n" || fail "kcontext twocpus"
+	within "two CPUs: ns in which both allocate" "$(result together_ns)" 1 100000000000
+	same "two CPUs: allocated objects" "$(row twocpus_object alloc_objs)" $((2 * n))
+	same "two CPUs: live objects" "$(row twocpus_object inuse_objs)" $((2 * n))
+	client unkcontext way=twocpus || fail "unkcontext twocpus"
+	within "two CPUs: ns in which both free" "$(result together_ns)" 1 100000000000
+	same "two CPUs: live objects after the frees" "$(row twocpus_object inuse_objs)" 0
+else
+	skip "there is one CPU"
+fi
+
 client unkernel way=single how=free n=300 || fail "free"
 same "single frees: live objects" "$(row kernel_single inuse_objs)" 700
 client unkernel way=single how=bulk n=300 || fail "bulk"

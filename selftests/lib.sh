@@ -215,6 +215,28 @@ cache_stat()
 	value "$QUARRY/caches/$1/stats" "$2"
 }
 
+# by_label FUNCTION KEY: of a profile as text, "VALUE OBJECTS" for each value of a label, over the
+# live objects whose leaf is FUNCTION.
+by_label()
+{
+	awk -v wanted="$1" -v key="$2=" '
+		/^[0-9]/ { objects = $1 + 0 }
+		/^# site / {
+			value = ""
+			for (i = 4; i <= NF; i++)
+				if (index($i, key) == 1)
+					value = substr($i, length(key) + 1)
+			leaf = 1
+		}
+		leaf && /^#\t/ {
+			leaf = 0
+			sub(/[+].*/, "", $3)
+			if ($3 == wanted && value != "")
+				n[value] += objects
+		}
+		END { for (value in n) print value, n[value] }' | sort
+}
+
 # client COMMAND...: have the client module run a command; returns its status. If the write
 # fails the shell prints the error, which is kept in $TMP/error.
 client()

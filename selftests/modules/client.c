@@ -23,6 +23,7 @@ static const struct client_command *const commands[] = {
 	&client_emergency,  &client_cost,	 &client_touch,	    &client_uncost,
 	&client_kernel,	    &client_unkernel,	 &client_kstream,   &client_unkstream,
 	&client_pages,	    &client_unpages,	 &client_kleak,	    &client_unkleak,
+	&client_kcontext,   &client_unkcontext,	 &client_kstacks,
 };
 
 static DEFINE_MUTEX(run_lock);	     /* one command at a time */
@@ -151,6 +152,7 @@ static void __exit client_exit(void)
 	client_unkstream_all();
 	client_unpages_all();
 	client_unkleak_all();
+	client_unkcontext_all();
 	client_uncrowd_all();
 	client_unleak_all();
 	client_untwins_all();
