@@ -63,10 +63,10 @@ contexts=softirq:$n
 [ "$(cpus_online)" -eq 1 ] || contexts="softirq:$n twocpus:$((2 * n))"
 for way in $contexts; do
 	got=${way#*:} way=${way%:*}
-	client kcontext way=$way what=pages n=$n || fail "$way"
-	same "$way: live bytes" "$(bytes "$PAGES" ${way}_page other)" $((got * 4096))
-	client unkcontext way=$way what=pages || fail "$way"
-	same "$way: freed" "$(bytes "$PAGES" ${way}_page)" 0
+	client kcontext way="$way" what=pages n=$n || fail "$way"
+	same "$way: live bytes" "$(bytes "$PAGES" "${way}_page" other)" $((got * 4096))
+	client unkcontext way="$way" what=pages || fail "$way"
+	same "$way: freed" "$(bytes "$PAGES" "${way}_page")" 0
 done
 client pages way=area n=100 order=2 || fail "area"
 # Page tables of the kernel may come with them, and stay; so may a sanitizer's shadow.

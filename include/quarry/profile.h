@@ -172,7 +172,7 @@ int qr_profile_subtract(struct quarry_profile *p, const struct quarry_profile *b
 /* Set *@entries to the return addresses of a row's stack, leaf first.  Returns how many. */
 unsigned int qr_site_stack(const struct quarry_site *site, unsigned long **entries);
 
-#define QUARRY_LABELS_MAX  8
+#define QUARRY_LABELS_MAX  9
 #define QUARRY_LABEL_KEY   32
 #define QUARRY_LABEL_VALUE 64
 

@@ -38,6 +38,17 @@ const struct kernel_param_ops qr_uint_param_ops = {
 	.get = param_get_uint,
 };
 
+static int bool_set(const char *text, const struct kernel_param *kp)
+{
+	return qr_may_set_parameter() ?: param_set_bool(text, kp);
+}
+
+const struct kernel_param_ops qr_bool_param_ops = {
+	.flags = KERNEL_PARAM_OPS_FL_NOARG,
+	.set = bool_set,
+	.get = param_get_bool,
+};
+
 bool qr_hides_addresses(void)
 {
 	return security_locked_down(LOCKDOWN_PERF);

@@ -5,8 +5,8 @@
 
 #include <linux/moduleparam.h>
 
-/* For a parameter that is a number, and may be set unless the kernel is locked down. */
-extern const struct kernel_param_ops qr_uint_param_ops;
+/* For a parameter that is a number, or Y or N, and may be set unless the kernel is locked down. */
+extern const struct kernel_param_ops qr_uint_param_ops, qr_bool_param_ops;
 
 /* Choose the key of qr_address_number(). */
 void qr_exposure_init(void);

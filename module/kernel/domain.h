@@ -15,6 +15,7 @@
  *	tracepoints.c	finds tracepoints by name, and puts probes on them
  *	slab_layout.c	where the kernel keeps the name and the size of a cache
  *	cache_names.c	numbers for the names of caches
+ *	task_cgroup.c	the cgroup of a task
  *	sample_table.c	samples by address
  *
  * It uses profile/ for draws, stacks, labels and rows, and core/ for memory; the layers of Quarry's

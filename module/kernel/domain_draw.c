@@ -14,6 +14,7 @@
 #include <linux/irqflags.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include "kernel/task_cgroup.h"
 #include "profile/draw.h"
 
 /* More than a CPU allocates in years. */
@@ -40,6 +41,7 @@ static void record(struct qr_domain *d, const struct qr_kernel_alloc *a, u32 rat
 		.asked = min_t(size_t, a->asked, size),
 		.weight = qr_weight(rate, size),
 		.ip = a->ip,
+		.cgroup = qr_task_cgroup(),
 	};
 	u32 stack = qr_table_stack(&d->rows, a->ip, (unsigned long)d->function, a->gfp);
 	const char *name = d->describe(a, &what, stack);

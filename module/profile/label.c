@@ -23,7 +23,7 @@
 #include "profile/label_scope.h"
 #include "profile/profile_memory.h"
 
-enum { LABEL_NODE, LABEL_CONTEXT, LABEL_COMM };
+enum { LABEL_NODE, LABEL_CONTEXT, LABEL_COMM, LABEL_CGROUP };
 
 enum context { IN_TASK, IN_SOFTIRQ, IN_HARDIRQ, IN_NMI };
 static const char *const context_names[] = { "task", "softirq", "hardirq", "nmi" };
@@ -36,8 +36,8 @@ union set_key {
 		s16 node;
 		u8 context;
 		u8 nr_user;
-		u32 unused;
-		u64 user; /* hash of the labels of the task's scopes */
+		u32 user; /* hash of the labels of the task's scopes */
+		u64 cgroup;
 	};
 	u64 word[KEY_WORDS];
 };
@@ -45,10 +45,11 @@ union set_key {
 static_assert(sizeof(union set_key) == KEY_WORDS * sizeof(u64));
 static_assert(MAX_NUMNODES - 1 <= S16_MAX);
 
-/* Stands for the name of a task when there is no room for a set with the name. */
-#define OTHER_COMM "(other)"
+/* Stand for the name and the cgroup of a task when there is no room for a set with them. */
+#define OTHER_COMM   "(other)"
+#define OTHER_CGROUP U64_MAX
 
-/* Sets with a task's name, and all others.  Each kind has half of the room. */
+/* Sets with a task's name or cgroup, and all others.  Each kind has half of the room. */
 enum kind { NAMED, PLAIN, KINDS };
 #define KIND_SETS (QUARRY_LABEL_SETS / KINDS)
 
@@ -98,7 +99,9 @@ static bool copying;
 
 static enum kind kind_of(const union set_key *key)
 {
-	return key->context == IN_TASK && strcmp(key->comm, OTHER_COMM) ? NAMED : PLAIN;
+	bool named = strcmp(key->comm, OTHER_COMM) || (key->cgroup && key->cgroup != OTHER_CGROUP);
+
+	return key->context == IN_TASK && named ? NAMED : PLAIN;
 }
 
 static u32 hash_users(const struct qr_label *const *user, unsigned int n)
@@ -200,7 +203,7 @@ static void label_add(struct quarry_labels *labels, const char *key, const char 
 static void describe(struct quarry_labels *labels, const union set_key *key,
 		     const struct qr_label *const *user)
 {
-	char number[12], comm[TASK_COMM_LEN];
+	char number[24], comm[TASK_COMM_LEN];
 	unsigned int i;
 
 	labels->n = 0;
@@ -210,6 +213,11 @@ static void describe(struct quarry_labels *labels, const union set_key *key,
 	if (key->context == IN_TASK) {
 		qr_clean_name(comm, key->comm, sizeof(comm));
 		label_add(labels, qr_labels_own_key[LABEL_COMM], comm);
+	}
+	if (key->cgroup) {
+		snprintf(number, sizeof(number), "%llu", key->cgroup);
+		label_add(labels, qr_labels_own_key[LABEL_CGROUP],
+			  key->cgroup == OTHER_CGROUP ? OTHER_COMM : number);
 	}
 	for (i = 0; i < key->nr_user; i++)
 		label_add(labels, user[i]->key, user[i]->value);
@@ -316,7 +324,7 @@ static noinline u32 add(const union set_key *key, const struct qr_label *const *
 	return id;
 }
 
-/* A set that is like @key, or, if there is no room for it, a set without the task's name. */
+/* A set that is like @key, or, if there is no room, one without the task's name and cgroup. */
 static noinline u32 add_or_share(union set_key *key, const struct qr_label *const *user, gfp_t gfp)
 {
 	u32 id = add(key, user, gfp);
@@ -324,6 +332,8 @@ static noinline u32 add_or_share(union set_key *key, const struct qr_label *cons
 	if (id || kind_of(key) != NAMED)
 		return id;
 	strscpy_pad(key->comm, OTHER_COMM, sizeof(key->comm));
+	if (key->cgroup)
+		key->cgroup = OTHER_CGROUP;
 	return find(key, user) ?: add(key, user, gfp);
 }
 
@@ -337,7 +347,7 @@ static noinline u32 labels_with_users(union set_key *key, gfp_t gfp)
 	return find(key, user) ?: add_or_share(key, user, gfp);
 }
 
-u32 qr_labels_now(int node, gfp_t gfp)
+u32 qr_labels_now(int node, u64 cgroup, gfp_t gfp)
 {
 	union set_key key = { .node = node };
 	const struct label_set *last;
@@ -347,6 +357,7 @@ u32 qr_labels_now(int node, gfp_t gfp)
 		/* It is padded with zeros.  Another task may be changing it. */
 		memcpy(key.comm, current->comm, sizeof(key.comm));
 		key.comm[sizeof(key.comm) - 1] = 0;
+		key.cgroup = cgroup;
 		if (unlikely(atomic_read(&qr_label_scopes)))
 			return labels_with_users(&key, gfp);
 	} else {

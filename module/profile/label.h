@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Label sets: what is known of a sample besides its stack.  The profiler adds some labels by
- * itself: the memory's node, the context, the task's name.  Clients add others with
+ * itself: the memory's node, the context, the task's name, and for the kernel's allocators, if it
+ * is told to, the number of the task's cgroup.  Clients add others with
  * quarry_label_begin().  A sample carries the number of its label set.
  *
- * There is room for QUARRY_LABEL_SETS sets.  Half of it is for sets with a task's name, because
- * any process can have any name: a set that finds no room there has the name "(other)" instead,
- * and keeps the client's labels.  Only if the other half is full too, the set is number 0.
+ * There is room for QUARRY_LABEL_SETS sets.  Half of it is for sets with a task's name or cgroup,
+ * because there may be any number of these: a set that finds no room there has the name, and the
+ * cgroup, "(other)" instead, and keeps the client's labels.  Only if the other half is full too,
+ * the set is number 0.
  *
  * A set is kept while a row of the table has it, or a copy of the table that can be rendered.
  * When there is no room for a new set, the one that has been without rows for longest makes
@@ -23,6 +25,7 @@
 /**
  * qr_labels_now() - the set of labels of an allocation that is under way
  * @node: the node of its memory
+ * @cgroup: the number of the task's cgroup, or 0: then it is no label.  Not used in interrupts
  * @gfp: what may be done to get memory for a new set
  *
  * The set stays valid if a row has it; a new row has to hold it.
@@ -30,7 +33,7 @@
  * Context: process, softirq, hardirq; not NMI.
  * Return: the set's number, or 0 if the set is new and there is no room for it.
  */
-u32 qr_labels_now(int node, gfp_t gfp);
+u32 qr_labels_now(int node, u64 cgroup, gfp_t gfp);
 
 /*
  * Get memory for all sets that there is room for.  From then on qr_labels_now() asks for none.

@@ -36,7 +36,7 @@
 #define TASK_BITS  6
 #define SWEEP_TIME (5 * HZ)
 
-const char *const qr_labels_own_key[QR_LABELS_OWN] = { "node", "context", "comm" };
+const char *const qr_labels_own_key[QR_LABELS_OWN] = { "node", "context", "comm", "cgroup" };
 
 /**
  * struct scope - a label of a task
@@ -196,7 +196,7 @@ static noinline int refuse(const char *key, const char *why, unsigned long ip)
  * quarry_label_begin() - label what this task allocates from now on
  * @scope: where to put a handle of the label, mostly a variable in the caller's stack frame
  * @key: at most 31 bytes, such as "request"; the profiler's own keys (cache,
- *	node, context, comm, age, labels) and those of pprof (pprof::) are refused
+ *	node, context, comm, cgroup, age, labels) and those of pprof (pprof::) are refused
  * @value: at most 63 bytes; "" reads "_"
  *
  * Samples of this task carry the label until quarry_label_end().  Scopes nest: the

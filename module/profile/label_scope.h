@@ -8,7 +8,7 @@
 #include <quarry/profile.h>
 
 #define QR_LABEL_SCOPES 1024 /* labels that all tasks together can have set; more are dropped */
-#define QR_LABELS_OWN	3    /* labels that the profiler adds to a set by itself */
+#define QR_LABELS_OWN	4    /* labels that the profiler adds to a set by itself */
 #define QR_LABELS_USER	(QUARRY_LABELS_MAX - QR_LABELS_OWN)
 
 /* A label of a task; key and value are clean names. */
@@ -21,7 +21,7 @@ struct qr_label {
 extern atomic_t qr_label_scopes;
 extern atomic64_t qr_label_scopes_dropped;
 
-/* The keys that clients cannot use because the profiler sets them: node, context, comm. */
+/* The keys that clients cannot use because the profiler sets them: node, context, comm, cgroup. */
 extern const char *const qr_labels_own_key[QR_LABELS_OWN];
 
 /*

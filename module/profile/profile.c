@@ -169,7 +169,7 @@ void qr_profile_alloced(struct qr_sample *s, const struct qr_sampled *what, gfp_
 {
 	struct qr_table *t = &qr_own_table;
 	u32 stack = qr_stack_save(what->ip, gfp, add_mode(t));
-	u32 labels = qr_labels_now(what->node, gfp);
+	u32 labels = qr_labels_now(what->node, 0, gfp);
 
 	if (trace_sample_alloc_enabled())
 		trace_sample_alloc(what->ptr, what->size, qr_weighted(what->weight, what->size));
@@ -189,7 +189,7 @@ u32 qr_table_stack(struct qr_table *t, unsigned long ip, unsigned long function,
 void qr_table_alloced(struct qr_table *t, struct qr_sample *s, const struct qr_sampled *what,
 		      u32 stack)
 {
-	count_alloc(t, s, what, stack, qr_labels_now(what->node, 0), 0);
+	count_alloc(t, s, what, stack, qr_labels_now(what->node, what->cgroup, 0), 0);
 }
 
 /* Under the table's lock. */

@@ -80,6 +80,8 @@ struct qr_samples {
  * @asked: bytes that were asked for
  * @weight: objects that it stands for, see qr_weight()
  * @ip: the return address into Quarry's caller
+ * @cgroup: number of the task's cgroup, or 0: then it is no label.  Of an object of Quarry's it is
+ *	not used
  */
 struct qr_sampled {
 	const void *ptr;
@@ -90,6 +92,7 @@ struct qr_sampled {
 	u32 asked;
 	u64 weight;
 	unsigned long ip;
+	u64 cgroup;
 };
 
 /*

@@ -16,13 +16,13 @@
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
 #include <linux/shrinker.h>
-#include <quarry/exposure.h>
 #include <trace/events/quarry.h>
 #include "api/pool.h"
 #include "cache/cache.h"
 #include "cache/capacity_balance.h"
 #include "cache/rcu_free.h"
 #include "compat.h"
+#include "core/exposure.h"
 #include "core/work_queue.h"
 #include "pages/page_heap.h"
 #include "pages/release.h"
@@ -35,18 +35,7 @@
 
 static bool enabled = true;
 
-static int param_set(const char *text, const struct kernel_param *kp)
-{
-	return qr_may_set_parameter() ?: param_set_bool(text, kp);
-}
-
-static const struct kernel_param_ops shrinker_ops = {
-	.flags = KERNEL_PARAM_OPS_FL_NOARG,
-	.set = param_set,
-	.get = param_get_bool,
-};
-
-module_param_cb(shrinker, &shrinker_ops, &enabled, 0644);
+module_param_cb(shrinker, &qr_bool_param_ops, &enabled, 0644);
 MODULE_PARM_DESC(shrinker, "give pages back when the kernel is short of memory (default Y)");
 
 atomic64_t qr_shrunk_pages, qr_shrinker_ns;

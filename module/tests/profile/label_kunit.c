@@ -192,10 +192,10 @@ static void refused_labels(struct kunit *test)
 	static const char long_value[] =
 		"1234567890123456789012345678901234567890123456789012345678901234";
 	static const char *const bad[][2] = {
-		{ "cache", "v" },    { "node", "v" },	{ "context", "v" },  { "comm", "v" },
-		{ "age", "v" },	     { "labels", "v" }, { "pprof::x", "v" }, { "pprof::", "v" },
-		{ "", "v" },	     { NULL, "v" },	{ "k", NULL },	     { long_key, "v" },
-		{ "k", long_value },
+		{ "cache", "v" },  { "node", "v" },	{ "context", "v" },  { "comm", "v" },
+		{ "age", "v" },	   { "labels", "v" },	{ "pprof::x", "v" }, { "pprof::", "v" },
+		{ "cgroup", "v" }, { "", "v" },		{ NULL, "v" },	     { "k", NULL },
+		{ long_key, "v" }, { "k", long_value },
 	};
 	struct quarry_label_scope scope, outer;
 	struct bench b = bench(test);
