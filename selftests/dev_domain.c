@@ -3,6 +3,7 @@
  * Domains: the profiles of the kernel's own allocators, by ioctl.  At a rate of 1 they have what a
  * client allocates, to the object, and say the same as debugfs.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -103,7 +104,7 @@ static const char *word_at(const char *line, int i)
 {
 	line += strspn(line, " ");
 	while (i--) {
-		line += strcspn(line, " \n");
+		line += strcspn(line, "\n ");
 		line += strspn(line, " ");
 	}
 	return line;
@@ -352,10 +353,10 @@ struct old_info {
 	__u64 time_ns, value[12], reserved[5];
 };
 
-_Static_assert(sizeof(struct old_snapshot) == sizeof(struct quarry_dev_snapshot), "size");
-_Static_assert(sizeof(struct old_action) == sizeof(struct quarry_dev_action), "size");
-_Static_assert(sizeof(struct old_rate) == sizeof(struct quarry_dev_rate), "size");
-_Static_assert(sizeof(struct old_info) == sizeof(struct quarry_dev_info), "size");
+static_assert(sizeof(struct old_snapshot) == sizeof(struct quarry_dev_snapshot), "size");
+static_assert(sizeof(struct old_action) == sizeof(struct quarry_dev_action), "size");
+static_assert(sizeof(struct old_rate) == sizeof(struct quarry_dev_rate), "size");
+static_assert(sizeof(struct old_info) == sizeof(struct quarry_dev_info), "size");
 
 /* They see Quarry's own heap, although a domain is on. */
 static void check_old_programs(int fd)
@@ -399,7 +400,7 @@ void part_domain(void)
 	check_errors(fd);
 	check_old_programs(other);
 	check(!ask(other, SLAB, &d) && d.enabled == 1, "slab is still on");
-	run_client("unkernel way=small");
+	run_client("unkernel way=small destroy=1");
 	check(!enable(fd, SLAB, 0, &d) && !d.enabled && !d.samples && !d.memory_bytes,
 	      "slab is switched off");
 	check_equal(value_of("quarry/kernel/slab/stats", "enabled"), 0, "debugfs says so too");

@@ -17,8 +17,7 @@
  * with EPERM otherwise.  An open file that is passed on to another process keeps its
  * right to read.  The ioctls that change something for others (QUARRY_DEV_RATE_SET,
  * QUARRY_DEV_DOMAIN_SET, QUARRY_IOC_RESET, QUARRY_IOC_DRAIN, and all with
- * QUARRY_DEV_DRAIN) check the caller
- * again.
+ * QUARRY_DEV_DRAIN) check the caller again.
  *
  * A domain is a heap that can be profiled: Quarry's own, which always is, and allocators
  * of the kernel's, which QUARRY_IOC_DOMAIN switches on and off.  The member "domain" chooses
@@ -43,9 +42,10 @@
  * Errors of all ioctls: EINVAL for a value, flag or reserved member that is not
  * allowed, and for a domain that the module does not have; EPERM for one of those that
  * change something, if the caller has neither CAP_PERFMON nor CAP_SYS_ADMIN, or the kernel
- * is locked down; EFAULT for a pointer that cannot be read or written; ENOTTY for an ioctl number that is not listed here,
- * which includes a number with another size of the structure.  If EFAULT means that
- * the answer could not be written, the action has been carried out.
+ * is locked down; EFAULT for a pointer that cannot be read or written; ENOTTY for an
+ * ioctl number that is not listed here, which includes a number with another size of the
+ * structure.  If EFAULT means that the answer could not be written, the action has been
+ * carried out.
  */
 
 #define QUARRY_ABI_VERSION 1
