@@ -136,4 +136,5 @@ void qr_debugfs_kernel(struct dentry *root)
 
 	for (domain = QUARRY_DOMAIN_QUARRY + 1; domain < QUARRY_DOMAINS; domain++)
 		domain_files(dir, domain);
+	qr_debugfs_oom(dir);
 }

@@ -103,6 +103,9 @@ void qr_drain_file(struct dentry *dir);
 /* qr_rate_parse() for what was written to @file; an error is logged. */
 int qr_written_rate(struct file *file, const char *word, u32 *rate);
 
+/* Make kernel/oom/. */
+void qr_debugfs_oom(struct dentry *kernel);
+
 /* Make the profiles of a domain of the kernel's. */
 void qr_debugfs_domain_files(struct dentry *dir, enum quarry_domain domain);
 

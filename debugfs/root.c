@@ -3,8 +3,8 @@
  * The tree under /sys/kernel/debug/quarry.
  *
  * Only root can read the files.  debugfs/ is an observer: it uses the allocator through
- * <quarry/stats.h> and <quarry/profile.h> only.  <quarry/exposure.h> says what a kernel that is
- * locked down shows.
+ * <quarry/stats.h>, <quarry/profile.h> and <quarry/oom.h> only.  <quarry/exposure.h> says what a
+ * kernel that is locked down shows.
  * If debugfs cannot create a file, that file is missing, and nothing else is affected.
  */
 #include "debugfs.h"

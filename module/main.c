@@ -39,6 +39,7 @@
 #include "slab/sizeclass.h"
 #include "slab/slab.h"
 #include "view/leak_report.h"
+#include "view/oom_report.h"
 
 static int __init quarry_init(void)
 {
@@ -95,6 +96,9 @@ static int __init quarry_init(void)
 	err = qr_memory_hotplug_init();
 	if (err)
 		goto no_hotmem;
+	err = qr_oom_init();
+	if (err)
+		goto no_oom;
 	err = qr_debugfs_init();
 	if (err)
 		goto no_debugfs;
@@ -123,6 +127,8 @@ no_handed:
 no_chardev:
 	qr_debugfs_exit();
 no_debugfs:
+	qr_oom_exit();
+no_oom:
 	qr_memory_hotplug_exit();
 no_hotmem:
 	qr_shrinker_exit();
@@ -163,6 +169,7 @@ static void __exit quarry_exit(void)
 	qr_handed_exit();
 	qr_chardev_exit();
 	qr_debugfs_exit();
+	qr_oom_exit();
 	qr_domains_exit();
 	qr_rate_exit();
 	qr_memory_hotplug_exit();

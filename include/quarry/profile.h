@@ -121,6 +121,7 @@ struct quarry_ages {
  * @other_samples: samples recorded without their stack or labels, for lack of room
  * @span_ns: time since the base of a delta, also if the profile was reset after it
  * @nr: rows
+ * @others: rows that the copy leaves out because they hold little; row 0 has their sums
  * @room: rows that there is memory for
  * @site: the rows, in the order of their numbers
  * @ages: one for each row, or NULL if ages were not asked for
@@ -144,6 +145,7 @@ struct quarry_profile {
 	u64 other_samples;
 	u64 span_ns;
 	u32 nr;
+	u32 others;
 	u32 room;
 	struct quarry_site *site;
 	struct quarry_ages *ages;

@@ -27,6 +27,7 @@
 struct qr_limit qr_limit_all = { .soft = ULONG_MAX, .hard = ULONG_MAX };
 EXPORT_SYMBOL_QUARRY_TEST(qr_limit_all);
 qr_limit_fn qr_limit_watcher;
+qr_refusal_fn qr_refusal_watcher;
 
 bool qr_limit_take(struct qr_limit *limit, unsigned long pages, gfp_t gfp)
 {
@@ -85,14 +86,19 @@ void qr_limit_refused(const char *what, const char *name, const struct qr_limit 
 {
 	static DEFINE_RATELIMIT_STATE(often, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
 	char most[LIMIT_TEXT], own_usage[80] = "";
+	bool own_full = own && qr_limit_is_full(own, pages);
+	bool all_full = qr_limit_is_full(&qr_limit_all, pages);
+	qr_refusal_fn watcher = READ_ONCE(qr_refusal_watcher);
 	const char *why = "no memory";
 	unsigned long held;
 
+	if (watcher && (own_full || all_full))
+		watcher(what, name, own_full);
 	if (!__ratelimit(&often))
 		return;
-	if (own && qr_limit_is_full(own, pages))
+	if (own_full)
 		why = "its hard limit";
-	else if (qr_limit_is_full(&qr_limit_all, pages))
+	else if (all_full)
 		why = "Quarry's hard limit";
 	if (own) {
 		held = atomic_long_read(&own->held);

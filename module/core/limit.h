@@ -42,6 +42,13 @@ extern struct qr_limit qr_limit_all;
 typedef void (*qr_limit_fn)(void);
 extern qr_limit_fn qr_limit_watcher;
 
+/*
+ * The one function that is told of a request that was refused because of a hard limit, as
+ * qr_limit_refused() describes it; @own: because of the limit of @what.  Called in any context.
+ */
+typedef void (*qr_refusal_fn)(const char *what, const char *name, bool own);
+extern qr_refusal_fn qr_refusal_watcher;
+
 /* Charge @pages.  False if that exceeds the hard limit, unless @gfp has __GFP_NOFAIL. */
 bool qr_limit_take(struct qr_limit *limit, unsigned long pages, gfp_t gfp);
 
@@ -92,7 +99,8 @@ void qr_limit_hit_hard(struct qr_limit *limit, const char *name);
 /*
  * Log in one line, at most ten times in five seconds, that a request for @size bytes was refused:
  * the caller, @what (for example "cache") of the name @name, why, and usage and limits.  @own: the
- * limit of @what, or NULL if it has none.  @pages: what it would have taken.
+ * limit of @what, or NULL if it has none.  @pages: what it would have taken.  If it was a hard
+ * limit, call the watcher of refusals.
  */
 void qr_limit_refused(const char *what, const char *name, const struct qr_limit *own,
 		      unsigned long pages, size_t size, gfp_t gfp);

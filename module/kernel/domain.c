@@ -14,6 +14,7 @@
 #include "compat.h"
 #include "core/metadata.h"
 #include "kernel/domain_draw.h"
+#include "kernel/oom_snapshot.h"
 #include "profile/draw.h"
 #include "profile/label.h"
 
@@ -82,6 +83,36 @@ void qr_domain_freed(struct qr_domain *d, const void *ptr)
 
 /* --- On and off --- */
 
+static DEFINE_MUTEX(domains_mutex);
+
+bool qr_domain_tables_hold(bool wait)
+{
+	if (!wait)
+		return mutex_trylock(&domains_mutex);
+	mutex_lock(&domains_mutex);
+	return true;
+}
+
+void qr_domain_tables_release(void)
+{
+	mutex_unlock(&domains_mutex);
+}
+
+struct qr_domain *qr_domain_if_on(enum quarry_domain domain)
+{
+	struct qr_domain *d = domain_of(domain);
+
+	return d && d->on ? d : NULL;
+}
+
+/* Under the domain's lock. */
+static void set_on(struct qr_domain *d, bool on)
+{
+	qr_domain_tables_hold(true);
+	WRITE_ONCE(d->on, on);
+	qr_domain_tables_release();
+}
+
 static u32 max_samples(void)
 {
 	return roundup_pow_of_two(clamp(kernel_samples, SAMPLES_LEAST, SAMPLES_MOST));
@@ -139,7 +170,7 @@ static int switch_on(struct qr_domain *d)
 		free_tables(d);
 		return err;
 	}
-	d->on = true;
+	set_on(d, true);
 	return 0;
 }
 
@@ -147,7 +178,7 @@ static int switch_on(struct qr_domain *d)
 static void switch_off(struct qr_domain *d)
 {
 	d->stop(d);
-	d->on = false;
+	set_on(d, false);
 	free_tables(d);
 }
 
@@ -159,6 +190,8 @@ int qr_domain_enable(enum quarry_domain domain, bool on)
 	if (!d)
 		return -ENOENT;
 	mutex_lock(&d->lock);
+	if (on && !d->on && qr_oom_reserve(domain))
+		pr_warn("kernel=%s: no memory for snapshots: none will be taken of it\n", d->name);
 	if (on && !d->on)
 		err = switch_on(d);
 	else if (!on && d->on)

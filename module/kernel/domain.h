@@ -17,14 +17,16 @@
  *	cache_names.c	numbers for the names of caches
  *	task_cgroup.c	the cgroup of a task
  *	sample_table.c	samples by address
+ *	oom_snapshot.c	what was live when memory ran out
  *
  * It uses profile/ for draws, stacks, labels and rows, and core/ for memory; the layers of Quarry's
  * own allocator do not know it.  Observers use it through <quarry/profile.h>.
  *
  * The mutex of a domain is held while it is switched on or off, and while a reader copies its
- * table.  Probes run in any context, also under locks of the kernel's allocators and of whoever
- * calls these.  They take raw locks only, with interrupts off, and ask for no memory, but for the
- * stack depot, which may ask for pages as the allocation itself may.
+ * table; one mutex of all domains is held at the moment when a table comes or goes.  Probes run in
+ * any context, also under locks of the kernel's allocators and of whoever calls these.  They take
+ * raw locks only, with interrupts off, and ask for no memory, but for the stack depot, which may ask
+ * for pages as the allocation itself may.
  */
 #ifndef QR_DOMAIN_H
 #define QR_DOMAIN_H
@@ -88,6 +90,16 @@ struct qr_domain {
  */
 struct qr_domain *qr_domain_hold(enum quarry_domain domain);
 void qr_domain_release(struct qr_domain *d);
+
+/*
+ * The tables of all domains, for code that runs because there is no memory.  While they are held,
+ * none comes or goes.  Whoever holds them asks for no memory.  False: they are held, and @wait is
+ * not set.
+ */
+bool qr_domain_tables_hold(bool wait);
+void qr_domain_tables_release(void);
+/* The domain, or NULL if it is off.  The tables are held. */
+struct qr_domain *qr_domain_if_on(enum quarry_domain domain);
 
 /* Record the allocation @what, which was drawn.  Interrupts off; not in NMI. */
 void qr_domain_alloced(struct qr_domain *d, struct qr_sampled *what, const char *cache, u32 stack);

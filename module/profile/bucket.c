@@ -15,6 +15,7 @@
 #include "compat.h"
 #include "core/metadata.h"
 #include "profile/label.h"
+#include "profile/largest.h"
 #include "profile/profile_memory.h"
 
 struct qr_table qr_own_table;
@@ -25,7 +26,7 @@ static struct kmem_cache *bucket_cache;
 static LIST_HEAD(tables);
 static DEFINE_MUTEX(tables_mutex); /* protects the list */
 
-static DEFINE_MUTEX(copy_mutex);
+static DEFINE_MUTEX(copy_mutex); /* one copy is made at a time */
 
 /* --- Rows --- */
 
@@ -44,12 +45,13 @@ static void forget_history(struct quarry_site *site, struct qr_freed *freed)
 static void copy_out(struct qr_table *t, struct qr_bucket *b)
 {
 	struct quarry_profile *p = t->copy;
-	struct quarry_site *site = &p->site[b->site.id];
+	struct quarry_site *site = t->largest ? &t->largest->next : &p->site[b->site.id];
 	struct qr_freed freed = b->freed;
 
 	b->snapshot = t->snapshot;
 	*site = b->site;
-	qr_labels_note(p->label_sets, site->labels);
+	if (!t->largest)
+		qr_labels_note(p->label_sets, site->labels);
 	if (b->peaks != t->copy_peaks) {
 		site->peak_objects = site->inuse.objects;
 		site->peak_space = site->inuse.space;
@@ -62,6 +64,8 @@ static void copy_out(struct qr_table *t, struct qr_bucket *b)
 		memcpy(ages->freed_objects, freed.objects, sizeof(freed.objects));
 		memcpy(ages->freed_space, freed.space, sizeof(freed.space));
 	}
+	if (t->largest)
+		qr_largest_add(t->largest);
 }
 
 void qr_bucket_catch_up(struct qr_table *t, struct qr_bucket *b)
@@ -209,16 +213,11 @@ static void set_unused(struct qr_table *t, struct qr_bucket *b, u32 heir)
 /* Adds @from to @to.  @from has no live objects, and is reused afterwards. */
 static void merge(struct qr_table *t, struct qr_bucket *to, struct qr_bucket *from)
 {
-	struct quarry_sum *a = &to->site.alloc, *b = &from->site.alloc;
 	unsigned int i;
 
 	qr_bucket_touch(t, to);
 	qr_bucket_touch(t, from);
-	a->samples += b->samples;
-	a->objects += b->objects;
-	a->space += b->space;
-	a->var_objects += b->var_objects;
-	a->var_space += b->var_space;
+	qr_sum_add(&to->site.alloc, &from->site.alloc);
 	to->site.peak_objects += from->site.peak_objects;
 	to->site.peak_space += from->site.peak_space;
 	for (i = 0; i < QR_AGES; i++) {
@@ -313,12 +312,12 @@ void qr_profile_reuse_rows(struct qr_table *t)
 
 /* --- Copies --- */
 
-void qr_profile_copy(struct qr_table *t, struct quarry_profile *p)
+/* Under copy_mutex. */
+static void copy(struct qr_table *t, struct quarry_profile *p, struct qr_largest *largest)
 {
 	u64 now, real;
 	unsigned int i = 0;
 
-	mutex_lock(&copy_mutex);
 	qr_labels_copy_begin();
 	raw_spin_lock_irq(&t->lock);
 	now = ktime_get_mono_fast_ns();
@@ -334,6 +333,7 @@ void qr_profile_copy(struct qr_table *t, struct quarry_profile *p)
 	p->dropped_space = t->dropped_space;
 	p->other_samples = t->other_samples;
 	t->copy = p;
+	t->largest = largest;
 	t->copy_peaks = t->peaks;
 	t->copy_resets = t->resets;
 	t->snapshot++;
@@ -349,9 +349,41 @@ void qr_profile_copy(struct qr_table *t, struct quarry_profile *p)
 		raw_spin_lock_irq(&t->lock);
 	}
 	t->copy = NULL;
+	t->largest = NULL;
 	raw_spin_unlock_irq(&t->lock);
+	if (largest)
+		qr_largest_end(largest);
 	qr_labels_copy_end(p->label_sets);
+}
+
+void qr_profile_copy(struct qr_table *t, struct quarry_profile *p)
+{
+	mutex_lock(&copy_mutex);
+	copy(t, p, NULL);
 	mutex_unlock(&copy_mutex);
+}
+
+bool qr_profile_copy_lock(bool wait)
+{
+	if (!wait)
+		return mutex_trylock(&copy_mutex);
+	mutex_lock(&copy_mutex);
+	return true;
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_profile_copy_lock);
+
+void qr_profile_copy_unlock(void)
+{
+	mutex_unlock(&copy_mutex);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_profile_copy_unlock);
+
+void qr_profile_copy_largest(struct qr_table *t, struct quarry_profile *p, const char *only)
+{
+	static struct qr_largest largest; /* with copy_mutex */
+
+	qr_largest_begin(&largest, p, only);
+	copy(t, p, &largest);
 }
 
 /* --- Life --- */

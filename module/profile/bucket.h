@@ -91,6 +91,7 @@ struct qr_bucket {
  * @other_samples: samples recorded without stack or labels
  * @since: when history began, ns of the monotonic clock
  * @copy: the copy that is being made, or NULL
+ * @largest: keeps the largest rows of that copy; NULL if it has room for all
  * @copy_peaks: value of @peaks when that copy was begun
  * @copy_resets: value of @resets when that copy was begun
  * @other: row 0
@@ -121,6 +122,7 @@ struct qr_table {
 	u64 other_samples;
 	u64 since;
 	struct quarry_profile *copy;
+	struct qr_largest *largest;
 	u32 copy_peaks;
 	u32 copy_resets;
 	struct qr_bucket other;
@@ -128,6 +130,15 @@ struct qr_table {
 
 /* The table of Quarry's own heap. */
 extern struct qr_table qr_own_table;
+
+static __always_inline void qr_sum_add(struct quarry_sum *to, const struct quarry_sum *from)
+{
+	to->samples += from->samples;
+	to->objects += from->objects;
+	to->space += from->space;
+	to->var_objects += from->var_objects;
+	to->var_space += from->var_space;
+}
 
 void qr_bucket_catch_up(struct qr_table *t, struct qr_bucket *b);
 
@@ -201,6 +212,18 @@ void qr_profile_reuse_rows(struct qr_table *t);
  * not NULL.  All rows are of the same moment.  Sleeps.
  */
 void qr_profile_copy(struct qr_table *t, struct quarry_profile *p);
+
+/*
+ * The same for the QR_LARGEST rows that hold most, with all others summed in row 0; @p has room for
+ * them.  No memory is asked for.  @only: rows of other caches than that of this name do not count;
+ * NULL: all count.
+ *
+ * One copy is made at a time, so the caller takes the lock of copies first.  False: it is held, and
+ * @wait is not set.  Whoever holds it asks for no memory.
+ */
+bool qr_profile_copy_lock(bool wait);
+void qr_profile_copy_unlock(void);
+void qr_profile_copy_largest(struct qr_table *t, struct quarry_profile *p, const char *only);
 
 /* Call @fn for each table.  No table comes or goes meanwhile.  Sleeps. */
 void qr_tables_each(void (*fn)(struct qr_table *t, void *arg), void *arg);

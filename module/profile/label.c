@@ -446,7 +446,7 @@ void qr_labels_note(unsigned long *held, u32 id)
 		__set_bit((id & INDEX_MASK) - 1, held);
 }
 
-void qr_labels_copy_end(const unsigned long *held)
+void qr_labels_hold_sets(const unsigned long *held)
 {
 	unsigned long flags;
 	unsigned int i;
@@ -456,6 +456,11 @@ void qr_labels_copy_end(const unsigned long *held)
 		hold(sets[i]);
 		raw_spin_unlock_irqrestore(&sets_lock, flags);
 	}
+}
+
+void qr_labels_copy_end(const unsigned long *held)
+{
+	qr_labels_hold_sets(held);
 	set_copying(false);
 }
 
@@ -471,6 +476,7 @@ void qr_labels_release(unsigned long *held)
 	}
 	bitmap_zero(held, QUARRY_LABEL_SETS);
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_labels_release);
 
 const struct quarry_labels *qr_labels_get(u32 id)
 {

@@ -58,6 +58,8 @@ void qr_labels_copy_begin(void);
 void qr_labels_note(unsigned long *held, u32 id);
 void qr_labels_copy_end(const unsigned long *held);
 void qr_labels_release(unsigned long *held);
+/* A copy of a copy holds them, too. */
+void qr_labels_hold_sets(const unsigned long *held);
 
 /* The number of sets, without "other". */
 unsigned int qr_label_sets(void);

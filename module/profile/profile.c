@@ -65,15 +65,6 @@ static __always_inline u64 asked_of(u64 weight, u32 asked, const struct quarry_s
 	return likely(asked == size) ? one->space : qr_weighted(weight, asked);
 }
 
-static __always_inline void sum_add(struct quarry_sum *sum, const struct quarry_sum *one)
-{
-	sum->samples += one->samples;
-	sum->objects += one->objects;
-	sum->space += one->space;
-	sum->var_objects += one->var_objects;
-	sum->var_space += one->var_space;
-}
-
 static __always_inline void sum_sub(struct quarry_sum *sum, const struct quarry_sum *one)
 {
 	sum->samples -= one->samples;
@@ -121,8 +112,8 @@ static __always_inline void sample_alloced(struct qr_table *t, struct qr_sample 
 	s->time = now;
 	s->asked = what->asked;
 	s->cpu = raw_smp_processor_id();
-	sum_add(&b->site.alloc, &one);
-	sum_add(&b->site.inuse, &one);
+	qr_sum_add(&b->site.alloc, &one);
+	qr_sum_add(&b->site.inuse, &one);
 	b->site.asked += asked_of(what->weight, what->asked, &one, what->size);
 	t->samples++;
 	t->live_samples++;

@@ -9,6 +9,8 @@
  *	stack.h, label.h	the call stack and the labels of an allocation
  *	label_scope.h		the labels that clients have set for tasks
  *	bucket.h		tables: one row per site, copied by observers
+ *	largest.h		copies that have only the largest rows
+ *	kept_profile.h		such copies, kept for long
  *	profile.h		the samples, and what changes when they come and go
  *	profile_memory.h	the profiler's memory, with a bound
  *	unloaded.h		functions and modules of stacks through unloaded modules

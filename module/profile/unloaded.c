@@ -22,6 +22,7 @@
 #include <linux/string.h>
 #include "compat.h"
 #include "profile/bucket.h"
+#include "profile/kept_profile.h"
 #include "profile/profile_memory.h"
 #include "profile/stack.h"
 
@@ -249,14 +250,32 @@ static void retire_rows(struct qr_table *t, void *arg)
 	}
 }
 
+/* A copy that is made from now on gets the names from its table, which comes first. */
+static void name_kept(const struct going *going)
+{
+	struct qr_kept_walk w = {};
+	unsigned long *frames;
+	unsigned int n;
+	u32 stack;
+
+	while ((stack = qr_kept_next_stack(&w))) {
+		n = qr_stack_frames(stack, &frames);
+		if (goes_through(going->mod, going->init_only, frames, n))
+			qr_kept_set_names(stack, qr_unloaded_names(frames, n, going->mod));
+		cond_resched();
+	}
+}
+
 static int module_event(struct notifier_block *nb, unsigned long what, void *data)
 {
 	struct going going = { .mod = data, .init_only = what == MODULE_STATE_LIVE };
 
 	qr_stacks_forget();
 	/* Code goes when a module is unloaded, and its init code when it has been loaded. */
-	if ((what == MODULE_STATE_GOING || what == MODULE_STATE_LIVE) && going.mod != THIS_MODULE)
+	if ((what == MODULE_STATE_GOING || what == MODULE_STATE_LIVE) && going.mod != THIS_MODULE) {
 		qr_tables_each(retire_rows, &going);
+		name_kept(&going);
+	}
 	return NOTIFY_DONE;
 }
 

@@ -30,6 +30,14 @@ static int time_comment(const struct quarry_profile *p, char *buf, size_t size)
 			 s, ms);
 }
 
+static int others_comment(const struct quarry_profile *p, char *buf, size_t size)
+{
+	if (!p->others)
+		return 0;
+	return scnprintf(buf, size, "%u rows hold less than these, together \"(other)\"",
+			 p->others);
+}
+
 int qr_report_comment(const struct qr_report *r, unsigned int i, char *buf, size_t size)
 {
 	const struct quarry_profile *p = r->p;
@@ -60,10 +68,13 @@ int qr_report_comment(const struct qr_report *r, unsigned int i, char *buf, size
 		return scnprintf(buf, size, "peak at %llu s since the epoch",
 				 div_u64(p->peak_time_ns, NSEC_PER_SEC));
 	case 7:
-		if (!r->bound.merged)
-			return 0;
-		return scnprintf(buf, size, "the %u smallest rows are merged (profile_rows)",
-				 r->bound.merged);
+		if (r->bound.merged)
+			return scnprintf(buf, size,
+					 "the %u smallest rows are merged (profile_rows)",
+					 r->bound.merged);
+		return others_comment(p, buf, size);
+	case 8:
+		return r->bound.merged ? others_comment(p, buf, size) : 0;
 	default:
 		return 0;
 	}

@@ -315,15 +315,6 @@ void qr_profile_free(struct quarry_profile *p)
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_profile_free);
 
-static void sum_add(struct quarry_sum *a, const struct quarry_sum *b)
-{
-	a->samples += b->samples;
-	a->objects += b->objects;
-	a->space += b->space;
-	a->var_objects += b->var_objects;
-	a->var_space += b->var_space;
-}
-
 static void sum_subtract(struct quarry_sum *a, const struct quarry_sum *b)
 {
 	a->samples -= b->samples;
@@ -442,7 +433,7 @@ int qr_profile_subtract(struct quarry_profile *p, const struct quarry_profile *b
 			continue;
 		if (!reset)
 			subtract_row(p, now, base, then);
-		sum_add(&p->base[now - p->site], &then->inuse);
+		qr_sum_add(&p->base[now - p->site], &then->inuse);
 	}
 	return 0;
 }

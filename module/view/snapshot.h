@@ -10,6 +10,9 @@
  *	profile_bound.c		merges the smallest rows of a profile that has too many
  *	profile_comment.c	the comments of a profile, for every format
  *	pprof.c, profile_table.c, profile_format.c, heap_dump.c	the formats
+ *	leak_report.c		what the log says of objects that were never freed
+ *	oom_report.c		what it says when memory runs out, and snapshots of that moment
+ *	site_text.c		sites as the log names them
  *	symbol.c, code_mapping.c	the function and the module of an address
  *	text_buffer.c		text that grows page by page
  *
