@@ -37,8 +37,8 @@ why()
 	sed -n 's/^why *//p' "$1/info"
 }
 
-# held FUNCTION COLUMN: sum of a column of a "top" over the lines whose leaf is FUNCTION. For the
-# column of errors the root of the sum of squares.
+# held FUNCTION COLUMN: the sum of a column of a "top" over the lines whose leaf is FUNCTION. The
+# column of errors is that of the live bytes.
 held()
 {
 	awk -v wanted="$1" -v column="$2" '
@@ -47,9 +47,9 @@ held()
 			leaf = $at["path"]
 			sub(/[+].*/, "", leaf)
 			if (leaf == wanted)
-				n += column == "+/-" ? $at[column] ^ 2 : $at[column]
+				n += $at[column]
 		}
-		END { printf "%.0f", column == "+/-" ? sqrt(n) : n }'
+		END { printf "%.0f", n }'
 }
 
 # first_is PATTERN: the first site that the log has named since the mark is like that.
