@@ -12,7 +12,7 @@ cd "$(dirname "$0")" || exit 1
 
 load_anew quarry_client
 SLAB=$QUARRY/kernel/slab
-turns=${QUARRY_TURNS:-$(choose 200 30 20)}
+turns=${QUARRY_TURNS:-$(choose 60 30 20)}
 last=/sys/devices/system/cpu/cpu$(($(cpus_online) - 1))/online
 mkdir "$TMP/files"
 
