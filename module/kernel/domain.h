@@ -4,20 +4,21 @@
  * domain, with a table of rows, a table of samples and a rate of its own.  Nothing of the kernel
  * is changed while a domain is off.
  *
- *	domain.c	the domains: on and off, rates, resets, numbers
- *	domain_draw.c	which allocations are sampled
- *	slab_domain.c	the probes of kmalloc() and kmem_cache_alloc()
- *	large_lesson.c	objects that the kernel reports twice
- *	slab_bulk.c	the probes of bulk allocations and frees
- *	page_domain.c	the probes of the page allocator
- *	page_user.c	whom a page is for
- *	percpu_domain.c	the probes of alloc_percpu()
- *	tracepoints.c	finds tracepoints by name, and puts probes on them
- *	slab_layout.c	where the kernel keeps the name and the size of a cache
- *	cache_names.c	numbers for the names of caches
- *	task_cgroup.c	the cgroup of a task
- *	sample_table.c	samples by address
- *	oom_snapshot.c	what was live when memory ran out
+ *	domain.c		the domains: on and off, rates, resets, numbers
+ *	domain_draw.c		which allocations are sampled
+ *	slab_domain.c		the probes of kmalloc() and kmem_cache_alloc()
+ *	large_lesson.c		objects that the kernel reports twice
+ *	slab_bulk.c		the probes of bulk allocations and frees
+ *	page_domain.c		the probes of the page allocator
+ *	page_user.c		whom a page is for
+ *	percpu_domain.c		the probes of alloc_percpu()
+ *	tracepoints.c		finds tracepoints by name, and puts probes on them
+ *	function_probe.c	puts probes on functions that have no tracepoint
+ *	slab_layout.c		where the kernel keeps the name and the size of a cache
+ *	cache_names.c		numbers for the names of caches
+ *	sample_table.c		samples by address
+ *	task_cgroup.c		the cgroup of a task
+ *	oom_snapshot.c		what was live when memory ran out
  *
  * It uses profile/ for draws, stacks, labels and rows, and core/ for memory; the layers of Quarry's
  * own allocator do not know it.  Observers use it through <quarry/profile.h>.

@@ -1,36 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Pages that are allocated many at a time, for vmalloc() and for network drivers, have no
- * tracepoint.  A kretprobe sees the list or the array of them.  For a single page the function
- * calls the one that has the tracepoint.
+ * tracepoint.  A probe of the function sees the list or the array of them.  For a single page the
+ * function calls the one that has the tracepoint.
  *
  * An array may have pages in it already; the kernel fills the gaps.
  */
-#define pr_fmt(fmt) "quarry: " fmt
-
 #include <linux/bitmap.h>
-#include <linux/kprobes.h>
 #include <linux/list.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/printk.h>
-#include <linux/ptrace.h>
 #include <linux/stringify.h>
 #include "compat.h"
+#include "kernel/function_probe.h"
 #include "kernel/page_domain.h"
-
-#if defined(CONFIG_KRETPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
-
-#define BULK __stringify(QR_COMPAT_PAGES_BULK)
-
-/* Tasks that may be in such an allocation at a time; it may sleep. */
-#define ALLOCS_UNDER_WAY 256
 
 /* Places of an array that are looked at; the kernel asks for a hundred pages at a time. */
 #define PLACES 512
-
-static struct qr_domain *domain;
-static struct kretprobe bulk;
 
 /**
  * struct bulk_call - a call that is under way
@@ -46,25 +32,25 @@ struct bulk_call {
 	DECLARE_BITMAP(full, PLACES);
 };
 
-static int bulk_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
+static void bulk_entry(void *domain, struct pt_regs *regs, void *arg)
 {
-	int wanted = regs_get_kernel_argument(regs, 3), i;
-	struct bulk_call *call = (void *)ri->data;
+	int wanted = qr_function_arg(regs, 3), i;
+	struct bulk_call *call = arg;
 	unsigned int at = 4;
 
-	call->gfp = (__force gfp_t)regs_get_kernel_argument(regs, 0);
+	call->gfp = (__force gfp_t)qr_function_arg(regs, 0);
 	call->list = NULL;
 	if (QR_COMPAT_PAGES_BULK_HAS_LIST)
-		call->list = (struct list_head *)regs_get_kernel_argument(regs, at++);
-	call->array = (struct page **)regs_get_kernel_argument(regs, at);
+		call->list = (struct list_head *)qr_function_arg(regs, at++);
+	call->array = (struct page **)qr_function_arg(regs, at);
 	bitmap_zero(call->full, PLACES);
 	for (i = 0; call->array && i < min(wanted, PLACES); i++)
 		if (call->array[i])
 			__set_bit(i, call->full);
-	return 0;
 }
 
-static void saw(const struct bulk_call *call, struct page *page, unsigned long ip)
+static void saw(struct qr_domain *d, const struct bulk_call *call, struct page *page,
+		unsigned long ip)
 {
 	s64 left = qr_count_down(qr_page_countdown, PAGE_SIZE);
 
@@ -77,78 +63,50 @@ static void saw(const struct bulk_call *call, struct page *page, unsigned long i
 			.gfp = call->gfp,
 		};
 
-		qr_domain_drawn(domain, &a, left);
+		qr_domain_drawn(d, &a, left);
 	}
 }
 
-static int bulk_return(struct kretprobe_instance *ri, struct pt_regs *regs)
+static void bulk_return(void *domain, unsigned long value, unsigned long ip, void *arg)
 {
-	int n = min_t(int, regs_return_value(regs), PLACES), i;
-	const struct bulk_call *call = (void *)ri->data;
-	unsigned long ip = get_kretprobe_retaddr(ri);
+	int n = min_t(int, value, PLACES), i;
+	const struct bulk_call *call = arg;
 	struct page *page;
 
 	if (n - (call->list ? 0 : bitmap_weight(call->full, max(n, 0))) <= 1)
-		return 0;
+		return;
 	if (call->list) {
 		/* Each page was put in front of those before it. */
 		list_for_each_entry(page, call->list, lru) {
 			if (!n--)
 				break;
-			saw(call, page, ip);
+			saw(domain, call, page, ip);
 		}
-		return 0;
+		return;
 	}
 	for (i = 0; i < n; i++)
 		if (!test_bit(i, call->full))
-			saw(call, call->array[i], ip);
-	return 0;
+			saw(domain, call, call->array[i], ip);
 }
 
-/* A probe cannot be registered again with what the kernel has left in it. */
+static struct qr_function_probe probe = {
+	.name = __stringify(QR_COMPAT_PAGES_BULK),
+	.entry = bulk_entry,
+	.leave = bulk_return,
+	.call_size = sizeof(struct bulk_call),
+};
+
 int qr_page_bulk_start(struct qr_domain *d)
 {
-	int err;
-
-	domain = d;
-	bulk = (struct kretprobe){
-		.kp.symbol_name = BULK,
-		.entry_handler = bulk_entry,
-		.handler = bulk_return,
-		.data_size = sizeof(struct bulk_call),
-		.maxactive = ALLOCS_UNDER_WAY,
-	};
-	err = register_kretprobe(&bulk);
-	if (err)
-		pr_err("kernel=pages: no probe on %s() (error %d)\n", BULK, err);
-	return err;
+	return qr_function_probes_on(&probe, 1, d);
 }
 
 void qr_page_bulk_stop(void)
 {
-	unregister_kretprobe(&bulk);
+	qr_function_probes_off(&probe, 1);
 }
 
 u64 qr_page_bulk_missed(void)
 {
-	return bulk.nmissed + bulk.kp.nmissed;
+	return qr_function_probes_missed(&probe, 1);
 }
-
-#else
-
-int qr_page_bulk_start(struct qr_domain *d)
-{
-	pr_err("kernel=pages: this kernel has no kretprobes\n");
-	return -EOPNOTSUPP;
-}
-
-void qr_page_bulk_stop(void)
-{
-}
-
-u64 qr_page_bulk_missed(void)
-{
-	return 0;
-}
-
-#endif
