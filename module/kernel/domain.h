@@ -12,6 +12,7 @@
  *	page_domain.c		the probes of the page allocator
  *	page_user.c		whom a page is for
  *	percpu_domain.c		the probes of alloc_percpu()
+ *	stack_user.c		whom memory is for, by the functions on a call stack
  *	tracepoints.c		finds tracepoints by name, and puts probes on them
  *	function_probe.c	puts probes on functions that have no tracepoint
  *	slab_layout.c		where the kernel keeps the name and the size of a cache
