@@ -16,7 +16,7 @@
 #define SLAB	     QUARRY_DEV_DOMAIN_SLAB
 #define DEFAULT_RATE (512 << 10)
 
-static const char *const names[QUARRY_DEV_DOMAINS] = { NULL, "slab", "pages", "percpu" };
+static const char *const names[QUARRY_DEV_DOMAINS] = { NULL, "slab", "pages", "percpu", "vmalloc" };
 
 /* --- Calls --- */
 

@@ -35,8 +35,9 @@ for dir in "$PAGES" "$SLAB"; do
 	echo 1 >"$dir/enable" || fail "${dir##*/} is switched on"
 done
 [ ! -r "$DEPOT" ] || before=$(pools)
-expect "$n call stacks" client kstacks n="$n"
-same "call stacks in slab" "$(grep -c kstacks_arrive "$SLAB/allocs.top")" "$n"
+expect "$n call stacks" client stacks n="$n" depth=17
+client unstacks
+same "call stacks in slab" "$(grep -cE "stacks_(zero|one)" "$SLAB/allocs.top")" "$n"
 if [ -r "$DEPOT" ]; then
 	within "pools that the depot took meanwhile" $(($(pools) - before)) 5 10000
 else

@@ -21,9 +21,10 @@
  */
 enum quarry_domain {
 	QUARRY_DOMAIN_QUARRY,
-	QUARRY_DOMAIN_SLAB,   /* kmalloc() and kmem_cache_alloc() */
-	QUARRY_DOMAIN_PAGES,  /* alloc_pages() */
-	QUARRY_DOMAIN_PERCPU, /* alloc_percpu() */
+	QUARRY_DOMAIN_SLAB,    /* kmalloc() and kmem_cache_alloc() */
+	QUARRY_DOMAIN_PAGES,   /* alloc_pages() */
+	QUARRY_DOMAIN_PERCPU,  /* alloc_percpu() */
+	QUARRY_DOMAIN_VMALLOC, /* vmalloc(), vmap() and ioremap() */
 	QUARRY_DOMAINS,
 };
 
@@ -246,7 +247,7 @@ void qr_profile_reset(void);
 	X(missed_frees,		"samples whose free was not seen, but found out later")	\
 	X(late_frees,		"frees that an NMI could not record")		\
 	X(unknown_frees,	"frees of other objects on pages with samples")	\
-	X(missed_calls,		"bulk calls that the kernel did not report")	\
+	X(missed_calls,		"calls of functions that the kernel did not report")	\
 	X(table_samples,	"entries of the table of samples in use")	\
 	X(table_max_samples,	"entries that there are")			\
 	X(profile_sites,	"rows of the profile's table")			\

@@ -55,11 +55,12 @@
 #define QUARRY_DEV_CACHE_ALL 0xffffffffU
 
 /* Member "domain": the heap that is profiled. */
-#define QUARRY_DEV_DOMAIN_QUARRY 0 /* Quarry's own */
-#define QUARRY_DEV_DOMAIN_SLAB	 1 /* the kernel's kmalloc() and kmem_cache_alloc() */
-#define QUARRY_DEV_DOMAIN_PAGES	 2 /* the kernel's alloc_pages() */
-#define QUARRY_DEV_DOMAIN_PERCPU 3 /* the kernel's alloc_percpu() */
-#define QUARRY_DEV_DOMAINS	 4 /* the module may have more: quarry_dev_info.domains */
+#define QUARRY_DEV_DOMAIN_QUARRY  0 /* Quarry's own */
+#define QUARRY_DEV_DOMAIN_SLAB	  1 /* the kernel's kmalloc() and kmem_cache_alloc() */
+#define QUARRY_DEV_DOMAIN_PAGES	  2 /* the kernel's alloc_pages() */
+#define QUARRY_DEV_DOMAIN_PERCPU  3 /* the kernel's alloc_percpu() */
+#define QUARRY_DEV_DOMAIN_VMALLOC 4 /* the kernel's vmalloc(), vmap() and ioremap() */
+#define QUARRY_DEV_DOMAINS	  5 /* the module may have more: quarry_dev_info.domains */
 
 /* What is profiled. */
 #define QUARRY_DEV_KIND_HEAP	      0 /* all allocations and live objects */

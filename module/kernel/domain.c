@@ -24,8 +24,9 @@
 
 static char *kernel;
 module_param(kernel, charp, 0444);
-MODULE_PARM_DESC(kernel,
-		 "allocators of the kernel to profile from the beginning: slab, pages, percpu");
+MODULE_PARM_DESC(
+	kernel,
+	"allocators of the kernel to profile from the beginning: slab, pages, percpu, vmalloc");
 
 static unsigned int kernel_samples = 65536;
 module_param(kernel_samples, uint, 0444);
@@ -37,6 +38,7 @@ static struct qr_domain *const domains[QUARRY_DOMAINS] = {
 	[QUARRY_DOMAIN_SLAB] = &qr_slab_domain,
 	[QUARRY_DOMAIN_PAGES] = &qr_page_domain,
 	[QUARRY_DOMAIN_PERCPU] = &qr_percpu_domain,
+	[QUARRY_DOMAIN_VMALLOC] = &qr_vmalloc_domain,
 };
 
 static struct qr_domain *domain_of(enum quarry_domain domain)
@@ -298,7 +300,7 @@ static int enable_named(const char *name)
 	for (i = 0; i < QUARRY_DOMAINS; i++)
 		if (domains[i] && !strcmp(domains[i]->name, name))
 			return qr_domain_enable(i, true);
-	pr_err("kernel=%s: no such allocator; slab, pages and percpu are\n", name);
+	pr_err("kernel=%s: no such allocator; slab, pages, percpu and vmalloc are\n", name);
 	return -EINVAL;
 }
 

@@ -12,6 +12,7 @@
  *	page_domain.c		the probes of the page allocator
  *	page_user.c		whom a page is for
  *	percpu_domain.c		the probes of alloc_percpu()
+ *	vmalloc_domain.c	the probes of vmalloc()
  *	stack_user.c		whom memory is for, by the functions on a call stack
  *	tracepoints.c		finds tracepoints by name, and puts probes on them
  *	function_probe.c	puts probes on functions that have no tracepoint
@@ -109,7 +110,7 @@ void qr_domain_alloced(struct qr_domain *d, struct qr_sampled *what, const char 
 /* The object at @ptr, on a page with samples, is freed.  Any context. */
 void qr_domain_freed(struct qr_domain *d, const void *ptr);
 
-extern struct qr_domain qr_slab_domain, qr_page_domain, qr_percpu_domain;
+extern struct qr_domain qr_slab_domain, qr_page_domain, qr_percpu_domain, qr_vmalloc_domain;
 
 /* Switch on what the parameter "kernel" names.  Sleeps. */
 int qr_domains_init(void);

@@ -23,7 +23,8 @@ static const struct client_command *const commands[] = {
 	&client_emergency,  &client_cost,	 &client_touch,	    &client_uncost,
 	&client_kernel,	    &client_unkernel,	 &client_kstream,   &client_unkstream,
 	&client_pages,	    &client_unpages,	 &client_kleak,	    &client_unkleak,
-	&client_kcontext,   &client_unkcontext,	 &client_kstacks,
+	&client_kcontext,   &client_unkcontext,	 &client_areas,	    &client_unareas,
+	&client_stacks,	    &client_unstacks,
 };
 
 static DEFINE_MUTEX(run_lock);	     /* one command at a time */
@@ -151,6 +152,8 @@ static void __exit client_exit(void)
 	client_unstream_all();
 	client_unkstream_all();
 	client_unpages_all();
+	client_unareas_all();
+	client_unstacks_all();
 	client_unkleak_all();
 	client_unkcontext_all();
 	client_uncrowd_all();

@@ -63,8 +63,10 @@ extern const struct client_command client_emergency;
 extern const struct client_command client_cost, client_touch, client_uncost;
 extern const struct client_command client_kernel, client_unkernel;
 extern const struct client_command client_pages, client_unpages;
+extern const struct client_command client_areas, client_unareas;
+extern const struct client_command client_stacks, client_unstacks;
+extern const struct client_command client_kcontext, client_unkcontext;
 extern const struct client_command client_kleak, client_unkleak;
-extern const struct client_command client_kcontext, client_unkcontext, client_kstacks;
 extern const struct client_command client_sparse, client_thin, client_unsparse;
 
 /* Append to quarry_client/result.  Any context. */
@@ -103,6 +105,8 @@ void client_defragment_all(void);
 void client_unstream_all(void);
 void client_unkstream_all(void);
 void client_unpages_all(void);
+void client_unareas_all(void);
+void client_unstacks_all(void);
 void client_unkleak_all(void);
 void client_unkcontext_all(void);
 void client_uncrowd_all(void);

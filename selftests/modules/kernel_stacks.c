@@ -1,90 +1,114 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Many call stacks of kmalloc(): "kstacks" allocates and frees an object at the end of each of many
- * paths through functions that call each other.  A path is a number, with two bits for each step,
- * so each number is a different call stack.
+ * "stacks" allocates objects by kmalloc(), each with a call stack of its own, and "unstacks" frees
+ * them.  Two functions call themselves and each other: which of them is at a level of the stack is
+ * a bit of the object's number.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/vmalloc.h>
 #include "client.h"
 
-#define STEPS 8 /* 65,536 paths */
+#define SIZE 64
+#define BITS 20 /* levels above these repeat the bits */
 
-static noinline __noclone int kstacks_arrive(void)
+static void **held;
+static u64 nr_held;
+
+static void *stacks_zero(u32 bits, unsigned int level);
+static void *stacks_one(u32 bits, unsigned int level);
+
+static __always_inline void *go_on(u32 bits, unsigned int level)
 {
-	void *p = kmalloc(100, GFP_KERNEL);
-
-	barrier();
-	kfree(p);
-	return p ? 0 : -ENOMEM;
+	if (!level)
+		return kmalloc(SIZE, GFP_KERNEL);
+	return bits & 1 ? stacks_one(bits, level - 1) : stacks_zero(bits, level - 1);
 }
 
-static int kstacks_step(unsigned int path, unsigned int left);
+static __always_inline u32 next(u32 bits)
+{
+	return bits >> 1 | (bits & 1) << (BITS - 1);
+}
 
 /*
- * The asm statement differs in each function, so the compiler cannot merge them.  It stands after
- * the call, so that the call is no tail call, which would leave no frame in the stack.
+ * The barriers keep calls from becoming tail calls, and the compiler from making one function of
+ * the two.
  */
-/* clang-format off */
-#define KSTACKS_WAY(way)							\
-static noinline __noclone int kstacks_##way(unsigned int path, unsigned int left)	\
-{										\
-	int err = kstacks_step(path, left);					\
-										\
-	asm volatile("# " #way);						\
-	return err;								\
-}
-
-/* clang-format on */
-
-KSTACKS_WAY(north);
-KSTACKS_WAY(east);
-KSTACKS_WAY(south);
-KSTACKS_WAY(west);
-
-static __always_inline int kstacks_step(unsigned int path, unsigned int left)
+static noinline void *stacks_zero(u32 bits, unsigned int level)
 {
-	if (!left)
-		return kstacks_arrive();
-	switch (path & 3) {
-	case 0:
-		return kstacks_north(path >> 2, left - 1);
-	case 1:
-		return kstacks_east(path >> 2, left - 1);
-	case 2:
-		return kstacks_south(path >> 2, left - 1);
-	default:
-		return kstacks_west(path >> 2, left - 1);
-	}
-}
-
-static noinline int kstacks_walk(unsigned int path)
-{
-	int err = kstacks_step(path, STEPS);
+	void *p = go_on(next(bits), level);
 
 	barrier();
-	return err;
+	return p;
 }
 
-static int kstacks_run(const u64 *v)
+static noinline void *stacks_one(u32 bits, unsigned int level)
 {
-	unsigned int path;
-	int err = 0;
+	void *p;
 
-	for (path = v[0]; path < v[0] + v[1] && !err; path++) {
-		err = kstacks_walk(path);
-		cond_resched();
-	}
-	return err;
+	barrier();
+	p = go_on(next(bits), level);
+	barrier();
+	return p;
 }
 
-const struct client_command client_kstacks = {
-	.name = "kstacks",
-	.run = kstacks_run,
+static void free_all(void)
+{
+	while (nr_held) {
+		kfree(held[--nr_held]);
+		if (!(nr_held % 1024))
+			cond_resched();
+	}
+	vfree(held);
+	held = NULL;
+}
+
+static int stacks_run(const u64 *v)
+{
+	u64 n = v[0], depth = v[1];
+
+	if (held)
+		return -EBUSY;
+	if (!depth || n > 1ULL << min_t(u64, depth, BITS))
+		return -EINVAL;
+	held = vcalloc(n, sizeof(void *));
+	if (!held)
+		return -ENOMEM;
+	for (; nr_held < n; nr_held++) {
+		held[nr_held] = go_on(nr_held, depth);
+		if (!held[nr_held]) {
+			free_all();
+			return -ENOMEM;
+		}
+		if (!(nr_held % 1024))
+			cond_resched();
+	}
+	return 0;
+}
+
+static int unstacks_run(const u64 *v)
+{
+	free_all();
+	return 0;
+}
+
+void client_unstacks_all(void)
+{
+	free_all();
+}
+
+const struct client_command client_stacks = {
+	.name = "stacks",
+	.run = stacks_run,
 	.args = {
-		{ "from", 0, 65535 },
-		{ "n", 1000, 65536 },
+		{ "n", 100000, 1 << BITS },
+		{ "depth", 17, 55 },
 	},
+};
+
+const struct client_command client_unstacks = {
+	.name = "unstacks",
+	.run = unstacks_run,
 };
