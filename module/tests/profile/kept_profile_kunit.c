@@ -67,7 +67,7 @@ static const void *object(unsigned int cache, unsigned int i)
 }
 
 /* A sample of @size bytes that stands for two objects, in the row of a cache. */
-static bool alloc(struct world *w, unsigned int cache, unsigned int i, u32 size)
+static bool open_one(struct world *w, unsigned int cache, unsigned int i, u32 size)
 {
 	struct qr_sampled what = {
 		.ptr = object(cache, i),
@@ -89,7 +89,7 @@ static bool alloc(struct world *w, unsigned int cache, unsigned int i, u32 size)
 	return ok;
 }
 
-static bool free(struct world *w, unsigned int cache, unsigned int i)
+static bool close_one(struct world *w, unsigned int cache, unsigned int i)
 {
 	unsigned long flags;
 	enum qr_close how;
@@ -139,7 +139,7 @@ static const struct quarry_profile *fill(struct kunit *test, struct world *w,
 	unsigned int i;
 
 	for (i = 0; i < MANY; i++)
-		KUNIT_EXPECT_TRUE(test, alloc(w, 1 + i, 0, 64 * (1 + nth(i))));
+		KUNIT_EXPECT_TRUE(test, open_one(w, 1 + i, 0, 64 * (1 + nth(i))));
 	return take(w, NULL);
 }
 
@@ -202,7 +202,7 @@ static void few_rows_are_all_kept(struct kunit *test)
 	unsigned int i;
 
 	for (i = 1; i <= QR_LARGEST; i++)
-		KUNIT_ASSERT_TRUE(test, alloc(w, i, 0, 64 * i));
+		KUNIT_ASSERT_TRUE(test, open_one(w, i, 0, 64 * i));
 	p = take(w, NULL);
 	KUNIT_ASSERT_EQ(test, QR_LARGEST + 1U, p->nr);
 	KUNIT_EXPECT_EQ(test, 0U, p->others);
@@ -221,10 +221,10 @@ static void empty_rows_are_summed(struct kunit *test)
 	unsigned int i;
 
 	for (i = 1; i <= QR_LARGEST; i++) {
-		KUNIT_ASSERT_TRUE(test, alloc(w, i, 0, 4096));
-		KUNIT_ASSERT_TRUE(test, free(w, i, 0));
+		KUNIT_ASSERT_TRUE(test, open_one(w, i, 0, 4096));
+		KUNIT_ASSERT_TRUE(test, close_one(w, i, 0));
 	}
-	KUNIT_ASSERT_TRUE(test, alloc(w, MANY, 0, 64));
+	KUNIT_ASSERT_TRUE(test, open_one(w, MANY, 0, 64));
 	p = take(w, NULL);
 	KUNIT_ASSERT_EQ(test, 2U, p->nr);
 	KUNIT_EXPECT_EQ(test, (u32)MANY, p->site[1].cache);
@@ -240,7 +240,7 @@ static void rows_of_one_cache(struct kunit *test)
 	unsigned int i;
 
 	for (i = 1; i <= MANY; i++)
-		KUNIT_ASSERT_TRUE(test, alloc(w, i, 0, 64 * i));
+		KUNIT_ASSERT_TRUE(test, open_one(w, i, 0, 64 * i));
 	p = take(w, "test7");
 	KUNIT_ASSERT_EQ(test, 2U, p->nr);
 	KUNIT_EXPECT_STREQ(test, "test7", p->site[1].cache_name);
@@ -255,10 +255,10 @@ static void kept_and_read(struct kunit *test)
 	struct quarry_profile p = { .site = qt_array(test, QR_KEPT_ROWS, sizeof(*p.site)) };
 	u32 set;
 
-	KUNIT_ASSERT_TRUE(test, alloc(w, 1, 0, 640));
+	KUNIT_ASSERT_TRUE(test, open_one(w, 1, 0, 640));
 	take(w, NULL);
-	KUNIT_ASSERT_TRUE(test, free(w, 1, 0));
-	KUNIT_ASSERT_TRUE(test, alloc(w, 2, 0, 64));
+	KUNIT_ASSERT_TRUE(test, close_one(w, 1, 0));
+	KUNIT_ASSERT_TRUE(test, open_one(w, 2, 0, 64));
 	qr_kept_lock(true);
 	qr_kept_read(&w->kept, &p);
 	qr_kept_unlock();
@@ -288,7 +288,7 @@ static int churn(void *arg)
 	prandom_seed_state(&rnd, 14);
 	while (!kthread_should_stop()) {
 		cache = 1 + prandom_u32_state(&rnd) % MANY;
-		if (!alloc(w, cache, 1, 32) || !free(w, cache, 1))
+		if (!open_one(w, cache, 1, 32) || !close_one(w, cache, 1))
 			wrong++;
 		cond_resched();
 	}
