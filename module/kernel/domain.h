@@ -28,8 +28,8 @@
  * The mutex of a domain is held while it is switched on or off, and while a reader copies its
  * table; one mutex of all domains is held at the moment when a table comes or goes.  Probes run in
  * any context, also under locks of the kernel's allocators and of whoever calls these.  They take
- * raw locks only, with interrupts off, and ask for no memory, but for the stack depot, which may ask
- * for pages as the allocation itself may.
+ * raw locks only, with interrupts off, and ask for no memory, but for the stack depot, which may
+ * ask for pages as the allocation itself may.
  */
 #ifndef QR_DOMAIN_H
 #define QR_DOMAIN_H
