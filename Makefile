@@ -21,7 +21,8 @@ help:
 #:
 #: See it
 #:   make demo            boot Debian's kernel in a VM, index real text, show the books
-#:   make vm              the same VM with a shell: module loaded, debugfs mounted
+#:   make demo-kernel     the same kernel, whose own memory a module loses: find the module
+#:   make vm              the VM of the first, with a shell: module loaded, debugfs mounted
 #:
 #: Check it
 #:   make check           what a change of the core can break, in 15 minutes;
@@ -39,7 +40,7 @@ help:
 #:
 #: Variables
 #:   KDIR=DIR             kernel headers to build against (make, modules_install)
-#:   KERNEL=6.12|6.1      Debian's kernel to boot (demo, vm); also debug, kcsan
+#:   KERNEL=6.12|6.1      Debian's kernel to boot (demos, vm); also debug, kcsan
 #:   QUARRY_CACHE=DIR     where kernels are kept (default ~/.cache/quarry)
 #:   QUARRY_NO_INSTALL=1  never install packages; say what is missing and stop
 #:   V=1 W=1 C=2          as in the kernel's own makefiles
@@ -57,6 +58,9 @@ clean:
 
 demo:
 	@scripts/demo
+
+demo-kernel:
+	@scripts/demo-kernel
 
 vm:
 	@scripts/deps build vm
@@ -90,5 +94,5 @@ docs:
 compile_commands.json: modules
 	@scripts/compile-commands >$@
 
-.PHONY: all help modules modules_install clean demo vm check check-all check-fast lint bench \
-	bench-native generate docs compile_commands.json
+.PHONY: all help modules modules_install clean demo demo-kernel vm check check-all check-fast lint \
+	bench bench-native generate docs compile_commands.json
