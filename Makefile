@@ -81,6 +81,7 @@ lint:
 
 bench:
 	@scripts/bench
+	@scripts/bench-kernel
 
 bench-native:
 	@scripts/bench-native
