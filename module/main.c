@@ -38,8 +38,8 @@
 #include "slab/large.h"
 #include "slab/sizeclass.h"
 #include "slab/slab.h"
-#include "view/leak_report.h"
-#include "view/oom_report.h"
+#include "report/leak_report.h"
+#include "report/oom_report.h"
 
 static int __init quarry_init(void)
 {

@@ -7,7 +7,7 @@
  *	event_ring.c		the ring of sample events of one open file
  *
  * reader_session.c also serves the files of debugfs, through <quarry/profile.h>.  This layer
- * uses view/ for profiles, qr_watch() of profile/ for events, and core/ for memory.
+ * uses report/ for profiles, qr_watch() of profile/ for events, and core/ for memory.
  * <uapi/quarry.h> documents what programs see.
  *
  * The mutex of a session is outside of all other locks; it is held while user memory

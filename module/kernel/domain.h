@@ -7,23 +7,19 @@
  *	domain.c		the domains: on and off, rates, resets, numbers
  *	domain_draw.c		which allocations are sampled
  *	slab_domain.c		the probes of kmalloc() and kmem_cache_alloc()
- *	large_lesson.c		objects that the kernel reports twice
  *	slab_bulk.c		the probes of bulk allocations and frees
  *	page_domain.c		the probes of the page allocator
+ *	page_bulk.c		the probe of allocations of many pages
  *	page_user.c		whom a page is for
  *	percpu_domain.c		the probes of alloc_percpu()
  *	vmalloc_domain.c	the probes of vmalloc()
- *	stack_user.c		whom memory is for, by the functions on a call stack
- *	tracepoints.c		finds tracepoints by name, and puts probes on them
- *	function_probe.c	puts probes on functions that have no tracepoint
- *	slab_layout.c		where the kernel keeps the name and the size of a cache
  *	cache_names.c		numbers for the names of caches
  *	sample_table.c		samples by address
- *	task_cgroup.c		the cgroup of a task
  *	oom_snapshot.c		what was live when memory ran out
  *
- * It uses profile/ for draws, stacks, labels and rows, and core/ for memory; the layers of Quarry's
- * own allocator do not know it.  Observers use it through <quarry/profile.h>.
+ * It uses probe/ to watch the kernel, profile/ for draws, stacks, labels and rows, and core/ for
+ * memory; the layers of Quarry's own allocator do not know it.  Observers use it through
+ * <quarry/profile.h>.
  *
  * The mutex of a domain is held while it is switched on or off, and while a reader copies its
  * table; one mutex of all domains is held at the moment when a table comes or goes.  Probes run in

@@ -14,7 +14,7 @@
 #include <linux/irqflags.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
-#include "kernel/task_cgroup.h"
+#include "probe/task_cgroup.h"
 #include "profile/draw.h"
 
 /* More than a CPU allocates in years. */

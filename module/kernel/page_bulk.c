@@ -12,7 +12,7 @@
 #include <linux/mm.h>
 #include <linux/stringify.h>
 #include "compat.h"
-#include "kernel/function_probe.h"
+#include "probe/function_probe.h"
 #include "kernel/page_domain.h"
 
 /* Places of an array that are looked at; the kernel asks for a hundred pages at a time. */

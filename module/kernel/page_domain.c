@@ -15,7 +15,7 @@
 #include <trace/events/kmem.h>
 #include "compat.h"
 #include "kernel/page_user.h"
-#include "kernel/tracepoints.h"
+#include "probe/tracepoints.h"
 
 DEFINE_PER_CPU(s64, qr_page_countdown);
 

@@ -2,7 +2,7 @@
 #include "kernel/page_user.h"
 
 #include <linux/kernel.h>
-#include "kernel/stack_user.h"
+#include "probe/stack_user.h"
 
 static const struct qr_user_function functions[] = {
 	{ "alloc_slab_page", "slab" },	{ "allocate_slab", "slab" },

@@ -10,7 +10,7 @@
 #include <linux/tracepoint.h>
 #include <trace/events/percpu.h>
 #include "kernel/domain_draw.h"
-#include "kernel/tracepoints.h"
+#include "probe/tracepoints.h"
 
 static DEFINE_PER_CPU(s64, countdown);
 

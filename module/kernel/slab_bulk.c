@@ -11,9 +11,9 @@
 #include <linux/slab.h>
 #include <linux/stringify.h>
 #include "compat.h"
-#include "kernel/function_probe.h"
+#include "probe/function_probe.h"
 #include "kernel/slab_domain.h"
-#include "kernel/slab_layout.h"
+#include "probe/slab_layout.h"
 
 /* kmem_cache_free_bulk(cache, n, objects) */
 static void free_bulk_entry(void *domain, struct pt_regs *regs, void *unused)

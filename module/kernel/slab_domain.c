@@ -13,9 +13,9 @@
 #include <linux/tracepoint.h>
 #include <trace/events/kmem.h>
 #include "compat.h"
-#include "kernel/large_lesson.h"
-#include "kernel/slab_layout.h"
-#include "kernel/tracepoints.h"
+#include "probe/large_lesson.h"
+#include "probe/slab_layout.h"
+#include "probe/tracepoints.h"
 
 DEFINE_PER_CPU(s64, qr_slab_countdown);
 

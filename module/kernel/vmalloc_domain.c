@@ -19,8 +19,8 @@
 #include <linux/percpu.h>
 #include <linux/vmalloc.h>
 #include "kernel/domain_draw.h"
-#include "kernel/function_probe.h"
-#include "kernel/stack_user.h"
+#include "probe/function_probe.h"
+#include "probe/stack_user.h"
 
 static DEFINE_PER_CPU(s64, countdown);
 

@@ -12,7 +12,7 @@
  * struct qr_mapping - the code of the kernel or of a module
  * @start: its first byte: where pprof expects _stext, or a module's .text
  * @end: the byte after its last
- * @shown: where profiles show @start; module/view/ chooses it
+ * @shown: where profiles show @start; module/report/ chooses it
  * @name: the module's name; empty for the kernel
  * @build_id: from its ELF note, see qr_mapping_identify()
  * @build_id_len: bytes of @build_id; 0 if it is not known

@@ -16,7 +16,7 @@
 #include <quarry/profile.h>
 #include "cache/capacity_balance.h"
 #include "slab/mapped.h"
-#include "view/text_buffer.h"
+#include "report/text_buffer.h"
 
 KUNIT_DEFINE_ACTION_WRAPPER(cache_destroy_action, quarry_cache_destroy, struct quarry_cache *);
 KUNIT_DEFINE_ACTION_WRAPPER(kvfree_action, kvfree, const void *);
