@@ -16,7 +16,7 @@ mkdir "$TMP/files"
 same "the default rate" "$(cat "$SLAB/rate")" 524288
 
 # The first rounds fill the kernel's own caches.
-./kernload 200 "$TMP/files"
+./kernload 200 "$TMP/files" || fail "kernload"
 while :; do
 	./kernload 50 "$TMP/files"
 done >/dev/null 2>&1 &

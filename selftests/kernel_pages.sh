@@ -35,6 +35,9 @@ for way in single bulk list slabs area quarry percpu; do
 	client pages way=$way n=31
 	client unpages way=$way
 done
+for dir in "$PAGES" "$PERCPU"; do
+	switch_once "$dir"
+done
 before=$(stat metadata_bytes)
 for dir in "$PAGES" "$PERCPU"; do
 	echo 1 >"$dir/rate"

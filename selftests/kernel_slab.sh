@@ -69,6 +69,7 @@ sed 's/ .*//' "$SLAB/stats" >"$TMP/names"
 grep -v '^#' kernel-stats.names >"$TMP/wanted"
 same "kernel/slab/stats has the names of kernel-stats.names" \
 	"$(cat "$TMP/names")" "$(cat "$TMP/wanted")"
+switch_once "$SLAB"
 before=$(stat metadata_bytes)
 # refused FILE TEXT WHY: the file does not take the text, and says why in one line of the log.
 refused()
@@ -101,6 +102,14 @@ echo 1 >"$SLAB/rate"
 expect "it is switched on" sh -c "echo 1 >$SLAB/enable"
 same "on" "$(cat "$SLAB/enable")" 1
 
+if is_rt; then
+	for way in single bulk small variable large zeroed; do
+		client kernel way=$way n=1000
+		client unkernel way=$way
+	done
+	sleep 1
+	echo 1 >"$SLAB/reset"
+fi
 n=1000
 for way in single bulk small variable large zeroed hardirq othercpu; do
 	[ $way != hardirq ] && [ $way != othercpu ] || n=100

@@ -19,7 +19,7 @@ mkdir "$TMP/files"
 # The label sets that a profile has used stay.
 echo 1 >"$SLAB/rate"
 echo 1 >"$SLAB/enable"
-./kernload 20 "$TMP/files"
+./kernload 20 "$TMP/files" || fail "kernload"
 cat "$SLAB/heap" >/dev/null
 echo 0 >"$SLAB/enable"
 before=$(stat metadata_bytes)

@@ -59,6 +59,9 @@ read_used()
 	done </proc/meminfo
 }
 
+for dir in "$VMALLOC" "$PERCPU"; do
+	switch_once "$dir"
+done
 before=$(stat metadata_bytes)
 echo 1 >"$VMALLOC/rate"
 expect "it is switched on" sh -c "echo 1 >$VMALLOC/enable"

@@ -103,6 +103,19 @@ is_slow()
 	[ -d "$DEBUGFS/failslab" ]
 }
 
+# A kernel with PREEMPT_RT, on which the first samples of a new call stack may be without it.
+is_rt()
+{
+	grep -q PREEMPT_RT /proc/version
+}
+
+# switch_once DIR: switch a domain on and off. The memory for its snapshots stays from then on.
+switch_once()
+{
+	echo 1 >"$1/enable"
+	echo 0 >"$1/enable"
+}
+
 # choose NORMAL SLOW [SHORT]: one of the values. SLOW is for a slow kernel, SHORT for runs with
 # QUARRY_SHORT, which "make check" sets. "make check-all" runs with NORMAL.
 choose()
