@@ -4,8 +4,7 @@
 # When memory runs out, the log names the sites that hold most, and a snapshot keeps them. The last
 # four are kept. A request that a hard limit refuses has one of Quarry's own heap.
 #
-# Runs in a machine of its own with 512 MiB (debug: 1 GiB). The kernel logs "Call Trace" when it
-# kills a process.
+# Runs in a machine of its own with 512 MiB. The kernel logs "Call Trace" when it kills a process.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
