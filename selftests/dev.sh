@@ -7,6 +7,7 @@ cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
 . ./lib.sh
 load_anew quarry_client
+switch_once "$QUARRY/kernel/slab"
 
 mkfifo "$TMP/lines"
 ./dev "$(choose 5 3)" "${QUARRY_SEED:-1}" >"$TMP/lines" 2>&1 &
