@@ -39,7 +39,7 @@ static const struct ioc {
 	{ "RATE",
 	  QUARRY_IOC_RATE,
 	  { .rate = { .cache = QUARRY_DEV_CACHE_ALL } },
-	  { MEMBER(quarry_dev_rate, reserved), MEMBER(quarry_dev_rate, reserved0) } },
+	  { MEMBER(quarry_dev_rate, reserved) } },
 	{ "SNAPSHOT",
 	  QUARRY_IOC_SNAPSHOT,
 	  { .snapshot = { .cache = QUARRY_DEV_CACHE_ALL } },

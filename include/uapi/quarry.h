@@ -168,7 +168,6 @@ struct quarry_dev_info {
  * @own: out: 1 if @cache has a rate of its own, else 0
  * @domain: in: QUARRY_DEV_DOMAIN_*.  Each domain has one rate, also while it is off; with
  *	another one than _QUARRY, @cache has to be QUARRY_DEV_CACHE_ALL
- * @reserved0: 0
  * @reserved: 0
  *
  * Errors: ENOENT for no such cache; EOPNOTSUPP for setting the rate of a cache that is
@@ -182,8 +181,7 @@ struct quarry_dev_rate {
 	__u32 rate;
 	__u32 own;
 	__u32 domain;
-	__u32 reserved0;
-	__aligned_u64 reserved[1];
+	__u32 reserved[3];
 };
 
 /**

@@ -160,12 +160,12 @@ static int rate_set(const struct quarry_dev_rate *rate)
 {
 	bool inherit = rate->flags & QUARRY_DEV_RATE_INHERIT;
 
-	if (rate->domain != QUARRY_DEV_DOMAIN_QUARRY)
-		qr_domain_rate_set(rate->domain, rate->rate);
-	else if (rate->cache != QUARRY_CACHE_ALL)
+	if (rate->domain == QUARRY_DEV_DOMAIN_QUARRY && rate->cache != QUARRY_CACHE_ALL)
 		return qr_cache_rate_set(rate->cache, rate->rate, !inherit);
-	else
+	if (rate->domain == QUARRY_DEV_DOMAIN_QUARRY)
 		qr_rate_set(rate->rate);
+	else
+		qr_domain_rate_set(rate->domain, rate->rate);
 	return 0;
 }
 
@@ -189,7 +189,7 @@ static int ioc_rate(struct file *file, union dev_arg *a)
 	struct quarry_dev_rate *rate = &a->rate;
 	int err;
 
-	if (rate->flags & ~(QUARRY_DEV_RATE_SET | QUARRY_DEV_RATE_INHERIT) || rate->reserved0 ||
+	if (rate->flags & ~(QUARRY_DEV_RATE_SET | QUARRY_DEV_RATE_INHERIT) ||
 	    !IS_ZERO(rate->reserved) || !is_domain(rate->domain, rate->cache != QUARRY_CACHE_ALL))
 		return -EINVAL;
 	if (rate->flags & QUARRY_DEV_RATE_INHERIT &&

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Stacks that the depot has no room for when they are found.  It asks for pages then, which
- * PREEMPT_RT allows only where the caller can be preempted.  A work item saves such a stack, and the
- * next sample of it finds it; the pages last for a hundred stacks or more.
+ * PREEMPT_RT allows only where the caller can be preempted.  A work item saves such a stack, and
+ * the next sample of it finds it; the pages last for a hundred stacks or more.
  */
 #ifndef QR_STACK_LATER_H
 #define QR_STACK_LATER_H

@@ -28,8 +28,8 @@
 enum way { SOFTIRQ, TWO_CPUS, WAYS };
 static const char *const ways[] = { "softirq", "twocpus", NULL };
 
-enum what { OBJECTS, PAGES, WHATS };
-static const char *const whats[] = { "objects", "pages", NULL };
+enum kind { OBJECTS, PAGES, KINDS };
+static const char *const kinds[] = { "objects", "pages", NULL };
 
 /* What a way holds; of two CPUs each has a half. */
 struct store {
@@ -37,7 +37,7 @@ struct store {
 	unsigned int nr;
 };
 
-static struct store held[WAYS][WHATS][CPUS];
+static struct store held[WAYS][KINDS][CPUS];
 
 /* --- One of them --- */
 
@@ -77,7 +77,7 @@ static noinline void *twocpus_page(void)
 	return p;
 }
 
-static void *(*const allocate[WAYS][WHATS])(void) = {
+static void *(*const allocate[WAYS][KINDS])(void) = {
 	[SOFTIRQ] = { softirq_object, softirq_page },
 	[TWO_CPUS] = { twocpus_object, twocpus_page },
 };
@@ -93,7 +93,7 @@ static void *(*const allocate[WAYS][WHATS])(void) = {
  */
 struct part {
 	enum way way;
-	enum what what;
+	enum kind what;
 	bool free;
 	struct store *store;
 	unsigned int from;
@@ -138,7 +138,7 @@ static void batch_fn(struct tasklet_struct *unused)
 
 static DECLARE_TASKLET(batch_tasklet, batch_fn);
 
-static void in_softirq_context(enum what what, bool free, unsigned int n)
+static void in_softirq_context(enum kind what, bool free, unsigned int n)
 {
 	unsigned int from;
 
@@ -204,7 +204,7 @@ static void cpu_part_fn(struct work_struct *work)
 }
 
 /* To free, each CPU takes what the other one has allocated. */
-static int on_two_cpus(enum what what, bool free, unsigned int n)
+static int on_two_cpus(enum kind what, bool free, unsigned int n)
 {
 	unsigned int cpu[CPUS], i;
 	u64 begin, end;
@@ -242,7 +242,7 @@ static int on_two_cpus(enum what what, bool free, unsigned int n)
 
 /* --- Commands --- */
 
-static int do_all(enum way way, enum what what, bool free, unsigned int n)
+static int do_all(enum way way, enum kind what, bool free, unsigned int n)
 {
 	if (way == TWO_CPUS)
 		return on_two_cpus(what, free, n);
@@ -260,7 +260,7 @@ static bool is_complete(const struct store *s)
 	return true;
 }
 
-static void drop(enum way way, enum what what)
+static void drop(enum way way, enum kind what)
 {
 	unsigned int i;
 
@@ -270,7 +270,7 @@ static void drop(enum way way, enum what what)
 	}
 }
 
-static int uncontext(enum way way, enum what what)
+static int uncontext(enum way way, enum kind what)
 {
 	unsigned int n = held[way][what][0].nr, i;
 	int err = n ? do_all(way, what, true, n) : 0;
@@ -291,7 +291,7 @@ static int uncontext(enum way way, enum what what)
 static int kcontext_run(const u64 *v)
 {
 	enum way way = v[0];
-	enum what what = v[1];
+	enum kind what = v[1];
 	unsigned int i, nr = way == TWO_CPUS ? CPUS : 1;
 	struct store *store = held[way][what];
 	bool complete = true;
@@ -325,10 +325,10 @@ static int unkcontext_run(const u64 *v)
 void client_unkcontext_all(void)
 {
 	enum way way;
-	enum what what;
+	enum kind what;
 
 	for (way = 0; way < WAYS; way++)
-		for (what = 0; what < WHATS; what++)
+		for (what = 0; what < KINDS; what++)
 			uncontext(way, what);
 }
 
@@ -337,7 +337,7 @@ const struct client_command client_kcontext = {
 	.run = kcontext_run,
 	.args = {
 		{ "way", SOFTIRQ, 0, ways },
-		{ "what", OBJECTS, 0, whats },
+		{ "what", OBJECTS, 0, kinds },
 		{ "n", 100, 100000 },
 	},
 };
@@ -347,6 +347,6 @@ const struct client_command client_unkcontext = {
 	.run = unkcontext_run,
 	.args = {
 		{ "way", SOFTIRQ, 0, ways },
-		{ "what", OBJECTS, 0, whats },
+		{ "what", OBJECTS, 0, kinds },
 	},
 };
