@@ -62,8 +62,18 @@ awk '
 	objects = substr($3, 2) + 0
 }
 /^# site/ { mine = / cache=malloc-64 .* request=r-0$/ }
-/^# site/ && mine { rows++; sum += objects; seen[row]++; full += objects == 3 }
+# The thread may go to another node meanwhile, so rows that differ by their node only count as one.
+/^# site/ && mine {
+	gsub(/ site [0-9]+| node=[0-9]+/, "")
+	objects_of[row $0] += objects
+	sum += objects
+	seen[row]++
+}
 END {
+	for (row in objects_of) {
+		rows++
+		full += objects_of[row] == 3
+	}
 	for (row in seen)
 		stacks++
 	printf "rows %d\nstacks %d\nfull %d\nsum %d\n", rows, stacks, full, sum

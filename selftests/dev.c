@@ -339,7 +339,7 @@ static bool wanted(const struct part *part, int argc, char **argv)
 	for (i = 3; i < argc; i++)
 		if (!strcmp(argv[i], part->name))
 			return true;
-	return argc <= 3 && part->run != part_faults;
+	return argc <= 3 && part->run != part_faults && part->run != part_domain;
 }
 
 /*

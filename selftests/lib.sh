@@ -116,6 +116,21 @@ switch_once()
 	echo 0 >"$1/enable"
 }
 
+# run_dev [PART...]: the program dev makes the checks, and its lines become TAP.
+run_dev()
+{
+	mkfifo "$TMP/lines"
+	./dev "$(choose 5 3)" "${QUARRY_SEED:-1}" "$@" >"$TMP/lines" 2>&1 &
+	while read -r line; do
+		case $line in
+		"ok "*) ok "${line#ok }" ;;
+		"not ok "*) fail "${line#not ok }" ;;
+		*) note "${line#"# "}" ;;
+		esac
+	done <"$TMP/lines"
+	wait $! || fail "dev ends with status $?"
+}
+
 # choose NORMAL SLOW [SHORT]: one of the values. SLOW is for a slow kernel, SHORT for runs with
 # QUARRY_SHORT, which "make check" sets. "make check-all" runs with NORMAL.
 choose()
