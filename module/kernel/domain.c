@@ -5,6 +5,7 @@
 #include "kernel/domain.h"
 
 #include <linux/errno.h>
+#include <linux/hardirq.h>
 #include <linux/irqflags.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
@@ -69,18 +70,28 @@ void qr_domain_alloced(struct qr_domain *d, struct qr_sampled *what, const char 
 		qr_table_dropped(&d->rows, what->weight, what->size);
 }
 
-void qr_domain_freed(struct qr_domain *d, const void *ptr)
+static void freed(struct qr_domain *d, const void *ptr, bool wait)
 {
 	unsigned long flags;
 	enum qr_close how;
 
 	local_irq_save(flags);
-	how = qr_sample_close(&d->samples, ptr);
+	how = qr_sample_close(&d->samples, ptr, wait);
 	if (how == QR_NO_SAMPLE)
 		atomic64_inc(&d->unknown);
 	else if (how == QR_BUSY)
 		atomic64_inc(&d->late);
 	local_irq_restore(flags);
+}
+
+void qr_domain_freed(struct qr_domain *d, const void *ptr)
+{
+	freed(d, ptr, !in_nmi());
+}
+
+void qr_domain_freed_by_call(struct qr_domain *d, const void *ptr)
+{
+	freed(d, ptr, true);
 }
 
 /* --- On and off --- */

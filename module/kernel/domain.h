@@ -105,6 +105,11 @@ void qr_domain_alloced(struct qr_domain *d, struct qr_sampled *what, const char 
 
 /* The object at @ptr, on a page with samples, is freed.  Any context. */
 void qr_domain_freed(struct qr_domain *d, const void *ptr);
+/*
+ * The same for the probe of a function that is never called in NMI.  Where such a probe is a
+ * breakpoint, its handler looks like an NMI, but it can wait for locks.
+ */
+void qr_domain_freed_by_call(struct qr_domain *d, const void *ptr);
 
 extern struct qr_domain qr_slab_domain, qr_page_domain, qr_percpu_domain, qr_vmalloc_domain;
 

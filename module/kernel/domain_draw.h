@@ -42,4 +42,11 @@ static __always_inline void qr_domain_free(struct qr_domain *d, const void *ptr)
 		qr_domain_freed(d, ptr);
 }
 
+/* The same, for probes of functions (qr_domain_freed_by_call()). */
+static __always_inline void qr_domain_free_by_call(struct qr_domain *d, const void *ptr)
+{
+	if (unlikely(qr_sample_on_page(&d->samples, ptr)))
+		qr_domain_freed_by_call(d, ptr);
+}
+
 #endif /* QR_DOMAIN_DRAW_H */

@@ -38,9 +38,9 @@ struct qr_entry {
 
 /* --- Locks --- */
 
-static __always_inline bool lock_or_try(raw_spinlock_t *lock)
+static __always_inline bool lock_or_try(raw_spinlock_t *lock, bool wait)
 {
-	if (unlikely(in_nmi()))
+	if (unlikely(!wait))
 		return raw_spin_trylock(lock);
 	raw_spin_lock(lock);
 	return true;
@@ -86,15 +86,15 @@ static u32 *find(struct qr_sample_table *t, u32 list, const void *ptr)
  * Closes the sample that @link leads to.  False in an NMI that finds a lock held; then nothing has
  * changed.  Under the lock of the list.
  */
-static bool close_at(struct qr_sample_table *t, u32 list, u32 *link)
+static bool close_at(struct qr_sample_table *t, u32 list, u32 *link, bool wait)
 {
 	u32 number = *link;
 	struct qr_entry *e = &t->entry[number - 1];
 	bool closed;
 
-	if (!lock_or_try(&t->unused_lock))
+	if (!lock_or_try(&t->unused_lock, wait))
 		return false;
-	closed = qr_table_freed(t->rows, &e->sample, e->ptr, e->size);
+	closed = qr_table_freed(t->rows, &e->sample, e->ptr, e->size, wait);
 	if (closed) {
 		*link = e->next;
 		if (!t->head[list])
@@ -121,7 +121,7 @@ bool qr_sample_open(struct qr_sample_table *t, const struct qr_sampled *what, u3
 	raw_spin_lock(lock_of(t, list));
 	link = find(t, list, what->ptr);
 	if (unlikely(link)) {
-		close_at(t, list, link);
+		close_at(t, list, link, true);
 		atomic64_inc(&t->missed);
 	}
 	e->next = t->head[list];
@@ -132,16 +132,16 @@ bool qr_sample_open(struct qr_sample_table *t, const struct qr_sampled *what, u3
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_sample_open);
 
-enum qr_close qr_sample_close(struct qr_sample_table *t, const void *ptr)
+enum qr_close qr_sample_close(struct qr_sample_table *t, const void *ptr, bool wait)
 {
 	enum qr_close ret = QR_NO_SAMPLE;
 	u32 list = qr_sample_list(t, ptr), *link;
 
-	if (!lock_or_try(lock_of(t, list)))
+	if (!lock_or_try(lock_of(t, list), wait))
 		return QR_BUSY;
 	link = find(t, list, ptr);
 	if (link)
-		ret = close_at(t, list, link) ? QR_CLOSED : QR_BUSY;
+		ret = close_at(t, list, link, wait) ? QR_CLOSED : QR_BUSY;
 	raw_spin_unlock(lock_of(t, list));
 	return ret;
 }
@@ -150,8 +150,9 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_sample_close);
 void qr_sample_close_page(struct qr_sample_table *t, const void *addr)
 {
 	u32 list = qr_sample_list(t, addr), *link;
+	bool wait = !in_nmi();
 
-	if (!lock_or_try(lock_of(t, list)))
+	if (!lock_or_try(lock_of(t, list), wait))
 		return;
 	link = &t->head[list];
 	while (*link) {
@@ -159,7 +160,7 @@ void qr_sample_close_page(struct qr_sample_table *t, const void *addr)
 
 		if ((unsigned long)e->ptr >> PAGE_SHIFT != (unsigned long)addr >> PAGE_SHIFT)
 			link = &e->next;
-		else if (close_at(t, list, link))
+		else if (close_at(t, list, link, wait))
 			atomic64_inc(&t->missed);
 		else
 			break;

@@ -79,11 +79,14 @@ bool qr_sample_open(struct qr_sample_table *t, const struct qr_sampled *what, u3
 enum qr_close {
 	QR_CLOSED,
 	QR_NO_SAMPLE, /* the object has none */
-	QR_BUSY,      /* an NMI found a lock held; nothing has changed */
+	QR_BUSY,      /* a lock was held; nothing has changed */
 };
 
-/* The object at @ptr is freed.  Interrupts off; also in NMI. */
-enum qr_close qr_sample_close(struct qr_sample_table *t, const void *ptr);
+/*
+ * The object at @ptr is freed.  Interrupts off.  In an NMI that may have come while this CPU held a
+ * lock of the table, @wait must be false: locks are only tried then.
+ */
+enum qr_close qr_sample_close(struct qr_sample_table *t, const void *ptr, bool wait);
 
 /*
  * The page at @addr is freed.  If there are samples on it, their frees were missed.  Interrupts

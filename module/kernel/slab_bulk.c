@@ -22,7 +22,7 @@ static void free_bulk_entry(void *domain, struct pt_regs *regs, void *unused)
 	void **objects = (void **)qr_function_arg(regs, 2);
 
 	for (i = 0; i < n; i++)
-		qr_domain_free(domain, objects[i]);
+		qr_domain_free_by_call(domain, objects[i]);
 }
 
 /* Arguments of kmem_cache_alloc_bulk(cache, gfp, n, objects). */

@@ -89,7 +89,7 @@ static void area_made(void *domain, unsigned long value, unsigned long ip, void 
 /* remove_vm_area(address) */
 static void area_removed(void *domain, struct pt_regs *regs, void *call)
 {
-	qr_domain_free(domain, kasan_reset_tag((const void *)qr_function_arg(regs, 0)));
+	qr_domain_free_by_call(domain, kasan_reset_tag((const void *)qr_function_arg(regs, 0)));
 }
 
 /* Frees are seen before the first allocation is. */

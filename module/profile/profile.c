@@ -203,9 +203,9 @@ static __always_inline void sample_freed(struct qr_table *t, struct qr_sample *s
 		tell_watchers(t, QR_EVENT_FREE, b, s, ptr, size, now);
 }
 
-static __always_inline bool lock_to_free(struct qr_table *t)
+static __always_inline bool lock_to_free(struct qr_table *t, bool wait)
 {
-	if (unlikely(in_nmi()))
+	if (unlikely(!wait))
 		return raw_spin_trylock(&t->lock);
 	raw_spin_lock(&t->lock);
 	return true;
@@ -217,7 +217,7 @@ bool qr_profile_freed(struct qr_samples *samples, unsigned int i, const void *pt
 	u64 now = ktime_get_mono_fast_ns();
 	bool sampled;
 
-	if (!lock_to_free(t))
+	if (!lock_to_free(t, !in_nmi()))
 		return false;
 	/* If it is not sampled, this is a double free, and the slab layer reports it. */
 	sampled = i < samples->nr && samples->at[i].bucket;
@@ -229,11 +229,11 @@ bool qr_profile_freed(struct qr_samples *samples, unsigned int i, const void *pt
 	return true;
 }
 
-bool qr_table_freed(struct qr_table *t, struct qr_sample *s, const void *ptr, u32 size)
+bool qr_table_freed(struct qr_table *t, struct qr_sample *s, const void *ptr, u32 size, bool wait)
 {
 	u64 now = ktime_get_mono_fast_ns();
 
-	if (!lock_to_free(t))
+	if (!lock_to_free(t, wait))
 		return false;
 	sample_freed(t, s, ptr, size, now);
 	raw_spin_unlock(&t->lock);

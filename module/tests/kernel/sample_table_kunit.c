@@ -70,7 +70,7 @@ static enum qr_close close_sample(struct tables *t, const void *ptr)
 	enum qr_close ret;
 
 	local_irq_save(flags);
-	ret = qr_sample_close(&t->samples, ptr);
+	ret = qr_sample_close(&t->samples, ptr, true);
 	local_irq_restore(flags);
 	return ret;
 }

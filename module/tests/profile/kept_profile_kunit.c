@@ -95,7 +95,7 @@ static bool close_one(struct world *w, unsigned int cache, unsigned int i)
 	enum qr_close how;
 
 	local_irq_save(flags);
-	how = qr_sample_close(&w->samples, object(cache, i));
+	how = qr_sample_close(&w->samples, object(cache, i), true);
 	local_irq_restore(flags);
 	return how == QR_CLOSED;
 }
