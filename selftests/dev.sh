@@ -9,6 +9,7 @@ cd "$(dirname "$0")" || exit 1
 . ./lib.sh
 load_anew quarry_client
 
+# shellcheck disable=SC2119 # all parts
 run_dev
 same "live objects" "$(stat live_objects)" 0
 expect "the equations hold" balanced
