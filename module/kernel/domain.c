@@ -5,7 +5,6 @@
 #include "kernel/domain.h"
 
 #include <linux/errno.h>
-#include <linux/hardirq.h>
 #include <linux/irqflags.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
@@ -86,7 +85,7 @@ static void freed(struct qr_domain *d, const void *ptr, bool wait)
 
 void qr_domain_freed(struct qr_domain *d, const void *ptr)
 {
-	freed(d, ptr, !in_nmi());
+	freed(d, ptr, false);
 }
 
 void qr_domain_freed_by_call(struct qr_domain *d, const void *ptr)

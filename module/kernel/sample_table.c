@@ -38,11 +38,18 @@ struct qr_entry {
 
 /* --- Locks --- */
 
+/* As lock_to_free() of profile/profile.c. */
 static __always_inline bool lock_or_try(raw_spinlock_t *lock, bool wait)
 {
-	if (unlikely(!wait))
-		return raw_spin_trylock(lock);
-	raw_spin_lock(lock);
+	if (likely(!in_nmi())) {
+		raw_spin_lock(lock);
+		return true;
+	}
+	while (!raw_spin_trylock(lock)) {
+		if (!wait)
+			return false;
+		cpu_relax();
+	}
 	return true;
 }
 
@@ -150,9 +157,8 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_sample_close);
 void qr_sample_close_page(struct qr_sample_table *t, const void *addr)
 {
 	u32 list = qr_sample_list(t, addr), *link;
-	bool wait = !in_nmi();
 
-	if (!lock_or_try(lock_of(t, list), wait))
+	if (!lock_or_try(lock_of(t, list), false))
 		return;
 	link = &t->head[list];
 	while (*link) {
@@ -160,7 +166,7 @@ void qr_sample_close_page(struct qr_sample_table *t, const void *addr)
 
 		if ((unsigned long)e->ptr >> PAGE_SHIFT != (unsigned long)addr >> PAGE_SHIFT)
 			link = &e->next;
-		else if (close_at(t, list, link, wait))
+		else if (close_at(t, list, link, false))
 			atomic64_inc(&t->missed);
 		else
 			break;

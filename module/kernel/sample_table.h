@@ -79,12 +79,12 @@ bool qr_sample_open(struct qr_sample_table *t, const struct qr_sampled *what, u3
 enum qr_close {
 	QR_CLOSED,
 	QR_NO_SAMPLE, /* the object has none */
-	QR_BUSY,      /* a lock was held; nothing has changed */
+	QR_BUSY,      /* an NMI found a lock held; nothing has changed */
 };
 
 /*
- * The object at @ptr is freed.  Interrupts off.  In an NMI that may have come while this CPU held a
- * lock of the table, @wait must be false: locks are only tried then.
+ * The object at @ptr is freed.  Interrupts off; also in NMI.  Without @wait locks are only tried
+ * there, as this CPU may hold one.
  */
 enum qr_close qr_sample_close(struct qr_sample_table *t, const void *ptr, bool wait);
 

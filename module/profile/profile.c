@@ -203,11 +203,21 @@ static __always_inline void sample_freed(struct qr_table *t, struct qr_sample *s
 		tell_watchers(t, QR_EVENT_FREE, b, s, ptr, size, now);
 }
 
+/*
+ * In NMI this CPU may hold the lock, unless the caller can @wait: a breakpoint looks like an NMI
+ * too.  lockdep wants locks to be tried there.
+ */
 static __always_inline bool lock_to_free(struct qr_table *t, bool wait)
 {
-	if (unlikely(!wait))
-		return raw_spin_trylock(&t->lock);
-	raw_spin_lock(&t->lock);
+	if (likely(!in_nmi())) {
+		raw_spin_lock(&t->lock);
+		return true;
+	}
+	while (!raw_spin_trylock(&t->lock)) {
+		if (!wait)
+			return false;
+		cpu_relax();
+	}
 	return true;
 }
 
@@ -217,7 +227,7 @@ bool qr_profile_freed(struct qr_samples *samples, unsigned int i, const void *pt
 	u64 now = ktime_get_mono_fast_ns();
 	bool sampled;
 
-	if (!lock_to_free(t, !in_nmi()))
+	if (!lock_to_free(t, false))
 		return false;
 	/* If it is not sampled, this is a double free, and the slab layer reports it. */
 	sampled = i < samples->nr && samples->at[i].bucket;

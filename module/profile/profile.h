@@ -133,7 +133,7 @@ void qr_profile_dropped(u64 weight, u32 size);
 u32 qr_table_stack(struct qr_table *t, unsigned long ip, unsigned long function, gfp_t gfp);
 void qr_table_alloced(struct qr_table *t, struct qr_sample *s, const struct qr_sampled *what,
 		      u32 stack);
-/* Without @wait, false if the lock is held; then nothing has changed. */
+/* Without @wait, false in an NMI that finds the lock held; then nothing has changed. */
 bool qr_table_freed(struct qr_table *t, struct qr_sample *s, const void *ptr, u32 size, bool wait);
 void qr_table_dropped(struct qr_table *t, u64 weight, u32 size);
 
