@@ -35,11 +35,11 @@
 #include "reclaim/memory_hotplug.h"
 #include "reclaim/scavenger.h"
 #include "reclaim/shrinker.h"
+#include "report/leak_report.h"
+#include "report/oom_report.h"
 #include "slab/large.h"
 #include "slab/sizeclass.h"
 #include "slab/slab.h"
-#include "report/leak_report.h"
-#include "report/oom_report.h"
 
 static int __init quarry_init(void)
 {
