@@ -25,7 +25,7 @@ help:
 #:   make vm              the VM of the first, with a shell: module loaded, debugfs mounted
 #:
 #: Check it
-#:   make check           what a change of the core can break, in 15 minutes;
+#:   make check           what a change of the core can break, in 18 minutes;
 #:                        ends in "N passed, N failed"
 #:   make check-all       the rest of the tests, in an hour
 #:   make check-fast      what needs no VM: lint, generated files, build warnings
