@@ -42,11 +42,13 @@ take_blocks_apart()
 }
 
 # While some memory is free the kernel compacts it into new blocks, at once or many requests
-# later. So repeat until there are none, and until half of the pages are in mixed chunks.
+# later. So have it compacted, and repeat until there are none, and until half of the pages are in
+# mixed chunks.
 total=1 mixed=0
 for try in 1 2 3 4 5 6 7 8 9 10; do
+	echo 1 >/proc/sys/vm/compact_memory
 	take_blocks_apart
-	[ "$blocks" = 0 ] || { echo 1 >/proc/sys/vm/compact_memory; continue; }
+	[ "$blocks" = 0 ] || continue
 	client hold mib=16 || fail "hold"
 	total=$(stat inuse_bytes)
 	mixed=$(stat mixed_bytes)

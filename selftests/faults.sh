@@ -157,7 +157,7 @@ below $range
 # Loading. To try every allocation would take minutes, so one in $step is tried. The first one
 # depends on the clock, so that each run tries other allocations.
 unload quarry_client quarry
-step=${QUARRY_NTH_STEP:-61}
+step=${QUARRY_NTH_STEP:-131}
 nth=$((1 + $(date +%s) % step))
 note "loading: from allocation $nth in steps of $step"
 tries=0 refused=0 wrong=0
