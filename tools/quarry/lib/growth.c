@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "lib/growth.h"
+
+#include <math.h>
+
+/* Growth counts if it is as many standard errors. */
+#define ERRORS 3
+
+/* A site that fills grows less than this part of its growth in the last third. */
+#define FLAT 6
+
+const char *const q_verdict_name[Q_VERDICTS] = {
+	[Q_LEAK] = "leak",   [Q_GROWS] = "grows",   [Q_FILLS] = "fills",
+	[Q_CHURN] = "churn", [Q_STEADY] = "steady",
+};
+
+/*
+ * An object of @size bytes is a sample with p = 1 - exp(-size / period) and stands for 1 / p objects
+ * (Documentation/profiling.rst).  So the estimate of n objects has the variance n (1 - p) / p.
+ */
+double q_standard_error(int64_t bytes, int64_t objects, int64_t period)
+{
+	double size, p;
+
+	if (objects <= 0 || bytes <= 0 || period <= 1)
+		return 0;
+	size = (double)bytes / (double)objects;
+	p = -expm1(-size / (double)period);
+	return size * sqrt((double)objects * (1 - p) / p);
+}
+
+static double squared(double x)
+{
+	return x * x;
+}
+
+/*
+ * The error of live[to] - live[from], at most.  It comes from the objects that are live at one of
+ * the moments only, because a sample that is live at both cancels.  How many these are is not known,
+ * but they are not more than all that are live at the moments, and not more than all that were
+ * allocated or freed in between.  The first bound is the lower one where much comes and goes, the
+ * second where much stays.
+ */
+static double error_between(const struct q_series *s, unsigned int from, unsigned int to,
+			    int64_t period)
+{
+	int64_t bytes = s->allocated[to] - s->allocated[from];
+	int64_t objects = s->allocated_objects[to] - s->allocated_objects[from];
+	int64_t freed = bytes - (s->live[to] - s->live[from]);
+	int64_t freed_objects = objects - (s->live_objects[to] - s->live_objects[from]);
+	double all = squared(q_standard_error(s->live[from], s->live_objects[from], period)) +
+		     squared(q_standard_error(s->live[to], s->live_objects[to], period));
+	double moved = squared(q_standard_error(bytes, objects, period)) +
+		       squared(q_standard_error(freed, freed_objects, period));
+
+	return sqrt(fmin(all, moved));
+}
+
+struct q_growth q_growth_of(const struct q_series *s, int64_t period)
+{
+	unsigned int last = s->moments - 1, late = last - last / 3;
+	struct q_growth g = { 0 };
+	double late_growth, late_error;
+
+	g.growth = s->live[last] - s->live[0];
+	g.error = (int64_t)ceil(error_between(s, 0, last, period));
+	g.allocated = s->allocated[last] - s->allocated[0];
+	g.sure = g.growth - ERRORS * g.error;
+	if (g.sure < 0)
+		g.sure = 0;
+	if (g.growth <= 0 || !g.sure) {
+		g.verdict = g.allocated > s->live[0] && g.allocated > 0 ? Q_CHURN : Q_STEADY;
+		return g;
+	}
+	if (last < 3) {
+		g.verdict = Q_GROWS;
+		return g;
+	}
+	late_growth = (double)(s->live[last] - s->live[late]);
+	late_error = error_between(s, late, last, period);
+	/* A third of the time, so a third of the growth if it goes on as it began. */
+	if (late_growth < (double)g.growth / FLAT)
+		g.verdict = late_growth + late_error < (double)g.growth / 3 ? Q_FILLS : Q_GROWS;
+	else
+		g.verdict = late_growth > late_error || late_growth > (double)g.growth / 4 ?
+				    Q_LEAK :
+				    Q_GROWS;
+	return g;
+}

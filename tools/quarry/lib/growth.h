@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a site does over time: does it leak, fill, churn or rest?
+ *
+ * The profile of a moment is an estimate with a known standard error.  Only what is larger than three
+ * of them counts as growth.
+ */
+#ifndef Q_GROWTH_H
+#define Q_GROWTH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define Q_MOMENTS_MAX 32
+
+/**
+ * enum q_verdict - what a site does; the worst comes first
+ * @Q_LEAK: it grows, and does not grow more slowly at the end than at the beginning
+ * @Q_FILLS: it grew at the beginning, and did not at the end: a cache that fills
+ * @Q_GROWS: it grows, but too few moments or samples tell how
+ * @Q_CHURN: it allocates much and keeps as much as it had
+ * @Q_STEADY: nothing changes
+ */
+enum q_verdict { Q_LEAK, Q_GROWS, Q_FILLS, Q_CHURN, Q_STEADY, Q_VERDICTS };
+
+extern const char *const q_verdict_name[Q_VERDICTS];
+
+/**
+ * struct q_series - one site at all moments
+ * @live: bytes in use at each moment
+ * @live_objects: objects in use
+ * @allocated: bytes allocated so far at each moment
+ * @allocated_objects: objects allocated so far
+ * @moments: how many
+ */
+struct q_series {
+	int64_t live[Q_MOMENTS_MAX];
+	int64_t live_objects[Q_MOMENTS_MAX];
+	int64_t allocated[Q_MOMENTS_MAX];
+	int64_t allocated_objects[Q_MOMENTS_MAX];
+	unsigned int moments;
+};
+
+/**
+ * struct q_growth - the answer
+ * @verdict: what the site does
+ * @growth: bytes in use at the end less those at the beginning
+ * @error: its standard error, at most
+ * @allocated: bytes allocated meanwhile
+ * @sure: growth less three errors, 0 if that is negative: what it grew at least
+ */
+struct q_growth {
+	enum q_verdict verdict;
+	int64_t growth;
+	int64_t error;
+	int64_t allocated;
+	int64_t sure;
+};
+
+/* The standard error of @bytes in @objects, by a profile with one sample in @period bytes. */
+double q_standard_error(int64_t bytes, int64_t objects, int64_t period);
+
+struct q_growth q_growth_of(const struct q_series *s, int64_t period);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What every command understands: how to print, and where the module's files are. */
+#ifndef Q_OPTIONS_H
+#define Q_OPTIONS_H
+
+#include <argp.h>
+#include <stdbool.h>
+
+/**
+ * struct q_options - the options that all commands have
+ * @json: print JSON in place of text
+ * @exact: print whole bytes and nanoseconds, not "4.2 MiB"
+ * @colour: write escape sequences of colours
+ * @debugfs: the module's folder in debugfs
+ * @device: its character device
+ */
+struct q_options {
+	bool json;
+	bool exact;
+	bool colour;
+	const char *debugfs;
+	const char *device;
+};
+
+extern struct q_options q_options;
+
+/* A child of every command's parser. */
+extern const struct argp q_common_argp;
+
+/* After this entry of a table of children there is only an empty one. */
+#define Q_COMMON_CHILD                                                                             \
+	{                                                                                          \
+		&q_common_argp, 0, "Common options:", 10                                           \
+	}
+
+#endif

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "lib/problem.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "lib/options.h"
+
+int q_problem(enum q_exit status, const char *fmt, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fputs("quarry: ", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return status;
+}
+
+int q_module_loaded(void)
+{
+	return access("/sys/module", F_OK) || !access("/sys/module/quarry", F_OK);
+}
+
+static int mounted_debugfs(void)
+{
+	return !access("/sys/kernel/debug/.", X_OK) && !access("/proc/self/mounts", R_OK);
+}
+
+int q_cannot_open(const char *what)
+{
+	int error = errno;
+
+	if (strncmp(what, q_options.debugfs, strlen(q_options.debugfs)) &&
+	    strcmp(what, q_options.device))
+		return q_problem(Q_FAILED, "%s: %s", what, strerror(error));
+	if (!q_module_loaded())
+		return q_problem(Q_NO_MODULE,
+				 "the module is not loaded; load it with \"modprobe quarry\"");
+	if (error == EPERM && geteuid() == 0)
+		return q_problem(Q_NO_PERMISSION,
+				 "%s is closed, because the kernel is locked down; "
+				 "\"cat /sys/kernel/security/lockdown\" says how far",
+				 what);
+	if (error == EPERM || error == EACCES)
+		return q_problem(Q_NO_PERMISSION,
+				 "%s is for root and for CAP_PERFMON; try it with sudo", what);
+	if (error == ENOENT && !strncmp(what, "/sys/kernel/debug", 17) && !mounted_debugfs())
+		return q_problem(Q_FAILED, "debugfs is not mounted; mount it with "
+					   "\"mount -t debugfs debugfs /sys/kernel/debug\"");
+	return q_problem(Q_FAILED, "%s: %s", what, strerror(error));
+}

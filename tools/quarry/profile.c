@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0
+/* profile: take a profile and write it.  dump: the list of live objects. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "command.h"
+#include "lib/debugfs.h"
+#include "lib/device.h"
+#include "lib/pprof.h"
+#include "lib/target.h"
+
+struct profile_options {
+	struct q_target target;
+	unsigned int kind;
+	unsigned int format;
+	bool gzip;
+	bool drain;
+	unsigned int seconds;
+	const char *out;
+};
+
+enum { KEY_TOP = 0x200, KEY_TEXT, KEY_FOLDED, KEY_PB, KEY_DRAIN };
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct profile_options *o = state->input;
+	char *end;
+	int kind;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->target;
+		return 0;
+	case 't':
+		kind = q_kind_number(arg);
+		if (kind < 0)
+			argp_error(state,
+				   "types are heap, allocs, peak, lifetime and fragmentation, "
+				   "not '%s'",
+				   arg);
+		o->kind = (unsigned int)kind;
+		return 0;
+	case 's':
+		errno = 0;
+		o->seconds = (unsigned int)strtoul(arg, &end, 10);
+		if (errno || *end || !o->seconds || o->seconds > 86400 * 7)
+			argp_error(state, "--seconds takes 1 to 604800 seconds, not '%s'", arg);
+		return 0;
+	case 'o':
+		o->out = arg;
+		return 0;
+	case KEY_TOP:
+		o->format = QUARRY_DEV_FORMAT_TOP;
+		return 0;
+	case KEY_TEXT:
+		o->format = QUARRY_DEV_FORMAT_TEXT;
+		return 0;
+	case KEY_FOLDED:
+		o->format = QUARRY_DEV_FORMAT_FOLDED;
+		return 0;
+	case KEY_PB:
+		o->format = QUARRY_DEV_FORMAT_PPROF;
+		return 0;
+	case KEY_DRAIN:
+		o->drain = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* Write all of it into @file, or nothing: a file that is there is replaced at the end. */
+static int write_out(const char *file, const void *data, size_t size)
+{
+	char name[4096];
+	FILE *f = stdout;
+
+	if (file && strcmp(file, "-")) {
+		snprintf(name, sizeof(name), "%s.new", file);
+		f = fopen(name, "we");
+		if (!f)
+			return q_problem(Q_FAILED, "%s: %s", name, strerror(errno));
+	}
+	if ((fwrite(data, 1, size, f) != size) | (f != stdout && fclose(f)) ||
+	    (f != stdout && rename(name, file))) {
+		if (f != stdout)
+			unlink(name);
+		return q_problem(Q_FAILED, "%s: %s", file ?: "standard output", strerror(errno));
+	}
+	return Q_OK;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t a = strlen(s), b = strlen(end);
+
+	return a >= b && !strcmp(s + a - b, end);
+}
+
+/* The format that the name of a file asks for. */
+static unsigned int format_of(const char *file)
+{
+	if (ends_with(file, ".folded"))
+		return QUARRY_DEV_FORMAT_FOLDED;
+	if (ends_with(file, ".txt"))
+		return QUARRY_DEV_FORMAT_TEXT;
+	if (ends_with(file, ".top"))
+		return QUARRY_DEV_FORMAT_TOP;
+	return QUARRY_DEV_FORMAT_PPROF;
+}
+
+static int take(const struct profile_options *o, char **data, size_t *size)
+{
+	struct q_what what = {
+		.domain = o->target.domain,
+		.kind = o->kind,
+		.format = o->format,
+		.drain = o->drain,
+	};
+	struct q_device d;
+	int status = q_target_open(&o->target, &d, &what.cache);
+
+	if (status)
+		return status;
+	if (o->seconds) {
+		status = q_device_mark(&d, what.domain);
+		if (!status) {
+			q_wait(o->seconds, "profiling");
+			status = q_device_delta(&d, &what, data, size);
+		}
+	} else {
+		status = q_device_profile(&d, &what, data, size);
+	}
+	q_device_close(&d);
+	return status;
+}
+
+int q_profile(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		{ "type", 't', "TYPE", 0,
+		  "heap (the default), allocs, peak, lifetime, fragmentation", 0 },
+		{ "seconds", 's', "N", 0, "What is allocated in the next N seconds", 0 },
+		{ "output", 'o', "FILE", 0,
+		  "Write into FILE.  Its end chooses the format: .pb, .pb.gz, .folded, .txt, .top",
+		  0 },
+		{ "top", KEY_TOP, NULL, 0, "A table, largest first (the default without a FILE)",
+		  1 },
+		{ "pb", KEY_PB, NULL, 0, "profile.proto, for go tool pprof", 1 },
+		{ "folded", KEY_FOLDED, NULL, 0, "One line for each stack, for flame graphs", 1 },
+		{ "text", KEY_TEXT, NULL, 0, "The legacy text of pprof, with standard errors", 1 },
+		{ "drain", KEY_DRAIN, NULL, 0,
+		  "Empty magazines first, so that no free object looks live", 2 },
+		{ 0 },
+	};
+	const struct argp_child children[] = { { &q_target_argp, 0, NULL, 0 },
+					       Q_COMMON_CHILD,
+					       { 0 } };
+	const struct argp argp = { options,  parse,
+				   NULL,     "Take a profile: which call stacks hold memory.",
+				   children, NULL,
+				   NULL };
+	struct profile_options o = { .kind = QUARRY_DEV_KIND_HEAP, .format = QUARRY_DEV_FORMATS };
+	size_t size;
+	void *packed;
+	char *data;
+	int status;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (o.format == QUARRY_DEV_FORMATS)
+		o.format = o.out && strcmp(o.out, "-") ? format_of(o.out) : QUARRY_DEV_FORMAT_TOP;
+	if (o.format == QUARRY_DEV_FORMAT_PPROF && !o.out && isatty(STDOUT_FILENO))
+		return q_problem(Q_USAGE,
+				 "a profile for pprof is not for a terminal; name a file with -o");
+	status = take(&o, &data, &size);
+	if (status)
+		return status;
+	if (o.format == QUARRY_DEV_FORMAT_PPROF && o.out && ends_with(o.out, ".gz")) {
+		q_gzip(data, size, &packed, &size);
+		free(data);
+		data = packed;
+	}
+	status = write_out(o.out, data, size);
+	free(data);
+	return status;
+}
+
+int q_dump(int argc, char **argv)
+{
+	char buf[65536];
+	size_t n;
+	FILE *f;
+	int status = Q_OK;
+
+	q_parse_common(argc, argv,
+		       "Every live object of Quarry's own heap, one line each.  \"quarry drain\" before "
+		       "it keeps free objects out.");
+	f = fopen(q_debugfs_path("heapdump"), "re");
+	if (!f)
+		return q_cannot_open(q_debugfs_path("heapdump"));
+	while ((n = fread(buf, 1, sizeof(buf), f)))
+		if (fwrite(buf, 1, n, stdout) != n)
+			break;
+	if (ferror(f))
+		status = q_cannot_open(q_debugfs_path("heapdump"));
+	fclose(f);
+	return status;
+}
