@@ -16,6 +16,7 @@ help:
 
 #: Build
 #:   make                 quarry.ko and the samples, against KDIR
+#:   make tools           the command quarry, build/tools/quarry
 #:   make clean           remove what was built in the tree, and build/
 #:   make modules_install install the modules for KDIR's kernel (root)
 #:
@@ -56,6 +57,9 @@ clean:
 	$(if $(KDIR),$(modules) CONFIG_QUARRY_KUNIT=m CONFIG_QUARRY_TEST=m CONFIG_QUARRY_BENCH=m clean)
 	rm -rf build
 
+tools:
+	@scripts/tools
+
 demo:
 	@scripts/demo
 
@@ -63,9 +67,10 @@ demo-kernel:
 	@scripts/demo-kernel
 
 vm:
-	@scripts/deps build vm
+	@scripts/deps build vm tools
 	@scripts/build "$(KERNEL)" >/dev/null
-	@scripts/vm --kernel "$(KERNEL)" --shell
+	@scripts/tools
+	@scripts/vm --kernel "$(KERNEL)" --program "$(CURDIR)/build/tools/quarry" --shell
 
 check:
 	@scripts/check
@@ -95,5 +100,5 @@ docs:
 compile_commands.json: modules
 	@scripts/compile-commands >$@
 
-.PHONY: all help modules modules_install clean demo demo-kernel vm check check-all check-fast lint \
+.PHONY: all help modules modules_install clean tools demo demo-kernel vm check check-all check-fast lint \
 	bench bench-native generate docs compile_commands.json

@@ -94,15 +94,15 @@ vm_file()
 	cp -rLT "$src" "$2/$dst"
 }
 
-# vm_program NAME ROOT: copy a program, and the shared libraries that it needs, into ROOT. The
-# directory is not in the guest's PATH, where busybox has programs of the same names.
+# vm_program NAME ROOT: copy a program, named or by its path, and the shared libraries that it needs, into ROOT. The
+# directory is the last one in the guest's PATH, because busybox has programs of the same names.
 vm_program()
 {
 	local file library
 
 	file=$(PATH=$PATH:/usr/sbin:/sbin command -v "$1") || die "$1 not found; run scripts/deps moved"
 	mkdir -p "$2/opt/bin"
-	cp -L "$file" "$2/opt/bin/$1"
+	cp -L "$file" "$2/opt/bin/${1##*/}"
 	ldd "$file" | grep -oE '/[^ ]+' | while read -r library; do
 		mkdir -p "$2/${library%/*}"
 		cp -L "$library" "$2/$library"

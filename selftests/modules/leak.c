@@ -3,7 +3,8 @@
  * A service under load that has a leak.  It handles several kinds of things.  Each kind
  * has a function of its own, and a ring of the things that are in work.  A new thing takes
  * the oldest one's slot in the ring, and the oldest one is freed.  A few sessions are not
- * freed: they are the leak.
+ * freed: they are the leak.  The service may also have a store, which grows during the first
+ * quarter of the time and is full then: it is no leak.
  */
 #include <linux/cpumask.h>
 #include <linux/err.h>
@@ -43,6 +44,9 @@ struct ring {
  * @lost: the leaked sessions, so that "unleak" can free them
  * @nr_lost: sessions in @lost
  * @lost_space: their usable bytes
+ * @store: things that are kept, in places of which @room are there
+ * @stored: things put into @store so far
+ * @room: of @store
  * @err: the first error
  */
 struct server {
@@ -52,11 +56,15 @@ struct server {
 	struct object *lost;
 	u64 nr_lost;
 	u64 lost_space;
+	void **store;
+	u64 stored;
+	unsigned int room;
 	int err;
 };
 
-static struct server *servers; /* MAX_THREADS of them; rings stay filled between two runs */
-static unsigned int forgetful; /* one session in so many is never freed */
+static struct server *servers;	     /* MAX_THREADS of them; rings stay filled between two runs */
+static unsigned int forgetful;	     /* one session in so many is never freed */
+static unsigned long began, filling; /* in jiffies: when the load began, and how long stores fill */
 
 /* Put @p into @ring of @size slots.  Returns the object that was in the slot, or NULL. */
 static struct object *turn(struct server *s, struct ring *ring, unsigned int size, void *p)
@@ -115,6 +123,25 @@ static noinline __noclone void leak_session(struct server *s, struct ring *ring)
 	quarry_free(old);
 }
 
+/* The store grows as time passes.  When it is full, new things take the places of old ones. */
+static noinline __noclone void leak_store(struct server *s)
+{
+	unsigned long now = min(jiffies - began, filling);
+	u64 want = (u64)s->room * now / filling;
+
+	do {
+		void **place = &s->store[s->stored % s->room];
+
+		if (s->stored >= want && want < s->room)
+			return;
+		quarry_free(*place);
+		*place = quarry_malloc(1000, GFP_KERNEL);
+		if (!*place)
+			s->err = -ENOMEM;
+		s->stored++;
+	} while (s->stored < want);
+}
+
 /**
  * struct kind - a kind of things that the service handles
  * @name: the name of @handle
@@ -142,6 +169,8 @@ static int serve(void *arg)
 		for (k = 0; k < KINDS; k++)
 			for (n = 0; n < kinds[k].often; n++)
 				kinds[k].handle(s, &s->ring[k]);
+		if (s->room)
+			leak_store(s);
 		if (s->err)
 			schedule_timeout_interruptible(HZ / 20);
 		cond_resched();
@@ -170,7 +199,19 @@ static void report(unsigned int threads)
 	client_say("lost %llu\nlost_space %llu\n", lost, space);
 }
 
-enum { LEAK_SECONDS, LEAK_THREADS, LEAK_FORGETFUL };
+/* The store of an earlier load stays, and its size too. */
+static int make_store(struct server *s, unsigned int room)
+{
+	if (!room || s->room)
+		return 0;
+	s->store = kvcalloc(room, sizeof(*s->store), GFP_KERNEL);
+	if (!s->store)
+		return -ENOMEM;
+	s->room = room;
+	return 0;
+}
+
+enum { LEAK_SECONDS, LEAK_THREADS, LEAK_FORGETFUL, LEAK_STORE, LEAK_SEED };
 
 static int leak_run(const u64 *v)
 {
@@ -181,6 +222,8 @@ static int leak_run(const u64 *v)
 	if (!v[LEAK_FORGETFUL])
 		return -EINVAL;
 	forgetful = v[LEAK_FORGETFUL];
+	began = jiffies;
+	filling = max(v[LEAK_SECONDS] * HZ / 4, 1ULL);
 	if (!servers)
 		servers = kvcalloc(MAX_THREADS, sizeof(*servers), GFP_KERNEL);
 	if (!servers)
@@ -188,8 +231,11 @@ static int leak_run(const u64 *v)
 	for (started = 0; started < threads; started++) {
 		struct server *s = &servers[started];
 
-		prandom_seed_state(&s->rnd, started + 1);
+		prandom_seed_state(&s->rnd, v[LEAK_SEED] + started);
 		s->err = 0;
+		err = make_store(s, v[LEAK_STORE]);
+		if (err)
+			break;
 		s->task = kthread_run(serve, s, "quarry_leak/%u", started);
 		if (IS_ERR(s->task)) {
 			err = PTR_ERR(s->task);
@@ -211,6 +257,8 @@ const struct client_command client_leak = {
 		[LEAK_SECONDS] = { .name = "seconds", .value = 60, .max = 86400 },
 		[LEAK_THREADS] = { .name = "threads", .max = MAX_THREADS },
 		[LEAK_FORGETFUL] = { .name = "forgetful", .value = 1000, .max = 1000000 },
+		[LEAK_STORE] = { .name = "store", .max = 1000000 },
+		[LEAK_SEED] = { .name = "seed", .value = 1, .max = 1000000 },
 	},
 };
 
@@ -230,6 +278,9 @@ static int unleak_run(const u64 *v)
 			s->lost = o->next;
 			quarry_free(o);
 		}
+		for (n = 0; n < s->room; n++)
+			quarry_free(s->store[n]);
+		kvfree(s->store);
 	}
 	kvfree(servers);
 	servers = NULL;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* leaks: watch all sites for a while, and say what each does.  diff: what grew between two profiles. */
+/* leaks: watch all sites for a while, and say what each does.  diff: the same of two profiles. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <limits.h>

@@ -40,8 +40,6 @@ static const struct command {
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-const char *argp_program_bug_address = NULL;
-
 static void help(FILE *to)
 {
 	fputs("Usage: quarry COMMAND [OPTION...]\n", to);

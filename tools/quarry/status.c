@@ -174,7 +174,7 @@ static void free_state(struct state *s)
 
 /* --- Text --- */
 
-/* What is held, as a bar: objects that are live, the rest of what is in use, idle pages, metadata. */
+/* What is held, as a bar: live objects, the rest of what is in use, idle pages, metadata. */
 static void bar(const struct state *s)
 {
 	const int64_t sys = q_value(&s->v, "sys_bytes"), inuse = q_value(&s->v, "inuse_bytes");

@@ -15,8 +15,8 @@ const char *const q_verdict_name[Q_VERDICTS] = {
 };
 
 /*
- * An object of @size bytes is a sample with p = 1 - exp(-size / period) and stands for 1 / p objects
- * (Documentation/profiling.rst).  So the estimate of n objects has the variance n (1 - p) / p.
+ * An object of @size bytes is a sample with p = 1 - exp(-size / period), and stands for 1 / p
+ * objects (Documentation/profiling.rst).  So the estimate of n objects has the variance n (1 - p) / p.
  */
 double q_standard_error(int64_t bytes, int64_t objects, int64_t period)
 {
@@ -36,8 +36,8 @@ static double squared(double x)
 
 /*
  * The error of live[to] - live[from], at most.  It comes from the objects that are live at one of
- * the moments only, because a sample that is live at both cancels.  How many these are is not known,
- * but they are not more than all that are live at the moments, and not more than all that were
+ * the moments only, because a sample that is live at both cancels.  How many these are is not
+ * known, but they are not more than all that are live at the moments, and not more than all that were
  * allocated or freed in between.  The first bound is the lower one where much comes and goes, the
  * second where much stays.
  */

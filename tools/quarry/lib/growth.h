@@ -2,8 +2,8 @@
 /*
  * What a site does over time: does it leak, fill, churn or rest?
  *
- * The profile of a moment is an estimate with a known standard error.  Only what is larger than three
- * of them counts as growth.
+ * The profile of a moment is an estimate with a known standard error.  Only what is larger than
+ * three of them counts as growth.
  */
 #ifndef Q_GROWTH_H
 #define Q_GROWTH_H

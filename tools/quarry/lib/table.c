@@ -139,7 +139,7 @@ static struct json_object *cell_json(enum q_unit unit, const struct q_cell *cell
 		/* No limit. */
 		if (cell->number == INT64_MAX)
 			return NULL;
-		/* fallthrough */
+		__attribute__((fallthrough));
 	default:
 		return json_object_new_int64(cell->number);
 	}

@@ -20,8 +20,8 @@ struct q_target {
 extern const struct argp q_target_argp;
 
 /*
- * Open the device for a target.  A domain of the kernel's that is off is an error, which says how to
- * switch it on.  *@cache is the cache's number, or QUARRY_DEV_CACHE_ALL.
+ * Open the device for a target.  A domain of the kernel's that is off is an error, which says how
+ * to switch it on.  *@cache is the cache's number, or QUARRY_DEV_CACHE_ALL.
  */
 int q_target_open(const struct q_target *target, struct q_device *d, unsigned int *cache);
 

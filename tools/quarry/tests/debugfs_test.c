@@ -9,9 +9,8 @@ static void values(void)
 {
 	struct q_values v;
 
-	q_values_parse(&v,
-		       q_strdup(
-			       "live_bytes       4096\nhard_limit_bytes max\nverdict ok and more\n\nodd\n"));
+	q_values_parse(&v, q_strdup("live_bytes       4096\nhard_limit_bytes max\n"
+				    "verdict ok and more\n\nodd\n"));
 	same(v.nr, 3, "lines without a value are left out");
 	same(q_value(&v, "live_bytes"), 4096, "a number");
 	same(q_value(&v, "hard_limit_bytes"), INT64_MAX, "max");

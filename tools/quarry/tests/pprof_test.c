@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Profiles: a good one, packed, joined, cut off at every byte, and with numbers that point nowhere. */
+/* Profiles: a good one, packed, joined, cut off at each byte, and with numbers of nothing. */
 #include "tests/tap.h"
 
 #include <stdlib.h>
@@ -73,7 +73,10 @@ static size_t make(unsigned char *to, uint64_t bad)
 	}
 	cache.key = S_CACHE;
 	cache.str = S_MALLOC - (int64_t)bad;
-	p.n_sample_type = p.n_sample = p.n_location = p.n_function = 2;
+	p.n_sample_type = 2;
+	p.n_sample = 2;
+	p.n_location = 2;
+	p.n_function = 2;
 	p.sample_type = types;
 	p.sample = samples;
 	p.location = locations;
