@@ -204,4 +204,4 @@ module_exit(quarry_exit);
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The Quarry developers");
 MODULE_DESCRIPTION("Per-CPU object caches over size-classed slabs that can be seen into");
-MODULE_VERSION("0.1.0");
+MODULE_VERSION(QUARRY_VERSION);
