@@ -16,9 +16,13 @@ help:
 
 #: Build
 #:   make                 quarry.ko and the samples, against KDIR
-#:   make tools           the command quarry, build/tools/quarry
 #:   make clean           remove what was built in the tree, and build/
 #:   make modules_install install the modules for KDIR's kernel (root)
+#:   make tools           the command quarry, build/tools/quarry
+#:   make install         it, its manual, its completion, and headers (root; below PREFIX)
+#:   make uninstall       remove what "make install" installed
+#:   make dkms-source     the module's source for DKMS, in /usr/src (root)
+#:   make deb             Debian packages, in build/deb
 #:
 #: See it
 #:   make demo            boot Debian's kernel in a VM, index real text, show the books
@@ -44,14 +48,34 @@ help:
 #:   KERNEL=6.12|6.1      Debian's kernel to boot (demos, vm); also debug, kcsan
 #:   QUARRY_CACHE=DIR     where kernels are kept (default ~/.cache/quarry)
 #:   QUARRY_NO_INSTALL=1  never install packages; say what is missing and stop
+#:   PREFIX=DIR           where to install (default /usr/local); DESTDIR=DIR stands before it
 #:   V=1 W=1 C=2          as in the kernel's own makefiles
 
 modules:
 	@test -n "$(KDIR)" || { echo "No kernel headers found. Install linux-headers-amd64, or say KDIR=..." >&2; exit 1; }
 	$(modules) modules
 
+# Modules that use Quarry need Module.symvers; quarry.pc says where it is.
 modules_install: modules
 	$(modules) modules_install
+	install -D -m 644 Module.symvers \
+		"$(INSTALL_MOD_PATH)/lib/modules/$$($(MAKE) -s -C "$(KDIR)" kernelrelease)/quarry.symvers"
+
+install uninstall:
+	@$(MAKE) --no-print-directory -C tools/quarry $@
+
+# What DKMS needs to build the module, without tests.
+version := $(file <VERSION)
+dkms_source := $(DESTDIR)/usr/src/quarry-$(version)
+dkms-source:
+	install -d "$(dkms_source)"
+	cp VERSION COPYING Kbuild "$(dkms_source)/"
+	find include debugfs module scripts/dkms-symvers -path module/tests -prune -o \
+		\( -name '*.[ch]' -o -name dkms-symvers \) -exec cp --parents {} "$(dkms_source)/" +
+	sed 's/#MODULE_VERSION#/$(version)/' debian/quarry-dkms.dkms >"$(dkms_source)/dkms.conf"
+
+deb:
+	@scripts/deb
 
 clean:
 	$(if $(KDIR),$(modules) CONFIG_QUARRY_KUNIT=m CONFIG_QUARRY_TEST=m CONFIG_QUARRY_BENCH=m clean)
@@ -100,5 +124,6 @@ docs:
 compile_commands.json: modules
 	@scripts/compile-commands >$@
 
-.PHONY: all help modules modules_install clean tools demo demo-kernel vm check check-all check-fast lint \
+.PHONY: all help modules modules_install tools install uninstall dkms-source deb clean demo \
+	demo-kernel vm check check-all check-fast lint \
 	bench bench-native generate docs compile_commands.json
