@@ -76,6 +76,7 @@ static bool look_at_module(struct visit *v)
 {
 	struct utsname u;
 	unsigned int major = 0, minor = 0;
+	const char *version;
 
 	uname(&u);
 	sscanf(u.release, "%u.%u", &major, &minor);
@@ -88,8 +89,13 @@ static bool look_at_module(struct visit *v)
 		    "The module is not loaded.");
 		return false;
 	}
-	say(v, GOOD, NULL, "The module is loaded, version %s.",
-	    line_of("/sys/module/quarry/version"));
+	version = line_of("/sys/module/quarry/version");
+	if (strcmp(version, QUARRY_VERSION))
+		say(v, NOTE, "rmmod quarry && modprobe quarry     (after both are installed anew)",
+		    "The module that is loaded has version %s, this program " QUARRY_VERSION ".",
+		    version);
+	else
+		say(v, GOOD, NULL, "The module is loaded, version %s.", version);
 	return true;
 }
 

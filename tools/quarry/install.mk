@@ -28,7 +28,8 @@ page_date = $(shell date -u $(if $(SOURCE_DATE_EPOCH),-d @$(SOURCE_DATE_EPOCH),-
 $(O)/man/%: man/%.rst man/common.rst $(top)/VERSION
 	@mkdir -p $(@D)
 	@echo '  MAN     $(@:$(O)/%=%)'
-	$(Q)rst2man --halt=2 $< | sed 's/@VERSION@/$(VERSION)/; s/@DATE@/$(page_date)/; s/^\.SH .*/\U&/' >$@.new
+	$(Q)rst2man --halt=2 $< | sed -e 's/@VERSION@/$(VERSION)/; s/@DATE@/$(page_date)/' \
+		-e 's/^\.SH .*/\U&/' >$@.new
 	$(Q)mv $@.new $@
 
 $(O)/completion/%: $(O)/quarry completion/generate completion/help_text.py
