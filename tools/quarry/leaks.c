@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "command.h"
 #include "lib/growth.h"
+#include "lib/output.h"
+#include "lib/page.h"
 #include "lib/pprof.h"
 #include "lib/table.h"
 #include "lib/target.h"
@@ -186,7 +189,7 @@ struct leaks_options {
 	bool check;
 };
 
-enum { KEY_CHECK = 0x200 };
+enum { KEY_CHECK = 0x200, KEY_HTML };
 
 static unsigned int number(const char *arg, unsigned int least, struct argp_state *state)
 {
@@ -306,6 +309,8 @@ int q_leaks(int argc, char **argv)
 struct diff_options {
 	const char *file[2];
 	unsigned int most;
+	bool html;
+	const char *out;
 };
 
 static error_t parse_diff(int key, char *arg, struct argp_state *state)
@@ -315,6 +320,13 @@ static error_t parse_diff(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'n':
 		o->most = number(arg, 1, state);
+		return 0;
+	case KEY_HTML:
+		o->html = true;
+		return 0;
+	case 'o':
+		o->html = true;
+		o->out = arg;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 1)
@@ -330,10 +342,36 @@ static error_t parse_diff(int key, char *arg, struct argp_state *state)
 	}
 }
 
+/* Labels are kept: sites differ by them, too. */
+static int write_page(const struct diff_options *o, const struct watched *w)
+{
+	struct q_page page = {
+		.moment = w->moment,
+		.name = o->file,
+		.moments = w->nr,
+	};
+	char title[512], *html;
+	size_t size;
+	int status;
+
+	snprintf(title, sizeof(title), "From %s to %s", q_page_file(o->file[0]),
+		 q_page_file(o->file[1]));
+	page.title = title;
+	status = q_page_make(&page, &html, &size);
+	if (status)
+		return status;
+	status = q_output(o->out, html, size);
+	free(html);
+	return status;
+}
+
 int q_diff(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 		{ "lines", 'n', "N", 0, "Show N sites (10)", 0 },
+		{ "html", KEY_HTML, NULL, 0, "A page to click, in one file that fetches nothing",
+		  0 },
+		{ "output", 'o', "FILE", 0, "Write the page into FILE", 0 },
 		{ 0 },
 	};
 	const struct argp_child children[] = { Q_COMMON_CHILD, { 0 } };
@@ -353,6 +391,8 @@ int q_diff(int argc, char **argv)
 	int status = Q_OK;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (o.html && !o.out && isatty(STDOUT_FILENO))
+		return q_problem(Q_USAGE, "a page is not for a terminal; name a file with -o");
 	for (; w.nr < 2 && !status; w.nr += !status) {
 		status = q_pprof_read(&w.moment[w.nr], o.file[w.nr]);
 		if (!status && q_pprof_type(&w.moment[w.nr], types[0]) < 0) {
@@ -360,9 +400,11 @@ int q_diff(int argc, char **argv)
 			status = q_problem(Q_FAILED, "%s is no profile of a heap", o.file[w.nr]);
 		}
 		if (!status)
-			q_pprof_join(&w.moment[w.nr], false);
+			q_pprof_join(&w.moment[w.nr], o.html);
 	}
-	if (!status)
+	if (!status && o.html)
+		status = write_page(&o, &w);
+	else if (!status)
 		judge(&w, o.most, "diff", &leaks);
 	while (w.nr)
 		q_pprof_free(&w.moment[--w.nr]);

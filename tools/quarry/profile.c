@@ -8,6 +8,8 @@
 #include "command.h"
 #include "lib/debugfs.h"
 #include "lib/device.h"
+#include "lib/output.h"
+#include "lib/page.h"
 #include "lib/pprof.h"
 #include "lib/target.h"
 
@@ -19,9 +21,11 @@ struct profile_options {
 	bool drain;
 	unsigned int seconds;
 	const char *out;
+	const char *in;
+	bool html;
 };
 
-enum { KEY_TOP = 0x200, KEY_TEXT, KEY_FOLDED, KEY_PB, KEY_DRAIN };
+enum { KEY_TOP = 0x200, KEY_TEXT, KEY_FOLDED, KEY_PB, KEY_HTML, KEY_DRAIN };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -63,33 +67,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_PB:
 		o->format = QUARRY_DEV_FORMAT_PPROF;
 		return 0;
+	case KEY_HTML:
+		o->html = true;
+		return 0;
+	case 'i':
+		o->in = arg;
+		return 0;
 	case KEY_DRAIN:
 		o->drain = true;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-}
-
-/* Write all of it into @file, or nothing: a file that is there is replaced at the end. */
-static int write_out(const char *file, const void *data, size_t size)
-{
-	char name[4096];
-	FILE *f = stdout;
-
-	if (file && strcmp(file, "-")) {
-		snprintf(name, sizeof(name), "%s.new", file);
-		f = fopen(name, "we");
-		if (!f)
-			return q_problem(Q_FAILED, "%s: %s", name, strerror(errno));
-	}
-	if ((fwrite(data, 1, size, f) != size) | (f != stdout && fclose(f)) ||
-	    (f != stdout && rename(name, file))) {
-		if (f != stdout)
-			unlink(name);
-		return q_problem(Q_FAILED, "%s: %s", file ?: "standard output", strerror(errno));
-	}
-	return Q_OK;
 }
 
 static bool ends_with(const char *s, const char *end)
@@ -137,6 +126,39 @@ static int take(const struct profile_options *o, char **data, size_t *size)
 	return status;
 }
 
+/* Make a page of a profile, which is freed, or of the file that the user names. */
+static int make_page(const struct profile_options *o, char **data, size_t *size)
+{
+	char title[128];
+	const char *name = o->in ? q_page_file(o->in) : title, *why = NULL;
+	struct q_occupancies caches = { 0 };
+	struct q_pprof p = { 0 };
+	struct q_page page = { .title = name, .moment = &p, .name = &name, .moments = 1 };
+	int status = Q_OK;
+
+	snprintf(title, sizeof(title), "%s of %s", q_kind_name[o->kind],
+		 o->target.cache ?: q_domain_name[o->target.domain]);
+	if (o->in) {
+		status = q_pprof_read(&p, o->in);
+	} else {
+		why = q_pprof_parse(&p, *data, *size);
+		free(*data);
+	}
+	if (why)
+		status = q_problem(Q_OTHER_ABI, "the module's profile cannot be read: %s", why);
+	if (status)
+		return status;
+	q_pprof_join(&p, true);
+	if (!o->in && !o->target.cache) {
+		q_occupancies_read(&caches, o->target.domain);
+		page.caches = &caches;
+	}
+	status = q_page_make(&page, data, size);
+	q_occupancies_free(&caches);
+	q_pprof_free(&p);
+	return status;
+}
+
 int q_profile(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
@@ -144,13 +166,16 @@ int q_profile(int argc, char **argv)
 		  "heap (the default), allocs, peak, lifetime, fragmentation", 0 },
 		{ "seconds", 's', "N", 0, "What is allocated in the next N seconds", 0 },
 		{ "output", 'o', "FILE", 0,
-		  "Write into FILE.  Its end chooses the format: .pb, .pb.gz, .folded, .txt, .top",
+		  "Write into FILE.  Its end chooses the format: .pb, .pb.gz, .folded, .txt, .top, .html",
 		  0 },
 		{ "top", KEY_TOP, NULL, 0, "A table, largest first (the default without a FILE)",
 		  1 },
 		{ "pb", KEY_PB, NULL, 0, "profile.proto, for go tool pprof", 1 },
 		{ "folded", KEY_FOLDED, NULL, 0, "One line for each stack, for flame graphs", 1 },
 		{ "text", KEY_TEXT, NULL, 0, "The legacy text of pprof, with standard errors", 1 },
+		{ "html", KEY_HTML, NULL, 0, "A page to click, in one file that fetches nothing",
+		  1 },
+		{ "input", 'i', "IN", 0, "With --html: show the profile IN, which -o wrote", 2 },
 		{ "drain", KEY_DRAIN, NULL, 0,
 		  "Empty magazines first, so that no free object looks live", 2 },
 		{ 0 },
@@ -169,12 +194,18 @@ int q_profile(int argc, char **argv)
 	int status;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	o.html |= o.out && ends_with(o.out, ".html");
+	if (o.in && !o.html)
+		return q_problem(Q_USAGE, "--input is for --html");
+	if (o.html)
+		o.format = QUARRY_DEV_FORMAT_PPROF;
 	if (o.format == QUARRY_DEV_FORMATS)
 		o.format = o.out && strcmp(o.out, "-") ? format_of(o.out) : QUARRY_DEV_FORMAT_TOP;
 	if (o.format == QUARRY_DEV_FORMAT_PPROF && !o.out && isatty(STDOUT_FILENO))
-		return q_problem(Q_USAGE,
-				 "a profile for pprof is not for a terminal; name a file with -o");
-	status = take(&o, &data, &size);
+		return q_problem(Q_USAGE, "such a file is not for a terminal; name a file with -o");
+	status = o.in ? Q_OK : take(&o, &data, &size);
+	if (!status && o.html)
+		status = make_page(&o, &data, &size);
 	if (status)
 		return status;
 	if (o.format == QUARRY_DEV_FORMAT_PPROF && o.out && ends_with(o.out, ".gz")) {
@@ -182,7 +213,7 @@ int q_profile(int argc, char **argv)
 		free(data);
 		data = packed;
 	}
-	status = write_out(o.out, data, size);
+	status = q_output(o.out, data, size);
 	free(data);
 	return status;
 }

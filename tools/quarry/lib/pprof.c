@@ -217,6 +217,9 @@ static const char *decode(struct q_pprof *p, struct decoder *d)
 	p->time_ns = in->time_nanos;
 	p->duration_ns = in->duration_nanos;
 	p->period = in->period;
+	p->comment = q_alloc(in->n_comment * sizeof(*p->comment) + 1);
+	for (size_t i = 0; i < in->n_comment; i++)
+		p->comment[p->comments++] = q_strdup(string(d, in->comment[i]));
 	d->location = in->location;
 	d->function = in->function;
 	if (in->n_location)
@@ -283,6 +286,9 @@ void q_pprof_free(struct q_pprof *p)
 		free(p->site[i].cache);
 		free(p->site[i].labels);
 	}
+	for (unsigned int i = 0; i < p->comments; i++)
+		free(p->comment[i]);
+	free(p->comment);
 	free(p->site);
 	*p = (struct q_pprof){ 0 };
 }

@@ -35,6 +35,8 @@ struct q_site {
  * @time_ns: the moment that it shows, since 1970
  * @duration_ns: of a delta, else 0
  * @period: bytes between two samples
+ * @comment: what the profile says of itself, one text each
+ * @comments: how many
  */
 struct q_pprof {
 	char *type[Q_PPROF_VALUES];
@@ -45,6 +47,8 @@ struct q_pprof {
 	int64_t time_ns;
 	int64_t duration_ns;
 	int64_t period;
+	char **comment;
+	unsigned int comments;
 };
 
 /*
