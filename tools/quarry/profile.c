@@ -11,6 +11,8 @@
 #include "lib/output.h"
 #include "lib/page.h"
 #include "lib/pprof.h"
+#include "lib/pprof.h"
+#include "lib/svg.h"
 #include "lib/target.h"
 
 struct profile_options {
@@ -23,9 +25,10 @@ struct profile_options {
 	const char *out;
 	const char *in;
 	bool html;
+	bool svg;
 };
 
-enum { KEY_TOP = 0x200, KEY_TEXT, KEY_FOLDED, KEY_PB, KEY_HTML, KEY_DRAIN };
+enum { KEY_TOP = 0x200, KEY_TEXT, KEY_FOLDED, KEY_PB, KEY_HTML, KEY_SVG, KEY_DRAIN };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -69,6 +72,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_HTML:
 		o->html = true;
+		return 0;
+	case KEY_SVG:
+		o->svg = true;
 		return 0;
 	case 'i':
 		o->in = arg;
@@ -126,7 +132,7 @@ static int take(const struct profile_options *o, char **data, size_t *size)
 	return status;
 }
 
-/* Make a page of a profile, which is freed, or of the file that the user names. */
+/* Make a page or a picture of a profile, which is freed, or of the file that the user names. */
 static int make_page(const struct profile_options *o, char **data, size_t *size)
 {
 	char title[128];
@@ -149,11 +155,11 @@ static int make_page(const struct profile_options *o, char **data, size_t *size)
 	if (status)
 		return status;
 	q_pprof_join(&p, true);
-	if (!o->in && !o->target.cache) {
+	if (o->html && !o->in && !o->target.cache) {
 		q_occupancies_read(&caches, o->target.domain);
 		page.caches = &caches;
 	}
-	status = q_page_make(&page, data, size);
+	status = o->html ? q_page_make(&page, data, size) : q_svg_make(&p, name, data, size);
 	q_occupancies_free(&caches);
 	q_pprof_free(&p);
 	return status;
@@ -166,7 +172,7 @@ int q_profile(int argc, char **argv)
 		  "heap (the default), allocs, peak, lifetime, fragmentation", 0 },
 		{ "seconds", 's', "N", 0, "What is allocated in the next N seconds", 0 },
 		{ "output", 'o', "FILE", 0,
-		  "Write into FILE.  Its end chooses the format: .pb, .pb.gz, .folded, .txt, .top, .html",
+		  "Write into FILE.  Its end chooses the format: .pb, .pb.gz, .folded, .txt, .top, .html, .svg",
 		  0 },
 		{ "top", KEY_TOP, NULL, 0, "A table, largest first (the default without a FILE)",
 		  1 },
@@ -175,7 +181,9 @@ int q_profile(int argc, char **argv)
 		{ "text", KEY_TEXT, NULL, 0, "The legacy text of pprof, with standard errors", 1 },
 		{ "html", KEY_HTML, NULL, 0, "A page to click, in one file that fetches nothing",
 		  1 },
-		{ "input", 'i', "IN", 0, "With --html: show the profile IN, which -o wrote", 2 },
+		{ "svg", KEY_SVG, NULL, 0, "A flame graph as a picture", 1 },
+		{ "input", 'i', "IN", 0,
+		  "With --html or --svg: show the profile IN, which -o wrote", 2 },
 		{ "drain", KEY_DRAIN, NULL, 0,
 		  "Empty magazines first, so that no free object looks live", 2 },
 		{ 0 },
@@ -195,16 +203,17 @@ int q_profile(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	o.html |= o.out && ends_with(o.out, ".html");
-	if (o.in && !o.html)
-		return q_problem(Q_USAGE, "--input is for --html");
-	if (o.html)
+	o.svg |= o.out && ends_with(o.out, ".svg");
+	if (o.in && !o.html && !o.svg)
+		return q_problem(Q_USAGE, "--input is for --html and --svg");
+	if (o.html || o.svg)
 		o.format = QUARRY_DEV_FORMAT_PPROF;
 	if (o.format == QUARRY_DEV_FORMATS)
 		o.format = o.out && strcmp(o.out, "-") ? format_of(o.out) : QUARRY_DEV_FORMAT_TOP;
 	if (o.format == QUARRY_DEV_FORMAT_PPROF && !o.out && isatty(STDOUT_FILENO))
 		return q_problem(Q_USAGE, "such a file is not for a terminal; name a file with -o");
 	status = o.in ? Q_OK : take(&o, &data, &size);
-	if (!status && o.html)
+	if (!status && (o.html || o.svg))
 		status = make_page(&o, &data, &size);
 	if (status)
 		return status;

@@ -4,49 +4,30 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "lib/human.h"
 #include "lib/problem.h"
+#include "lib/svg.h"
 #include "lib/table.h"
 
 #define MARK "@QUARRY_DATA@" /* page/build.mjs leaves it for the data */
 
 /* --- Strings --- */
 
-/* The length of the character at @s if it is valid UTF-8, else 0. */
-static unsigned int character(const unsigned char *s)
-{
-	unsigned int len = *s < 0x80		   ? 1 :
-			   *s >= 0xc2 && *s < 0xe0 ? 2 :
-			   *s >= 0xe0 && *s < 0xf0 ? 3 :
-			   *s >= 0xf0 && *s < 0xf5 ? 4 :
-						     0;
-
-	for (unsigned int i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	/* Too long for what they are, halves of pairs, and above the last character. */
-	if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] >= 0xa0) ||
-	    (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] >= 0x90))
-		return 0;
-	return len;
-}
-
 void q_page_string(FILE *f, const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
+	unsigned int len;
 
 	putc('"', f);
-	while (*s) {
-		unsigned int len = character(s);
-
+	for (; *text; text += len) {
+		len = q_utf8(text);
 		if (!len) {
 			fputs("\\ufffd", f);
 			len = 1;
-		} else if (*s < ' ' || *s == 0x7f || strchr("\"\\<>&", *s)) {
-			fprintf(f, "\\u%04x", *s);
+		} else if ((len == 1 && *text < ' ') || *text == 0x7f || strchr("\"\\<>&", *text)) {
+			fprintf(f, "\\u%04x", *text);
 		} else {
-			fwrite(s, 1, len, f);
+			fwrite(text, 1, len, f);
 		}
-		s += len;
 	}
 	putc('"', f);
 }

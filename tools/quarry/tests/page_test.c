@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include "lib/problem.h"
+#include "lib/svg.h"
 #include "quarry.h"
 #include "tap.h"
 
@@ -120,11 +121,40 @@ static void moments(void)
 	free(html);
 }
 
+static void pictures(void)
+{
+	struct q_site sites[] = { site("leaf < main", "x", 3), site("<b> < main", "x", 1),
+				  site("\xff [m] < main", "x", 4), site("gone < main", "x", 0) };
+	struct q_pprof p = { .type = { (char *)"inuse_space" },
+			     .unit = { (char *)"bytes" },
+			     .types = 1,
+			     .site = sites,
+			     .sites = 4 };
+	char *svg;
+	size_t size;
+
+	same(q_svg_make(&p, "t", &svg, &size), Q_OK, "a picture is drawn");
+	ok(strstr(svg,
+		  "<title>main: 8 B, 100.0 %</title><rect x=\"0.00\" y=\"58\" width=\"1200.00\""),
+	   "a function that calls all is as wide as all");
+	ok(strstr(svg, "<title>leaf: 3 B, 37.5 %</title>") && strstr(svg, "width=\"450.00\""),
+	   "others have their part");
+	ok(strstr(svg, "&#60;b&#62;") && !strstr(svg, "<b>"), "a name is no XML");
+	ok(!strchr(svg, '\xff') && strstr(svg, "\xef\xbf\xbd [m]"), "it is UTF-8");
+	ok(!strstr(svg, "gone"), "what has no value has no box");
+	free(svg);
+	p.sites = 0;
+	same(q_svg_make(&p, "t", &svg, &size), Q_OK, "an empty profile has a picture, too");
+	ok(strstr(svg, "0 B</text>\n</svg>"), "without boxes");
+	free(svg);
+}
+
 int main(void)
 {
 	strings();
 	files();
 	caches();
 	moments();
+	pictures();
 	return tap_end();
 }
