@@ -70,12 +70,16 @@ function child(node, key, name) {
 	return c;
 }
 
-// The wider box stands to the left.  The index is of use only while the tree is made.
+/*
+ * The wider box stands to the left.  A box without width goes, though those above it count what it
+ * has.  The index is of use only while the tree is made.
+ */
 function finish(node) {
 	const stack = [node];
 
 	for (let n = stack.pop(); n; n = stack.pop()) {
 		delete n.index;
+		n.children = n.children.filter((c) => c.value);
 		n.children.sort((a, b) => b.value - a.value || (a.name < b.name ? -1 : 1));
 		stack.push(...n.children);
 	}
@@ -95,7 +99,7 @@ export function tree() {
 			node.to += to;
 		};
 
-		if (!w)
+		if (!from && !to)
 			return;
 		add();
 		if (shown.byCache) {

@@ -108,7 +108,7 @@ export class Page {
 
 	event({ method, params }) {
 		if (method === "Page.loadEventFired")
-			this.loaded();
+			this.loaded?.();
 		else if (method === "Runtime.exceptionThrown")
 			this.errors.push(params.exceptionDetails.exception?.description ??
 					 params.exceptionDetails.text);
@@ -130,10 +130,10 @@ export class Page {
 		return result.value;
 	}
 
-	// Until the page has drawn twice: d3 sets what it moves at the next drawing.
+	// Until the page has drawn some times: d3 sets what it moves with the next drawings.
 	settled() {
-		return this.run("new Promise(d => requestAnimationFrame(() => requestAnimationFrame(" +
-				"() => setTimeout(d, 0))))");
+		return this.run("(async () => { for (let i = 0; i < 5; i++) " +
+				"await new Promise((d) => requestAnimationFrame(d)); })()");
 	}
 
 	// Until an expression is true.
