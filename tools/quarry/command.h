@@ -20,6 +20,7 @@ int q_leaks(int argc, char **argv);
 int q_kernel(int argc, char **argv);
 int q_oom(int argc, char **argv);
 int q_events(int argc, char **argv);
+int q_serve(int argc, char **argv);
 int q_dump(int argc, char **argv);
 int q_drain(int argc, char **argv);
 int q_scavenge(int argc, char **argv);

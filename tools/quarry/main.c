@@ -28,6 +28,7 @@ static const struct command {
 	{ "oom", q_oom, "who held memory when it ran out" },
 	{ "dump", q_dump, "every live object of Quarry's heap" },
 	{ "events", q_events, "sampled allocations and frees as they happen" },
+	{ "serve", q_serve, "profiles and metrics over HTTP, for pprof, Prometheus and Parca" },
 	{ NULL, NULL, "Change" },
 	{ "kernel", q_kernel, "switch the profile of the kernel's own memory on and off" },
 	{ "rate", q_rate, "how often the profiler samples" },
