@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Clients of "quarry serve" that behave badly, and one that measures what others notice of them.
+ *
+ *   sloppy PORT good PATH N        N requests, one after the other: the slowest and the median, in ms
+ *   sloppy PORT bad KIND N SECS    N clients of a kind at the same time, for so many seconds:
+ *                                    silent    say nothing
+ *                                    half      send half a request, a byte a second
+ *                                    slow      ask for the heap as text, and read 100 bytes a second
+ *                                    big       send 10 MB of headers
+ *                                    storm     ask for all kinds of profiles, again and again
+ *                                    mixed     each of them in turns
+ *   sloppy PORT gone N             N clients ask for a delta of 600 s, and go away
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BIG (10 << 20)
+
+static struct sockaddr_in to = { .sin_family = AF_INET };
+
+static long long now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
+}
+
+static int dial(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
+
+	/* What the kernel stores for a client that does not read is little. */
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void ask(int fd, const char *path)
+{
+	char head[256];
+	int len = snprintf(head, sizeof(head),
+			   "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
+
+	if (send(fd, head, len, MSG_NOSIGNAL) < 0)
+		return; /* It is seen when the answer is missing. */
+}
+
+/* --- A good client --- */
+
+/* Microseconds, or -1 if the answer is not 200. */
+static long long fetch(const char *path)
+{
+	long long begin = now_us();
+	char buf[65536];
+	bool first = true, good = false;
+	int fd = dial();
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	ask(fd, path);
+	while ((n = recv(fd, buf, sizeof(buf), 0)) > 0) {
+		if (first)
+			good = n > 12 && !memcmp(buf, "HTTP/1.1 200", 12);
+		first = false;
+	}
+	close(fd);
+	return good && !n ? now_us() - begin : -1;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	long long x = *(const long long *)a, y = *(const long long *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int good(const char *path, int nr)
+{
+	long long *us = calloc(nr, sizeof(*us));
+	int failed = 0, i;
+
+	for (i = 0; i < nr; i++) {
+		us[i] = fetch(path);
+		failed += us[i] < 0;
+	}
+	qsort(us, nr, sizeof(*us), by_size);
+	printf("failed %d\nmedian_ms %lld\nslowest_ms %lld\n", failed, us[nr / 2] / 1000,
+	       us[nr - 1] / 1000);
+	return failed != 0;
+}
+
+/* --- Bad ones --- */
+
+enum kind { SILENT, HALF, SLOW, HUGE_HEAD, STORM, KINDS };
+
+static const char *const kinds[KINDS] = { "silent", "half", "slow", "big", "storm" };
+
+static const char *const storm[] = {
+	"/debug/pprof/heap",
+	"/debug/pprof/allocs?debug=1",
+	"/debug/pprof/heap?gc=1",
+	"/debug/pprof/lifetime",
+	"/debug/pprof/heap?domain=slab",
+	"/debug/pprof/heap?seconds=600",
+	"/debug/pprof/peak?debug=1",
+	"/debug/pprof/fragmentation",
+	"/metrics",
+	"/nix",
+};
+
+struct bad {
+	enum kind kind;
+	int fd;
+	size_t sent;
+	unsigned int round;
+};
+
+static void begin(struct bad *b)
+{
+	b->fd = dial();
+	b->sent = 0;
+	if (b->fd >= 0 && b->kind == SLOW)
+		ask(b->fd, "/debug/pprof/heap?debug=1");
+	if (b->fd >= 0 && b->kind == STORM)
+		ask(b->fd, storm[b->round++ % (sizeof(storm) / sizeof(*storm))]);
+	if (b->fd >= 0 && b->kind == HUGE_HEAD)
+		send(b->fd, "GET / HTTP/1.1\r\nX: ", 19, MSG_NOSIGNAL);
+}
+
+/* It does what it does; if the server has closed the connection, it comes again. */
+static void act(struct bad *b, bool second)
+{
+	static const char half[] = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Long: ";
+	static char many[16384];
+	char buf[16384];
+	ssize_t n = 1;
+
+	if (b->fd < 0) {
+		begin(b);
+		return;
+	}
+	if (b->kind == HALF && second)
+		n = send(b->fd, b->sent < sizeof(half) - 1 ? half + b->sent : "x", 1,
+			 MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (b->kind == HUGE_HEAD) {
+		if (!*many)
+			memset(many, 'x', sizeof(many));
+		n = send(b->fd, many, sizeof(many), MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n > 0 && b->sent + n > BIG)
+			n = 0;
+	}
+	if (n > 0)
+		b->sent += n;
+	if (n > 0 && (b->kind != SLOW || second))
+		n = recv(b->fd, buf, b->kind == SLOW ? 100 : sizeof(buf), MSG_DONTWAIT);
+	if (!n || (n < 0 && errno != EAGAIN)) {
+		close(b->fd);
+		b->fd = -1;
+	}
+}
+
+static int bad(const char *name, int nr, int seconds)
+{
+	struct bad *all = calloc(nr, sizeof(*all));
+	long long end = now_us() + seconds * 1000000LL, tick = 0;
+	int i, kind;
+
+	for (kind = 0; kind < KINDS && strcmp(kinds[kind], name); kind++)
+		;
+	for (i = 0; i < nr; i++) {
+		all[i].kind = kind < KINDS ? kind : i % KINDS;
+		all[i].round = i;
+		begin(&all[i]);
+	}
+	printf("all %d are there\n", nr);
+	fflush(stdout);
+	while (now_us() < end) {
+		bool second = now_us() >= tick;
+
+		if (second)
+			tick = now_us() + 1000000;
+		for (i = 0; i < nr; i++)
+			act(&all[i], second);
+		/* 200 clients of one process must not be the load of the machine. */
+		poll(NULL, 0, 50);
+	}
+	return 0;
+}
+
+static int gone(int nr)
+{
+	int *fd = calloc(nr, sizeof(*fd)), i;
+	char c;
+
+	for (i = 0; i < nr; i++) {
+		fd[i] = dial();
+		if (fd[i] < 0)
+			return 1;
+		ask(fd[i], "/debug/pprof/heap?seconds=600");
+	}
+	/* None has an answer yet: the server has begun with all, or it would refuse at once. */
+	for (i = 0; i < nr; i++) {
+		struct pollfd p = { .fd = fd[i], .events = POLLIN };
+
+		if (poll(&p, 1, 1000) > 0 && recv(fd[i], &c, 1, 0) > 0)
+			return 2;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 4)
+		return 2;
+	signal(SIGPIPE, SIG_IGN);
+	to.sin_port = htons(atoi(argv[1]));
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (!strcmp(argv[2], "good") && argc == 5)
+		return good(argv[3], atoi(argv[4]));
+	if (!strcmp(argv[2], "bad") && argc == 6)
+		return bad(argv[3], atoi(argv[4]), atoi(argv[5]));
+	if (!strcmp(argv[2], "gone"))
+		return gone(atoi(argv[3]));
+	return 2;
+}
