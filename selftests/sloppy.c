@@ -9,7 +9,7 @@
  *                                    slow      ask for the heap as text, and read 100 bytes a second
  *                                    big       send 10 MB of headers
  *                                    storm     ask for all kinds of profiles, again and again
- *                                    mixed     each of them in turns
+ *                                    mixed     the first four in turns
  *   sloppy PORT gone N             N clients ask for a delta of 600 s, and go away
  */
 #include <arpa/inet.h>
@@ -184,7 +184,7 @@ static int bad(const char *name, int nr, int seconds)
 	for (kind = 0; kind < KINDS && strcmp(kinds[kind], name); kind++)
 		;
 	for (i = 0; i < nr; i++) {
-		all[i].kind = kind < KINDS ? kind : i % KINDS;
+		all[i].kind = kind < KINDS ? kind : i % STORM;
 		all[i].round = i;
 		begin(&all[i]);
 	}
