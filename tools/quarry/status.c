@@ -2,7 +2,6 @@
 /* status: one screen that says how Quarry is, and warns in words. */
 #include <inttypes.h>
 #include <json-c/json.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "lib/device.h"
 #include "lib/pprof.h"
 #include "lib/table.h"
+#include "lib/warnings.h"
 
 #define BAR	60
 #define LARGEST 5
@@ -47,76 +47,6 @@ static const char *named(const struct state *s, const char *name, enum q_unit un
 	return human(unit, q_value(&s->v, name));
 }
 
-/* --- Warnings --- */
-
-__attribute__((format(printf, 2, 3))) static void warn(struct state *s, const char *fmt, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	json_object_array_add(s->warnings, json_object_new_string(text));
-}
-
-/* Names of "stats" that should be 0, and what it means if one is not. */
-static const struct trouble {
-	const char *name;
-	const char *text;
-} troubles[] = {
-	{ "misuse_foreign", "frees of pointers that are not Quarry's" },
-	{ "misuse_interior", "frees of pointers into an object" },
-	{ "misuse_wrong_cache", "frees to the wrong cache" },
-	{ "misuse_double_free", "double frees" },
-	{ "misuse_busy_destroy", "caches destroyed while they had live objects" },
-	{ "misuse_stale_mark", "releases of an arena to a mark that is not valid any more" },
-	{ "misuse_red_zone", "red zones written to" },
-	{ "misuse_poison", "free objects written to" },
-	{ "misuse_kernel_free", "frees by the kernel that could not be handed to Quarry" },
-};
-
-static void look_for_warnings(struct state *s)
-{
-	int64_t mixed = q_value(&s->v, "mixed_bytes"), n;
-
-	for (size_t i = 0; i < sizeof(troubles) / sizeof(*troubles); i++) {
-		n = q_value(&s->v, troubles[i].name);
-		if (n)
-			warn(s, "Misuse: %" PRId64 " %s. The kernel's log names the callers.", n,
-			     troubles[i].text);
-	}
-	n = q_value(&s->v, "hard_limit_hits");
-	if (n)
-		warn(s, "A hard limit refused memory %" PRId64 " times. \"quarry limit\" shows it.",
-		     n);
-	n = q_value(&s->v, "failed_allocs");
-	if (n)
-		warn(s, "%" PRId64 " allocations failed.", n);
-	n = q_value(&s->v, "zombie_caches");
-	if (n)
-		warn(s, "%" PRId64 " destroyed caches wait for the frees of their last objects.",
-		     n);
-	if (mixed)
-		warn(s, "%s are in mixed chunks: frees there are slower.", human(Q_BYTES, mixed));
-	n = q_value(&s->v, "dropped_samples");
-	if (n)
-		warn(s, "The profile lacks %" PRId64 " samples, for want of memory (profile_kib=).",
-		     n);
-	if (!q_value(&s->v, "sample_rate_bytes"))
-		warn(s, "The profiler is off. \"quarry rate default\" switches it on.");
-	for (unsigned int i = 1; i < s->domains; i++) {
-		const struct quarry_dev_domain *d = &s->domain[i];
-
-		if (d->missed_frees)
-			warn(s, "Domain %s missed %" PRIu64 " frees.", d->name,
-			     (uint64_t)d->missed_frees);
-		if (d->dropped_samples)
-			warn(s, "Domain %s dropped %" PRIu64 " samples, for want of room.", d->name,
-			     (uint64_t)d->dropped_samples);
-	}
-}
-
 /* --- Reading --- */
 
 static int read_profile(struct state *s, struct q_device *d)
@@ -146,7 +76,7 @@ static int read_state(struct state *s)
 	struct q_device d;
 	int status = q_device_open(&d, false);
 
-	*s = (struct state){ .warnings = json_object_new_array() };
+	*s = (struct state){ 0 };
 	if (status)
 		return status;
 	s->domains = d.info.domains < QUARRY_DEV_DOMAINS ? d.info.domains : QUARRY_DEV_DOMAINS;
@@ -160,7 +90,7 @@ static int read_state(struct state *s)
 	if (!status)
 		status = q_lines_read(&s->caches, "caches/table");
 	if (!status)
-		look_for_warnings(s);
+		s->warnings = q_warnings(&s->v, s->domain, s->domains);
 	return status;
 }
 
@@ -173,33 +103,6 @@ static void free_state(struct state *s)
 }
 
 /* --- Text --- */
-
-/* What is held, as a bar: live objects, the rest of what is in use, idle pages, metadata. */
-static void bar(const struct state *s)
-{
-	const int64_t sys = q_value(&s->v, "sys_bytes"), inuse = q_value(&s->v, "inuse_bytes");
-	const int64_t live = q_value(&s->v, "live_bytes") < inuse ? q_value(&s->v, "live_bytes") :
-								    inuse;
-	const struct {
-		char mark;
-		int64_t bytes;
-	} part[] = { { '#', live },
-		     { '+', inuse - live },
-		     { '.', q_value(&s->v, "idle_bytes") },
-		     { 'm', q_value(&s->v, "metadata_bytes") } };
-	int64_t before = 0;
-	int written = 0;
-
-	if (!sys)
-		return;
-	fputs("          [", stdout);
-	for (size_t i = 0; i < sizeof(part) / sizeof(*part); i++)
-		for (before += part[i].bytes; written < before * BAR / sys && written < BAR;
-		     written++)
-			putchar(part[i].mark);
-	printf("%*s]\n          # live objects  + in use, but free  . idle pages  m metadata\n",
-	       BAR - written, "");
-}
 
 static int by_live(const void *a, const void *b)
 {
@@ -256,6 +159,7 @@ static void show(struct state *s)
 {
 	const int64_t uptime = q_value(&s->v, "uptime_ns");
 	const int64_t limit = q_value(&s->v, "hard_limit_bytes");
+	char bar[BAR + 1];
 	struct utsname u;
 
 	uname(&u);
@@ -264,7 +168,8 @@ static void show(struct state *s)
 	       named(s, "sys_bytes", Q_BYTES), named(s, "inuse_bytes", Q_BYTES),
 	       named(s, "idle_bytes", Q_BYTES), named(s, "metadata_bytes", Q_BYTES),
 	       limit == INT64_MAX ? "none" : human(Q_BYTES, limit));
-	bar(s);
+	q_memory_bar(bar, BAR, &s->v);
+	printf("          [%s]\n          %s\n", bar, q_memory_legend);
 	printf("Objects   %s live (%s), %s kept ready\n", named(s, "live_objects", Q_COUNT),
 	       named(s, "live_bytes", Q_BYTES), named(s, "cached_objects", Q_COUNT));
 	printf("Calls     %s allocations, %s frees\n", named(s, "mallocs", Q_COUNT),

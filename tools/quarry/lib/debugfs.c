@@ -22,31 +22,33 @@ const char *q_debugfs_path(const char *fmt, ...)
 	if (n < (int)sizeof(path))
 		vsnprintf(path + n, sizeof(path) - n, fmt, args);
 	va_end(args);
+	/* A moment of a recording is one folder without others in it. */
+	for (char *s = path + n; q_options.recording && n < (int)sizeof(path) && *s; s++)
+		if (*s == '/')
+			*s = '.';
 	return path;
 }
 
-char *q_read_file(const char *path, size_t *size, int *status)
+char *q_try_file(const char *path, size_t *size)
 {
 	size_t room = 65536, used = 0;
 	char *text;
 	ssize_t n;
-	int fd;
+	int fd, error;
 
-	*status = Q_OK;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		*status = q_cannot_open(path);
+	if (fd < 0)
 		return NULL;
-	}
 	text = q_realloc(NULL, room);
 	while ((n = read(fd, text + used, room - used - 1))) {
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			*status = q_cannot_open(path);
+			error = errno;
 			free(text);
-			text = NULL;
-			break;
+			close(fd);
+			errno = error;
+			return NULL;
 		}
 		used += (size_t)n;
 		if (room - used < room / 2) {
@@ -55,18 +57,28 @@ char *q_read_file(const char *path, size_t *size, int *status)
 		}
 	}
 	close(fd);
-	if (text)
-		text[used] = '\0';
+	text[used] = '\0';
 	if (size)
 		*size = used;
+	return text;
+}
+
+char *q_read_file(const char *path, size_t *size, int *status)
+{
+	char *text = q_try_file(path, size);
+
+	*status = text ? Q_OK : q_cannot_open(path);
 	return text;
 }
 
 int q_debugfs_write(const char *file, const char *text)
 {
 	const char *path = q_debugfs_path("%s", file);
-	int fd = open(path, O_WRONLY | O_CLOEXEC), status = Q_OK;
+	int fd, status = Q_OK;
 
+	if (q_options.recording)
+		return q_problem(Q_USAGE, "a recording cannot be changed");
+	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return q_cannot_open(path);
 	if (write(fd, text, strlen(text)) < 0) {

@@ -10,6 +10,9 @@
 /* The whole of a file, with a zero at its end; NULL after a message, and *@status says why. */
 char *q_read_file(const char *path, size_t *size, int *status);
 
+/* The same without a message: NULL, and errno. */
+char *q_try_file(const char *path, size_t *size);
+
 /* Of the module's folder: the path is made by @fmt.  A buffer that the next call uses again. */
 const char *q_debugfs_path(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "lib/options.h"
 #include "lib/problem.h"
+#include "lib/recording.h"
 #include "lib/table.h"
 
 const char *const q_domain_name[QUARRY_DEV_DOMAINS] = {
@@ -46,6 +47,8 @@ int q_kind_number(const char *name)
 
 int q_device_open(struct q_device *d, bool write)
 {
+	if (q_options.recording)
+		return q_recording_open(d, write);
 	memset(d, 0, sizeof(*d));
 	d->fd = open(q_options.device, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	if (d->fd < 0)
@@ -80,6 +83,8 @@ void q_device_close(struct q_device *d)
 
 int q_device_do(struct q_device *d, unsigned long request, void *arg, const char *doing)
 {
+	if (d->fd < 0)
+		return q_problem(Q_USAGE, "%s: a recording cannot do that", doing);
 	if (ioctl(d->fd, request, arg) == 0)
 		return Q_OK;
 	switch (errno) {
@@ -130,6 +135,8 @@ static int take(struct q_device *d, unsigned long request, const struct q_what *
 	};
 	int status;
 
+	if (d->fd < 0 && request == QUARRY_IOC_SNAPSHOT)
+		return q_recording_profile(what, data, size);
 	if (what->kind == QUARRY_DEV_KIND_FRAGMENTATION && what->domain)
 		return q_problem(Q_USAGE, "only quarry's own heap has a profile of fragmentation");
 	status = q_device_do(d, request, &snap, "taking a profile");
@@ -161,6 +168,8 @@ int q_device_domain(struct q_device *d, unsigned int domain, int enable,
 {
 	char doing[64];
 
+	if (d->fd < 0 && enable < 0)
+		return q_recording_domain(domain, state);
 	*state = (struct quarry_dev_domain){
 		.domain = domain,
 		.flags = enable >= 0 ? QUARRY_DEV_DOMAIN_SET : 0,

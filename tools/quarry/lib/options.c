@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <unistd.h>
+#include "lib/recording.h"
 #include "quarry.h"
 
 struct q_options q_options = {
@@ -10,7 +11,7 @@ struct q_options q_options = {
 	.device = QUARRY_DEVICE,
 };
 
-enum { KEY_JSON = 0x100, KEY_BYTES, KEY_COLOUR, KEY_DEBUGFS, KEY_DEVICE };
+enum { KEY_JSON = 0x100, KEY_BYTES, KEY_COLOUR, KEY_DEBUGFS, KEY_DEVICE, KEY_RECORDING };
 
 static const struct argp_option options[] = {
 	{ "json", KEY_JSON, NULL, 0, "Print JSON (quarry-json(7))", 0 },
@@ -18,11 +19,14 @@ static const struct argp_option options[] = {
 	{ "colour", KEY_COLOUR, "WHEN", 0, "Colours: auto, always or never", 0 },
 	{ "debugfs", KEY_DEBUGFS, "DIR", 0, "The module's folder in debugfs", 0 },
 	{ "device", KEY_DEVICE, "FILE", 0, "The module's device", 0 },
+	{ "recording", KEY_RECORDING, "DIR", 0, "Read a recording in place of the module", 0 },
 	{ 0 },
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
+	int status;
+
 	switch (key) {
 	case ARGP_KEY_INIT:
 		/* https://no-color.org: any text but the empty one turns colours off. */
@@ -48,6 +52,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_DEVICE:
 		q_options.device = arg;
+		return 0;
+	case KEY_RECORDING:
+		status = q_recording_use(arg);
+		if (status)
+			exit(status);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

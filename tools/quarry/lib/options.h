@@ -13,6 +13,7 @@
  * @colour: write escape sequences of colours
  * @debugfs: the module's folder in debugfs
  * @device: its character device
+ * @recording: a folder that is read in place of both, or NULL (lib/recording.h)
  */
 struct q_options {
 	bool json;
@@ -20,6 +21,7 @@ struct q_options {
 	bool colour;
 	const char *debugfs;
 	const char *device;
+	const char *recording;
 };
 
 extern struct q_options q_options;

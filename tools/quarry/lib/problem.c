@@ -38,6 +38,10 @@ int q_cannot_open(const char *what)
 	if (strncmp(what, q_options.debugfs, strlen(q_options.debugfs)) &&
 	    strcmp(what, q_options.device))
 		return q_problem(Q_FAILED, "%s: %s", what, strerror(error));
+	if (q_options.recording)
+		return q_problem(Q_FAILED, "%s: %s", what,
+				 error == ENOENT ? "the recording does not have that" :
+						   strerror(error));
 	if (!q_module_loaded())
 		return q_problem(Q_NO_MODULE,
 				 "the module is not loaded; load it with \"modprobe quarry\"");
