@@ -14,6 +14,7 @@ int q_caches(int argc, char **argv);
 int q_nodes(int argc, char **argv);
 int q_pools(int argc, char **argv);
 int q_arenas(int argc, char **argv);
+int q_top(int argc, char **argv);
 int q_profile(int argc, char **argv);
 int q_diff(int argc, char **argv);
 int q_leaks(int argc, char **argv);

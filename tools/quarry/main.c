@@ -17,6 +17,7 @@ static const struct command {
 } commands[] = {
 	{ NULL, NULL, "See" },
 	{ "status", q_status, "one screen: memory, limits, largest caches and sites, warnings" },
+	{ "top", q_top, "live: caches, sites and processes by what they hold and do" },
 	{ "caches", q_caches, "caches of equal objects, the largest first" },
 	{ "nodes", q_nodes, "pages of each NUMA node" },
 	{ "pools", q_pools, "pools of objects that are set up" },

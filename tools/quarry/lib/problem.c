@@ -8,17 +8,33 @@
 #include <unistd.h>
 #include "lib/options.h"
 
+static char held[1024];
+static int holding;
+
 int q_problem(enum q_exit status, const char *fmt, ...)
 {
 	va_list args;
 
-	fflush(stdout);
-	fputs("quarry: ", stderr);
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	if (holding) {
+		if (!*held)
+			vsnprintf(held, sizeof(held), fmt, args);
+	} else {
+		fflush(stdout);
+		fputs("quarry: ", stderr);
+		vfprintf(stderr, fmt, args);
+		fputc('\n', stderr);
+	}
 	va_end(args);
-	fputc('\n', stderr);
 	return status;
+}
+
+void q_problem_hold(int hold)
+{
+	holding = hold;
+	if (!hold && *held)
+		fprintf(stderr, "quarry: %s\n", held);
+	*held = '\0';
 }
 
 int q_module_loaded(void)

@@ -22,6 +22,12 @@ enum q_exit {
 int q_problem(enum q_exit status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
+ * While a program has the whole screen: keep the sentence (the first one) instead of printing it, and
+ * print what was kept when @hold is false.
+ */
+void q_problem_hold(int hold);
+
+/*
  * Say why the file @what could not be opened or read, by errno, and what helps if it is one of the
  * module's.  Returns the exit status.
  */

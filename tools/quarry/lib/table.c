@@ -81,6 +81,8 @@ static const char *cell_text(const struct q_table *t, unsigned int row, unsigned
 
 	if (t->columns[column].unit == Q_TEXT)
 		return cell->text ?: "";
+	if (cell->number == Q_UNKNOWN)
+		return "-";
 	return q_human(buf, t->columns[column].unit, cell->number);
 }
 
@@ -129,6 +131,8 @@ static struct json_object *cell_json(enum q_unit unit, const struct q_cell *cell
 {
 	char buf[32];
 
+	if (unit != Q_TEXT && cell->number == Q_UNKNOWN)
+		return NULL;
 	switch (unit) {
 	case Q_TEXT:
 		return cell->text ? json_object_new_string(cell->text) : NULL;
@@ -161,7 +165,7 @@ struct json_object *q_table_json(const struct q_table *t, unsigned int most)
 	return rows;
 }
 
-void q_json_print(struct json_object *o, const char *command)
+static void json_print(struct json_object *o, const char *command, int flags)
 {
 	struct json_object *all = json_object_new_object();
 
@@ -169,8 +173,17 @@ void q_json_print(struct json_object *o, const char *command)
 	json_object_object_add(all, "command", json_object_new_string(command));
 	json_object_object_foreach(o, key, value)
 		json_object_object_add(all, key, json_object_get(value));
-	puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PRETTY |
-							 JSON_C_TO_STRING_NOSLASHESCAPE));
+	puts(json_object_to_json_string_ext(all, flags | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(all);
 	json_object_put(o);
+}
+
+void q_json_print(struct json_object *o, const char *command)
+{
+	json_print(o, command, JSON_C_TO_STRING_PRETTY);
+}
+
+void q_json_print_line(struct json_object *o, const char *command)
+{
+	json_print(o, command, JSON_C_TO_STRING_PLAIN);
 }

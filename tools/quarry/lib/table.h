@@ -37,6 +37,9 @@ struct q_cell {
 #define Q_S(s) ((struct q_cell){ .text = (s) })
 #define Q_N(n) ((struct q_cell){ .number = (int64_t)(n) })
 
+/* In place of a number that is not known: "-" in text, null in JSON. */
+#define Q_UNKNOWN INT64_MIN
+
 struct q_table;
 
 struct q_table *q_table_new(const struct q_column *columns, unsigned int nr);
@@ -54,6 +57,9 @@ struct json_object *q_table_json(const struct q_table *t, unsigned int most);
 
 /* Print @o, with the members every document has (quarry-json(7)), and give it back. */
 void q_json_print(struct json_object *o, const char *command);
+
+/* The same in one line, for a command that prints many documents. */
+void q_json_print_line(struct json_object *o, const char *command);
 
 /* malloc() and strdup() that end the program when there is no memory. */
 void *q_alloc(size_t size);
