@@ -106,7 +106,7 @@ static const char *named(const struct q_reading *r, const char *name, enum q_uni
 
 static void memory_line(char *buf, int width, const struct q_reading *now)
 {
-	char text[Q_HEAD_LEN], bar[256];
+	char text[256], bar[128];
 	int64_t limit = q_value(&now->stats, "hard_limit_bytes");
 	int room;
 
@@ -129,7 +129,7 @@ static void memory_line(char *buf, int width, const struct q_reading *now)
 
 static void calls_line(char *buf, const struct q_head *head, const struct q_reading *now)
 {
-	char text[3][Q_CELL_LEN];
+	char text[3][Q_HUMAN_LEN];
 
 	snprintf(buf, Q_HEAD_LEN, "Calls    %s allocs/s, %s frees/s; %s live (%s); slow %s",
 		 q_cell_fit(text[0], Q_COUNT, &Q_N(head->allocs), 7),
