@@ -18,6 +18,8 @@ int q_top(int argc, char **argv);
 int q_profile(int argc, char **argv);
 int q_diff(int argc, char **argv);
 int q_leaks(int argc, char **argv);
+int q_record(int argc, char **argv);
+int q_report(int argc, char **argv);
 int q_kernel(int argc, char **argv);
 int q_oom(int argc, char **argv);
 int q_events(int argc, char **argv);

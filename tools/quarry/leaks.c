@@ -12,6 +12,7 @@
 #include "lib/output.h"
 #include "lib/page.h"
 #include "lib/pprof.h"
+#include "lib/recording.h"
 #include "lib/table.h"
 #include "lib/target.h"
 
@@ -256,6 +257,8 @@ static int watch(const struct leaks_options *o, struct watched *w)
 
 	if (status)
 		return status;
+	if (q_options.recording)
+		q_recording_back(o->seconds);
 	while (!status && w->nr < moments) {
 		until = o->seconds * w->nr / (moments - 1);
 		q_wait(until - waited, "watching");

@@ -26,6 +26,8 @@ static const struct command {
 	{ "profile", q_profile, "a profile of Quarry's heap or of the kernel's" },
 	{ "diff", q_diff, "what grew between two profiles" },
 	{ "leaks", q_leaks, "watch for a while, and say what leaks, fills or churns" },
+	{ "record", q_record, "record profiles at an interval into a bounded folder" },
+	{ "report", q_report, "what a recording shows: a time axis, and what grew" },
 	{ "oom", q_oom, "who held memory when it ran out" },
 	{ "dump", q_dump, "every live object of Quarry's heap" },
 	{ "events", q_events, "sampled allocations and frees as they happen" },

@@ -43,8 +43,10 @@ int q_recording_use(const char *dir)
 {
 	unsigned int to = 0;
 	struct q_recording *r = &recording.r;
-	int status = q_recording_read(r, dir);
+	int status;
 
+	q_recording_free(r);
+	status = q_recording_read(r, dir);
 	if (status)
 		return status;
 	for (unsigned int i = 0; i < r->nr; i++)

@@ -6,7 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 #include "lib/debugfs.h"
+#include "lib/options.h"
 #include "lib/problem.h"
+#include "lib/recording.h"
 
 static const struct argp_option options[] = {
 	{ "domain", 'd', "DOMAIN", 0,
@@ -92,6 +94,10 @@ void q_wait(unsigned int seconds, const char *doing)
 	bool shown = isatty(STDERR_FILENO);
 	struct timespec end, now;
 
+	if (q_options.recording) {
+		q_recording_forward(seconds);
+		return;
+	}
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += seconds;
 	for (;;) {

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "lib/watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "lib/table.h"
+
+enum { LIVE, LIVE_OBJECTS, ALLOCATED, ALLOCATED_OBJECTS, VALUES };
+
+static const char *const types[VALUES] = { "inuse_space", "inuse_objects", "alloc_space",
+					   "alloc_objects" };
+
+static void forget(struct q_watch *w)
+{
+	for (unsigned int i = 0; i < w->nr; i++) {
+		free(w->site[i].stack);
+		free(w->site[i].cache);
+	}
+	free(w->site);
+	w->site = NULL;
+	w->nr = w->moments = 0;
+}
+
+void q_watch_free(struct q_watch *w)
+{
+	forget(w);
+	*w = (struct q_watch){ 0 };
+}
+
+static int compare(const struct q_watched *a, const struct q_site *b)
+{
+	return strcmp(a->stack, b->stack) ?: strcmp(a->cache, b->cache);
+}
+
+/* A site that a profile lacks holds nothing; what it allocated so far stays. */
+static void add_nothing(struct q_series *s, unsigned int m)
+{
+	s->live[m] = s->live_objects[m] = 0;
+	s->allocated[m] = m ? s->allocated[m - 1] : 0;
+	s->allocated_objects[m] = m ? s->allocated_objects[m - 1] : 0;
+	s->moments = m + 1;
+}
+
+static void add_values(struct q_series *s, unsigned int m, const struct q_site *site,
+		       const int *type)
+{
+	s->live[m] = site->value[type[LIVE]];
+	s->live_objects[m] = site->value[type[LIVE_OBJECTS]];
+	s->allocated[m] = site->value[type[ALLOCATED]];
+	s->allocated_objects[m] = site->value[type[ALLOCATED_OBJECTS]];
+	s->moments = m + 1;
+}
+
+/* Both are sorted, so one walk over both is enough. */
+static void merge(struct q_watch *w, const struct q_pprof *p, const int *type)
+{
+	struct q_watched *to = q_alloc((w->nr + p->sites) * sizeof(*to) + 1);
+	unsigned int old = 0, new = 0, nr = 0;
+
+	while (old < w->nr || new < p->sites) {
+		int order = old == w->nr    ? 1 :
+			    new == p->sites ? -1 :
+					      compare(&w->site[old], &p->site[new]);
+
+		if (order <= 0)
+			to[nr] = w->site[old++];
+		else
+			to[nr] = (struct q_watched){ .stack = q_strdup(p->site[new].stack),
+						     .cache = q_strdup(p->site[new].cache) };
+		if (order < 0)
+			add_nothing(&to[nr].s, w->moments);
+		else
+			add_values(&to[nr].s, w->moments, &p->site[new ++], type);
+		nr++;
+	}
+	free(w->site);
+	w->site = to;
+	w->nr = nr;
+}
+
+const char *q_watch_add(struct q_watch *w, const struct q_pprof *p)
+{
+	int64_t allocated = 0;
+	int type[VALUES];
+
+	for (int i = 0; i < VALUES; i++) {
+		type[i] = q_pprof_type(p, types[i]);
+		if (type[i] < 0)
+			return "it is no profile of a heap";
+	}
+	for (unsigned int i = 0; i < p->sites; i++)
+		allocated += p->site[i].value[type[ALLOCATED]];
+	if (w->moments && allocated < w->allocated) {
+		forget(w);
+		w->restarts++;
+	}
+	if (w->moments == Q_MOMENTS_MAX)
+		return "there are too many moments";
+	merge(w, p, type);
+	if (!w->moments++)
+		w->from_ns = p->time_ns;
+	w->to_ns = p->time_ns;
+	w->allocated = allocated;
+	w->period = p->period;
+	return NULL;
+}
+
+static int by_verdict(const void *a, const void *b)
+{
+	const struct q_watched *x = a, *y = b;
+	const struct q_growth *g = &x->growth, *h = &y->growth;
+
+	if (g->verdict != h->verdict)
+		return g->verdict < h->verdict ? -1 : 1;
+	if (g->sure != h->sure)
+		return g->sure > h->sure ? -1 : 1;
+	if (g->allocated != h->allocated)
+		return g->allocated > h->allocated ? -1 : 1;
+	return strcmp(x->stack, y->stack) ?: strcmp(x->cache, y->cache);
+}
+
+void q_watch_judge(struct q_watch *w)
+{
+	for (unsigned int i = 0; i < w->nr; i++)
+		w->site[i].growth = q_growth_of(&w->site[i].s, w->period);
+	if (w->nr)
+		qsort(w->site, w->nr, sizeof(*w->site), by_verdict);
+}
