@@ -184,7 +184,7 @@ static int views_right(char *buf, size_t size, const struct top *t, int parts)
 	else if (parts > 2)
 		snprintf(rows, sizeof(rows), "  %u rows", t->rows.nr);
 	if (q_options.recording)
-		strftime(time, sizeof(time), parts > 1 ? "  %m-%d %H:%M:%S" : "  %H:%M:%S",
+		strftime(time, sizeof(time), parts > 2 ? "  %m-%d %H:%M:%S" : "  %H:%M:%S",
 			 localtime(&when));
 	else
 		snprintf(time, sizeof(time), t->paused ? "" : "  every %g s",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A recording in place of the module: the option --recording. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +35,8 @@ static void go(unsigned int at)
 {
 	recording.at = at;
 	recording.time_ns = now()->time_ns;
-	snprintf(recording.dir, sizeof(recording.dir), "%.*s", (int)sizeof(recording.dir) - 1,
-		 q_moment_path(recording.r.dir, now()->number, "."));
+	snprintf(recording.dir, sizeof(recording.dir), "%s/%08" PRIu64, recording.r.dir,
+		 now()->number);
 	q_options.debugfs = recording.dir;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Recordings: lib/ring.c, lib/recording.c, lib/replay.c, and what report needs. */
+/* Recordings: lib/ring.c, lib/recording.c and lib/replay.c. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -8,17 +8,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include "lib/debugfs.h"
-#include "lib/duration.h"
 #include "lib/options.h"
 #include "lib/problem.h"
 #include "lib/ring.h"
-#include "lib/spark.h"
 #include "lib/table.h"
-#include "lib/watch.h"
-#include "tap_lines.h"
+#include "tap.h"
 
 #define SECOND 1000000000LL
 #define START  (1790000000 * SECOND)
@@ -41,7 +37,7 @@ static void write_text(const char *path, const char *text)
 	FILE *f = fopen(path, "w");
 
 	if (!f || fputs(text, f) < 0 || fclose(f))
-		OK(false, path);
+		ok(false, path);
 }
 
 static int run(const char *fmt, const char *arg)
@@ -62,7 +58,7 @@ static long disk_bytes(const char *dir)
 	snprintf(command, sizeof(command), "du -sk %s", dir);
 	f = popen(command, "r");
 	if (!f || fscanf(f, "%ld", &kib) != 1)
-		OK(false, "du");
+		ok(false, "du");
 	pclose(f);
 	return kib * 1024;
 }
@@ -114,9 +110,9 @@ static void expect_all(const char *dir, unsigned int nr, int from_index, const c
 		       m->started_ns == 5 * SECOND && m->boot == 0x1a2b3c4d &&
 		       m->live[0] == 1000 + i && m->live[1] == -1 && m->bytes > 5000;
 	}
-	OK(good, text);
+	ok(good, text);
 	if (from_index >= 0)
-		IS(r.from_index, from_index, "moments that the index has");
+		same(r.from_index, from_index, "moments that the index has");
 	q_recording_free(&r);
 }
 
@@ -129,20 +125,20 @@ static void test_index(void)
 	size_t size;
 	FILE *f;
 
-	IS(make(dir, 5), 0, "a recording of 5 moments");
+	same(make(dir, 5), 0, "a recording of 5 moments");
 	expect_all(dir, 5, 5, "all are there");
 	snprintf(file, sizeof(file), "%s/index", dir);
 	text = q_try_file(file, &size);
 	unlink(file);
 	expect_all(dir, 5, 0, "also without an index");
 
-	IS(truncate(file, 0) && errno == ENOENT, 1, "the reader does not write one");
+	same(truncate(file, 0) && errno == ENOENT, 1, "the reader does not write one");
 	write_text(file, text);
-	IS(truncate(file, (off_t)size - 20), 0, "the last line is torn");
+	same(truncate(file, (off_t)size - 20), 0, "the last line is torn");
 	expect_all(dir, 5, 4, "all are there with a torn index");
 
 	/* The next recorder must not write behind the torn line. */
-	IS(make(dir, 0), 0, "it is opened to record");
+	same(make(dir, 0), 0, "it is opened to record");
 	expect_all(dir, 5, 5, "the index is whole again");
 
 	text[size / 2] ^= 1;
@@ -172,11 +168,11 @@ static void test_leftovers(void)
 	strcat(name, "/profile.heap.pb.gz");
 	write_text(name, "");
 	expect_all(dir, 3, 3, "halves of moments are not moments");
-	IS(make(dir, 0), 0, "it can be opened");
+	same(make(dir, 0), 0, "it can be opened");
 	snprintf(name, sizeof(name), "%s/new", dir);
-	OK(access(name, F_OK), "new is gone");
+	ok(access(name, F_OK), "new is gone");
 	snprintf(name, sizeof(name), "%s/old", dir);
-	OK(access(name, F_OK), "old is gone");
+	ok(access(name, F_OK), "old is gone");
 	expect_all(dir, 3, 3, "the moments are there");
 }
 
@@ -189,19 +185,19 @@ static void test_damaged(void)
 	make(dir, 3);
 	unlink(path_of("damaged/index"));
 	write_text(path_of("damaged/00000002/stats"), "");
-	IS(q_recording_read(&r, dir), 0, "a recording with a damaged moment");
-	IS(r.nr, 3, "moments");
-	IS(r.damaged, 1, "of which one is damaged");
-	OK(r.moment[1].damaged && !r.moment[0].damaged && !r.moment[2].damaged, "the second one");
+	same(q_recording_read(&r, dir), 0, "a recording with a damaged moment");
+	same(r.nr, 3, "moments");
+	same(r.damaged, 1, "of which one is damaged");
+	ok(r.moment[1].damaged && !r.moment[0].damaged && !r.moment[2].damaged, "the second one");
 	q_recording_free(&r);
-	IS(q_ring_open(&ring, dir, 64 * MIB, 0), 0, "it can be continued");
-	IS(add_moment(&ring, 3, 100), 0, "with another moment");
-	IS(ring.r.moment[3].number, 4, "which is number 4");
+	same(q_ring_open(&ring, dir, 64 * MIB, 0), 0, "it can be continued");
+	same(add_moment(&ring, 3, 100), 0, "with another moment");
+	same(ring.r.moment[3].number, 4, "which is number 4");
 	q_ring_close(&ring);
-	IS(q_recording_use(dir), 0, "it can be replayed");
+	same(q_recording_use(dir), 0, "it can be replayed");
 	q_recording_first();
-	IS(q_recording_time(), START, "from the first moment");
-	OK(q_recording_next() && q_recording_time() == START + 120 * SECOND,
+	same(q_recording_time(), START, "from the first moment");
+	ok(q_recording_next() && q_recording_time() == START + 120 * SECOND,
 	   "without the damaged one");
 	q_options.recording = NULL;
 }
@@ -245,9 +241,9 @@ static void test_kill(void)
 		most = r.nr > most ? r.nr : most;
 		q_recording_free(&r);
 	}
-	OK(good, "25 times killed: all moments are whole");
-	OK(most > 1, "and there were some");
-	OK(disk_bytes(dir) <= 200000 + 40000,
+	ok(good, "25 times killed: all moments are whole");
+	ok(most > 1, "and there were some");
+	ok(disk_bytes(dir) <= 200000 + 40000,
 	   "within the bound, and a moment that was half written");
 }
 
@@ -258,16 +254,16 @@ static void test_full_disk(void)
 	struct q_ring ring;
 
 	make(dir, 3);
-	IS(q_ring_open(&ring, dir, 64 * MIB, 0), 0, "a recording of three moments");
+	same(q_ring_open(&ring, dir, 64 * MIB, 0), 0, "a recording of three moments");
 	signal(SIGXFSZ, SIG_IGN);
 	getrlimit(RLIMIT_FSIZE, &limit);
 	small.rlim_max = limit.rlim_max;
 	setrlimit(RLIMIT_FSIZE, &small);
-	IS(add_moment(&ring, 3, 100000), Q_FAILED, "a moment that cannot be written is an error");
+	same(add_moment(&ring, 3, 100000), Q_FAILED, "a moment that cannot be written is an error");
 	setrlimit(RLIMIT_FSIZE, &limit);
-	OK(access(path_of("full/new"), F_OK), "its half is gone");
+	ok(access(path_of("full/new"), F_OK), "its half is gone");
 	expect_all(dir, 3, 3, "the others are whole");
-	IS(add_moment(&ring, 3, 100000), 0, "with room it goes on");
+	same(add_moment(&ring, 3, 100000), 0, "with room it goes on");
 	q_ring_close(&ring);
 	expect_all(dir, 4, 4, "with the same number");
 }
@@ -281,19 +277,19 @@ static void test_bytes(void)
 	struct q_ring ring;
 	bool good = true;
 
-	IS(q_ring_open(&ring, dir, most, 0), 0, "a recording with a bound");
+	same(q_ring_open(&ring, dir, most, 0), 0, "a recording with a bound");
 	for (unsigned int i = 0; good && i < 60; i++) {
 		good = !add_moment(&ring, i, 1000 + 2000 * (i % 20)) &&
 		       /* The folder, its mark and its lock. */
 		       disk_bytes(dir) <= most + 3 * 4096;
 		good = good && ring.r.moment[ring.r.nr - 1].number == i + 1;
 	}
-	OK(good, "60 moments never take more than the bound");
-	OK(ring.r.nr > 3 && ring.r.nr < 20, "the newest ones are there");
-	OK(ring.r.moment[0].number == 61 - ring.r.nr, "and none between them is missing");
-	OK(ring.r.index_lines <= 2 * ring.r.nr + 65, "the index is bounded, too");
-	IS(add_moment(&ring, 60, 400000), Q_USAGE, "a moment over the bound is refused");
-	OK(ring.r.nr > 3, "and drops no other");
+	ok(good, "60 moments never take more than the bound");
+	ok(ring.r.nr > 3 && ring.r.nr < 20, "the newest ones are there");
+	ok(ring.r.moment[0].number == 61 - ring.r.nr, "and none between them is missing");
+	ok(ring.r.index_lines <= 2 * ring.r.nr + 65, "the index is bounded, too");
+	same(add_moment(&ring, 60, 400000), Q_USAGE, "a moment over the bound is refused");
+	ok(ring.r.nr > 3, "and drops no other");
 	q_ring_close(&ring);
 }
 
@@ -305,7 +301,7 @@ static void test_many(void)
 
 	for (unsigned int i = 0; good && i < 300; i++)
 		good = !add_moment(&ring, i, 100) && ring.r.index_lines <= 2 * ring.r.nr + 65;
-	OK(good, "the index does not grow with moments that are gone");
+	ok(good, "the index does not grow with moments that are gone");
 	q_ring_close(&ring);
 }
 
@@ -314,13 +310,13 @@ static void test_age(void)
 	const char *dir = path_of("age");
 	struct q_ring ring;
 
-	IS(q_ring_open(&ring, dir, 64 * MIB, 5 * 60 * SECOND), 0, "a bound of five minutes");
+	same(q_ring_open(&ring, dir, 64 * MIB, 5 * 60 * SECOND), 0, "a bound of five minutes");
 	for (unsigned int i = 0; i < 20; i++)
 		add_moment(&ring, i, 100);
-	IS(ring.r.nr, 6, "moments of the last five minutes");
-	IS(ring.r.moment[0].number, 15, "the first of them");
+	same(ring.r.nr, 6, "moments of the last five minutes");
+	same(ring.r.moment[0].number, 15, "the first of them");
 	q_ring_close(&ring);
-	OK(access(path_of("age/00000014"), F_OK), "older ones are gone from the disk");
+	ok(access(path_of("age/00000014"), F_OK), "older ones are gone from the disk");
 }
 
 /* --- Whose folder --- */
@@ -330,11 +326,11 @@ static void test_lock(void)
 	const char *dir = path_of("lock");
 	struct q_ring one, two;
 
-	IS(q_ring_open(&one, dir, MIB, 0), 0, "one recorder");
-	IS(q_ring_open(&two, dir, MIB, 0), Q_FAILED, "a second one is refused");
-	IS(add_moment(&one, 0, 10), 0, "the first one goes on");
+	same(q_ring_open(&one, dir, MIB, 0), 0, "one recorder");
+	same(q_ring_open(&two, dir, MIB, 0), Q_FAILED, "a second one is refused");
+	same(add_moment(&one, 0, 10), 0, "the first one goes on");
 	q_ring_close(&one);
-	IS(q_ring_open(&two, dir, MIB, 0), 0, "it may when the first one has ended");
+	same(q_ring_open(&two, dir, MIB, 0), 0, "it may when the first one has ended");
 	q_ring_close(&two);
 }
 
@@ -347,23 +343,23 @@ static void test_folders(void)
 	mkdir(path_of("home"), 0755);
 	mkdir(path_of("home/new"), 0755);
 	write_text(path_of("home/new/letter"), "dear");
-	IS(q_ring_open(&ring, path_of("home"), MIB, 0), Q_FAILED, "a folder with other files");
-	OK(!access(path_of("home/new/letter"), F_OK), "is left as it is");
-	OK(access(path_of("home/lock"), F_OK), "without new files");
-	IS(q_recording_read(&r, path_of("home")), Q_FAILED, "and is no recording");
-	IS(q_recording_read(&r, path_of("nowhere")), Q_FAILED, "nor is what is not there");
-	IS(q_ring_open(&ring, path_of("no/where"), MIB, 0), Q_FAILED, "the parent must be there");
+	same(q_ring_open(&ring, path_of("home"), MIB, 0), Q_FAILED, "a folder with other files");
+	ok(!access(path_of("home/new/letter"), F_OK), "is left as it is");
+	ok(access(path_of("home/lock"), F_OK), "without new files");
+	same(q_recording_read(&r, path_of("home")), Q_FAILED, "and is no recording");
+	same(q_recording_read(&r, path_of("nowhere")), Q_FAILED, "nor is what is not there");
+	same(q_ring_open(&ring, path_of("no/where"), MIB, 0), Q_FAILED, "the parent must be there");
 	make(path_of("later"), 1);
-	OK(!stat(path_of("later"), &st) && (st.st_mode & 0777) == 0700,
+	ok(!stat(path_of("later"), &st) && (st.st_mode & 0777) == 0700,
 	   "the folder is for its owner");
 	write_text(path_of("later/recording"), "version 2\n");
-	IS(q_recording_read(&r, path_of("later")), Q_OTHER_ABI, "another version is refused");
-	IS(q_ring_open(&ring, path_of("later"), MIB, 0), Q_OTHER_ABI, "also to record");
+	same(q_recording_read(&r, path_of("later")), Q_OTHER_ABI, "another version is refused");
+	same(q_ring_open(&ring, path_of("later"), MIB, 0), Q_OTHER_ABI, "also to record");
 	mkdir(path_of("empty"), 0700);
-	IS(q_ring_open(&ring, path_of("empty"), MIB, 0), 0, "an empty folder can be used");
+	same(q_ring_open(&ring, path_of("empty"), MIB, 0), 0, "an empty folder can be used");
 	q_ring_close(&ring);
-	IS(q_recording_use(path_of("empty")), Q_FAILED,
-	   "a recording without moments shows nothing");
+	same(q_recording_use(path_of("empty")), Q_FAILED,
+	     "a recording without moments shows nothing");
 }
 
 /* --- Replay --- */
@@ -378,23 +374,23 @@ static void test_replay(void)
 				     .cache = QUARRY_DEV_CACHE_ALL };
 
 	make(path_of("replay"), 4);
-	IS(q_recording_use(path_of("replay")), 0, "a recording in place of the module");
-	IS(q_values_read(&v, "stats"), 0, "stats is read from it");
-	IS(q_value(&v, "live_bytes"), 1003, "at its last moment");
+	same(q_recording_use(path_of("replay")), 0, "a recording in place of the module");
+	same(q_values_read(&v, "stats"), 0, "stats is read from it");
+	same(q_value(&v, "live_bytes"), 1003, "at its last moment");
 	q_values_free(&v);
 	free(q_try_file(q_debugfs_path("caches/table"), &size));
-	IS(size, 5000, "and a file of a folder");
+	same(size, 5000, "and a file of a folder");
 	q_recording_back(100);
-	IS(q_recording_time(), START + 60 * SECOND, "100 s before the end");
+	same(q_recording_time(), START + 60 * SECOND, "100 s before the end");
 	q_recording_forward(50);
-	IS(q_recording_time(), START + 120 * SECOND, "50 s later");
+	same(q_recording_time(), START + 120 * SECOND, "50 s later");
 	q_recording_forward(1000);
-	OK(!q_recording_next(), "behind the end there is no moment");
-	IS(q_device_open(&d, true), Q_USAGE, "it cannot be changed");
-	IS(q_device_open(&d, false), 0, "it can be read");
-	IS(q_device_profile(&d, &what, &data, &size), Q_FAILED, "a profile that is not there");
+	ok(!q_recording_next(), "behind the end there is no moment");
+	same(q_device_open(&d, true), Q_USAGE, "it cannot be changed");
+	same(q_device_open(&d, false), 0, "it can be read");
+	same(q_device_profile(&d, &what, &data, &size), Q_FAILED, "a profile that is not there");
 	q_device_close(&d);
-	IS(q_debugfs_write("control/drain", "1"), Q_USAGE, "no file can be written");
+	same(q_debugfs_write("control/drain", "1"), Q_USAGE, "no file can be written");
 	q_options.recording = NULL;
 }
 
@@ -402,150 +398,14 @@ static void test_anew(void)
 {
 	struct q_moment a = { .boot = 1, .started_ns = 100 * SECOND }, b = a;
 
-	OK(!q_moment_is_anew(&b, &a), "the same module");
+	ok(!q_moment_is_anew(&b, &a), "the same module");
 	b.started_ns += SECOND / 2;
-	OK(!q_moment_is_anew(&b, &a), "clocks are read one after the other");
+	ok(!q_moment_is_anew(&b, &a), "clocks are read one after the other");
 	b.started_ns += 2 * SECOND;
-	OK(q_moment_is_anew(&b, &a), "the module was loaded again");
+	ok(q_moment_is_anew(&b, &a), "the module was loaded again");
 	b = a;
 	b.boot = 2;
-	OK(q_moment_is_anew(&b, &a), "the kernel was booted");
-}
-
-/* --- Time --- */
-
-static void test_time(void)
-{
-	int64_t ns, end;
-	struct tm tm = { .tm_year = 126, .tm_mon = 10, .tm_mday = 29, .tm_hour = 18 };
-
-	setenv("TZ", "UTC", 1);
-	tzset();
-	end = (int64_t)mktime(&tm) * SECOND;
-	OK(!q_parse_duration("90", &ns) && ns == 90 * SECOND, "90 are seconds");
-	OK(!q_parse_duration("1.5m", &ns) && ns == 90 * SECOND, "1.5m");
-	OK(!q_parse_duration("7d", &ns) && ns == 7 * 86400 * SECOND, "7d");
-	OK(q_parse_duration("", &ns) && q_parse_duration("m", &ns) && q_parse_duration("5x", &ns) &&
-		   q_parse_duration("5mm", &ns) && q_parse_duration("-5", &ns) &&
-		   q_parse_duration("1e300", &ns) && q_parse_duration("nan", &ns),
-	   "no lengths of time");
-	OK(!q_parse_moment("2h", end, &ns) && ns == end - 7200 * SECOND, "2h before the end");
-	OK(!q_parse_moment("17:30", end, &ns) && ns == end - 1800 * SECOND, "17:30");
-	OK(!q_parse_moment("18:30", end, &ns) && ns == end - 84600 * SECOND,
-	   "18:30 was on the day before");
-	OK(!q_parse_moment("2026-11-29 17:59:59", end, &ns) && ns == end - SECOND, "a date");
-	OK(!q_parse_moment("@1790000000", end, &ns) && ns == START, "seconds since 1970");
-	OK(q_parse_moment("@", end, &ns) && q_parse_moment("@1x", end, &ns) &&
-		   q_parse_moment("25:00", end, &ns) && q_parse_moment("soon", end, &ns) &&
-		   q_parse_moment("@99999999999999999999", end, &ns),
-	   "no moments");
-}
-
-static void test_spark(void)
-{
-	struct q_point p[] = { { 0, 10 }, { 10, 20 }, { 20, 80 }, { 30, 45 }, { 40, 10 } };
-	char buf[64];
-
-	q_spark(buf, 5, p, 5, 0, 40, true);
-	TEXT_IS(buf, ".:@+.", "one mark for each point");
-	q_spark(buf, 10, p, 5, 0, 40, true);
-	TEXT_IS(buf, "..:::@@++.", "between points the value before holds");
-	q_spark(buf, 2, p, 5, 0, 40, true);
-	TEXT_IS(buf, ":@", "the largest value of a part counts");
-	p[2].value = -1;
-	q_spark(buf, 5, p, 5, 0, 40, true);
-	TEXT_IS(buf, ".- @.", "no value, no mark");
-	q_spark(buf, 5, p, 1, 0, 0, true);
-	TEXT_IS(buf, ".....", "one point");
-	for (int i = 0; i < 5; i++)
-		p[i].value = 1000 + i;
-	q_spark(buf, 5, p, 5, 0, 40, true);
-	TEXT_IS(buf, ".....", "what changes by less than 1 % is flat");
-	p[4].time_ns = 1000;
-	q_spark(buf, 10, p, 5, 0, 1000, false);
-	OK(strstr(buf, "▁ ") || strstr(buf, " ▁"), "a gap is blank");
-}
-
-/* --- Growth over many moments --- */
-
-static void profile(struct q_pprof *p, unsigned int n, bool has_late)
-{
-	static const char *const types[] = { "alloc_objects", "alloc_space", "inuse_objects",
-					     "inuse_space" };
-	int64_t filled = n < 8 ? n + 1 : 8;
-	struct q_site site[] = {
-		{ (char *)"churn", (char *)"c", NULL, { 100 * n, 6400 * n, 5, 320 } },
-		{ (char *)"fill",
-		  (char *)"c",
-		  NULL,
-		  { filled, 4096 * filled, filled, 4096 * filled } },
-		{ (char *)"leak", (char *)"c", NULL, { 2 * n, 128 * n, n + 1, 64 * (n + 1) } },
-		{ (char *)"late", (char *)"c", NULL, { n, 64 * n, n, 64 * n } },
-	};
-
-	*p = (struct q_pprof){ .types = 4, .period = 1, .time_ns = START + n * 60 * SECOND };
-	for (unsigned int i = 0; i < 4; i++) {
-		p->type[i] = q_strdup(types[i]);
-		p->unit[i] = q_strdup("bytes");
-	}
-	p->site = q_alloc(sizeof(site));
-	for (p->sites = 0; p->sites < (has_late ? 4 : 3); p->sites++) {
-		p->site[p->sites] = site[p->sites];
-		p->site[p->sites].stack = q_strdup(site[p->sites].stack);
-		p->site[p->sites].cache = q_strdup(site[p->sites].cache);
-		p->site[p->sites].labels = q_strdup("");
-	}
-	q_pprof_join(p, false);
-}
-
-static const struct q_watched *watched(const struct q_watch *w, const char *stack)
-{
-	static struct q_watched none;
-
-	for (unsigned int i = 0; i < w->nr; i++)
-		if (!strcmp(w->site[i].stack, stack))
-			return &w->site[i];
-	OK(false, stack);
-	return &none;
-}
-
-static void test_watch(void)
-{
-	struct q_watch w = { 0 };
-	struct q_pprof p;
-
-	for (unsigned int n = 0; n < Q_MOMENTS_MAX; n++) {
-		profile(&p, n, n > 10 && n < 20);
-		OK(!q_watch_add(&w, &p) || n, "a moment");
-		q_pprof_free(&p);
-	}
-	profile(&p, 99, false);
-	OK(q_watch_add(&w, &p) != NULL, "more moments than there is room for are refused");
-	q_pprof_free(&p);
-	q_watch_judge(&w);
-	IS(w.moments, Q_MOMENTS_MAX, "moments");
-	IS(w.nr, 4, "sites, also one that came and went");
-	TEXT_IS(w.site[0].stack, "leak", "the leak comes first");
-	IS(watched(&w, "leak")->growth.verdict, Q_LEAK, "it is one");
-	IS(watched(&w, "leak")->growth.growth, 64 * 31, "its growth");
-	IS(watched(&w, "fill")->growth.verdict, Q_FILLS, "a cache that filled");
-	IS(watched(&w, "churn")->growth.verdict, Q_CHURN, "one that churns");
-	OK(watched(&w, "late")->growth.verdict >= Q_CHURN, "what is gone does not leak");
-	OK(watched(&w, "late")->growth.allocated >= 0, "and has not allocated less than nothing");
-	q_watch_free(&w);
-
-	for (unsigned int n = 20; n < 24; n++) {
-		profile(&p, n == 22 ? 1 : n, false);
-		q_watch_add(&w, &p);
-		q_pprof_free(&p);
-	}
-	IS(w.restarts, 1, "a reset of the profile begins anew");
-	IS(w.moments, 2, "with the moment behind it");
-	q_watch_free(&w);
-	profile(&p, 1, false);
-	strcpy(p.type[1], "x");
-	OK(q_watch_add(&w, &p) != NULL, "a profile of something else is refused");
-	q_pprof_free(&p);
+	ok(q_moment_is_anew(&b, &a), "the kernel was booted");
 }
 
 int main(void)
@@ -564,9 +424,6 @@ int main(void)
 	test_folders();
 	test_replay();
 	test_anew();
-	test_time();
-	test_spark();
-	test_watch();
 	run("rm -r %s", top_dir);
-	return tap_done();
+	return tap_end();
 }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include "lib/options.h"
 #include "lib/view.h"
-#include "tap_lines.h"
+#include "tap.h"
 
 #define SECOND 1000000000LL
 
@@ -46,7 +46,7 @@ static const struct q_row *row_of(const struct q_rows *rows, unsigned int column
 	for (unsigned int i = 0; i < rows->nr; i++)
 		if (!strcmp(rows->row[i].cell[column].text, text))
 			return &rows->row[i];
-	OK(false, text);
+	ok(false, text);
 	return &none;
 }
 
@@ -80,30 +80,30 @@ static void test_caches(void)
 		     "new 9 256 12288 97.9 1 0 5 active\n");
 	in.sort = (unsigned int)q_view_sort(Q_VIEW_CACHES, "memory");
 	q_rows_make(&rows, &in);
-	IS(rows.nr, 3, "all caches are rows");
-	IS(rows.seconds, 2, "seconds between the readings");
-	TEXT_IS(rows.row[0].cell[0].text, "new", "most memory comes first");
-	TEXT_IS(rows.row[1].cell[0].text, "a", "equal ones are in the order of their names");
-	IS(cache_cell(&rows, "a", "allocs/s"), 1000, "allocations a second");
-	IS(cache_cell(&rows, "a", "frees/s"), (2904 - 968) / 2, "frees a second");
-	IS(cache_cell(&rows, "a", "waste"), 255, "waste");
-	IS(cache_cell(&rows, "a", "wasted"), 8192 - 96 * 64, "wasted bytes");
-	IS(cache_cell(&rows, "b", "allocs/s"), Q_UNKNOWN, "a counter that fell has no rate");
-	IS(cache_cell(&rows, "new", "allocs/s"), Q_UNKNOWN, "nor has a cache that is new");
+	same(rows.nr, 3, "all caches are rows");
+	same(rows.seconds, 2, "seconds between the readings");
+	same_text(rows.row[0].cell[0].text, "new", "most memory comes first");
+	same_text(rows.row[1].cell[0].text, "a", "equal ones are in the order of their names");
+	same(cache_cell(&rows, "a", "allocs/s"), 1000, "allocations a second");
+	same(cache_cell(&rows, "a", "frees/s"), (2904 - 968) / 2, "frees a second");
+	same(cache_cell(&rows, "a", "waste"), 255, "waste");
+	same(cache_cell(&rows, "a", "wasted"), 8192 - 96 * 64, "wasted bytes");
+	same(cache_cell(&rows, "b", "allocs/s"), Q_UNKNOWN, "a counter that fell has no rate");
+	same(cache_cell(&rows, "new", "allocs/s"), Q_UNKNOWN, "nor has a cache that is new");
 	q_rows_free(&rows);
 
 	in.sort = (unsigned int)q_view_sort(Q_VIEW_CACHES, "allocs/s");
 	q_rows_make(&rows, &in);
-	TEXT_IS(rows.row[0].cell[0].text, "a", "sorted by a rate");
-	TEXT_IS(rows.row[2].cell[0].text, "new", "unknown rates come last, by name");
+	same_text(rows.row[0].cell[0].text, "a", "sorted by a rate");
+	same_text(rows.row[2].cell[0].text, "new", "unknown rates come last, by name");
 	q_rows_free(&rows);
 
 	in.sort = (unsigned int)q_view_sort(Q_VIEW_CACHES, "cache");
 	in.filter = "E";
 	q_rows_make(&rows, &in);
-	IS(rows.nr, 1, "the filter leaves one");
-	IS(rows.all, 3, "of three");
-	TEXT_IS(rows.row[0].cell[0].text, "new", "in large letters or small ones");
+	same(rows.nr, 1, "the filter leaves one");
+	same(rows.all, 3, "of three");
+	same_text(rows.row[0].cell[0].text, "new", "in large letters or small ones");
 	q_rows_free(&rows);
 	in.filter = NULL;
 
@@ -111,12 +111,12 @@ static void test_caches(void)
 	q_values_free(&now.stats);
 	q_values_parse(&now.stats, q_strdup("uptime_ns 1\nmallocs 20\n"));
 	q_rows_make(&rows, &in);
-	IS(cache_cell(&rows, "a", "allocs/s"), Q_UNKNOWN, "no rates over a load of the module");
+	same(cache_cell(&rows, "a", "allocs/s"), Q_UNKNOWN, "no rates over a load of the module");
 	q_rows_free(&rows);
 	in.before = NULL;
 	q_rows_make(&rows, &in);
-	IS(rows.seconds, 0, "one reading has no seconds");
-	IS(cache_cell(&rows, "a", "allocs/s"), Q_UNKNOWN, "and no rates");
+	same(rows.seconds, 0, "one reading has no seconds");
+	same(cache_cell(&rows, "a", "allocs/s"), Q_UNKNOWN, "and no rates");
 	q_rows_free(&rows);
 	q_reading_free(&now);
 	q_reading_free(&before);
@@ -143,20 +143,20 @@ static void test_details(void)
 	reading(&r, 1, "uptime_ns 1\n", HEAD "a 7 64 4096 50.0 32 0 1000 active\n");
 	q_rows_make(&rows, &in);
 	row = &rows.row[0];
-	IS(row->cell[hits].number, Q_UNKNOWN, "hits are not known without the cache's own file");
+	same(row->cell[hits].number, Q_UNKNOWN, "hits are not known without the cache's own file");
 	q_row_detail(row, &now, NULL, 2);
-	IS(row->cell[hits].number, Q_UNKNOWN, "nor with one reading of it");
+	same(row->cell[hits].number, Q_UNKNOWN, "nor with one reading of it");
 	q_row_detail(row, &now, &before, 2);
-	IS(row->cell[hits].number, 950, "hits: 1,900 of 2,000");
-	IS(row->cell[remote].number, 20, "remote frees a second");
+	same(row->cell[hits].number, 950, "hits: 1,900 of 2,000");
+	same(row->cell[remote].number, 20, "remote frees a second");
 	row->cell[hits].number = Q_UNKNOWN;
 	now.mallocs = 1000;
 	q_row_detail(row, &now, &before, 2);
-	IS(row->cell[hits].number, Q_UNKNOWN, "no allocation, no hits");
+	same(row->cell[hits].number, Q_UNKNOWN, "no allocation, no hits");
 	now = (struct q_detail){ 7, 1010, 150, 10 };
 	q_row_detail(row, &now, &before, 2);
-	IS(row->cell[hits].number, 0,
-	   "more misses than allocations: they are read at once, nearly");
+	same(row->cell[hits].number, 0,
+	     "more misses than allocations: they are read at once, nearly");
 	q_rows_free(&rows);
 	q_reading_free(&r);
 }
@@ -194,34 +194,34 @@ static void test_sites(void)
 	before.has_profile = now.has_profile = true;
 	in.sort = (unsigned int)q_view_sort(Q_VIEW_SITES, "live");
 	q_rows_make(&rows, &in);
-	IS(rows.nr, 2, "a row for each stack and cache");
-	TEXT_IS(rows.row[0].site->stack, "leak < f", "most live bytes come first");
-	IS(cell(&rows, Q_VIEW_SITES, 6, "leak < f", "live"), 2100, "live bytes");
-	IS(cell(&rows, Q_VIEW_SITES, 6, "leak < f", "objects"), 21, "live objects");
-	IS(cell(&rows, Q_VIEW_SITES, 6, "leak < f", "growth"), 1000, "growth");
-	IS(cell(&rows, Q_VIEW_SITES, 6, "leak < f", "alloc/s"), 200, "bytes a second");
-	IS(cell(&rows, Q_VIEW_SITES, 6, "leak < f", "calls/s"), 2, "allocations a second");
-	IS(cell(&rows, Q_VIEW_SITES, 6, "fresh < f", "growth"), 400, "a new site grew from 0");
-	IS(cell(&rows, Q_VIEW_SITES, 6, "fresh < f", "alloc/s"), 80, "and allocated since");
+	same(rows.nr, 2, "a row for each stack and cache");
+	same_text(rows.row[0].site->stack, "leak < f", "most live bytes come first");
+	same(cell(&rows, Q_VIEW_SITES, 6, "leak < f", "live"), 2100, "live bytes");
+	same(cell(&rows, Q_VIEW_SITES, 6, "leak < f", "objects"), 21, "live objects");
+	same(cell(&rows, Q_VIEW_SITES, 6, "leak < f", "growth"), 1000, "growth");
+	same(cell(&rows, Q_VIEW_SITES, 6, "leak < f", "alloc/s"), 200, "bytes a second");
+	same(cell(&rows, Q_VIEW_SITES, 6, "leak < f", "calls/s"), 2, "allocations a second");
+	same(cell(&rows, Q_VIEW_SITES, 6, "fresh < f", "growth"), 400, "a new site grew from 0");
+	same(cell(&rows, Q_VIEW_SITES, 6, "fresh < f", "alloc/s"), 80, "and allocated since");
 	q_rows_free(&rows);
 	in.filter = "c2";
 	q_rows_make(&rows, &in);
-	IS(rows.nr, 1, "the filter looks at the cache, too");
+	same(rows.nr, 1, "the filter looks at the cache, too");
 	q_rows_free(&rows);
 	in.filter = NULL;
 
 	/* profile/reset was written. */
 	now.profile.site[1].value[1] = 0;
 	q_rows_make(&rows, &in);
-	IS(cell(&rows, Q_VIEW_SITES, 6, "leak < f", "alloc/s"), Q_UNKNOWN,
-	   "no rate when the profile was reset");
+	same(cell(&rows, Q_VIEW_SITES, 6, "leak < f", "alloc/s"), Q_UNKNOWN,
+	     "no rate when the profile was reset");
 	q_rows_free(&rows);
 	before.has_profile = false;
 	in.first = NULL;
 	q_rows_make(&rows, &in);
-	IS(cell(&rows, Q_VIEW_SITES, 6, "fresh < f", "alloc/s"), Q_UNKNOWN,
-	   "no rate without the profile before");
-	IS(cell(&rows, Q_VIEW_SITES, 6, "fresh < f", "growth"), Q_UNKNOWN, "no growth either");
+	same(cell(&rows, Q_VIEW_SITES, 6, "fresh < f", "alloc/s"), Q_UNKNOWN,
+	     "no rate without the profile before");
+	same(cell(&rows, Q_VIEW_SITES, 6, "fresh < f", "growth"), Q_UNKNOWN, "no growth either");
 	q_rows_free(&rows);
 	q_reading_free(&before);
 	q_reading_free(&now);
@@ -240,19 +240,19 @@ static void test_labels(void)
 	q_pprof_by_label(&now.profile, &whole, "comm");
 	now.has_profile = true;
 	q_rows_make(&rows, &in);
-	IS(rows.nr, 3, "a row for each process");
-	IS(cell(&rows, Q_VIEW_PROCESSES, 5, "a", "live"), 2000, "its live bytes");
-	IS(cell(&rows, Q_VIEW_PROCESSES, 5, "b", "live"), 100, "xcomm is another label");
-	IS(cell(&rows, Q_VIEW_PROCESSES, 5, "(none)", "live"), 400, "sites without the label");
+	same(rows.nr, 3, "a row for each process");
+	same(cell(&rows, Q_VIEW_PROCESSES, 5, "a", "live"), 2000, "its live bytes");
+	same(cell(&rows, Q_VIEW_PROCESSES, 5, "b", "live"), 100, "xcomm is another label");
+	same(cell(&rows, Q_VIEW_PROCESSES, 5, "(none)", "live"), 400, "sites without the label");
 	q_rows_free(&rows);
 	q_pprof_free(&now.profile);
 	q_pprof_by_label(&now.profile, &whole, "cgroup");
 	in.view = Q_VIEW_CGROUPS;
 	q_rows_make(&rows, &in);
-	IS(cell(&rows, Q_VIEW_CGROUPS, 5, "12", "live"), 2000, "live bytes of a cgroup");
-	IS(rows.nr, 2, "cgroups");
+	same(cell(&rows, Q_VIEW_CGROUPS, 5, "12", "live"), 2000, "live bytes of a cgroup");
+	same(rows.nr, 2, "cgroups");
 	q_rows_free(&rows);
-	IS(whole.sites, 3, "the profile is as it was");
+	same(whole.sites, 3, "the profile is as it was");
 	q_pprof_free(&whole);
 	q_reading_free(&now);
 }
@@ -261,19 +261,19 @@ static void test_labels(void)
 
 static void test_wants(void)
 {
-	IS(q_view_want(Q_VIEW_CACHES, 2).profile, false, "caches need no profile");
-	IS(q_view_want(Q_VIEW_CACHES, 2).caches, true, "but their table");
-	IS(q_view_want(Q_VIEW_SITES, 2).domain, 0, "sites are of quarry's own heap");
-	IS(q_view_want(Q_VIEW_KERNEL, 2).domain, 2, "kernel is of the domain that is chosen");
-	IS(q_view_want(Q_VIEW_KERNEL, 2).caches, false, "and does not need the caches");
-	TEXT_IS(q_view_want(Q_VIEW_CGROUPS, 1).label, "cgroup", "cgroups are a label");
-	IS(q_view_number("processes"), Q_VIEW_PROCESSES, "a view by its name");
-	IS(q_view_number("proc"), -1, "not by another one");
-	IS(q_view_sort(Q_VIEW_CACHES, "mem"), q_view_sort(Q_VIEW_CACHES, "memory"),
-	   "a column by the begin of its heading");
-	IS(q_view_sort(Q_VIEW_CACHES, "hits"), -1, "not one that is read for shown rows only");
-	IS(q_view_sort(Q_VIEW_CACHES, ""), -1, "nor none");
-	OK(q_view_sort(Q_VIEW_CACHES, "waste") != q_view_sort(Q_VIEW_CACHES, "wasted"),
+	same(q_view_want(Q_VIEW_CACHES, 2).profile, false, "caches need no profile");
+	same(q_view_want(Q_VIEW_CACHES, 2).caches, true, "but their table");
+	same(q_view_want(Q_VIEW_SITES, 2).domain, 0, "sites are of quarry's own heap");
+	same(q_view_want(Q_VIEW_KERNEL, 2).domain, 2, "kernel is of the domain that is chosen");
+	same(q_view_want(Q_VIEW_KERNEL, 2).caches, false, "and does not need the caches");
+	same_text(q_view_want(Q_VIEW_CGROUPS, 1).label, "cgroup", "cgroups are a label");
+	same(q_view_number("processes"), Q_VIEW_PROCESSES, "a view by its name");
+	same(q_view_number("proc"), -1, "not by another one");
+	same(q_view_sort(Q_VIEW_CACHES, "mem"), q_view_sort(Q_VIEW_CACHES, "memory"),
+	     "a column by the begin of its heading");
+	same(q_view_sort(Q_VIEW_CACHES, "hits"), -1, "not one that is read for shown rows only");
+	same(q_view_sort(Q_VIEW_CACHES, ""), -1, "nor none");
+	ok(q_view_sort(Q_VIEW_CACHES, "waste") != q_view_sort(Q_VIEW_CACHES, "wasted"),
 	   "waste is not wasted");
 }
 
@@ -298,26 +298,27 @@ static void test_layout(void)
 			shown = shown && texts;
 		}
 	}
-	OK(fits, "columns of each view fit in 40 to 300 characters");
-	OK(shown, "the names are always there");
+	ok(fits, "columns of each view fit in 40 to 300 characters");
+	ok(shown, "the names are always there");
 	q_view_layout(Q_VIEW_CACHES, 80, widths);
-	OK(widths[q_view_sort(Q_VIEW_CACHES, "allocs/s")], "caches show allocs/s at 80");
-	OK(!widths[q_view_sort(Q_VIEW_CACHES, "size")], "but not the size");
+	ok(widths[q_view_sort(Q_VIEW_CACHES, "allocs/s")], "caches show allocs/s at 80");
+	ok(!widths[q_view_sort(Q_VIEW_CACHES, "size")], "but not the size");
 	q_view_layout(Q_VIEW_CACHES, 200, widths);
-	OK(widths[q_view_sort(Q_VIEW_CACHES, "size")], "which they show at 200");
-	IS(widths[0], 47, "where the longest name fits");
+	ok(widths[q_view_sort(Q_VIEW_CACHES, "size")], "which they show at 200");
+	same(widths[0], 47, "where the longest name fits");
 }
 
 static void test_texts(void)
 {
 	char buf[Q_CELL_LEN];
 
-	TEXT_IS(q_cell_fit(buf, Q_COUNT, &Q_N(123456), 7), "123,456", "a number that fits");
-	TEXT_IS(q_cell_fit(buf, Q_COUNT, &Q_N(12345678), 7), "12.3 M", "one that does not");
-	TEXT_IS(q_cell_fit(buf, Q_COUNT, &Q_N(999960), 6), "1.0 M", "999,960 is 1.0 M, not 1000 k");
-	TEXT_IS(q_cell_fit(buf, Q_COUNT, &Q_N(INT64_MAX), 9), "9.2 E", "the largest number");
-	TEXT_IS(q_cell_fit(buf, Q_BYTES, &Q_N(Q_UNKNOWN), 7), "-", "a number that is not known");
-	TEXT_IS(q_cell_fit(buf, Q_TEXT, &Q_S("name"), 2), "name", "a text");
+	same_text(q_cell_fit(buf, Q_COUNT, &Q_N(123456), 7), "123,456", "a number that fits");
+	same_text(q_cell_fit(buf, Q_COUNT, &Q_N(12345678), 7), "12.3 M", "one that does not");
+	same_text(q_cell_fit(buf, Q_COUNT, &Q_N(999960), 6), "1.0 M",
+		  "999,960 is 1.0 M, not 1000 k");
+	same_text(q_cell_fit(buf, Q_COUNT, &Q_N(INT64_MAX), 9), "9.2 E", "the largest number");
+	same_text(q_cell_fit(buf, Q_BYTES, &Q_N(Q_UNKNOWN), 7), "-", "a number that is not known");
+	same_text(q_cell_fit(buf, Q_TEXT, &Q_S("name"), 2), "name", "a text");
 }
 
 static void test_head(void)
@@ -334,30 +335,30 @@ static void test_head(void)
 		"hard_limit_bytes max\nfailed_allocs 4\nzombie_caches 1\nsample_rate_bytes 524288\n",
 		NULL);
 	head = q_head_of(&now, &before);
-	IS(head.allocs, 2000, "allocations a second");
-	IS(head.frees, 2000, "frees a second");
-	IS(head.slow_permille, 50, "5 % of a CPU in slow paths");
-	IS(q_head_of(&now, NULL).allocs, Q_UNKNOWN, "no rate with one reading");
-	IS(q_head_of(&before, &now).frees, Q_UNKNOWN, "no rate if the module was loaded anew");
+	same(head.allocs, 2000, "allocations a second");
+	same(head.frees, 2000, "frees a second");
+	same(head.slow_permille, 50, "5 % of a CPU in slow paths");
+	same(q_head_of(&now, NULL).allocs, Q_UNKNOWN, "no rate with one reading");
+	same(q_head_of(&before, &now).frees, Q_UNKNOWN, "no rate if the module was loaded anew");
 	for (int width = 40; width < 250; width++)
 		for (unsigned int i = 0; i < Q_HEAD_LINES; i++)
 			fits = fits &&
 			       strlen(q_head_line(buf, i, width, &head, &now)) <= (size_t)width;
-	OK(fits, "the lines fit in 40 to 250 characters");
+	ok(fits, "the lines fit in 40 to 250 characters");
 	q_head_line(buf, 0, 80, &head, &now);
-	OK(strstr(buf, "[###") && strstr(buf, "+]") == NULL && strstr(buf, "m]"),
+	ok(strstr(buf, "[###") && strstr(buf, "+]") == NULL && strstr(buf, "m]"),
 	   "the bar begins with live objects and ends with metadata");
 	q_head_warning(buf, 80, &now);
-	TEXT_IS(buf, "! 4 allocations failed. (1 more)", "the first warning, and how many more");
-	OK(strlen(q_head_warning(buf, 20, &now)) <= 20, "it is cut");
-	OK(strstr(q_head_warning(buf, 20, &now), "(1 more)"), "but not the number");
+	same_text(buf, "! 4 allocations failed. (1 more)", "the first warning, and how many more");
+	ok(strlen(q_head_warning(buf, 20, &now)) <= 20, "it is cut");
+	ok(strstr(q_head_warning(buf, 20, &now), "(1 more)"), "but not the number");
 	q_values_free(&now.stats);
 	q_values_parse(&now.stats, q_strdup("sample_rate_bytes 1\n"));
-	TEXT_IS(q_head_warning(buf, 80, &now), "", "no warning");
+	same_text(q_head_warning(buf, 80, &now), "", "no warning");
 	now.domain[1].enabled = 1;
 	now.domain[1].live_bytes = 4 << 20;
-	OK(strstr(q_head_line(buf, 2, 80, &head, &now), "slab 4.0 MiB"), "a domain that is on");
-	OK(!strstr(buf, "pages"), "and none that is off");
+	ok(strstr(q_head_line(buf, 2, 80, &head, &now), "slab 4.0 MiB"), "a domain that is on");
+	ok(!strstr(buf, "pages"), "and none that is off");
 	q_reading_free(&before);
 	q_reading_free(&now);
 }
@@ -372,5 +373,5 @@ int main(void)
 	test_layout();
 	test_texts();
 	test_head();
-	return tap_done();
+	return tap_end();
 }
