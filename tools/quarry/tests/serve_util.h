@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -107,6 +108,8 @@ static pid_t start(const struct q_token *token)
 		close(s.listen);
 		return pid;
 	}
+	/* No server is left of a test that is killed. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (q_opener_start(&opener, getuid() ?: 65534, getgid() ?: 65534))
 		_exit(1);
 	/* exit() and not _exit(), so that leaks are found. */
