@@ -309,11 +309,11 @@ r = json.load(sys.stdin)
 print(len(r["axis"]), r["axis"][0]["moment"], r["axis"][-1]["quarry"], r["domains"][0]["leaks"],
       r["domains"][0]["sites"][0]["growth_bytes"], r["domains"][1]["domain"])' \
 	<"$TMP/out" >"$TMP/numbers"
-same "its numbers" "$(cat "$TMP/numbers")" "3 8 $((8 * 1048576 + 9 * 65536)) 1 $((2 * 65536)) slab"
+same "its numbers" "$(cat "$TMP/numbers")" "3 8 $((8 * 1048576 + 9 * 65536)) 0 $((2 * 65536)) slab"
 status "in the last two minutes" 0 "$@" --from 2m
 same "three moments" "$(grep -c '3 moments$' "$TMP/out")" 3
 status "one moment" 1 "$@" --from 10s
-status "no moment" 1 "$@" --from 14:30
+status "no moment" 1 "$@" --from '2026-09-21 14:30'
 status "not a time" 2 "$@" --from soon
 status "not a recording" 1 "$program" report "$TMP"
 truncate -s 100 "$TMP/rec/00000006/profile.heap.pb.gz"
