@@ -13,15 +13,16 @@ load_anew quarry_client
 # shellcheck disable=SC2119 # no options
 serve
 for domain in slab pages percpu vmalloc; do
-	same "$domain is off" "$(status_of "/debug/pprof/heap?domain=$domain")" 409
-	expect "the answer says how to switch it on" grep -q "quarry kernel on $domain" "$TMP/body"
+	answer_of "/debug/pprof/heap?domain=$domain" >"$TMP/answer"
+	expect "$domain is off" grep -q '^HTTP/1.[01] 409' "$TMP/answer"
+	expect "the answer says how to switch it on" grep -q "quarry kernel on $domain" "$TMP/answer"
 	echo 1 >"$QUARRY/kernel/$domain/enable" || continue
 	[ $domain != slab ] || client kernel way=single n=1000
 	cat "$QUARRY/kernel/$domain/stats" >"$TMP/before"
 	expect "metrics while $domain is on" fetch /metrics "$TMP/metrics"
 	cat "$QUARRY/kernel/$domain/stats" >"$TMP/after"
 	same_numbers "numbers of $domain" "$TMP/before" "$TMP/after" quarry_kernel_ \
-		"{domain=\"$domain\"}" "$TMP/metrics"
+		"{domain=\"$domain\"}" "$TMP/metrics" 'live|table_samples'
 	for page in heap allocs peak lifetime; do
 		expect "$page of $domain" fetch "/debug/pprof/$page?domain=$domain" "$TMP/$domain.gz"
 		expect "$page of $domain is compressed" gunzip -t "$TMP/$domain.gz"

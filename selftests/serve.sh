@@ -105,17 +105,21 @@ until_same "users of the module when they have gone" "$users" refcnt
 
 # --- gc=1 -------------------------------------------------------------------------
 
-client release || fail "release"
+# At a rate of 1 no object is in a magazine.
+echo default >"$QUARRY/profile/rate"
+client leak seconds=1 forgetful=1000000 || fail "leak"
 within "objects in magazines before" "$(stat cached_objects)" 1 100000000
 sleep 1
 expect "gc=1" fetch '/debug/pprof/heap?gc=1' "$TMP/heap.gz"
 within "objects in magazines after it" "$(stat cached_objects)" 0 10
-same "gc=1 again at once" "$(status_of '/debug/pprof/heap?gc=1')" 503
-expect "the answer says when to try again" grep -q "once a second" "$TMP/body"
+answer_of '/debug/pprof/heap?gc=1' >"$TMP/answer"
+expect "gc=1 again at once" grep -q '^HTTP/1.[01] 503' "$TMP/answer"
+expect "the answer says when to try again" grep -q "once a second" "$TMP/answer"
 
 # --- Clients that behave badly ----------------------------------------------------
 
-# Each number is in milliseconds.
+# Each number is in milliseconds. The emulated processor is busy with the bad clients themselves, so
+# the bound only tells an answer from a server that waits for one of them: it would be 10 s.
 measure()
 {
 	./sloppy $PORT good "$1" "$(choose 40 10)" >"$TMP/good"
@@ -137,7 +141,7 @@ for page in /metrics /debug/pprof/heap; do
 		read -r line <"$TMP/bad"
 		among=$(measure $page)
 		same "$page among 200 $kind: refused" "$(value "$TMP/good" failed)" 0
-		within "$page among 200 $kind: ms more than $alone" $((among - alone)) -100000 100
+		within "$page among 200 $kind: ms more than $alone" $((among - alone)) -100000 2000
 		kill "$bad"
 		wait "$bad" 2>/dev/null
 		rm "$TMP/bad"

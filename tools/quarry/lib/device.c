@@ -90,7 +90,8 @@ int q_device_do(struct q_device *d, unsigned long request, void *arg, const char
 	switch (errno) {
 	case EPERM:
 		return q_problem(Q_NO_PERMISSION, "%s: not permitted%s", doing,
-				 geteuid() ? "; try it with sudo" : ", the kernel is locked down");
+				 q_locked_down() ? ", the kernel is locked down" :
+						   "; try it with sudo");
 	case ENOTTY:
 		return q_problem(Q_OTHER_ABI, "%s: the module that is loaded cannot do that",
 				 doing);

@@ -47,6 +47,19 @@ static int mounted_debugfs(void)
 	return !access("/sys/kernel/debug/.", X_OK) && !access("/proc/self/mounts", R_OK);
 }
 
+bool q_locked_down(void)
+{
+	char line[128] = "";
+	FILE *f = fopen("/sys/kernel/security/lockdown", "re");
+
+	if (f) {
+		if (!fgets(line, sizeof(line), f))
+			*line = '\0';
+		fclose(f);
+	}
+	return *line && !strstr(line, "[none]");
+}
+
 int q_cannot_open(const char *what)
 {
 	int error = errno;
@@ -61,7 +74,7 @@ int q_cannot_open(const char *what)
 	if (!q_module_loaded())
 		return q_problem(Q_NO_MODULE,
 				 "the module is not loaded; load it with \"modprobe quarry\"");
-	if (error == EPERM && geteuid() == 0)
+	if (error == EPERM && q_locked_down())
 		return q_problem(Q_NO_PERMISSION,
 				 "%s is closed, because the kernel is locked down; "
 				 "\"cat /sys/kernel/security/lockdown\" says how far",

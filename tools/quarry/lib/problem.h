@@ -8,6 +8,8 @@
 #ifndef Q_PROBLEM_H
 #define Q_PROBLEM_H
 
+#include <stdbool.h>
+
 enum q_exit {
 	Q_OK = 0,
 	Q_FAILED = 1,	 /* the command could not be carried out */
@@ -32,6 +34,9 @@ void q_problem_hold(int hold);
  * module's.  Returns the exit status.
  */
 int q_cannot_open(const char *what);
+
+/* Is the kernel locked down, as under Secure Boot?  False where that cannot be seen. */
+bool q_locked_down(void);
 
 /* Is the module loaded?  Also true where that cannot be seen. */
 int q_module_loaded(void);
