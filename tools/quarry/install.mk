@@ -28,9 +28,10 @@ page_date = $(shell date -u $(if $(SOURCE_DATE_EPOCH),-d @$(SOURCE_DATE_EPOCH),-
 $(O)/man/%: man/%.rst man/common.rst $(top)/VERSION
 	@mkdir -p $(@D)
 	@echo '  MAN     $(@:$(O)/%=%)'
-	$(Q)rst2man --halt=2 $< | sed -e 's/@VERSION@/$(VERSION)/; s/@DATE@/$(page_date)/' \
-		-e 's/^\.SH .*/\U&/' >$@.new
-	$(Q)mv $@.new $@
+	$(Q)rst2man --halt=2 $< $@.rst
+	$(Q)sed -e 's/@VERSION@/$(VERSION)/; s/@DATE@/$(page_date)/' \
+		-e 's/^\.SH .*/\U&/' $@.rst >$@
+	$(Q)rm $@.rst
 
 $(O)/completion/%: $(O)/quarry completion/generate completion/help_text.py
 	@mkdir -p $(@D)

@@ -260,8 +260,9 @@ static int serve(struct serve_options *o)
 int q_serve(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{ "listen", 'l', "ADDRESS:PORT", 0,
-		  "Where to listen; 127.0.0.1:6061 if not given.  Port 0: any that is free", 0 },
+		{ "listen", 'l', "ADDRESS", 0,
+		  "Where to listen, with a port; 127.0.0.1:6061 if not given.  Port 0: any that is free",
+		  0 },
 		{ "token-file", KEY_TOKEN, "FILE", 0,
 		  "Answer only clients that send \"Authorization: Bearer TOKEN\"", 0 },
 		{ "cert", KEY_CERT, "FILE", 0, "Certificate for TLS, in PEM", 0 },

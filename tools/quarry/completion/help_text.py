@@ -16,7 +16,7 @@ Option = collections.namedtuple("Option", "short long value text")
 # argp's text begins in this column, also in the lines that continue it.
 COLUMN = 29
 HEAD = re.compile(r"  (?:-(?P<short>\S))?(?:, |    )?(?:--(?P<long>[a-z][a-z-]*))?"
-                  r"(?:[= ](?P<value>[A-Z:]+))?(?: +(?P<text>\S.*)|$)")
+                  r"(?:[= ](?P<value>[A-Z]+))?(?: +(?P<text>\S.*)|$)")
 
 
 def text_of(program, *args):
