@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0 OR MIT
 // Make one file of the page: node build.mjs FILE.  The place for the data stays open: @QUARRY_DATA@.
 import { build } from "esbuild";
 import { createHash } from "node:crypto";

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0 OR MIT
 // The flame graph: colours, zoom, search and the keyboard.
 import flamegraph from "d3-flame-graph";
 import { select } from "d3-selection";

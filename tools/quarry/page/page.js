@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0 OR MIT
 // The page of a profile: its controls, and what follows from them.
 import { data, shown, total, type } from "./data.js";
 import * as flame from "./flame.js";

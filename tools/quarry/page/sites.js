@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0 OR MIT
 // The tables of sites and of caches.
 import { before, data, shown, type, value } from "./data.js";
 import { change, count, human, percent } from "./format.js";

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0 OR MIT
 // Tables that sort, filter and grow.  A table has no more rows in the page than were asked for.
 
 const STEP = 100;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0 OR MIT
 // The time axis of a recording: the sum of the chosen value at each moment, and two of them to choose.
 import { data, shown, total, type } from "./data.js";
 import { duration, human, moment } from "./format.js";

@@ -83,6 +83,7 @@ shoot()
 # sees TEXT PATTERN: the screen has the pattern, at once or in the next ten seconds.
 sees()
 {
+	# shellcheck disable=SC2016 # for sed
 	sees_in '1,$p' "$1" "$2"
 }
 

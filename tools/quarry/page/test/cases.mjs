@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0 OR MIT
 // What the page promises, case by case.
 
 // The boxes on the screen whose function is called so, as an expression of the page.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0 OR MIT
 // Drive Chromium over a pipe with its own protocol.  No library is needed for that.
 import { spawn } from "node:child_process";
 import { once } from "node:events";

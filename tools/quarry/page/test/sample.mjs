@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0 OR MIT
 // Profiles in pprof's format for the tests of the page: written here, because nothing else can write
 // names as strange as these.
 
