@@ -71,7 +71,7 @@ dkms-source:
 	install -d "$(dkms_source)"
 	cp VERSION COPYING Kbuild "$(dkms_source)/"
 	find include debugfs module scripts/dkms-symvers -path module/tests -prune -o \
-		\( -name '*.[ch]' -o -name dkms-symvers \) -exec cp --parents {} "$(dkms_source)/" +
+		\( -name '*.[ch]' -o -name dkms-symvers \) -exec cp --parents -t "$(dkms_source)/" {} +
 	sed 's/#MODULE_VERSION#/$(version)/' debian/quarry-dkms.dkms >"$(dkms_source)/dkms.conf"
 
 deb:

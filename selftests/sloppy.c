@@ -2,11 +2,11 @@
 /*
  * Clients of "quarry serve" that behave badly, and one that measures what others notice of them.
  *
- *   sloppy PORT good PATH N        N requests, one after the other: the slowest and the median, in ms
+ *   sloppy PORT good PATH N        N requests in turns: the slowest and the median, in ms
  *   sloppy PORT bad KIND N SECS    N clients of a kind at the same time, for so many seconds:
  *                                    silent    say nothing
  *                                    half      send half a request, a byte a second
- *                                    slow      ask for the heap as text, and read 100 bytes a second
+ *                                    slow      ask for the heap as text, read 100 bytes a second
  *                                    big       send 10 MB of headers
  *                                    storm     ask for all kinds of profiles, again and again
  *                                    mixed     the first four in turns

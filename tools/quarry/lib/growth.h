@@ -20,6 +20,7 @@
  * @Q_GROWS: it grows, but too few moments or samples tell how
  * @Q_CHURN: it allocates much and keeps as much as it had
  * @Q_STEADY: nothing changes
+ * @Q_VERDICTS: how many there are
  */
 enum q_verdict { Q_LEAK, Q_GROWS, Q_FILLS, Q_CHURN, Q_STEADY, Q_VERDICTS };
 

@@ -26,6 +26,7 @@
  *	of the others follow
  * @Q_FILE_DRAIN: no file: empty magazines and depots.  The module lets only a process with rights
  *	do that
+ * @Q_FILES: how many there are
  */
 enum q_file {
 	Q_FILE_DEVICE,

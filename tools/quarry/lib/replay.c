@@ -12,8 +12,8 @@
 #include "lib/recording.h"
 #include "lib/table.h"
 
-/**
- * recording - the recording that is read
+/*
+ * recording: the recording that is read
  * @r: its moments
  * @at: the index of the one that is read now
  * @time_ns: what the clock would show, for commands that wait

@@ -63,7 +63,8 @@ struct worker {
  * struct q_jobs - all of it
  * @opener: opens files
  * @max: the most jobs for profiles
- * @profiles: jobs for profiles, @deltas: the part of them that are deltas
+ * @profiles: jobs for profiles
+ * @deltas: the part of them that are deltas
  * @all: all jobs that are not done
  * @event: see q_jobs_fd()
  * @lock: protects what follows, and the states
