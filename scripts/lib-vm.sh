@@ -95,7 +95,8 @@ vm_file()
 }
 
 # vm_program NAME ROOT: copy a program, named or by its path, and the shared libraries that it
-# needs, into ROOT. The directory is the last one in the guest's PATH, because busybox has programs of the same names.
+# needs, into ROOT. The directory is the last one in the guest's PATH, because busybox has programs
+# of the same names.
 vm_program()
 {
 	local file library

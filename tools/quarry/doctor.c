@@ -122,8 +122,7 @@ static void look_at_debugfs(struct visit *v)
 	}
 	if (geteuid())
 		say(v, BAD, "sudo quarry doctor", "%s is for root only.", q_options.debugfs);
-	else if (access("/sys/kernel/debug/sched", F_OK) &&
-		 access("/sys/kernel/debug/tracing", F_OK))
+	else if (!q_debugfs_mounted())
 		say(v, BAD, "mount -t debugfs debugfs /sys/kernel/debug",
 		    "debugfs is not mounted.");
 	else

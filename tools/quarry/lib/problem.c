@@ -2,9 +2,11 @@
 #include "lib/problem.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include "lib/options.h"
 
@@ -42,9 +44,11 @@ int q_module_loaded(void)
 	return access("/sys/module", F_OK) || !access("/sys/module/quarry", F_OK);
 }
 
-static int mounted_debugfs(void)
+bool q_debugfs_mounted(void)
 {
-	return !access("/sys/kernel/debug/.", X_OK) && !access("/proc/self/mounts", R_OK);
+	struct statfs fs;
+
+	return !statfs("/sys/kernel/debug", &fs) && fs.f_type == DEBUGFS_MAGIC;
 }
 
 bool q_locked_down(void)
@@ -82,7 +86,7 @@ int q_cannot_open(const char *what)
 	if (error == EPERM || error == EACCES)
 		return q_problem(Q_NO_PERMISSION,
 				 "%s is for root and for CAP_PERFMON; try it with sudo", what);
-	if (error == ENOENT && !strncmp(what, "/sys/kernel/debug", 17) && !mounted_debugfs())
+	if (error == ENOENT && !strncmp(what, "/sys/kernel/debug", 17) && !q_debugfs_mounted())
 		return q_problem(Q_FAILED, "debugfs is not mounted; mount it with "
 					   "\"mount -t debugfs debugfs /sys/kernel/debug\"");
 	return q_problem(Q_FAILED, "%s: %s", what, strerror(error));

@@ -38,6 +38,9 @@ int q_cannot_open(const char *what);
 /* Is the kernel locked down, as under Secure Boot?  False where that cannot be seen. */
 bool q_locked_down(void);
 
+/* Is debugfs mounted where it belongs? */
+bool q_debugfs_mounted(void);
+
 /* Is the module loaded?  Also true where that cannot be seen. */
 int q_module_loaded(void);
 
