@@ -40,6 +40,14 @@ need()
 	have "$1" || die "$1 not found; run scripts/deps $2"
 }
 
+# use_ccache: a clean clone compiles what another one in its place did, which is most of the time of
+# a build, so keep the objects. Debian's headers name their compiler, and have a switch for ccache.
+use_ccache()
+{
+	have ccache || return 0
+	export CCACHE_DIR=${CCACHE_DIR:-$QUARRY_CACHE/ccache} DEBIAN_KERNEL_USE_CCACHE=y
+}
+
 # Print the comment block at the top of a script as its help text.
 usage()
 {
