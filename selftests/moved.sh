@@ -392,10 +392,6 @@ row_pages()
 	kernels_dropped=$dropped kernels_unmounted=$unmounted
 	level=$moved
 	count_pages
-	# With kmalloc() moved, what is left in use lies in several chunks. Each has a descriptor, and
-	# a node with many holes keeps as many idle pages as it has in use. That is up to 50 pages
-	# more than the kernel's, which is not wanted, and should not grow.
-	[ "$level" = caches ] || kernels_dropped=$((kernels_dropped + 80))
 	within "$row: after drop_caches, at most the kernel's" "$dropped" 0 "$kernels_dropped"
 	within "$row: unmounted, at most the kernel's" "$unmounted" 0 "$kernels_unmounted"
 }

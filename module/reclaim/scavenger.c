@@ -49,6 +49,7 @@
 #define KEEP	       ((unsigned long)QR_CHUNK_PAGES)
 #define RECENTLY       (4 * HZ) /* pages in use then, or as long before, are kept */
 #define SPARSE	       8UL	/* a node with more holes for each page in use is sparse */
+#define SPARE	       4UL	/* a sparse node keeps an idle page for so many in use */
 #define SLACK	       64UL	/* a cache always keeps this many pages under free objects */
 #define FEW	       16UL	/* pages in use whose descriptors are few */
 
@@ -83,8 +84,8 @@ static bool is_sparse(const struct qr_heap *heap)
 }
 
 /*
- * The share that is kept for good.  A sparse heap keeps as many pages as are in use, up to a chunk:
- * its next chunk then has to last twice as long.
+ * The share that is kept for good.  A sparse heap keeps a quarter of what is in use, up to a chunk:
+ * so while it grows slowly, each new chunk comes a quarter later than the one before.
  */
 static unsigned long share_of(const struct qr_heap *heap)
 {
@@ -92,7 +93,7 @@ static unsigned long share_of(const struct qr_heap *heap)
 
 	if (is_tight())
 		return 0;
-	return is_sparse(heap) ? max(share, min(heap->used, KEEP)) : share;
+	return is_sparse(heap) ? max(share, min(heap->used / SPARE, KEEP)) : share;
 }
 
 /* Pages that were in use a few seconds ago and are idle.  They are kept: a load may come again. */

@@ -341,6 +341,35 @@ static void the_share_shrinks(struct kunit *test)
 	qt_exit(test);
 }
 
+/*
+ * Few pages in use on a node with many holes.  It keeps a quarter as many idle pages, so that not
+ * each slab takes a chunk.
+ */
+static void holes_make_it_keep_more(struct kunit *test)
+{
+	struct runs *r = new_runs(test);
+	unsigned int i, holes = 4 * (QR_CHUNK_PAGES - 8);
+	int node = first_node(qr_nodes);
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, retain, NULL));
+	for (i = 0; i < 8; i += 2) {
+		get(test, r, i, QR_ORDINARY, 8);
+		get(test, r, i + 1, QR_ORDINARY, QR_CHUNK_PAGES - 8);
+		if (r->run[i].chunk->kind == QR_MIXED || r->run[i + 1].chunk != r->run[i].chunk)
+			kunit_skip(test, "no whole chunk to be had");
+	}
+	for (i = 1; i < 8; i += 2)
+		put(r, i);
+	KUNIT_ASSERT_EQ(test, holes, qr_heap_release(node, holes));
+	KUNIT_ASSERT_EQ(test, holes * PAGE_SIZE, qt_stats(test)->hole_bytes);
+	get(test, r, 1, QR_ORDINARY, 8);
+	WRITE_ONCE(qr_scavenger_paused, false);
+	KUNIT_EXPECT_EQ(test, 10, wait_for_idle(node, 10));
+	msleep(1000);
+	KUNIT_EXPECT_EQ(test, 10, idle_pages(node));
+	qt_exit(test);
+}
+
 /* Code that frees a page which is not its own gives no page to the kernel.  The walker sees it. */
 static void freed_by_others(struct kunit *test)
 {
@@ -369,17 +398,14 @@ static void freed_by_others(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, 0, qr_validate(v), "%s", v->first);
 }
 
-static struct kunit_case release_cases[] = { KUNIT_CASE(holes_from_the_top),
-					     KUNIT_CASE(whole_chunks_first),
-					     KUNIT_CASE_SLOW(random_holes),
-					     KUNIT_CASE(holes_are_filled),
-					     KUNIT_CASE(a_range_is_left),
-					     KUNIT_CASE(the_kernel_is_told),
-					     KUNIT_CASE(freed_by_others),
-					     KUNIT_CASE_SLOW(idle_pages_decay),
-					     KUNIT_CASE_SLOW(a_chunk_waits_for_its_load),
-					     KUNIT_CASE_SLOW(the_share_shrinks),
-					     {} };
+static struct kunit_case release_cases[] = {
+	KUNIT_CASE(holes_from_the_top),	    KUNIT_CASE_SLOW(holes_make_it_keep_more),
+	KUNIT_CASE(whole_chunks_first),	    KUNIT_CASE_SLOW(random_holes),
+	KUNIT_CASE(holes_are_filled),	    KUNIT_CASE(a_range_is_left),
+	KUNIT_CASE(the_kernel_is_told),	    KUNIT_CASE(freed_by_others),
+	KUNIT_CASE_SLOW(idle_pages_decay),  KUNIT_CASE_SLOW(a_chunk_waits_for_its_load),
+	KUNIT_CASE_SLOW(the_share_shrinks), {}
+};
 
 static struct kunit_suite release_suite = {
 	.name = "quarry_release",
