@@ -37,6 +37,9 @@ static void copy_head(struct q_pprof *to, const struct q_pprof *p)
 		to->type[i] = q_strdup(p->type[i]);
 		to->unit[i] = q_strdup(p->unit[i]);
 	}
+	to->comment = q_alloc(p->comments * sizeof(*to->comment) + 1);
+	for (unsigned int i = 0; i < p->comments; i++)
+		to->comment[i] = q_strdup(p->comment[i]);
 	to->site = q_alloc(p->sites * sizeof(*to->site) + 1);
 }
 

@@ -30,6 +30,8 @@ static void profile(struct q_pprof *p, const struct q_site *site, unsigned int n
 		p->type[i] = q_strdup(types[i]);
 		p->unit[i] = q_strdup("bytes");
 	}
+	p->comment = q_alloc(sizeof(*p->comment));
+	p->comment[p->comments++] = q_strdup("a copy has its own");
 	p->site = q_alloc(nr * sizeof(*site) + 1);
 	for (unsigned int i = 0; i < nr; i++) {
 		p->site[i] = site[i];
