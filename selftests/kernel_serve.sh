@@ -27,6 +27,9 @@ for domain in slab pages percpu vmalloc; do
 		expect "$page of $domain" fetch "/debug/pprof/$page?domain=$domain" "$TMP/$domain.gz"
 		expect "$page of $domain is compressed" gunzip -t "$TMP/$domain.gz"
 	done
+	expect "a view of $domain" fetch "/live.json?view=kernel&domain=$domain" "$TMP/live.json"
+	expect "it is of $domain" grep -q "\"domain\":\"$domain\"" "$TMP/live.json"
+	[ $domain != slab ] || expect "with its sites" grep -q '"stack":"kernel_single' "$TMP/live.json"
 	expect "a delta of $domain" fetch "/debug/pprof/heap?domain=$domain&seconds=1&debug=1" \
 		"$TMP/delta"
 	expect "it is one" grep -q delta "$TMP/delta"

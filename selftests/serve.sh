@@ -82,6 +82,47 @@ expect "its type" grep -q 'Content-Type: application/openmetrics-text; version=1
 same "its end" "$(tail -n 1 "$TMP/open")" "# EOF"
 within "series" "$(grep -vc '^#' "$TMP/open")" 100 700
 
+# --- The live page ----------------------------------------------------------------
+
+# row_sum FILE NAME: the sum of a number of all rows of caches.
+row_sum()
+{
+	sed 's/{"name"/\n&/g' "$1" | sed -n "s/^{\"name\".*\"$2\":\([0-9]*\).*/\1/p" |
+		awk '{ n += $1 } END { print n + 0 }'
+}
+
+# json_number FILE NAME: a number that is not of a row.
+json_number()
+{
+	sed -n "s/{\"name\".*//; s/.*\"$2\":\([0-9.]*\).*/\1/p" "$1"
+}
+
+expect "the live page" fetch /live "$TMP/live"
+expect "it is the page" grep -q '<title>Quarry, live</title>' "$TMP/live"
+expect "a view" fetch '/live.json?view=caches&rows=500' "$TMP/live.json"
+expect "its schema" grep -q '^{"schema":1,"command":"live",' "$TMP/live.json"
+same "its rows" "$(json_number "$TMP/live.json" rows)" "$(grep -vc '^#' "$QUARRY/caches/table")"
+same "bytes of its rows" "$(row_sum "$TMP/live.json" inuse_bytes)" \
+	"$(awk '!/^#/ { n += $4 } END { print n }' "$QUARRY/caches/table")"
+sleep 1.1
+fetch /live.json "$TMP/live.json" || fail "the first reading"
+client hold mib=1 || fail "hold"
+objects=$(result objects)
+sleep 1.1
+fetch /live.json "$TMP/live.json" || fail "the second reading"
+# The rate is a whole number, so the product is off by half of the seconds at most.
+# shellcheck disable=SC2016 # for awk
+within "allocations of the second before, by their rate" "$(awk \
+	-v rate="$(json_number "$TMP/live.json" mallocs_per_second)" \
+	-v seconds="$(json_number "$TMP/live.json" seconds)" \
+	'BEGIN { printf "%d", rate * seconds + seconds }')" "$objects" $((objects + 1000))
+expect "sites" fetch '/live.json?view=sites' "$TMP/live.json"
+expect "hold is one" grep -q '"stack":"hold' "$TMP/live.json"
+expect "processes" fetch '/live.json?view=processes' "$TMP/live.json"
+expect "sh is one" grep -q '"comm":"serve.sh"\|"comm":"sh"' "$TMP/live.json"
+same "a domain that is off" "$(status_of '/live.json?view=kernel&domain=slab')" 409
+same "users of the module: a view is none" "$(refcnt)" "$users"
+
 # --- Deltas -----------------------------------------------------------------------
 
 fetch '/debug/pprof/heap?seconds=3&debug=1' "$TMP/delta" &

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* top: what happens now: memory, calls, and caches, sites or processes by what they do. */
 #include <errno.h>
-#include <json-c/json.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +10,6 @@
 #include "command.h"
 #include "lib/recording.h"
 #include "lib/signals.h"
-#include "lib/warnings.h"
 #include "top.h"
 
 #define BATCH_WIDTH 120
@@ -115,28 +113,6 @@ static void choose_domains(struct top *t)
 
 /* --- Printing --- */
 
-static struct json_object *number_json(int64_t n)
-{
-	return n == Q_UNKNOWN ? NULL : json_object_new_int64(n);
-}
-
-static struct json_object *head_json(const struct top *t)
-{
-	static const char *const names[] = {
-		"sys_bytes",  "inuse_bytes",  "idle_bytes",	  "metadata_bytes",
-		"live_bytes", "live_objects", "mallocs",	  "frees",
-		"uptime_ns",  "live_samples", "sample_rate_bytes"
-	};
-	struct json_object *o = json_object_new_object();
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		json_object_object_add(o, names[i],
-				       json_object_new_int64(q_value(&t->now.stats, names[i])));
-	json_object_object_add(o, "mallocs_per_second", number_json(t->head.allocs));
-	json_object_object_add(o, "frees_per_second", number_json(t->head.frees));
-	return o;
-}
-
 static struct q_table *table_of(struct top *t, unsigned int most)
 {
 	static struct q_column columns[Q_VIEW_COLUMNS];
@@ -152,28 +128,17 @@ static struct q_table *table_of(struct top *t, unsigned int most)
 	return table;
 }
 
-static void print_json(struct top *t, struct q_table *table)
+static void print_json(struct top *t, unsigned int most)
 {
-	struct json_object *o = json_object_new_object();
-	const char *view = q_view_info[t->view].name;
-
-	json_object_object_add(o, "time_ns", json_object_new_int64(t->now.wall_ns));
-	json_object_object_add(o, "seconds", json_object_new_double(t->rows.seconds));
-	json_object_object_add(o, "head", head_json(t));
-	json_object_object_add(o, "warnings",
-			       q_warnings(&t->now.stats, t->now.domain, t->now.domains));
-	json_object_object_add(o, "view", json_object_new_string(view));
-	json_object_object_add(o, "domain",
-			       t->view == Q_VIEW_CACHES ?
-				       NULL :
-				       json_object_new_string(q_domain_name[top_domain(t)]));
-	json_object_object_add(o, "rows", json_object_new_int64(t->rows.nr));
-	json_object_object_add(o, view, q_table_json(table, UINT32_MAX));
-	q_json_print_line(o, "top");
+	for (unsigned int i = 0; i < t->rows.nr && i < most; i++)
+		top_detail(t, &t->rows.row[i]);
+	q_json_print_line(q_view_json(t->view, top_domain(t), &t->now, &t->head, &t->rows, most),
+			  "top");
 }
 
-static void print_text(struct top *t, struct q_table *table, unsigned int most)
+static void print_text(struct top *t, unsigned int most)
 {
+	struct q_table *table = table_of(t, most);
 	time_t seconds = (time_t)(t->now.wall_ns / 1000000000);
 	char buf[Q_HEAD_LEN];
 
@@ -197,6 +162,7 @@ static void print_text(struct top *t, struct q_table *table, unsigned int most)
 	if (t->rows.nr > most)
 		printf("(%u more; -n says how many)\n", t->rows.nr - most);
 	putchar('\n');
+	q_table_free(table);
 }
 
 /* --- Options --- */
@@ -316,8 +282,6 @@ static int batch(struct top *t, const struct top_options *o)
 	bool stopped = false;
 
 	for (unsigned long i = 0; !status && (!o->rounds || i < o->rounds); i++) {
-		struct q_table *table;
-
 		if (q_options.recording) {
 			if (!q_recording_next())
 				break;
@@ -330,12 +294,10 @@ static int batch(struct top *t, const struct top_options *o)
 		status = top_refresh(t);
 		if (status)
 			break;
-		table = table_of(t, o->most);
 		if (q_options.json)
-			print_json(t, table);
+			print_json(t, o->most);
 		else
-			print_text(t, table, o->most);
-		q_table_free(table);
+			print_text(t, o->most);
 		/* A reader of the output that is gone ends this, too. */
 		if (fflush(stdout))
 			break;

@@ -73,6 +73,20 @@ void q_pprof_copy(struct q_pprof *to, const struct q_pprof *p)
 
 /* --- Reading --- */
 
+const char *q_reading_profile(struct q_reading *r, const void *data, size_t size, const char *label)
+{
+	const char *why = q_pprof_parse(label ? &r->whole : &r->profile, data, size);
+
+	if (why)
+		return why;
+	if (label)
+		q_pprof_by_label(&r->profile, &r->whole, label);
+	else
+		q_pprof_join(&r->profile, false);
+	r->has_profile = true;
+	return NULL;
+}
+
 static int read_profile(struct q_reading *r, struct q_device *d, const struct q_want *want)
 {
 	const struct q_what what = {
@@ -91,15 +105,10 @@ static int read_profile(struct q_reading *r, struct q_device *d, const struct q_
 	status = q_device_profile(d, &what, &data, &size);
 	if (status)
 		return status;
-	why = q_pprof_parse(want->label ? &r->whole : &r->profile, data, size);
+	why = q_reading_profile(r, data, size, want->label);
 	free(data);
 	if (why)
 		return q_problem(Q_OTHER_ABI, "the module's profile cannot be read: %s", why);
-	if (want->label)
-		q_pprof_by_label(&r->profile, &r->whole, want->label);
-	else
-		q_pprof_join(&r->profile, false);
-	r->has_profile = true;
 	return Q_OK;
 }
 

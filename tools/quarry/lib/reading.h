@@ -73,6 +73,10 @@ struct q_reading {
 int q_reading_take(struct q_reading *r, const struct q_want *want);
 void q_reading_free(struct q_reading *r);
 
+/* Take a profile that was read elsewhere, summed by @label if that is not NULL.  NULL, or why not. */
+const char *q_reading_profile(struct q_reading *r, const void *data, size_t size,
+			      const char *label);
+
 /* Read what only the own file of a cache has, unless it has been read.  NULL: it has no such file. */
 const struct q_detail *q_reading_detail(struct q_reading *r, const char *name, int64_t id);
 

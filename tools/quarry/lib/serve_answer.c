@@ -64,8 +64,7 @@ void q_answer_text(struct q_answer *a, int status, const char *text)
 	atomic_fetch_add(&held, a->size);
 }
 
-/* Say why something cannot be done, by an error of the kernel's below 0. */
-static void refuse(struct q_answer *a, int error)
+void q_answer_refuse(struct q_answer *a, int error)
 {
 	switch (-error) {
 	case ENOENT:
@@ -166,7 +165,7 @@ static void result(struct q_answer *a, int device, size_t size, const struct q_r
 		return;
 	}
 	a->status = 200;
-	a->gzip = !r->text;
+	a->gzip = !r->text && !r->plain;
 	a->type = r->text ? "text/plain; charset=utf-8" : "application/octet-stream";
 	err = copy(a, device, size);
 	if (!err) {
@@ -181,7 +180,7 @@ static void result(struct q_answer *a, int device, size_t size, const struct q_r
 	if (err) {
 		free(a->data);
 		q_held_drop(reserved);
-		refuse(a, err);
+		q_answer_refuse(a, err);
 	}
 }
 
@@ -194,7 +193,7 @@ static bool is_on(struct q_answer *a, int device, unsigned int number)
 	if (!number)
 		return true;
 	if (ioctl(device, QUARRY_IOC_DOMAIN, &domain)) {
-		refuse(a, -errno);
+		q_answer_refuse(a, -errno);
 		return false;
 	}
 	if (domain.enabled)
@@ -229,7 +228,7 @@ bool q_answer_mark(struct q_answer *a, struct q_opener *o, const struct q_reques
 
 	*device = q_opener_ask(o, Q_FILE_DEVICE);
 	if (*device < 0) {
-		refuse(a, *device);
+		q_answer_refuse(a, *device);
 		*device = -1;
 		return false;
 	}
@@ -239,7 +238,7 @@ bool q_answer_mark(struct q_answer *a, struct q_opener *o, const struct q_reques
 		return false;
 	}
 	if (ioctl(*device, QUARRY_IOC_MARK, &mark)) {
-		refuse(a, -errno);
+		q_answer_refuse(a, -errno);
 		close(*device);
 		*device = -1;
 		return false;
@@ -263,18 +262,18 @@ void q_answer_profile(struct q_answer *a, struct q_opener *o, const struct q_req
 	if (!delta)
 		*device = q_opener_ask(o, Q_FILE_DEVICE);
 	if (*device < 0) {
-		refuse(a, *device);
+		q_answer_refuse(a, *device);
 		return;
 	}
 	err = r->drain ? drain(o) : 0;
 	if (err == -EAGAIN)
 		q_answer_text(a, 503, "gc=1 can be had once a second.");
 	else if (err)
-		refuse(a, err);
+		q_answer_refuse(a, err);
 	else if (!is_on(a, *device, r->domain))
 		;
 	else if (ioctl(*device, delta ? QUARRY_IOC_DELTA : QUARRY_IOC_SNAPSHOT, &snap))
-		refuse(a, -errno);
+		q_answer_refuse(a, -errno);
 	else
 		result(a, *device, snap.size, r);
 	/* The result is the kernel's memory until then. */
@@ -284,8 +283,7 @@ void q_answer_profile(struct q_answer *a, struct q_opener *o, const struct q_req
 
 /* --- Metrics --- */
 
-/* The text of a file, or NULL and *@err. */
-static char *read_text(struct q_opener *o, enum q_file file, int *err)
+char *q_answer_read(struct q_opener *o, enum q_file file, int *err)
 {
 	size_t room = PIECE, used = 0;
 	char *text = NULL, *more;
@@ -327,14 +325,14 @@ void q_answer_metrics(struct q_answer *a, struct q_opener *o, const struct q_req
 	int err;
 
 	*a = (struct q_answer){ 0 };
-	text = read_text(o, Q_FILE_STATS, &err);
+	text = q_answer_read(o, Q_FILE_STATS, &err);
 	if (text)
 		q_values_parse(&m.stats, text);
-	text = err ? NULL : read_text(o, Q_FILE_CACHES, &err);
+	text = err ? NULL : q_answer_read(o, Q_FILE_CACHES, &err);
 	if (text)
 		q_lines_parse(&m.caches, text);
 	for (unsigned int i = 1; !err && i < QUARRY_DEV_DOMAINS; i++) {
-		text = read_text(o, Q_FILE_DOMAIN + i, &err);
+		text = q_answer_read(o, Q_FILE_DOMAIN + i, &err);
 		if (text)
 			q_values_parse(&m.domain[i], text);
 		/* An older module has fewer domains. */
@@ -360,5 +358,5 @@ void q_answer_metrics(struct q_answer *a, struct q_opener *o, const struct q_req
 	if (err == -EBUSY)
 		q_answer_text(a, 503, "Clients have not read too many answers yet.");
 	else
-		refuse(a, err);
+		q_answer_refuse(a, err);
 }

@@ -19,6 +19,7 @@
  * struct q_answer - an answer
  * @status: of HTTP
  * @type: of the content
+ * @policy: what a browser may do with the content, or NULL: show it
  * @gzip: the content is compressed
  * @retry: seconds after which the client may ask again, or 0
  * @data: the content, to be given back with q_answer_free()
@@ -27,6 +28,7 @@
 struct q_answer {
 	int status;
 	const char *type;
+	const char *policy;
 	bool gzip;
 	unsigned int retry;
 	char *data;
@@ -36,6 +38,12 @@ struct q_answer {
 /* An answer that is a sentence. */
 void q_answer_text(struct q_answer *a, int status, const char *text);
 void q_answer_index(struct q_answer *a);
+
+/* The error of the kernel's, below 0, as a sentence. */
+void q_answer_refuse(struct q_answer *a, int error);
+
+/* The text of a file, to be freed, or NULL and *@err. */
+char *q_answer_read(struct q_opener *o, enum q_file file, int *err);
 void q_answer_free(struct q_answer *a);
 
 /*

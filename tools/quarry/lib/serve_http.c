@@ -14,6 +14,7 @@
 #include "lib/problem.h"
 #include "lib/serve_client.h"
 #include "lib/serve_jobs.h"
+#include "lib/serve_live.h"
 
 /**
  * struct server - a server that runs
@@ -58,6 +59,7 @@ static struct MHD_Response *make_response(struct q_answer *from)
 {
 	struct q_answer *a = malloc(sizeof(*a));
 	struct MHD_Response *r = NULL;
+	const char *policy = from->policy;
 	char seconds[16];
 
 	if (a) {
@@ -87,7 +89,7 @@ static struct MHD_Response *make_response(struct q_answer *from)
 	MHD_add_response_header(r, "Cache-Control", "no-store");
 	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
 	MHD_add_response_header(r, "Content-Security-Policy",
-				"default-src 'none'; style-src 'unsafe-inline'");
+				policy ?: "default-src 'none'; style-src 'unsafe-inline'");
 	return r;
 }
 
@@ -175,7 +177,9 @@ static bool is_refused(struct server *s, struct q_client *c, enum MHD_Result *re
 {
 	const char *host = header(c, "Host"), *site = header(c, "Sec-Fetch-Site");
 
-	if (s->set->token && !q_token_allows(s->set->token, header(c, "Authorization"))) {
+	/* The live page is the same everywhere; it asks for the token, and the views need it. */
+	if (s->set->token && strcmp(c->target, "/live") &&
+	    !q_token_allows(s->set->token, header(c, "Authorization"))) {
 		*result = reply_text(s, c, 401, "This server wants a token.");
 		return true;
 	}
@@ -212,6 +216,10 @@ static enum MHD_Result start(struct server *s, struct q_client *c, const char *m
 		return reply_text(s, c, status, why);
 	if (r.endpoint == Q_INDEX) {
 		q_answer_index(&a);
+		return reply_now(s, c, &a);
+	}
+	if (r.endpoint == Q_LIVE) {
+		q_answer_live_page(&a);
 		return reply_now(s, c, &a);
 	}
 	r.openmetrics = r.endpoint == Q_METRICS && q_accepts_openmetrics(header(c, "Accept"));

@@ -33,6 +33,7 @@ static const char page[] =
 	"slabs.\n"
 	"<tr><td><a href=\"/metrics\">metrics</a><td><td>Every counter of the module, the largest "
 	"caches, and the kernel profile.\n"
+	"<tr><td><a href=\"/live\">live</a><td><td>What happens now, in a page that follows it.\n"
 	"</table>\n"
 	"<h2>Arguments of profiles</h2>\n"
 	"<table>\n"

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "lib/problem.h"
+#include "lib/serve_live.h"
 
 /**
  * enum state - where a job is
@@ -21,8 +22,10 @@
  */
 enum state { QUEUED, RUNNING, STEPPED, WAITING, DONE };
 
-/* Profiles and metrics have threads of their own, so that neither waits for the other. */
-enum { PROFILES, METRICS, QUEUES };
+/* Profiles, metrics and views have threads of their own, so that none waits for another. */
+enum { PROFILES, METRICS, LIVE, QUEUES };
+
+#define OTHERS 2 /* threads that are not for profiles */
 
 /**
  * struct job - what the caller does not see of a job
@@ -138,7 +141,9 @@ static void step(struct q_jobs *j, struct job *job)
 {
 	struct q_job *pub = &job->pub;
 
-	if (pub->request.endpoint == Q_METRICS) {
+	if (pub->request.endpoint == Q_LIVE_JSON) {
+		q_answer_live(&pub->answer, j->opener, &pub->request);
+	} else if (pub->request.endpoint == Q_METRICS) {
 		q_answer_metrics(&pub->answer, j->opener, &pub->request, &job->numbers);
 	} else if (pub->request.seconds && job->device < 0) {
 		if (q_answer_mark(&pub->answer, j->opener, &pub->request, &job->device))
@@ -180,7 +185,7 @@ struct q_jobs *q_jobs_start(struct q_opener *opener, unsigned int profiles)
 	struct q_jobs *j = calloc(1, sizeof(*j));
 	int err;
 
-	if (!j || !(j->worker = calloc(profiles + 1, sizeof(*j->worker)))) {
+	if (!j || !(j->worker = calloc(profiles + OTHERS, sizeof(*j->worker)))) {
 		free(j);
 		q_problem(Q_FAILED, "out of memory");
 		return NULL;
@@ -194,8 +199,11 @@ struct q_jobs *q_jobs_start(struct q_opener *opener, unsigned int profiles)
 		pthread_cond_init(&j->work[i], NULL);
 		j->queue[i].last = &j->queue[i].first;
 	}
-	for (unsigned int i = 0; i <= profiles; i++) {
-		j->worker[i] = (struct worker){ .jobs = j, .queue = i ? PROFILES : METRICS };
+	for (unsigned int i = 0; i < profiles + OTHERS; i++) {
+		j->worker[i] = (struct worker){ .jobs = j,
+						.queue = i < profiles  ? PROFILES :
+							 i == profiles ? METRICS :
+									 LIVE };
 		err = pthread_create(&j->worker[i].thread, NULL, work, &j->worker[i]);
 		if (err) {
 			q_problem(Q_FAILED, "starting a thread: %s", strerror(err));
@@ -278,7 +286,7 @@ struct q_job *q_jobs_get(struct q_jobs *j, const struct q_request *r,
 	job->pub.clients = 1;
 	job->numbers = *numbers;
 	job->device = -1;
-	job->queue = profile ? PROFILES : METRICS;
+	job->queue = profile ? PROFILES : r->endpoint == Q_METRICS ? METRICS : LIVE;
 	job->next = j->all;
 	j->all = job;
 	j->profiles += profile;
@@ -310,7 +318,7 @@ void q_jobs_put(struct q_jobs *j, struct q_job *pub)
 
 int64_t q_jobs_tick(struct q_jobs *j)
 {
-	int64_t now = q_jobs_now(), next = 0;
+	int64_t now = q_jobs_now(), next = q_live_forget(now);
 
 	for (struct job *job = j->all; job; job = job->next) {
 		/* Only this thread makes it WAITING, and it alone ends that. */
@@ -378,6 +386,7 @@ void q_jobs_stop(struct q_jobs *j)
 		leave(j, job);
 		destroy(job);
 	}
+	q_live_forget(INT64_MAX);
 	close(j->event);
 	pthread_mutex_destroy(&j->lock);
 	for (int i = 0; i < QUEUES; i++)

@@ -6,8 +6,9 @@
 #include <string.h>
 #include <strings.h>
 #include "lib/device.h"
+#include "lib/view.h"
 
-#define VALUE_LEN 32 /* of an argument, with its end */
+#define VALUE_LEN Q_FILTER_MAX /* of an argument, with its end */
 
 /* --- Arguments --- */
 
@@ -60,9 +61,30 @@ static int number(const char *text, int max)
 	return n;
 }
 
-enum { ARG_SECONDS, ARG_DEBUG, ARG_GC, ARG_DOMAIN, ARGS };
+enum { ARG_SECONDS, ARG_DEBUG, ARG_GC, ARG_DOMAIN, ARG_VIEW, ARG_SORT, ARG_ROWS, ARG_FILTER, ARGS };
 
-static const char *const arg_name[ARGS] = { "seconds", "debug", "gc", "domain" };
+static const char *const arg_name[ARGS] = { "seconds", "debug", "gc",	"domain",
+					    "view",    "sort",	"rows", "filter" };
+
+/**
+ * struct page_args - the arguments of a page
+ * @args: which, as bits
+ * @names: for a sentence
+ */
+struct page_args {
+	unsigned int args;
+	const char *names;
+};
+
+static const struct page_args profile_args = {
+	1U << ARG_SECONDS | 1U << ARG_DEBUG | 1U << ARG_GC | 1U << ARG_DOMAIN,
+	"the arguments are seconds, debug, gc and domain",
+};
+
+static const struct page_args view_args = {
+	1U << ARG_VIEW | 1U << ARG_DOMAIN | 1U << ARG_SORT | 1U << ARG_ROWS | 1U << ARG_FILTER,
+	"the arguments are view, domain, sort, rows and filter",
+};
 
 /* NULL, or what the argument should have been. */
 static const char *set_arg(struct q_request *r, int arg, const char *value)
@@ -82,6 +104,17 @@ static const char *set_arg(struct q_request *r, int arg, const char *value)
 		n = number(value, 1);
 		r->drain = n > 0;
 		return n < 0 ? "gc takes 0 or 1" : NULL;
+	case ARG_VIEW:
+		n = q_view_number(value);
+		r->view = (unsigned int)n;
+		return n < 0 ? "view takes caches, sites, kernel, processes or cgroups" : NULL;
+	case ARG_ROWS:
+		n = number(value, Q_ROWS_MAX);
+		r->rows = (unsigned int)n;
+		return n < 1 ? "rows takes 1 to 500" : NULL;
+	case ARG_FILTER:
+		snprintf(r->filter, sizeof(r->filter), "%s", value);
+		return NULL;
 	default:
 		n = q_domain_number(value);
 		r->domain = (unsigned int)n;
@@ -89,14 +122,52 @@ static const char *set_arg(struct q_request *r, int arg, const char *value)
 	}
 }
 
-static const char *set_args(struct q_request *r, const char *query)
+static int sort_column(unsigned int view, const char *key)
 {
+	const struct q_view_info *info = &q_view_info[view];
+
+	for (unsigned int i = 0; i < info->nr; i++)
+		if (info->column[i].sort && !strcmp(info->column[i].c.key, key))
+			return (int)i;
+	return -1;
+}
+
+/* What a view is sorted by depends on the view, which may come later. */
+static const char *finish_view(struct q_request *r, unsigned int seen, const char *sort)
+{
+	int column = seen & 1U << ARG_SORT ? sort_column(r->view, sort) :
+					     (int)q_view_info[r->view].sort;
+
+	if (column < 0)
+		return "sort takes a number or a text of the view's rows, by its name in them";
+	r->sort = (unsigned int)column;
+	if (r->view == Q_VIEW_KERNEL && !(seen & 1U << ARG_DOMAIN))
+		r->domain = QUARRY_DEV_DOMAIN_SLAB;
+	if (r->view == Q_VIEW_KERNEL && !r->domain)
+		return "quarry's own heap is the view sites";
+	if (r->domain && (r->view == Q_VIEW_CACHES || r->view == Q_VIEW_SITES))
+		return "the views caches and sites are of quarry's own heap";
+	return NULL;
+}
+
+static const char *finish_profile(const struct q_request *r)
+{
+	if (r->drain && r->domain)
+		return "gc is for quarry's heap: a domain of the kernel's has nothing to drain";
+	if (r->kind == QUARRY_DEV_KIND_FRAGMENTATION && r->domain)
+		return "only quarry's own heap has a profile of fragmentation";
+	return NULL;
+}
+
+static const char *set_args(struct q_request *r, const char *query, const struct page_args *page)
+{
+	char sort[VALUE_LEN] = "";
 	unsigned int seen = 0;
 
 	while (*query) {
 		size_t len = strcspn(query, "&"), name_len = strcspn(query, "=&");
 		char name[VALUE_LEN], value[VALUE_LEN] = "";
-		const char *why;
+		const char *why = NULL;
 		int arg;
 
 		if (!decode(name, query, name_len) ||
@@ -104,23 +175,22 @@ static const char *set_args(struct q_request *r, const char *query)
 			return "an argument is too long, or not text";
 		for (arg = 0; arg < ARGS && strcmp(arg_name[arg], name); arg++)
 			;
-		if (arg == ARGS && len)
-			return "the arguments are seconds, debug, gc and domain";
+		if (len && (arg == ARGS || !(page->args & 1U << arg)))
+			return page->names;
 		if (arg < ARGS) {
 			if (seen & 1U << arg)
 				return "an argument is given twice";
 			seen |= 1U << arg;
-			why = set_arg(r, arg, value);
+			if (arg == ARG_SORT)
+				memcpy(sort, value, sizeof(sort));
+			else
+				why = set_arg(r, arg, value);
 			if (why)
 				return why;
 		}
 		query += len + (query[len] == '&');
 	}
-	if (r->drain && r->domain)
-		return "gc is for quarry's heap: a domain of the kernel's has nothing to drain";
-	if (r->kind == QUARRY_DEV_KIND_FRAGMENTATION && r->domain)
-		return "only quarry's own heap has a profile of fragmentation";
-	return NULL;
+	return page == &view_args ? finish_view(r, seen, sort) : finish_profile(r);
 }
 
 /* --- Requests --- */
@@ -138,6 +208,14 @@ static bool find_page(struct q_request *r, const char *path, size_t len)
 	}
 	if (len == strlen("/metrics") && !strncmp(path, "/metrics", len)) {
 		r->endpoint = Q_METRICS;
+		return true;
+	}
+	if (len == strlen("/live") && !strncmp(path, "/live", len)) {
+		r->endpoint = Q_LIVE;
+		return true;
+	}
+	if (len == strlen("/live.json") && !strncmp(path, "/live.json", len)) {
+		r->endpoint = Q_LIVE_JSON;
 		return true;
 	}
 	if (len <= strlen(PPROF) || len - strlen(PPROF) >= sizeof(name) ||
@@ -158,7 +236,7 @@ int q_request_parse(struct q_request *r, const char *method, const char *target,
 	size_t len = strcspn(target, "?");
 	const char *wrong = NULL;
 
-	*r = (struct q_request){ 0 };
+	*r = (struct q_request){ .rows = Q_ROWS };
 	*why = '\0';
 	if (!find_page(r, target, len)) {
 		snprintf(why, Q_WHY_LEN, "There is no such page; / lists them.");
@@ -169,8 +247,10 @@ int q_request_parse(struct q_request *r, const char *method, const char *target,
 		return 405;
 	}
 	/* Other pages have no arguments, and a scraper may add some. */
-	if (target[len] && r->endpoint == Q_PROFILE)
-		wrong = set_args(r, target + len + 1);
+	if (r->endpoint == Q_PROFILE)
+		wrong = set_args(r, target + len + !!target[len], &profile_args);
+	if (r->endpoint == Q_LIVE_JSON)
+		wrong = set_args(r, target + len + !!target[len], &view_args);
 	if (wrong) {
 		snprintf(why, Q_WHY_LEN, "Bad request: %s.", wrong);
 		return 400;
@@ -183,7 +263,8 @@ bool q_request_same(const struct q_request *a, const struct q_request *b)
 	/* The deltas of two clients begin at different moments. */
 	return !a->seconds && !b->seconds && a->endpoint == b->endpoint && a->kind == b->kind &&
 	       a->domain == b->domain && a->text == b->text && a->drain == b->drain &&
-	       a->openmetrics == b->openmetrics;
+	       a->openmetrics == b->openmetrics && a->view == b->view && a->sort == b->sort &&
+	       a->rows == b->rows && !strcmp(a->filter, b->filter);
 }
 
 bool q_accepts_openmetrics(const char *accept)

@@ -13,17 +13,34 @@
 #define Q_TOKEN_MAX   256 /* characters of a token */
 #define Q_WHY_LEN     256
 
-enum q_endpoint { Q_INDEX, Q_PROFILE, Q_METRICS };
+#define Q_FILTER_MAX 64 /* characters of a filter, with its end */
+#define Q_ROWS	     100
+#define Q_ROWS_MAX   500 /* of a view */
+
+/**
+ * enum q_endpoint - the pages
+ * @Q_INDEX: links to the others
+ * @Q_PROFILE: a profile
+ * @Q_METRICS: all numbers
+ * @Q_LIVE: the page that shows views
+ * @Q_LIVE_JSON: a view, for that page
+ */
+enum q_endpoint { Q_INDEX, Q_PROFILE, Q_METRICS, Q_LIVE, Q_LIVE_JSON };
 
 /**
  * struct q_request - a request that is valid
  * @endpoint: which page
  * @kind: of a profile: QUARRY_DEV_KIND_*
- * @domain: of a profile: QUARRY_DEV_DOMAIN_*
+ * @domain: of a profile or a view: QUARRY_DEV_DOMAIN_*
  * @seconds: of a profile: the delta's length, 0 for a profile of this moment
  * @text: of a profile: the legacy text, not profile.proto
  * @drain: of a profile: empty magazines and depots first
+ * @plain: of a profile: not compressed; no client can ask for that
  * @openmetrics: of metrics: OpenMetrics 1.0, not Prometheus's text format 0.0.4
+ * @view: of a view: enum q_view
+ * @sort: of a view: the column
+ * @rows: of a view: how many rows at most
+ * @filter: of a view: what rows must have in one of their texts
  */
 struct q_request {
 	enum q_endpoint endpoint;
@@ -32,7 +49,12 @@ struct q_request {
 	unsigned int seconds;
 	bool text;
 	bool drain;
+	bool plain;
 	bool openmetrics;
+	unsigned int view;
+	unsigned int sort;
+	unsigned int rows;
+	char filter[Q_FILTER_MAX];
 };
 
 /*

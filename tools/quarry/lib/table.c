@@ -165,17 +165,28 @@ struct json_object *q_table_json(const struct q_table *t, unsigned int most)
 	return rows;
 }
 
-static void json_print(struct json_object *o, const char *command, int flags)
+char *q_json_text(struct json_object *o, const char *command, int flags)
 {
 	struct json_object *all = json_object_new_object();
+	char *text;
 
 	json_object_object_add(all, "schema", json_object_new_int(SCHEMA));
 	json_object_object_add(all, "command", json_object_new_string(command));
 	json_object_object_foreach(o, key, value)
 		json_object_object_add(all, key, json_object_get(value));
-	puts(json_object_to_json_string_ext(all, flags | JSON_C_TO_STRING_NOSLASHESCAPE));
+	text = q_strdup(
+		json_object_to_json_string_ext(all, flags | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(all);
 	json_object_put(o);
+	return text;
+}
+
+static void json_print(struct json_object *o, const char *command, int flags)
+{
+	char *text = q_json_text(o, command, flags);
+
+	puts(text);
+	free(text);
 }
 
 void q_json_print(struct json_object *o, const char *command)

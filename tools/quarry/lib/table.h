@@ -61,6 +61,9 @@ void q_json_print(struct json_object *o, const char *command);
 /* The same in one line, for a command that prints many documents. */
 void q_json_print_line(struct json_object *o, const char *command);
 
+/* The same as a text, which is to be freed; @flags: JSON_C_TO_STRING_*. */
+char *q_json_text(struct json_object *o, const char *command, int flags);
+
 /* malloc() and strdup() that end the program when there is no memory. */
 void *q_alloc(size_t size);
 void *q_realloc(void *p, size_t size);

@@ -144,6 +144,14 @@ struct q_head {
 
 struct q_head q_head_of(const struct q_reading *now, const struct q_reading *before);
 
+/*
+ * All of it as JSON, with the first @most rows: what quarry-json(7) says of "quarry top".  @domain: of
+ * the view.
+ */
+struct json_object *q_view_json(enum q_view view, unsigned int domain, const struct q_reading *now,
+				const struct q_head *head, const struct q_rows *rows,
+				unsigned int most);
+
 #define Q_HEAD_LINES 3
 #define Q_HEAD_LEN   512
 

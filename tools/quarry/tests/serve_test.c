@@ -97,8 +97,10 @@ static void requests(void)
 	request("GET", "/debug/pprof/fragmentation?domain=slab", 400, "only quarry's own");
 	request("GET", "/debug/pprof/heap?domain=heap", 400, "domain takes");
 	request("GET", "/debug/pprof/heap?domain=slab,pages", 400, "domain takes");
-	request("GET", "/debug/pprof/heap?domain=slabslabslabslabslabslabslabslabslab", 400,
-		"too long");
+	request("GET",
+		"/debug/pprof/heap?domain=slabslabslabslabslabslabslabslabslabslabslabslabslabslab"
+		"slabslab",
+		400, "too long");
 	request("GET", "/debug/pprof/heap?rate=1", 400, "the arguments are");
 	request("GET", "/debug/pprof/heap?=1", 400, "the arguments are");
 }

@@ -75,7 +75,7 @@ static void make_module(void)
 	q_options.device = "/dev/null";
 }
 
-static void remove_module(void)
+static inline void remove_module(void)
 {
 	char command[128];
 
@@ -89,7 +89,7 @@ static inline void nothing(void)
 {
 }
 
-static pid_t start(const struct q_token *token)
+static inline pid_t start(const struct q_token *token)
 {
 	static const char any[] = "127.0.0.1:0";
 	struct q_opener opener;
@@ -116,7 +116,7 @@ static pid_t start(const struct q_token *token)
 	exit(q_server_run(&s, nothing));
 }
 
-static void stop(pid_t pid)
+static inline void stop(pid_t pid)
 {
 	int status = -1;
 
@@ -127,7 +127,7 @@ static void stop(pid_t pid)
 
 /* --- Clients --- */
 
-static int dial(void)
+static inline int dial(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -138,14 +138,14 @@ static int dial(void)
 	return fd;
 }
 
-static void say(int fd, const char *text)
+static inline void say(int fd, const char *text)
 {
 	if (send(fd, text, strlen(text), MSG_NOSIGNAL) < 0)
 		return; /* The server may have had enough. */
 }
 
 /* All that comes until the end, as text, for 10 s at most.  -1: nothing ended. */
-static int hear(int fd, char *buf, size_t size)
+static inline int hear(int fd, char *buf, size_t size)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	size_t used = 0;

@@ -22,7 +22,7 @@ const TYPES = [["inuse_objects", "count"], ["inuse_space", "bytes"], ["alloc_obj
 	       ["alloc_space", "bytes"]];
 
 /*
- * A profile of sites: { stack: [outermost, ..., innermost], cache, values: four numbers }.
+ * A profile of sites: { stack: [outermost, ..., innermost], cache, comm, values: four numbers }.
  * A function "name [module]" is of a module.
  */
 export function profile(sites, { seconds = 1e9, types = TYPES } = {}) {
@@ -30,7 +30,7 @@ export function profile(sites, { seconds = 1e9, types = TYPES } = {}) {
 	const string = (s) => strings.get(s) ?? (strings.set(s, strings.size), strings.size - 1);
 	const parts = types.map(([t, u]) => message(1, [number(1, string(t)), number(2, string(u))]));
 
-	for (const { stack, cache, values } of sites) {
+	for (const { stack, cache, comm, values } of sites) {
 		const ids = stack.slice().reverse().map((f) => {
 			if (!functions.has(f))
 				functions.set(f, functions.size + 1);
@@ -40,6 +40,8 @@ export function profile(sites, { seconds = 1e9, types = TYPES } = {}) {
 
 		if (cache !== undefined)
 			sample.push(message(3, [number(1, string("cache")), number(2, string(cache))]));
+		if (comm !== undefined)
+			sample.push(message(3, [number(1, string("comm")), number(2, string(comm))]));
 		parts.push(message(2, sample));
 	}
 	for (const [name, id] of functions) {
