@@ -56,10 +56,18 @@ struct list {
 
 struct q_jobs;
 
+/**
+ * struct worker - a thread
+ * @jobs: whose it is
+ * @thread: the thread
+ * @queue: which jobs it works on
+ * @job: the one that it works on, or NULL; under the lock
+ */
 struct worker {
 	struct q_jobs *jobs;
 	pthread_t thread;
 	int queue;
+	const struct job *job;
 };
 
 /**
@@ -76,7 +84,7 @@ struct worker {
  * @ready: jobs that threads are ready with
  * @stop: threads shall end
  * @worker: the threads
- * @workers: how many
+ * @workers: how many run
  */
 struct q_jobs {
 	struct q_opener *opener;
@@ -153,6 +161,31 @@ static void step(struct q_jobs *j, struct job *job)
 	}
 }
 
+/*
+ * A job whose like no thread works on.  All who ask for the same meanwhile share the one that waits,
+ * so a crowd of them has two places for profiles at most.
+ */
+static struct job *pick(struct q_jobs *j, int queue)
+{
+	struct job *job;
+
+	for (job = j->queue[queue].first; job; job = job->queued) {
+		unsigned int i;
+
+		for (i = 0; i < j->workers; i++) {
+			const struct job *other = j->worker[i].job;
+
+			if (other && q_request_same(&other->pub.request, &job->pub.request))
+				break;
+		}
+		if (i == j->workers)
+			break;
+	}
+	if (job)
+		drop(&j->queue[queue], job);
+	return job;
+}
+
 static void *work(void *arg)
 {
 	struct worker *w = arg;
@@ -162,16 +195,22 @@ static void *work(void *arg)
 
 	pthread_mutex_lock(&j->lock);
 	for (;;) {
-		while (!j->stop && !j->queue[w->queue].first)
-			pthread_cond_wait(&j->work[w->queue], &j->lock);
-		if (j->stop)
+		for (job = NULL; !j->stop && !job;) {
+			job = pick(j, w->queue);
+			if (!job)
+				pthread_cond_wait(&j->work[w->queue], &j->lock);
+		}
+		if (!job)
 			break;
-		job = pop(&j->queue[w->queue]);
 		job->state = RUNNING;
+		w->job = job;
 		pthread_mutex_unlock(&j->lock);
 		step(j, job);
 		pthread_mutex_lock(&j->lock);
 		job->state = STEPPED;
+		w->job = NULL;
+		/* One that is like it may wait, and this thread may take another one. */
+		pthread_cond_signal(&j->work[w->queue]);
 		push(&j->ready, job);
 		if (write(j->event, &one, sizeof(one)) < 0)
 			continue; /* It is at its maximum, so it can be read. */
@@ -210,7 +249,9 @@ struct q_jobs *q_jobs_start(struct q_opener *opener, unsigned int profiles)
 			q_jobs_stop(j);
 			return NULL;
 		}
+		pthread_mutex_lock(&j->lock);
 		j->workers++;
+		pthread_mutex_unlock(&j->lock);
 	}
 	return j;
 }
