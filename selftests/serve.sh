@@ -189,6 +189,31 @@ for page in /metrics /debug/pprof/heap; do
 	done
 done
 note "$line"
+
+# A crowd that comes and goes while a good client asks in turns, among it and alone. The time of the
+# processor that the server had until the answer was there says what an answer costs more, whoever
+# else is at work; the emulated processor is the clients', too.
+crowd()
+{
+	./sloppy $PORT crowd "$1" $((200 * ${QUARRY_ROUNDS:-5})) 200 "$server" >"$TMP/crowd"
+	sed 's/^/# /' "$TMP/crowd"
+	within "$1 and a crowd: clients" "$(value "$TMP/crowd" clients)" 200 1000000
+	same "$1 and a crowd: failed" "$(value "$TMP/crowd" failed)" 0
+	within "$1 and a crowd: ms of work more" $((($(value "$TMP/crowd" among_work_us) - \
+		$(value "$TMP/crowd" alone_work_us)) / 1000)) -100000 100
+}
+
+resident_kb()
+{
+	of_status "$server" VmRSS
+}
+
+crowd /debug/pprof/heap
+resident=$(resident_kb)
+crowd /metrics
+within "memory after a second crowd, KiB more than the $resident before" \
+	$(($(resident_kb) - resident)) -1000000 16384
+
 ./sloppy $PORT bad storm 40 600 >"$TMP/line" &
 bad=$!
 measure /metrics >/dev/null

@@ -10,6 +10,10 @@
  *                                    big       send 10 MB of headers
  *                                    storm     ask for all kinds of profiles, again and again
  *                                    mixed     the first four in turns
+ *   sloppy PORT crowd PATH N AT_ONCE PID
+ *       N mixed bad clients or more, AT_ONCE at the same time.  A good client asks for PATH in turns
+ *       among them and when they have gone, and the means of both are printed: in us, and in us
+ *       that a processor worked meanwhile for the server, which is the process PID
  *   sloppy PORT gone N             N clients ask for a delta of 600 s, and go away
  */
 #include <arpa/inet.h>
@@ -22,10 +26,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define BIG (10 << 20)
+#define BIG   (10 << 20)
+#define TURNS 20 /* of a good client, between two changes of a crowd */
 
 static struct sockaddr_in to = { .sin_family = AF_INET };
 
@@ -175,19 +181,29 @@ static void act(struct bad *b, bool second)
 	}
 }
 
-static int bad(const char *name, int nr, int seconds)
+static struct bad *make_bad(int kind, int nr)
 {
 	struct bad *all = calloc(nr, sizeof(*all));
+
+	for (int i = 0; i < nr; i++) {
+		all[i].kind = kind < KINDS ? kind : i % STORM;
+		all[i].round = i;
+		all[i].fd = -1;
+	}
+	return all;
+}
+
+static int bad(const char *name, int nr, int seconds)
+{
 	long long end = now_us() + seconds * 1000000LL, tick = 0;
+	struct bad *all;
 	int i, kind;
 
 	for (kind = 0; kind < KINDS && strcmp(kinds[kind], name); kind++)
 		;
-	for (i = 0; i < nr; i++) {
-		all[i].kind = kind < KINDS ? kind : i % STORM;
-		all[i].round = i;
+	all = make_bad(kind, nr);
+	for (i = 0; i < nr; i++)
 		begin(&all[i]);
-	}
 	printf("all %d are there\n", nr);
 	fflush(stdout);
 	while (now_us() < end) {
@@ -201,6 +217,120 @@ static int bad(const char *name, int nr, int seconds)
 		poll(NULL, 0, 50);
 	}
 	return 0;
+}
+
+/* --- A crowd that comes and goes --- */
+
+/*
+ * A process of its own.  At a byte from @fd the whole crowd comes, and at the next one it goes.  It
+ * answers with a byte when all have said something, and with a number when all have gone.
+ */
+static void be_crowd(int fd, int nr)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct bad *all = make_bad(KINDS, nr);
+	int begun = 0;
+	char c;
+
+	while (read(fd, &c, 1) == 1) {
+		long long tick = 0;
+		bool ready = false;
+
+		do {
+			bool second = now_us() >= tick;
+
+			if (second)
+				tick = now_us() + 1000000;
+			for (int i = 0; i < nr; i++) {
+				if (all[i].fd < 0) {
+					begin(&all[i]);
+					begun += all[i].fd >= 0;
+				}
+				act(&all[i], second);
+			}
+			if (!ready && write(fd, "", 1) != 1)
+				_exit(1);
+			ready = true;
+		} while (!poll(&p, 1, 50));
+		if (read(fd, &c, 1) != 1)
+			break;
+		for (int i = 0; i < nr; i++) {
+			if (all[i].fd >= 0)
+				close(all[i].fd);
+			all[i].fd = -1;
+		}
+		if (write(fd, &begun, sizeof(begun)) != sizeof(begun))
+			_exit(1);
+	}
+	_exit(0);
+}
+
+static long long clock_us(clockid_t clock)
+{
+	struct timespec t = { 0 };
+
+	clock_gettime(clock, &t);
+	return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
+}
+
+/* Among others and alone, a good client's requests have the same machine: they take turns. */
+static int crowd(const char *path, int nr, int at_once, int pid)
+{
+	enum { AMONG, ALONE, WAYS };
+	static const char *const ways[WAYS] = { "among", "alone" };
+	int rounds = (nr + at_once - 1) / at_once, failed = 0, begun = 0, pair[2];
+	long long *us[WAYS], *work[WAYS];
+	clockid_t clock;
+	pid_t child;
+	char c;
+
+	if (clock_getcpuclockid(pid, &clock) || socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+		return 2;
+	child = fork();
+	if (!child) {
+		close(pair[0]);
+		be_crowd(pair[1], at_once);
+	}
+	close(pair[1]);
+	for (int w = 0; w < WAYS; w++) {
+		us[w] = calloc(rounds * TURNS, sizeof(*us[w]));
+		work[w] = calloc(rounds * TURNS, sizeof(*work[w]));
+	}
+	fetch(path);
+	for (int i = 0; i < rounds * TURNS * WAYS; i++) {
+		int w = i / TURNS % WAYS, at = i / TURNS / WAYS * TURNS + i % TURNS;
+		long long before;
+
+		if (!(i % TURNS) && write(pair[0], "", 1) != 1)
+			return 3;
+		if (!(i % TURNS) &&
+		    (w == AMONG ? read(pair[0], &c, 1) != 1 :
+				  read(pair[0], &begun, sizeof(begun)) != sizeof(begun)))
+			return 3;
+		/* A second for a turn, in which the crowd does what it does. */
+		poll(NULL, 0, 1000 / TURNS);
+		before = clock_us(clock);
+		us[w][at] = fetch(path);
+		work[w][at] = clock_us(clock) - before;
+		failed += us[w][at] < 0;
+	}
+	close(pair[0]);
+	waitpid(child, NULL, 0);
+	printf("clients %d\nfailed %d\n", begun, failed);
+	for (int w = 0; w < WAYS; w++) {
+		long long sum = 0, worked = 0;
+		int n = rounds * TURNS;
+
+		for (int i = 0; i < n; i++) {
+			sum += us[w][i];
+			worked += work[w][i];
+		}
+		qsort(us[w], n, sizeof(*us[w]), by_size);
+		printf("%s_us %lld\n%s_median_us %lld\n%s_slowest_us %lld\n%s_work_us %lld\n",
+		       ways[w], sum / n, ways[w], us[w][n / 2], ways[w], us[w][n - 1], ways[w],
+		       worked / n);
+	}
+	return failed != 0;
 }
 
 static int gone(int nr)
@@ -235,6 +365,8 @@ int main(int argc, char **argv)
 		return good(argv[3], atoi(argv[4]));
 	if (!strcmp(argv[2], "bad") && argc == 6)
 		return bad(argv[3], atoi(argv[4]), atoi(argv[5]));
+	if (!strcmp(argv[2], "crowd") && argc == 7 && atoi(argv[5]) > 0)
+		return crowd(argv[3], atoi(argv[4]), atoi(argv[5]), atoi(argv[6]));
 	if (!strcmp(argv[2], "gone"))
 		return gone(atoi(argv[3]));
 	return 2;
