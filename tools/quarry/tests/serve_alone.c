@@ -3,9 +3,9 @@
  * A server and a module that is files in a folder, for clients that are other programs.  The device
  * is a file, and ioctl() is a function here, so no module is needed and none is read.
  *
- *   serve_alone [DIR]    DIR is as the module's folder in debugfs, and has the file "device", which
- *                        is what a profile of the module would be.  Without it there is one with
- *                        little in it (sloppy.sh).
+ *   serve_alone [DIR [TOKEN]]
+ *       DIR is as the module's folder in debugfs, and has the file "device", which is what a profile
+ *       of the module would be.  Without it there is one with little in it (sloppy.sh).
  *
  * Prints the port, and serves until SIGTERM.
  */
@@ -67,13 +67,16 @@ int main(int argc, char **argv)
 {
 	char device[300], command[300];
 	struct q_opener opener;
+	struct q_token token;
 	struct q_server s = { .local = true, .connections = 512, .profiles = 4, .opener = &opener };
 	int status;
 
-	if (argc == 2)
+	if (argc > 1)
 		q_options.debugfs = argv[1];
 	else
 		make_all();
+	if (argc > 2 && !q_token_parse(&token, argv[2], strlen(argv[2])))
+		s.token = &token;
 	snprintf(device, sizeof(device), "%s/device", q_options.debugfs);
 	q_options.device = device;
 	q_address_parse(&address, "127.0.0.1:0");
@@ -81,5 +84,5 @@ int main(int argc, char **argv)
 	status = s.listen < 0 || q_opener_start(&opener, getuid() ?: 65534, getgid() ?: 65534) ||
 		 q_server_run(&s, ready);
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return (argc != 2 && system(command)) || status;
+	return (argc < 2 && system(command)) || status;
 }

@@ -209,6 +209,50 @@ async function troubles(page, stop) {
 	ok(!complaints(page).length, "and nothing else goes wrong");
 }
 
+// A server that wants a token gives the page to everybody, and views to those who know it.
+async function login(browser, module) {
+	const { origin, stop } = await serve(module.dir, "t0ken");
+	const page = await Page.open(browser, origin + "/live");
+	const form = "document.getElementById('login')";
+
+	try {
+		await page.until(`!${form}.hidden`);
+		ok(await page.run(nr) === 0, "without the token there are no rows");
+		for (const token of ["wrong", "t0ken"]) {
+			const before = asked(page);
+
+			await page.run("(() => { const e = document.getElementById('token'); " +
+				"e.value = ''; e.focus(); })()");
+			await page.type(token);
+			await page.key("Enter");
+			for (let i = 0; i < 400 && asked(page) === before; i++)
+				await page.settled();
+		}
+		await page.until(nr);
+		ok(await page.run(`${form}.hidden`), "with it the page goes on");
+		ok(!complaints(page).length, "and nothing else goes wrong");
+	} finally {
+		await page.close();
+		await stop();
+	}
+}
+
+// Start a server: its address, and what ends it.
+async function serve(...args) {
+	const server = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+	const [line] = await once(server.stdout, "data");
+	const stop = async () => {
+		if (server.exitCode === null) {
+			const ended = once(server, "exit");
+
+			server.kill();
+			await ended;
+		}
+	};
+
+	return { origin: `http://127.0.0.1:${String(line).trim()}`, stop };
+}
+
 async function main() {
 	const chromium = find();
 
@@ -223,18 +267,8 @@ async function main() {
 	if (shots)
 		mkdirSync(shots, { recursive: true });
 	const module = new Module();
-	const server = spawn(program, [module.dir], { stdio: ["ignore", "pipe", "inherit"] });
-	const [line] = await once(server.stdout, "data");
-	const origin = `http://127.0.0.1:${String(line).trim()}`;
+	const { origin, stop } = await serve(module.dir);
 	const browser = new Browser(chromium);
-	const stop = async () => {
-		if (server.exitCode === null) {
-			const ended = once(server, "exit");
-
-			server.kill();
-			await ended;
-		}
-	};
 
 	try {
 		const page = await Page.open(browser, origin + "/live");
@@ -264,6 +298,7 @@ async function main() {
 			ok(!other.errors.length, `${name}: the console stays empty`);
 			await other.close();
 		}
+		await login(browser, module);
 		await troubles(page, stop);
 		const others = page.requests.filter((u) => !u.startsWith(origin + "/") && !u.startsWith("data:"));
 
