@@ -11,9 +11,9 @@
  *                                    storm     ask for all kinds of profiles, again and again
  *                                    mixed     the first four in turns
  *   sloppy PORT crowd PATH N AT_ONCE PID
- *       N mixed bad clients or more, AT_ONCE at the same time.  A good client asks for PATH in turns
- *       among them and when they have gone, and the means of both are printed: in us, and in us
- *       that a processor worked meanwhile for the server, which is the process PID
+ *       N mixed bad clients or more, AT_ONCE at the same time.  A good client asks for PATH in
+ *       turns among them and when they have gone, and the means of both are printed: in us, and in
+ *       us that a processor worked meanwhile for the server, which is the process PID
  *   sloppy PORT gone N             N clients ask for a delta of 600 s, and go away
  */
 #include <arpa/inet.h>
