@@ -17,7 +17,7 @@ for domain in slab pages percpu vmalloc; do
 	expect "$domain is off" grep -q '^HTTP/1.[01] 409' "$TMP/answer"
 	expect "the answer says how to switch it on" grep -q "quarry kernel on $domain" "$TMP/answer"
 	echo 1 >"$QUARRY/kernel/$domain/enable" || continue
-	[ $domain != slab ] || client kernel way=single n=1000
+	[ $domain != slab ] || client kernel way=single n=50000
 	cat "$QUARRY/kernel/$domain/stats" >"$TMP/before"
 	expect "metrics while $domain is on" fetch /metrics "$TMP/metrics"
 	cat "$QUARRY/kernel/$domain/stats" >"$TMP/after"

@@ -119,7 +119,7 @@ within "allocations of the second before, by their rate" "$(awk \
 expect "sites" fetch '/live.json?view=sites' "$TMP/live.json"
 expect "hold is one" grep -q '"stack":"hold' "$TMP/live.json"
 expect "processes" fetch '/live.json?view=processes' "$TMP/live.json"
-expect "sh is one" grep -q '"comm":"serve.sh"\|"comm":"sh"' "$TMP/live.json"
+expect "this one is there" grep -q "\"comm\":\"$(cat /proc/$$/comm)\"" "$TMP/live.json"
 same "a domain that is off" "$(status_of '/live.json?view=kernel&domain=slab')" 409
 same "users of the module: a view is none" "$(refcnt)" "$users"
 
