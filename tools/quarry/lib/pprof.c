@@ -31,13 +31,18 @@ void q_gzip(const void *data, size_t size, void **out, size_t *out_size)
 	deflateEnd(&z);
 }
 
-static const char *gunzip(const void *data, size_t size, unsigned char **out, size_t *out_size)
+const char *q_gunzip(const void *data, size_t size, unsigned char **out, size_t *out_size)
 {
 	z_stream z = { .next_in = (void *)data, .avail_in = (uInt)size };
+	const unsigned char *bytes = data;
 	size_t room = 0;
 	int err;
 
 	*out = NULL;
+	if (size > Q_PPROF_MAX)
+		return "it is too large";
+	if (size < 2 || bytes[0] != 0x1f || bytes[1] != 0x8b)
+		return NULL;
 	if (inflateInit2(&z, GZIP_WINDOW) != Z_OK)
 		return "out of memory";
 	do {
@@ -214,6 +219,9 @@ static const char *decode(struct q_pprof *p, struct decoder *d)
 		p->type[i] = q_strdup(string(d, in->sample_type[i]->type));
 		p->unit[i] = q_strdup(string(d, in->sample_type[i]->unit));
 	}
+	p->shown = q_pprof_type(p, string(d, in->default_sample_type));
+	if (p->shown < 0)
+		p->shown = (int)p->types - 1;
 	p->time_ns = in->time_nanos;
 	p->duration_ns = in->duration_nanos;
 	p->period = in->period;
@@ -234,21 +242,14 @@ static const char *decode(struct q_pprof *p, struct decoder *d)
 
 const char *q_pprof_parse(struct q_pprof *p, const void *data, size_t size)
 {
-	const unsigned char *bytes = data;
-	unsigned char *plain = NULL;
 	struct decoder d = { 0 };
-	const char *why;
+	unsigned char *plain;
+	const char *why = q_gunzip(data, size, &plain, &size);
 
 	*p = (struct q_pprof){ 0 };
-	if (size > Q_PPROF_MAX)
-		return "it is too large";
-	if (size >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b) {
-		why = gunzip(data, size, &plain, &size);
-		if (why)
-			return why;
-		bytes = plain;
-	}
-	d.in = quarry__profile__unpack(NULL, size, bytes);
+	if (why)
+		return why;
+	d.in = quarry__profile__unpack(NULL, size, plain ?: data);
 	free(plain);
 	if (!d.in)
 		return "it is not in pprof's format";

@@ -30,6 +30,7 @@ struct q_site {
  * @type: names of the values
  * @unit: their units
  * @types: how many
+ * @shown: the number of the value that readers show first
  * @site: sites, in the order of the profile
  * @sites: how many
  * @time_ns: the moment that it shows, since 1970
@@ -42,6 +43,7 @@ struct q_pprof {
 	char *type[Q_PPROF_VALUES];
 	char *unit[Q_PPROF_VALUES];
 	unsigned int types;
+	int shown;
 	struct q_site *site;
 	unsigned int sites;
 	int64_t time_ns;
@@ -70,6 +72,12 @@ int q_pprof_type(const struct q_pprof *p, const char *type);
  */
 void q_pprof_join(struct q_pprof *p, bool keep_labels);
 const struct q_site *q_pprof_find(const struct q_pprof *p, const struct q_site *like);
+
+/*
+ * Decompress @size bytes into *@out, which is to be freed, or NULL where they are not compressed.
+ * Returns NULL, or why that cannot be done.
+ */
+const char *q_gunzip(const void *data, size_t size, unsigned char **out, size_t *out_size);
 
 /* Compress @size bytes into *@out, which is to be freed. */
 void q_gzip(const void *data, size_t size, void **out, size_t *out_size);
