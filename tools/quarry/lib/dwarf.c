@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include "lib/table.h"
 
-#define UNITS_MAX 256 /* units whose lines libdw keeps in memory */
+unsigned int q_dwarf_units = 256;
 
 /* --- Build ids --- */
 
@@ -360,7 +360,7 @@ const char *q_dwarf_damage(const struct q_dwarf *d)
 /* Make @unit the one whose functions are known.  libdw keeps what it read until the file is closed. */
 static bool choose_unit(struct q_dwarf *d, Dwarf_Off offset, Dwarf_Die *unit)
 {
-	if (d->unit != offset && d->units_read == UNITS_MAX) {
+	if (d->unit != offset && d->units_read >= q_dwarf_units) {
 		dwfl_end(d->dwfl);
 		if (open_file(d))
 			return false;

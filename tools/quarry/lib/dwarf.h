@@ -22,6 +22,12 @@ struct q_frame {
 
 struct q_dwarf;
 
+/*
+ * After so many units of compilation the file is opened again, because libdw keeps the lines of all
+ * that it read.  256; tests take less.
+ */
+extern unsigned int q_dwarf_units;
+
 /* What q_dwarf_check() says of a file. */
 enum q_dwarf_fit {
 	Q_DWARF_FITS,

@@ -155,6 +155,32 @@ static void files_that_fit(void)
 	setenv("HOME", tmp, 1);
 }
 
+/* Each unit makes the file be opened again. */
+static void many_units(void)
+{
+	static const char *const name[] = { "innermost",      "two_innermost", "three_innermost",
+					    "four_innermost", "rare",	       "two_rare" };
+	const char *dirs[] = { path("many") };
+	struct q_debug_places places = { .dir = dirs, .dirs = 1, .no_system = true };
+	struct q_source *s = q_source_new();
+	char many_id[64];
+	unsigned int m, before = q_dwarf_units;
+
+	word(many_id, "many/id");
+	q_dwarf_units = 1;
+	m = q_source_mapping(s, "lines_module.ko", many_id, START);
+	for (unsigned int i = 0; i < 6; i++)
+		q_source_want(s, m, START + mark("many/marks", name[i]));
+	q_source_find(s, &places);
+	for (unsigned int i = 0; i < 6; i++)
+		same_text(frames(s, m, START + mark("many/marks", name[i])),
+			  i < 4 ? wanted("innermost", "middle", "outer") :
+				  wanted("rare", NULL, NULL),
+			  name[i]);
+	q_source_free(s);
+	q_dwarf_units = before;
+}
+
 /* --- Files that do not ------------------------------------------------------- */
 
 static void refused(const char *dir, const char *file, const char *build_id, const char *says)
@@ -442,6 +468,7 @@ int main(void)
 	word(id, "id");
 	word(kernel_id, "kernel/id");
 	files_that_fit();
+	many_units();
 	files_that_do_not_fit();
 	damaged_files();
 	into_a_profile();
