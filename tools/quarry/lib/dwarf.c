@@ -19,7 +19,6 @@ unsigned int q_dwarf_units = 256;
 
 /* --- Build ids --- */
 
-/* Is there debug information in the file, not only its name in the table of sections? */
 static bool has_debug_info(Elf *elf)
 {
 	Elf_Scn *scn = NULL;
@@ -34,7 +33,7 @@ static bool has_debug_info(Elf *elf)
 		head = gelf_getshdr(scn, &mem);
 		name = head ? elf_strptr(elf, names, head->sh_name) : NULL;
 		if (name && (!strcmp(name, ".debug_info") || !strcmp(name, ".zdebug_info")))
-			return head->sh_type != SHT_NOBITS && head->sh_size;
+			return true;
 	}
 	return false;
 }
@@ -322,7 +321,6 @@ static const char *open_file(struct q_dwarf *d)
 	    !(head.e_type == ET_REL ? module_sections(d, elf, bias) : kernel_section(d)))
 		return head.e_type == ET_REL ? "it has no code" : "it has no symbol _stext";
 	read_units(d);
-	d->unit = 0;
 	d->units_read = 0;
 	return d->units.nr ? NULL : d->damage ?: "it describes no code";
 }
@@ -361,9 +359,15 @@ const char *q_dwarf_damage(const struct q_dwarf *d)
 static bool choose_unit(struct q_dwarf *d, Dwarf_Off offset, Dwarf_Die *unit)
 {
 	if (d->unit != offset && d->units_read >= q_dwarf_units) {
+		const char *why;
+
 		dwfl_end(d->dwfl);
-		if (open_file(d))
+		why = open_file(d);
+		if (why) {
+			d->damage = why;
+			d->units.nr = 0; /* nothing is known from now on */
 			return false;
+		}
 	}
 	if (!dwarf_offdie(d->dwarf, offset, unit)) {
 		damaged(d);

@@ -38,8 +38,8 @@ __attribute__((section(".init.text"))) int begin(int a)
 	return rare(a) + outer(a) + client(a);
 }
 
-/* A section of its own, as the compiler makes it for code that rarely runs. */
-ONCE __attribute__((section(".text.unlikely"))) int rare(int a)
+/* A section of its own, as the compiler makes for code that rarely runs. */
+ONCE __attribute__((section(".text.rare"))) int rare(int a)
 {
 	MARK(rare); /* line: rare */
 	return a * 7;

@@ -282,7 +282,7 @@ enum {
 	S_SH
 };
 
-/* A stack of two functions: mark_innermost in the module, and one of the kernel. */
+/* A stack: mark_innermost in the module, and two places of one function of the kernel. */
 static char *make(size_t *size)
 {
 	Quarry__Profile p = QUARRY__PROFILE__INIT;
@@ -290,15 +290,16 @@ static char *make(size_t *size)
 	Quarry__Function function[2] = { QUARRY__FUNCTION__INIT, QUARRY__FUNCTION__INIT };
 	Quarry__Function *functions[] = { &function[0], &function[1] };
 	Quarry__Line line[2] = { QUARRY__LINE__INIT, QUARRY__LINE__INIT };
-	Quarry__Line *lines[] = { &line[0], &line[1] };
-	Quarry__Location location[2] = { QUARRY__LOCATION__INIT, QUARRY__LOCATION__INIT };
-	Quarry__Location *locations[] = { &location[0], &location[1] };
+	Quarry__Line *lines[] = { &line[0], &line[1], &line[1] };
+	Quarry__Location location[3] = { QUARRY__LOCATION__INIT, QUARRY__LOCATION__INIT,
+					 QUARRY__LOCATION__INIT };
+	Quarry__Location *locations[] = { &location[0], &location[1], &location[2] };
 	Quarry__Mapping mapping[2] = { QUARRY__MAPPING__INIT, QUARRY__MAPPING__INIT };
 	Quarry__Mapping *mappings[] = { &mapping[0], &mapping[1] };
 	Quarry__Label label[2] = { QUARRY__LABEL__INIT, QUARRY__LABEL__INIT };
 	Quarry__Label *labels[] = { &label[0], &label[1] };
 	Quarry__Sample sample = QUARRY__SAMPLE__INIT, *samples[] = { &sample };
-	uint64_t stack[] = { 1, 2 };
+	uint64_t stack[] = { 1, 2, 3 };
 	int64_t value = 4096;
 	char *data;
 
@@ -309,11 +310,6 @@ static char *make(size_t *size)
 		function[i].id = (uint64_t)i + 1;
 		function[i].name = function[i].system_name = i ? S_ABOVE : S_OUTER;
 		line[i].function_id = (uint64_t)i + 1;
-		location[i].id = (uint64_t)i + 1;
-		location[i].mapping_id = i ? 1 : 2;
-		location[i].address = i ? 0x2000 : START + mark("marks", "innermost");
-		location[i].n_line = 1;
-		location[i].line = &lines[i];
 		mapping[i].id = (uint64_t)i + 1;
 		mapping[i].memory_start = i ? START : 0x1000;
 		mapping[i].memory_limit = mapping[i].memory_start + 0x1000;
@@ -321,11 +317,18 @@ static char *make(size_t *size)
 		mapping[i].build_id = i ? S_ID : S_EMPTY;
 		mapping[i].has_functions = true;
 	}
+	for (int i = 0; i < 3; i++) {
+		location[i].id = (uint64_t)i + 1;
+		location[i].mapping_id = i ? 1 : 2;
+		location[i].address = i ? 0x1000 + 16 * i : START + mark("marks", "innermost");
+		location[i].n_line = 1;
+		location[i].line = &lines[i];
+	}
 	label[0].key = S_CACHE;
 	label[0].str = S_C64;
 	label[1].key = S_COMM;
 	label[1].str = S_SH;
-	sample.n_location_id = 2;
+	sample.n_location_id = 3;
 	sample.location_id = stack;
 	sample.n_value = 1;
 	sample.value = &value;
@@ -337,7 +340,7 @@ static char *make(size_t *size)
 	p.sample = samples;
 	p.n_mapping = 2;
 	p.mapping = mappings;
-	p.n_location = 2;
+	p.n_location = 3;
 	p.location = locations;
 	p.n_function = 2;
 	p.function = functions;
@@ -400,10 +403,10 @@ static void into_a_profile(void)
 	same((int64_t)size, (int64_t)before, "change nothing");
 	same_text(q_pprof_parse(&p, data, size) ?: "none", "none", "it is a profile");
 	same_text(p.site[0].stack,
-		  "innermost [lines_module] < middle [lines_module] < outer [lines_module] < above",
+		  "innermost [lines_module] < middle [lines_module] < outer [lines_module] < above < above",
 		  "inlined functions are in the stack");
 	q_folded_make(&p, &text, &before);
-	same_text(text, "above;outer;middle;innermost;[c64] 4096\n", "and in folded stacks");
+	same_text(text, "above;above;outer;middle;innermost;[c64] 4096\n", "and in folded stacks");
 	free(text);
 	q_pprof_free(&p);
 	free(data);
@@ -422,7 +425,8 @@ static void into_a_profile(void)
 	ok(problem && strstr(problem, "has no debug information"), "the reason");
 	free(problem);
 	same_text(q_pprof_parse(&p, data, size) ?: "none", "none", "it is a profile all the same");
-	same_text(p.site[0].stack, "outer.isra.0 [lines_module] < above", "with its functions");
+	same_text(p.site[0].stack, "outer.isra.0 [lines_module] < above < above",
+		  "with its functions");
 	q_pprof_free(&p);
 	free(data);
 }
