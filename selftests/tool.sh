@@ -93,6 +93,30 @@ status "profile into a compressed file" 0 quarry profile -o "$TMP/a.pb.gz"
 expect "which is gzip" sh -c "zcat '$TMP/a.pb.gz' | cmp -s -n 4 - '$TMP/a.pb'"
 status "profile into a folder that is not there" 1 quarry profile -o "$TMP/no/a.pb"
 same "no half file stays" "$(find "$TMP" -name '*.new')" ""
+status "profile as a text" 0 quarry profile --text
+same "lines of the kernel's code are looked up from _stext on" \
+	"$(sed -n 's/^\([0-9a-f]*\)-[0-9a-f]* r-xp vmlinux.*/\1/p' "$TMP/out")" \
+	"$(sed -n 's/ . _stext$//p' /proc/kallsyms)"
+status "a saved profile as folded stacks" 0 quarry profile --input "$TMP/a.pb.gz" --folded
+expect "which has functions and a cache" grep -q ';\[.*\] [0-9]*$' "$TMP/out"
+status "folded stacks" 0 quarry profile --folded
+same "folded stacks: those of the module" \
+	"$(sed 's/ [0-9]*$//' "$TMP/out" | sort)" \
+	"$(sed 's/ [0-9]*$//' "$QUARRY/profile/heap.folded" | sort)"
+status "a saved profile as a table" 2 quarry profile --input "$TMP/a.pb.gz" --top
+says "a saved profile as a table" 'for --pb, --folded, --html and --svg'
+status "a text as a saved profile" 1 quarry profile --input "$QUARRY/stats" -o "$TMP/b.pb"
+says "a text as a saved profile" 'is no profile'
+expect "which is not written" test ! -e "$TMP/b.pb"
+status "no folder of debug information" 1 quarry profile --debug-dir "$TMP/no" -o "$TMP/b.pb"
+says "no folder of debug information" 'No such file'
+mkdir "$TMP/empty"
+status "no debug information" 0 quarry profile --debug-dir "$TMP/empty" -o "$TMP/b.pb"
+says "no debug information" 'no file with a build id of this profile'
+same "no debug information: one line" "$(wc -l <"$TMP/err")" 1
+expect "the profile is written" test -s "$TMP/b.pb"
+status "without lines" 0 quarry profile --no-lines -o "$TMP/b.pb"
+status "with and without lines" 2 quarry profile --no-lines --debug-dir "$TMP/empty"
 status "profile of the kernel, which is off" 1 quarry profile --domain slab
 says "profile of the kernel, which is off" 'quarry kernel on slab'
 status "fragmentation of the kernel" 2 quarry profile --domain slab --type fragmentation --cache x

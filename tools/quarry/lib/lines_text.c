@@ -18,6 +18,7 @@
 #include "lib/problem.h"
 #include "lib/table.h"
 
+#define CALL	  "#\t0x"
 #define LIBRARIES "\nMAPPED_LIBRARIES:\n"
 
 struct map {
@@ -59,9 +60,10 @@ static void read_mappings(struct text *t, const char *data)
 /* The mapping of the call in a line of the text, and its address; NULL for other lines. */
 static const struct map *call_in(const struct text *t, const char *line, uint64_t *address)
 {
-	if (sscanf(line, "#\t0x%" SCNx64, address) != 1)
+	/* Not by sscanf(), which looks for the end of the whole text each time. */
+	if (strncmp(line, CALL, strlen(CALL)))
 		return NULL;
-	--*address;
+	*address = strtoull(line + strlen(CALL), NULL, 16) - 1;
 	for (unsigned int i = 0; i < t->maps; i++)
 		if (*address >= t->map[i].start && *address < t->map[i].limit)
 			return &t->map[i];
