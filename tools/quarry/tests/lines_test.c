@@ -135,6 +135,9 @@ static void find_in(const char *dir, const char *file, const char *build_id, con
 
 static void files_that_fit(void)
 {
+	char old_id[64];
+
+	word(old_id, "dwarf4/id");
 	find_in(path("good"), "lines_module.ko", id, "marks", "a module in a folder");
 	find_in(path("good/lines_module.ko"), "lines_module.ko", id, "marks",
 		"a module by its name");
@@ -142,6 +145,8 @@ static void files_that_fit(void)
 		"debug information under its build id");
 	find_in(path("packed"), "lines_module.ko", id, "marks", "compressed, with a dash");
 	find_in(path("bare"), "lines_module.ko", id, "marks", "without a table of addresses");
+	find_in(path("shrunk"), "lines_module.ko", id, "marks", "with compressed sections");
+	find_in(path("dwarf4"), "lines_module.ko", old_id, "marks", "DWARF 4");
 	find_in(tmp, "lines_module.ko", id, "marks", "one of many files below the folder");
 	find_in(path("kernel"), "vmlinux", kernel_id, "kernel/marks", "the kernel");
 	setenv("DEBUGINFOD_CACHE_PATH", path("cache"), 1);
