@@ -45,8 +45,9 @@ static void read_mappings(struct text *t, const char *data)
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " r-xp %255[^ \n] %128[0-9a-f]", &m.start,
 			   &m.limit, name, build_id) < 3)
 			continue;
-		if (*name == '[') {
-			name[strcspn(name, "]")] = '\0';
+		/* The kernel's name is "[kernel.kallsyms]_stext". */
+		if (*name == '[' && name[strlen(name) - 1] == ']') {
+			name[strlen(name) - 1] = '\0';
 			snprintf(file, sizeof(file), "%s.ko", name + 1);
 		} else {
 			snprintf(file, sizeof(file), "%s", name);

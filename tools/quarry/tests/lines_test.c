@@ -438,17 +438,20 @@ static void into_a_profile(void)
 
 static void into_a_text(void)
 {
-	const char *dirs[] = { path("good") };
-	struct q_debug_places places = { .dir = dirs, .dirs = 1, .no_system = true };
+	const char *dirs[] = { path("good"), path("kernel") };
+	struct q_debug_places places = { .dir = dirs, .dirs = 2, .no_system = true };
 	char *text, *problem, want[512];
 	unsigned long long ret = START + mark("marks", "innermost") + 1;
+	unsigned long long kernel = 0x1000 + mark("kernel/marks", "rare") + 1;
 	size_t size;
 	int len = asprintf(&text,
 			   "heap profile: 1: 64 [1: 64] @ heapprofile\n"
-			   "1: 64 [1: 64] @ 0x%llx 0x1\n#\t0x%llx outer+0x1/0x10 [lines_module]\n"
-			   "#\t0x1 above\n\nMAPPED_LIBRARIES:\n"
-			   "1000-2000 r-xp vmlinux\n%llx-%llx r-xp [lines_module] %s\n",
-			   ret, ret, START, START + 0x1000, id);
+			   "1: 64 [1: 64] @ 0x%llx 0x%llx 0x1\n"
+			   "#\t0x%llx outer+0x1/0x10 [lines_module]\n"
+			   "#\t0x%llx rare+0x1/0x10\n#\t0x1 above\n\nMAPPED_LIBRARIES:\n"
+			   "1000-2000 r-xp [kernel.kallsyms]_stext %s\n"
+			   "%llx-%llx r-xp [lines_module] %s\n",
+			   ret, kernel, ret, kernel, kernel_id, START, START + 0x1000, id);
 
 	size = (size_t)len;
 	q_source_into_text(&text, &size, &places, &problem);
@@ -459,9 +462,12 @@ static void into_a_text(void)
 	snprintf(want, sizeof(want), SOURCE ":%u\n#\t0x%llx outer+0x1/0x10 [lines_module] ",
 		 line_of("middle"), ret);
 	ok(strstr(text, want), "with its place, before the function that it was inlined into");
+	snprintf(want, sizeof(want), SOURCE ":%u\n#\t0x%llx rare+0x1/0x10 ", line_of("outer"),
+		 kernel);
+	ok(strstr(text, want), "which has its place, too");
 	snprintf(want, sizeof(want), SOURCE ":%u\n#\t0x1 above\n\nMAPPED_LIBRARIES:\n1000-",
-		 line_of("outer"));
-	ok(strstr(text, want), "which has its place, too, and the rest is as before");
+		 line_of("rare"));
+	ok(strstr(text, want), "as a function of the kernel has, and the rest is as before");
 	free(text);
 }
 
