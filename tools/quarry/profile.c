@@ -201,7 +201,7 @@ static int add_lines(const struct profile_options *o, char **data, size_t *size)
 			return refuse(o, *data, why);
 	}
 	if (problem)
-		q_problem(Q_OK, "no source lines: %s", problem);
+		q_problem(Q_OK, "source lines are missing: %s", problem);
 	free(problem);
 	return Q_OK;
 }
