@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include "lib/pprof.h"
 #include "lib/profile.pb-c.h"
+#include "lib/reading.h"
 #include "lib/table.h"
 
 static char *strings[] = {
@@ -143,6 +144,22 @@ static void damaged(const unsigned char *data, size_t size)
 	free(copy);
 }
 
+/* A copy and its original are freed, in any order. */
+static void copies(void)
+{
+	struct q_pprof p = { 0 }, copy, by;
+
+	p.comment = q_alloc(sizeof(*p.comment));
+	p.comment[p.comments++] = q_strdup("a comment");
+	q_pprof_copy(&copy, &p);
+	q_pprof_by_label(&by, &p, "comm");
+	q_pprof_free(&p);
+	same_text(copy.comment[0], "a comment", "a copy has comments of its own");
+	same_text(by.comment[0], "a comment", "and so has one by a label");
+	q_pprof_free(&copy);
+	q_pprof_free(&by);
+}
+
 int main(void)
 {
 	unsigned char data[4096];
@@ -164,5 +181,6 @@ int main(void)
 	same_text(q_pprof_parse(&p, "", 0), "it has no values", "an empty file");
 	same_text(q_pprof_parse(&p, "\x1f\x8b", 2), "its compression is damaged",
 		  "the beginning of gzip");
+	copies();
 	return tap_end();
 }
