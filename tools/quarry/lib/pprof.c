@@ -12,6 +12,7 @@
 #include "lib/table.h"
 
 #define GZIP_WINDOW (15 + 16) /* zlib: the largest window, with gzip's header */
+#define TOO_LARGE   "it is too large"
 
 /* --- gzip --- */
 
@@ -40,7 +41,7 @@ const char *q_gunzip(const void *data, size_t size, unsigned char **out, size_t 
 
 	*out = NULL;
 	if (size > Q_PPROF_MAX)
-		return "it is too large";
+		return TOO_LARGE;
 	if (size < 2 || bytes[0] != 0x1f || bytes[1] != 0x8b)
 		return NULL;
 	if (inflateInit2(&z, GZIP_WINDOW) != Z_OK)
@@ -60,8 +61,39 @@ const char *q_gunzip(const void *data, size_t size, unsigned char **out, size_t 
 		return NULL;
 	free(*out);
 	*out = NULL;
-	return err == Z_OK && room == Q_PPROF_MAX ? "it is too large" :
-						    "its compression is damaged";
+	return err == Z_OK && room == Q_PPROF_MAX ? TOO_LARGE : "its compression is damaged";
+}
+
+/* --- Memory --- */
+
+/*
+ * A small file can stand for much: each frame of a stack names a string, which may be as long as the
+ * file.  So what is made of a profile is counted, and there is an end to it.
+ */
+struct budget {
+	size_t left;
+	bool spent;
+};
+
+static bool spend(struct budget *b, size_t size)
+{
+	if (size > b->left)
+		b->spent = true;
+	else
+		b->left -= size;
+	return !b->spent;
+}
+
+/* For protobuf-c.  An allocation takes more than its size. */
+static void *budget_alloc(void *budget, size_t size)
+{
+	return spend(budget, size + 32) ? malloc(size) : NULL;
+}
+
+static void budget_free(void *budget, void *p)
+{
+	(void)budget;
+	free(p);
 }
 
 /* --- Decoding --- */
@@ -69,16 +101,20 @@ const char *q_gunzip(const void *data, size_t size, unsigned char **out, size_t 
 /**
  * struct decoder - a profile that is being decoded
  * @in: what protobuf-c made of it
+ * @budget: the memory that may still be taken
  * @location: its locations by their number: identifiers may be any numbers, and are sorted
  * @function: its functions, likewise
+ * @mapping: its mappings, likewise
  * @text: buffer for a stack or labels
  * @used: of @text
  * @room: of @text
  */
 struct decoder {
 	Quarry__Profile *in;
+	struct budget budget;
 	Quarry__Location **location;
 	Quarry__Function **function;
+	Quarry__Mapping **mapping;
 	char *text;
 	size_t used;
 	size_t room;
@@ -105,10 +141,19 @@ static int by_function(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static int by_mapping(const void *a, const void *b)
+{
+	uint64_t x = (*(Quarry__Mapping *const *)a)->id, y = (*(Quarry__Mapping *const *)b)->id;
+
+	return x < y ? -1 : x > y;
+}
+
 static void add_text(struct decoder *d, const char *s)
 {
 	size_t len = strlen(s);
 
+	if (!spend(&d->budget, len))
+		return;
 	if (d->used + len + 1 > d->room) {
 		d->room = 2 * (d->used + len + 1);
 		d->text = q_realloc(d->text, d->room);
@@ -120,21 +165,23 @@ static void add_text(struct decoder *d, const char *s)
 /* The module that a mapping is of, or "" for the kernel. */
 static void add_module(struct decoder *d, uint64_t id)
 {
-	for (size_t i = 0; i < d->in->n_mapping; i++) {
-		const Quarry__Mapping *m = d->in->mapping[i];
-		const char *file = string(d, m->filename);
-		size_t len = strlen(file);
+	Quarry__Mapping key = { .id = id }, *at = &key, **m;
+	const char *file;
+	size_t len;
 
-		if (m->id != id)
-			continue;
-		if (len > 3 && !strcmp(file + len - 3, ".ko")) {
-			add_text(d, " [");
-			add_text(d, file);
-			d->used -= 3;
-			add_text(d, "]");
-		}
+	m = d->in->n_mapping ?
+		    bsearch(&at, d->mapping, d->in->n_mapping, sizeof(*d->mapping), by_mapping) :
+		    NULL;
+	file = m ? string(d, (*m)->filename) : "";
+	len = strlen(file);
+	if (len <= 3 || strcmp(file + len - 3, ".ko"))
 		return;
-	}
+	add_text(d, " [");
+	add_text(d, file);
+	if (d->budget.spent)
+		return;
+	d->used -= 3;
+	add_text(d, "]");
 }
 
 static void add_frame(struct decoder *d, const char *name)
@@ -172,9 +219,14 @@ static void add_location(struct decoder *d, uint64_t id)
 	}
 }
 
+static char *copy(struct decoder *d, const char *s)
+{
+	return q_strdup(spend(&d->budget, strlen(s) + 32) ? s : "");
+}
+
 static char *taken(struct decoder *d)
 {
-	char *s = q_strdup(d->used ? d->text : "");
+	char *s = copy(d, d->used ? d->text : "");
 
 	d->used = 0;
 	return s;
@@ -191,7 +243,7 @@ static void decode_site(struct decoder *d, const Quarry__Sample *sample, struct 
 
 		if (!strcmp(key, "cache") || !strcmp(key, "for")) {
 			free(site->cache);
-			site->cache = q_strdup(value);
+			site->cache = copy(d, value);
 			continue;
 		}
 		if (d->used)
@@ -216,8 +268,8 @@ static const char *decode(struct q_pprof *p, struct decoder *d)
 	p->types = in->n_sample_type < Q_PPROF_VALUES ? (unsigned int)in->n_sample_type :
 							Q_PPROF_VALUES;
 	for (unsigned int i = 0; i < p->types; i++) {
-		p->type[i] = q_strdup(string(d, in->sample_type[i]->type));
-		p->unit[i] = q_strdup(string(d, in->sample_type[i]->unit));
+		p->type[i] = copy(d, string(d, in->sample_type[i]->type));
+		p->unit[i] = copy(d, string(d, in->sample_type[i]->unit));
 	}
 	p->shown = q_pprof_type(p, string(d, in->default_sample_type));
 	if (p->shown < 0)
@@ -226,35 +278,40 @@ static const char *decode(struct q_pprof *p, struct decoder *d)
 	p->duration_ns = in->duration_nanos;
 	p->period = in->period;
 	p->comment = q_alloc(in->n_comment * sizeof(*p->comment) + 1);
-	for (size_t i = 0; i < in->n_comment; i++)
-		p->comment[p->comments++] = q_strdup(string(d, in->comment[i]));
+	for (size_t i = 0; i < in->n_comment && !d->budget.spent; i++)
+		p->comment[p->comments++] = copy(d, string(d, in->comment[i]));
 	d->location = in->location;
 	d->function = in->function;
+	d->mapping = in->mapping;
 	if (in->n_location)
 		qsort(d->location, in->n_location, sizeof(*d->location), by_location);
 	if (in->n_function)
 		qsort(d->function, in->n_function, sizeof(*d->function), by_function);
+	if (in->n_mapping)
+		qsort(d->mapping, in->n_mapping, sizeof(*d->mapping), by_mapping);
 	p->site = q_alloc(in->n_sample * sizeof(*p->site) + 1);
-	for (size_t i = 0; i < in->n_sample; i++)
+	for (size_t i = 0; i < in->n_sample && !d->budget.spent; i++)
 		decode_site(d, in->sample[i], &p->site[p->sites++]);
-	return NULL;
+	return d->budget.spent ? TOO_LARGE : NULL;
 }
 
 const char *q_pprof_parse(struct q_pprof *p, const void *data, size_t size)
 {
-	struct decoder d = { 0 };
+	ProtobufCAllocator allocator = { budget_alloc, budget_free, NULL };
+	struct decoder d = { .budget.left = Q_PPROF_MEMORY };
 	unsigned char *plain;
 	const char *why = q_gunzip(data, size, &plain, &size);
 
 	*p = (struct q_pprof){ 0 };
 	if (why)
 		return why;
-	d.in = quarry__profile__unpack(NULL, size, plain ?: data);
+	allocator.allocator_data = &d.budget;
+	d.in = quarry__profile__unpack(&allocator, size, plain ?: data);
 	free(plain);
 	if (!d.in)
-		return "it is not in pprof's format";
+		return d.budget.spent ? TOO_LARGE : "it is not in pprof's format";
 	why = decode(p, &d);
-	quarry__profile__free_unpacked(d.in, NULL);
+	quarry__profile__free_unpacked(d.in, &allocator);
 	free(d.text);
 	if (why)
 		q_pprof_free(p);

@@ -7,8 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A profile is refused if it is larger than this when it is not compressed. */
-#define Q_PPROF_MAX    (1U << 30)
+/*
+ * A profile is refused if it is larger than this when it is not compressed, or if more memory than
+ * that would be needed to decode it.  The module's largest ones have some 10 MB.
+ */
+#define Q_PPROF_MAX    (1U << 27)
+#define Q_PPROF_MEMORY (1U << 29)
 #define Q_PPROF_VALUES 4 /* of one sample, at most, that are looked at */
 
 /**

@@ -144,6 +144,86 @@ static void damaged(const unsigned char *data, size_t size)
 	free(copy);
 }
 
+/*
+ * A few bytes that stand for much: @frames frames of one sample whose function has a name of @length
+ * characters, in @comments comments, the cache and the labels as well.
+ */
+static const char *bomb(struct q_pprof *p, size_t frames, size_t comments, size_t length)
+{
+	Quarry__Profile in = QUARRY__PROFILE__INIT;
+	Quarry__ValueType type = QUARRY__VALUE_TYPE__INIT, *types[] = { &type };
+	Quarry__Function function = QUARRY__FUNCTION__INIT, *functions[] = { &function };
+	Quarry__Line line = QUARRY__LINE__INIT, *lines[] = { &line };
+	Quarry__Location location = QUARRY__LOCATION__INIT, *locations[] = { &location };
+	Quarry__Sample sample = QUARRY__SAMPLE__INIT, *samples[] = { &sample };
+	uint64_t *ids = q_alloc(frames * sizeof(*ids) + 1);
+	int64_t *comment = q_alloc(comments * sizeof(*comment) + 1);
+	char *text[] = { (char *)"", q_alloc(length + 1) };
+	unsigned char *data;
+	const char *why;
+	size_t size;
+
+	memset(text[1], 'x', length);
+	function.id = line.function_id = location.id = 1;
+	function.name = 1;
+	location.n_line = 1;
+	location.line = lines;
+	for (size_t i = 0; i < frames; i++)
+		ids[i] = 1;
+	for (size_t i = 0; i < comments; i++)
+		comment[i] = 1;
+	sample.n_location_id = frames;
+	sample.location_id = ids;
+	in.n_sample_type = in.n_sample = in.n_location = in.n_function = 1;
+	in.sample_type = types;
+	in.sample = samples;
+	in.location = locations;
+	in.function = functions;
+	in.n_comment = comments;
+	in.comment = comment;
+	in.n_string_table = 2;
+	in.string_table = text;
+	data = q_alloc(quarry__profile__get_packed_size(&in));
+	size = quarry__profile__pack(&in, data);
+	ok(size < 200000, "a small profile");
+	why = q_pprof_parse(p, data, size);
+	free(data);
+	free(ids);
+	free(comment);
+	free(text[1]);
+	return why;
+}
+
+/* Compressed, zeros are a field that is no field, and any number of empty samples is a small file. */
+static void empty_samples(void)
+{
+	size_t size = 64 << 20, packed_size;
+	unsigned char *data = q_alloc(size);
+	struct q_pprof p;
+	void *packed;
+
+	for (size_t i = 0; i < size; i += 2)
+		data[i] = 2 << 3 | 2;
+	q_gzip(data, size, &packed, &packed_size);
+	ok(packed_size < 200000, "a small file of 32 Mi empty samples");
+	same_text(q_pprof_parse(&p, packed, packed_size), "it is too large",
+		  "is refused before all of them are in memory");
+	free(packed);
+	free(data);
+}
+
+static void bombs(void)
+{
+	struct q_pprof p;
+
+	same_text(bomb(&p, 50000, 0, 100000), "it is too large", "5 GB of stack");
+	same_text(bomb(&p, 0, 50000, 100000), "it is too large", "5 GB of comments");
+	ok(!bomb(&p, 1000, 1000, 1000), "some MB of them");
+	same((int64_t)strlen(p.site[0].stack), 1003 * 1000 - 3, "have a stack of all frames");
+	q_pprof_free(&p);
+	empty_samples();
+}
+
 /* A copy and its original are freed, in any order. */
 static void copies(void)
 {
@@ -182,5 +262,6 @@ int main(void)
 	same_text(q_pprof_parse(&p, "\x1f\x8b", 2), "its compression is damaged",
 		  "the beginning of gzip");
 	copies();
+	bombs();
 	return tap_end();
 }
