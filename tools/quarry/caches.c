@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "command.h"
+#include "lib/clamp.h"
 #include "lib/debugfs.h"
 #include "lib/table.h"
 
@@ -105,10 +106,10 @@ static int by_key(const void *a, const void *b)
 /* What no live object fills, in bytes. */
 static int64_t wasted(const struct q_lines *l, unsigned int i)
 {
-	int64_t live = q_line_number(l, i, "live_objs") * q_line_number(l, i, "size");
+	int64_t live = q_mul(q_line_number(l, i, "live_objs"), q_line_number(l, i, "size"));
 	int64_t bytes = q_line_number(l, i, "inuse_bytes");
 
-	return bytes > live ? bytes - live : 0;
+	return bytes > live ? q_sub(bytes, live) : 0;
 }
 
 static const char *column_of(const char *sort)

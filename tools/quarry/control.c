@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "command.h"
+#include "lib/clamp.h"
 #include "lib/debugfs.h"
 #include "lib/device.h"
 #include "lib/table.h"
@@ -28,7 +29,7 @@ static int act(const char *file, const char *command, const char *key, enum q_un
 	count = q_read_file(q_debugfs_path("%s", path), NULL, &status);
 	if (!count)
 		return status;
-	moved = strtoll(count, NULL, 10) * each;
+	moved = q_mul(strtoll(count, NULL, 10), each);
 	free(count);
 	if (q_options.json) {
 		o = json_object_new_object();

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "command.h"
+#include "lib/clamp.h"
 #include "lib/growth.h"
 #include "lib/output.h"
 #include "lib/page.h"
@@ -85,7 +86,8 @@ static int64_t kept_permille(const struct q_growth *g)
 {
 	if (g->growth <= 0 || g->allocated <= 0)
 		return 0;
-	return g->growth >= g->allocated ? 1000 : g->growth * 1000 / g->allocated;
+	return g->growth >= g->allocated ? 1000 :
+					   (int64_t)((double)g->growth * 1000 / g->allocated);
 }
 
 /* The first frames of a stack, for a line. */
@@ -109,11 +111,12 @@ static void add(struct q_table *t, const struct found *f, double seconds)
 {
 	const struct q_growth *g = &f->growth;
 
-	q_table_add(t, (struct q_cell[]){
-			       Q_S(q_verdict_name[g->verdict]), Q_N(g->growth), Q_N(g->error),
-			       Q_N(seconds > 0 ? (double)g->growth / seconds : 0), Q_N(f->live),
-			       Q_N(g->allocated), Q_N(kept_permille(g)), Q_S(f->site->cache),
-			       Q_S(shortened(f->site->stack, q_options.json)) });
+	q_table_add(t,
+		    (struct q_cell[]){
+			    Q_S(q_verdict_name[g->verdict]), Q_N(g->growth), Q_N(g->error),
+			    Q_N(seconds > 0 ? q_whole((double)g->growth / seconds) : 0),
+			    Q_N(f->live), Q_N(g->allocated), Q_N(kept_permille(g)),
+			    Q_S(f->site->cache), Q_S(shortened(f->site->stack, q_options.json)) });
 }
 
 /* What the table says, in words. */
@@ -145,7 +148,7 @@ static void judge(const struct watched *w, unsigned int most, const char *comman
 {
 	const struct q_pprof *first = &w->moment[0], *last = &w->moment[w->nr - 1];
 	struct found *found = q_alloc((last->sites + 1) * sizeof(*found));
-	double seconds = (double)(last->time_ns - first->time_ns) / 1e9;
+	double seconds = (double)q_sub(last->time_ns, first->time_ns) / 1e9;
 	struct q_table *t = q_table_new(columns, sizeof(columns) / sizeof(*columns));
 	unsigned int nr = 0;
 	struct json_object *o;

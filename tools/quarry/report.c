@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 #include "command.h"
+#include "lib/clamp.h"
 #include "lib/duration.h"
 #include "lib/recording.h"
 #include "lib/spark.h"
@@ -185,17 +186,18 @@ static int64_t kept_permille(const struct q_growth *g)
 static struct q_table *table_of(const struct q_watch *w, unsigned int most)
 {
 	struct q_table *t = q_table_new(columns, sizeof(columns) / sizeof(*columns));
-	double hours = (double)(w->to_ns - w->from_ns) / 3600e9;
+	double hours = (double)q_sub(w->to_ns, w->from_ns) / 3600e9;
 
 	for (unsigned int i = 0; i < w->nr && i < most; i++) {
 		const struct q_watched *site = &w->site[i];
 		const struct q_growth *g = &site->growth;
 
-		q_table_add(t, (struct q_cell[]){
-				       Q_S(q_verdict_name[g->verdict]), Q_N(g->growth),
-				       Q_N(g->error), Q_N(hours > 0 ? g->growth / hours : 0),
-				       Q_N(site->s.live[site->s.moments - 1]), Q_N(g->allocated),
-				       Q_N(kept_permille(g)), Q_S(site->cache), Q_S(site->stack) });
+		q_table_add(t,
+			    (struct q_cell[]){
+				    Q_S(q_verdict_name[g->verdict]), Q_N(g->growth), Q_N(g->error),
+				    Q_N(hours > 0 ? q_whole((double)g->growth / hours) : 0),
+				    Q_N(site->s.live[site->s.moments - 1]), Q_N(g->allocated),
+				    Q_N(kept_permille(g)), Q_S(site->cache), Q_S(site->stack) });
 	}
 	return t;
 }
@@ -260,12 +262,12 @@ static void show_head(const struct range *range, const struct report_options *o)
 	setlocale(LC_CTYPE, "");
 	ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
 	for (unsigned int i = 0; i < range->r.nr; i++)
-		bytes += m[i].bytes;
+		bytes = q_add(bytes, m[i].bytes);
 	printf("Recording  %s: %u moments, %s\n", o->dir, range->r.nr, human(Q_BYTES, bytes));
 	printf("Time       %s to %s (%s), %u moments\n",
 	       clock_text(first, sizeof(first), "%Y-%m-%d %H:%M:%S", from),
-	       clock_text(last, sizeof(last), "%Y-%m-%d %H:%M:%S", to), human(Q_NS, to - from),
-	       range->to - range->from + 1);
+	       clock_text(last, sizeof(last), "%Y-%m-%d %H:%M:%S", to),
+	       human(Q_NS, q_sub(to, from)), range->to - range->from + 1);
 	if (range->damaged)
 		printf("Damaged    %u moments cannot be read and were left out.\n", range->damaged);
 	if (range->since != range->from)
@@ -295,11 +297,11 @@ static void say(const struct q_watch *w)
 
 		printf("%.*s %s (%s in %s).\n", (int)strcspn(site->stack, " "), site->stack,
 		       text[site->growth.verdict], human(Q_BYTES, site->growth.growth),
-		       human(Q_NS, w->to_ns - w->from_ns));
+		       human(Q_NS, q_sub(w->to_ns, w->from_ns)));
 	}
 	if (!said)
 		printf("Nothing grew by more than its error in %s.\n",
-		       human(Q_NS, w->to_ns - w->from_ns));
+		       human(Q_NS, q_sub(w->to_ns, w->from_ns)));
 }
 
 static void show_domain(const struct q_watch *w, unsigned int domain, unsigned int bad,
@@ -355,7 +357,7 @@ static struct json_object *domain_json(const struct q_watch *w, unsigned int dom
 	json_object_object_add(o, "damaged", json_object_new_int64(bad));
 	json_object_object_add(o, "restarts", json_object_new_int64(w->restarts));
 	json_object_object_add(o, "seconds",
-			       json_object_new_double((double)(w->to_ns - w->from_ns) / 1e9));
+			       json_object_new_double((double)q_sub(w->to_ns, w->from_ns) / 1e9));
 	json_object_object_add(o, "leaks", json_object_new_int64(leaks_of(w)));
 	json_object_object_add(o, "sites", q_table_json(t, most));
 	q_table_free(t);

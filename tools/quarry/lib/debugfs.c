@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "lib/clamp.h"
 #include "lib/options.h"
 #include "lib/problem.h"
 #include "lib/table.h"
@@ -225,7 +226,7 @@ int64_t q_line_number(const struct q_lines *l, unsigned int line, const char *na
 int64_t q_line_permille(const struct q_lines *l, unsigned int line, const char *name)
 {
 	char *end;
-	int64_t n = 10 * strtoll(q_line_text(l, line, name), &end, 10);
+	int64_t n = q_mul(10, strtoll(q_line_text(l, line, name), &end, 10));
 
-	return *end == '.' && end[1] >= '0' && end[1] <= '9' ? n + end[1] - '0' : n;
+	return *end == '.' && end[1] >= '0' && end[1] <= '9' ? q_add(n, end[1] - '0') : n;
 }

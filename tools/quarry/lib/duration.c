@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "lib/clamp.h"
 
 #define SECOND 1000000000LL
 
@@ -61,14 +62,14 @@ int q_parse_moment(const char *text, int64_t end_ns, int64_t *ns)
 		return 0;
 	}
 	if (!q_parse_duration(text, ns)) {
-		*ns = end_ns - *ns;
+		*ns = q_sub(end_ns, *ns);
 		return 0;
 	}
 	for (size_t i = 0; i < sizeof(dates) / sizeof(*dates); i++) {
 		tm = (struct tm){ .tm_isdst = -1 };
 		if (!parse_clock(text, dates[i], &tm))
 			continue;
-		*ns = (int64_t)mktime(&tm) * SECOND;
+		*ns = q_mul(mktime(&tm), SECOND);
 		return 0;
 	}
 	localtime_r(&end, &day);
@@ -87,6 +88,6 @@ int q_parse_moment(const char *text, int64_t end_ns, int64_t *ns)
 		tm.tm_isdst = -1;
 		at = mktime(&tm);
 	}
-	*ns = (int64_t)at * SECOND;
+	*ns = q_mul(at, SECOND);
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "lib/growth.h"
 
 #include <math.h>
+#include "lib/clamp.h"
 
 /* Growth counts if it is as many standard errors. */
 #define ERRORS 3
@@ -44,10 +45,10 @@ static double squared(double x)
 static double error_between(const struct q_series *s, unsigned int from, unsigned int to,
 			    int64_t period)
 {
-	int64_t bytes = s->allocated[to] - s->allocated[from];
-	int64_t objects = s->allocated_objects[to] - s->allocated_objects[from];
-	int64_t freed = bytes - (s->live[to] - s->live[from]);
-	int64_t freed_objects = objects - (s->live_objects[to] - s->live_objects[from]);
+	int64_t bytes = q_sub(s->allocated[to], s->allocated[from]);
+	int64_t objects = q_sub(s->allocated_objects[to], s->allocated_objects[from]);
+	int64_t freed = q_sub(bytes, q_sub(s->live[to], s->live[from]));
+	int64_t freed_objects = q_sub(objects, q_sub(s->live_objects[to], s->live_objects[from]));
 	double all = squared(q_standard_error(s->live[from], s->live_objects[from], period)) +
 		     squared(q_standard_error(s->live[to], s->live_objects[to], period));
 	double moved = squared(q_standard_error(bytes, objects, period)) +
@@ -62,10 +63,10 @@ struct q_growth q_growth_of(const struct q_series *s, int64_t period)
 	struct q_growth g = { 0 };
 	double late_growth, late_error;
 
-	g.growth = s->live[last] - s->live[0];
-	g.error = (int64_t)ceil(error_between(s, 0, last, period));
-	g.allocated = s->allocated[last] - s->allocated[0];
-	g.sure = g.growth - ERRORS * g.error;
+	g.growth = q_sub(s->live[last], s->live[0]);
+	g.error = q_whole(ceil(error_between(s, 0, last, period)));
+	g.allocated = q_sub(s->allocated[last], s->allocated[0]);
+	g.sure = q_sub(g.growth, q_mul(ERRORS, g.error));
 	if (g.sure < 0)
 		g.sure = 0;
 	if (g.growth <= 0 || !g.sure) {
@@ -76,7 +77,7 @@ struct q_growth q_growth_of(const struct q_series *s, int64_t period)
 		g.verdict = Q_GROWS;
 		return g;
 	}
-	late_growth = (double)(s->live[last] - s->live[late]);
+	late_growth = (double)q_sub(s->live[last], s->live[late]);
 	late_error = error_between(s, late, last, period);
 	/* A third of the time, so a third of the growth if it goes on as it began. */
 	if (late_growth < (double)g.growth / FLAT)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
+#include "lib/clamp.h"
 #include "lib/debugfs.h"
 #include "lib/problem.h"
 #include "lib/profile.pb-c.h"
@@ -385,7 +386,7 @@ void q_pprof_join(struct q_pprof *p, bool keep_labels)
 			continue;
 		}
 		for (unsigned int v = 0; v < p->types; v++)
-			p->site[to].value[v] += p->site[i].value[v];
+			p->site[to].value[v] = q_add(p->site[to].value[v], p->site[i].value[v]);
 		free(p->site[i].stack);
 		free(p->site[i].cache);
 		free(p->site[i].labels);

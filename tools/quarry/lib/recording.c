@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
+#include "lib/clamp.h"
 #include "lib/debugfs.h"
 #include "lib/pprof.h"
 #include "lib/problem.h"
@@ -52,8 +53,8 @@ const char *q_stats_file(unsigned int domain)
 
 bool q_moment_is_anew(const struct q_moment *m, const struct q_moment *before)
 {
-	return m->boot != before->boot || m->started_ns > before->started_ns + SAME_NS ||
-	       m->started_ns < before->started_ns - SAME_NS;
+	return m->boot != before->boot || m->started_ns > q_add(before->started_ns, SAME_NS) ||
+	       m->started_ns < q_sub(before->started_ns, SAME_NS);
 }
 
 const char *q_moment_profile(struct q_pprof *p, const char *dir, uint64_t number,
@@ -182,7 +183,7 @@ static void read_moment(const struct q_recording *r, uint64_t number, struct q_m
 	if (q_value(&when, "time_ns") > 0 && q_value(&v, "uptime_ns") > 0) {
 		m->damaged = false;
 		m->time_ns = q_value(&when, "time_ns");
-		m->started_ns = q_value(&when, "monotonic_ns") - q_value(&v, "uptime_ns");
+		m->started_ns = q_sub(q_value(&when, "monotonic_ns"), q_value(&v, "uptime_ns"));
 		m->boot = (uint32_t)strtoul(q_value_text(&when, "boot"), NULL, 16);
 		m->live[0] = q_value(&v, "live_bytes");
 	}

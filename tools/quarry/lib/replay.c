@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "lib/clamp.h"
 #include "lib/debugfs.h"
 #include "lib/options.h"
 #include "lib/pprof.h"
@@ -88,12 +89,12 @@ static void go_to_time(int64_t time_ns)
 void q_recording_back(unsigned int seconds)
 {
 	go(recording.r.nr - 1);
-	go_to_time(recording.time_ns - seconds * 1000000000LL);
+	go_to_time(q_sub(recording.time_ns, seconds * 1000000000LL));
 }
 
 void q_recording_forward(unsigned int seconds)
 {
-	go_to_time(recording.time_ns + seconds * 1000000000LL);
+	go_to_time(q_add(recording.time_ns, seconds * 1000000000LL));
 }
 
 int64_t q_recording_time(void)

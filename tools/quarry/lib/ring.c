@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "lib/clamp.h"
 #include "lib/debugfs.h"
 #include "lib/human.h"
 #include "lib/problem.h"
@@ -225,7 +226,7 @@ int q_ring_open(struct q_ring *ring, const char *dir, int64_t max_bytes, int64_t
 		return status;
 	}
 	for (unsigned int i = 0; i < ring->r.nr; i++)
-		ring->bytes += ring->r.moment[i].bytes;
+		ring->bytes = q_add(ring->bytes, ring->r.moment[i].bytes);
 	ring->next = ring->r.nr ? ring->r.moment[ring->r.nr - 1].number + 1 : 1;
 	/* A torn line would spoil the one that is added to it. */
 	if (write_index(ring)) {
@@ -255,7 +256,7 @@ static int drop_oldest(struct q_ring *ring)
 	if (renameat(ring->dir, name, ring->dir, OLD) && errno != ENOENT)
 		return q_problem(Q_FAILED, "removing the moment %s: %s", name, strerror(errno));
 	remove_folder(ring->dir, OLD);
-	ring->bytes -= ring->r.moment[0].bytes;
+	ring->bytes = q_sub(ring->bytes, ring->r.moment[0].bytes);
 	ring->r.damaged -= ring->r.moment[0].damaged;
 	memmove(ring->r.moment, ring->r.moment + 1, --ring->r.nr * sizeof(*ring->r.moment));
 	return Q_OK;
@@ -274,7 +275,7 @@ static int make_room(struct q_ring *ring, int64_t now, int64_t need)
 				 q_human(have, Q_BYTES, ring->max_bytes));
 	while (!status && ring->r.nr &&
 	       (ring->bytes > room ||
-		(ring->max_age_ns && ring->r.moment[0].time_ns < now - ring->max_age_ns)))
+		(ring->max_age_ns && ring->r.moment[0].time_ns < q_sub(now, ring->max_age_ns))))
 		status = drop_oldest(ring);
 	return status;
 }
@@ -328,7 +329,7 @@ int q_ring_add(struct q_ring *ring, struct q_moment *m, const struct q_ring_file
 				 ring->r.dir, strerror(error), ring->r.nr);
 	}
 	ring->next++;
-	ring->bytes += m->bytes;
+	ring->bytes = q_add(ring->bytes, m->bytes);
 	ring->r.moment = q_realloc(ring->r.moment, (ring->r.nr + 1) * sizeof(*m));
 	ring->r.moment[ring->r.nr++] = *m;
 	add_to_index(ring, m);

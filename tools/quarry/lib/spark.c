@@ -2,6 +2,7 @@
 #include "lib/spark.h"
 
 #include <string.h>
+#include "lib/clamp.h"
 
 #define MARKS 8
 
@@ -14,22 +15,22 @@ static const char *const ascii_marks[MARKS] = { ".", ":", "-", "=", "+", "*", "#
 /* In which place a time is. */
 static int place(int64_t time_ns, int width, int64_t from_ns, int64_t to_ns)
 {
-	double part = to_ns > from_ns ? (double)(time_ns - from_ns) / (double)(to_ns - from_ns) : 0;
-	int at = (int)(part * width);
+	double all = (double)q_sub(to_ns, from_ns), part = (double)q_sub(time_ns, from_ns);
+	double at = all > 0 ? part / all * width : 0;
 
-	return at < 0 ? 0 : at >= width ? width - 1 : at;
+	return at < 0 ? 0 : at >= width ? width - 1 : (int)at;
 }
 
 /* When a place begins. */
 static int64_t time_of(int at, int width, int64_t from_ns, int64_t to_ns)
 {
-	return from_ns + (int64_t)((double)(to_ns - from_ns) * at / width);
+	return q_add(from_ns, q_whole((double)q_sub(to_ns, from_ns) * at / width));
 }
 
 void q_spark(char *buf, int width, const struct q_point *point, size_t nr, int64_t from_ns,
 	     int64_t to_ns, bool ascii)
 {
-	int64_t hold = nr > 1 ? GAP * ((to_ns - from_ns) / (int64_t)(nr - 1)) : 0;
+	int64_t hold = nr > 1 ? q_mul(GAP, q_sub(to_ns, from_ns) / (int64_t)(nr - 1)) : 0;
 	int64_t low = INT64_MAX, high = -1, last = -1;
 	size_t at = 0;
 
@@ -50,7 +51,8 @@ void q_spark(char *buf, int width, const struct q_point *point, size_t nr, int64
 			last = -1;
 		if (most >= 0)
 			last = most;
-		else if (at && time_of(i, width, from_ns, to_ns) - point[at - 1].time_ns > hold)
+		else if (at &&
+			 q_sub(time_of(i, width, from_ns, to_ns), point[at - 1].time_ns) > hold)
 			last = -1;
 		if (last < 0) {
 			strcat(buf, " ");

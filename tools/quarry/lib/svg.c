@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "lib/clamp.h"
 #include "lib/human.h"
 #include "lib/problem.h"
 #include "lib/table.h"
@@ -137,7 +138,7 @@ static void box(struct picture *p, const char *name, unsigned int row, double fr
 	fprintf(p->out,
 		": %s, %.1f %%</title><rect x=\"%.2f\" y=\"%u\" width=\"%.2f\" height=\"%d\" "
 		"fill=\"hsl(%u,%d%%,%u%%)\"/>",
-		q_human(text, p->unit, (int64_t)value), 100 * value / p->all, x, TOP + row * ROW, w,
+		q_human(text, p->unit, q_whole(value)), 100 * value / p->all, x, TOP + row * ROW, w,
 		ROW - 1, (len && name[len - 1] == ']' ? 150 : 22) + hash % 20, 65,
 		72 + hash / 20 % 10);
 	if (letters > 2) {
@@ -187,7 +188,7 @@ static void write_svg(FILE *out, const char *title, const char *type, const char
 	put_text(out, title, 100);
 	fputs(": ", out);
 	put_text(out, type, 30);
-	fprintf(out, ", %s</text>\n%s</svg>\n", q_human(text, p->unit, (int64_t)p->all), boxes);
+	fprintf(out, ", %s</text>\n%s</svg>\n", q_human(text, p->unit, q_whole(p->all)), boxes);
 }
 
 int q_svg_make(const struct q_pprof *p, const char *title, char **svg, size_t *size)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "lib/clamp.h"
 
 /* --- Views and their columns --- */
 
@@ -126,7 +127,7 @@ static int64_t per_second(int64_t now, int64_t before, double seconds)
 {
 	if (seconds <= 0 || now < before)
 		return Q_UNKNOWN;
-	return (int64_t)llround((double)(now - before) / seconds);
+	return q_whole(round((double)q_sub(now, before) / seconds));
 }
 
 /* --- Rows of caches --- */
@@ -158,13 +159,13 @@ static struct numbered *number_lines(const struct q_lines *l)
 /* frees = mallocs - live, which are both in the table. */
 static int64_t frees_of(const struct q_lines *l, unsigned int line)
 {
-	return q_line_number(l, line, "mallocs") - q_line_number(l, line, "live_objs");
+	return q_sub(q_line_number(l, line, "mallocs"), q_line_number(l, line, "live_objs"));
 }
 
 static void cache_row(struct q_row *row, const struct q_lines *l, unsigned int i)
 {
 	int64_t bytes = q_line_number(l, i, "inuse_bytes");
-	int64_t live = q_line_number(l, i, "live_objs") * q_line_number(l, i, "size");
+	int64_t live = q_mul(q_line_number(l, i, "live_objs"), q_line_number(l, i, "size"));
 
 	row->id = q_line_number(l, i, "id");
 	row->cell[CACHE_NAME] = Q_S(q_line_text(l, i, "name"));
@@ -173,7 +174,7 @@ static void cache_row(struct q_row *row, const struct q_lines *l, unsigned int i
 	row->cell[CACHE_MEMORY] = Q_N(bytes);
 	row->cell[CACHE_LIVE] = Q_N(q_line_number(l, i, "live_objs"));
 	row->cell[CACHE_WASTE] = Q_N(q_line_permille(l, i, "waste_pct"));
-	row->cell[CACHE_WASTED] = Q_N(bytes > live ? bytes - live : 0);
+	row->cell[CACHE_WASTED] = Q_N(bytes > live ? q_sub(bytes, live) : 0);
 	for (unsigned int c = CACHE_ALLOCS; c < CACHE_COLUMNS; c++)
 		row->cell[c] = Q_N(Q_UNKNOWN);
 }
@@ -210,11 +211,12 @@ void q_row_detail(struct q_row *row, const struct q_detail *now, const struct q_
 	if (!now || !before)
 		return;
 	row->cell[CACHE_REMOTE] = Q_N(per_second(now->remote_frees, before->remote_frees, seconds));
-	calls = now->mallocs - before->mallocs;
-	misses = now->alloc_misses - before->alloc_misses;
+	calls = q_sub(now->mallocs, before->mallocs);
+	misses = q_sub(now->alloc_misses, before->alloc_misses);
 	/* The counters are read one after the other, while they grow. */
 	if (calls > 0 && misses >= 0)
-		row->cell[CACHE_HITS] = Q_N(misses < calls ? 1000 * (calls - misses) / calls : 0);
+		row->cell[CACHE_HITS] = Q_N(
+			misses < calls ? 1000 * (double)(calls - misses) / (double)calls : 0);
 }
 
 /* --- Rows of profiles --- */
@@ -247,7 +249,8 @@ static void site_rows(struct q_rows *rows, const struct q_view_input *in)
 		row->site = site;
 		row->cell[SITE_LIVE] = Q_N(value(now, site, 0));
 		row->cell[SITE_GROWTH] = Q_N(
-			in->first ? value(now, site, 0) - value(in->first, first, 0) : Q_UNKNOWN);
+			in->first ? q_sub(value(now, site, 0), value(in->first, first, 0)) :
+				    Q_UNKNOWN);
 		row->cell[SITE_RATE] = Q_N(
 			per_second(value(now, site, 2), old ? value(old, was, 2) : 0, seconds));
 		row->cell[SITE_OBJECTS] = Q_N(value(now, site, 1));
@@ -311,7 +314,7 @@ void q_rows_make(struct q_rows *rows, const struct q_view_input *in)
 	if (all.before && q_reading_is_anew(all.now, all.before))
 		all.before = NULL;
 	if (all.before)
-		rows->seconds = (double)(all.now->time_ns - all.before->time_ns) / 1e9;
+		rows->seconds = (double)q_sub(all.now->time_ns, all.before->time_ns) / 1e9;
 	if (all.view == Q_VIEW_CACHES)
 		cache_rows(rows, &all);
 	else

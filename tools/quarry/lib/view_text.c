@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "lib/clamp.h"
 #include "lib/view.h"
 #include "lib/warnings.h"
 
@@ -72,13 +73,13 @@ const char *q_cell_fit(char *buf, enum q_unit unit, const struct q_cell *cell, i
 static int64_t rate(const struct q_reading *now, const struct q_reading *before, const char *name,
 		    double scale)
 {
-	double seconds = before ? (double)(now->time_ns - before->time_ns) / 1e9 : 0;
+	double seconds = before ? (double)q_sub(now->time_ns, before->time_ns) / 1e9 : 0;
 
 	if (seconds <= 0 || q_reading_is_anew(now, before))
 		return Q_UNKNOWN;
-	return (int64_t)llround(
-		(double)(q_value(&now->stats, name) - q_value(&before->stats, name)) * scale /
-		seconds);
+	return q_whole(
+		round((double)q_sub(q_value(&now->stats, name), q_value(&before->stats, name)) *
+		      scale / seconds));
 }
 
 struct q_head q_head_of(const struct q_reading *now, const struct q_reading *before)

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "lib/clamp.h"
 #include "lib/human.h"
 
 __attribute__((format(printf, 2, 3))) static void warn(struct json_object *to, const char *fmt, ...)
@@ -95,7 +96,7 @@ void q_memory_bar(char *buf, int width, const struct q_values *v)
 		char mark;
 		int64_t bytes;
 	} part[] = { { '#', live },
-		     { '+', inuse - live },
+		     { '+', q_sub(inuse, live) },
 		     { '.', q_value(v, "idle_bytes") },
 		     { 'm', q_value(v, "metadata_bytes") } };
 	double before = 0;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "lib/clamp.h"
 #include "lib/table.h"
 
 enum { LIVE, LIVE_OBJECTS, ALLOCATED, ALLOCATED_OBJECTS, VALUES };
@@ -89,7 +90,7 @@ const char *q_watch_add(struct q_watch *w, const struct q_pprof *p)
 			return "it is no profile of a heap";
 	}
 	for (unsigned int i = 0; i < p->sites; i++)
-		allocated += p->site[i].value[type[ALLOCATED]];
+		allocated = q_add(allocated, p->site[i].value[type[ALLOCATED]]);
 	if (w->moments && allocated < w->allocated) {
 		forget(w);
 		w->restarts++;
