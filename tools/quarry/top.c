@@ -66,7 +66,7 @@ int top_refresh(struct top *t)
 	if (t->has_before)
 		q_reading_free(&t->before);
 	/* The reading that there is before the first one is empty. */
-	t->has_before = t->now.stats.nr != 0;
+	t->has_before = t->now.stats.text != NULL;
 	t->before = t->now;
 	t->now = next;
 	if (!t->has_first || (t->has_before && q_reading_is_anew(&t->now, &t->before)))
