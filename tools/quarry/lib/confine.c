@@ -14,7 +14,8 @@
 static int get_capabilities(uint64_t *permitted)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
+	/* valgrind does not know that the kernel writes both. */
+	struct __user_cap_data_struct data[2] = { 0 };
 
 	if (syscall(SYS_capget, &head, data))
 		return -1;

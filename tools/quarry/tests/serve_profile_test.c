@@ -199,12 +199,32 @@ static void contents(void)
 	free(plain);
 }
 
+/*
+ * The server counts whole seconds.  If the two requests are not in one, as on a machine that is busy,
+ * they show nothing, and are made again at the begin of the next one.
+ */
 static void draining(void)
 {
-	same(ask("/debug/pprof/heap?gc=1"), 200, "gc=1");
-	same(atomic_load(&module->drains), 1, "drains");
-	same(ask("/debug/pprof/heap?gc=1"), 503, "at once again it is refused");
-	same(atomic_load(&module->drains), 1, "and does not drain");
+	struct timespec begin, end;
+	int first, again, drains, tries = 0;
+
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &begin);
+		begin = (struct timespec){ .tv_sec = begin.tv_sec + 1 };
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &begin, NULL);
+		atomic_store(&module->drains, 0);
+		first = ask("/debug/pprof/heap?gc=1");
+		again = ask("/debug/pprof/heap?gc=1");
+		drains = atomic_load(&module->drains);
+		clock_gettime(CLOCK_MONOTONIC, &end);
+	} while (end.tv_sec != begin.tv_sec && ++tries < 60);
+	if (tries == 60) {
+		ok(true, "gc=1 once a second # SKIP two requests take a second here");
+		return;
+	}
+	same(first, 200, "gc=1");
+	same(again, 503, "at once again it is refused");
+	same(drains, 1, "so it drains once");
 }
 
 static void crowds(void)
