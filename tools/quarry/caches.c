@@ -297,14 +297,15 @@ static const struct q_column node_columns[] = {
 int q_nodes(int argc, char **argv)
 {
 	const unsigned int nr = sizeof(node_columns) / sizeof(*node_columns);
-	struct q_table *t = q_table_new(node_columns, nr);
 	struct dirent **dir;
+	struct q_table *t;
 	int status = Q_OK, n;
 
 	q_parse_common(argc, argv, "Pages that Quarry holds on each NUMA node.");
 	n = scandir(q_debugfs_path("nodes"), &dir, NULL, versionsort);
 	if (n < 0)
 		return q_cannot_open(q_debugfs_path("nodes"));
+	t = q_table_new(node_columns, nr);
 	for (int i = 0; i < n; i++) {
 		struct q_cell cells[sizeof(node_columns) / sizeof(*node_columns)];
 		struct q_values v;
