@@ -108,25 +108,40 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
+/* libFuzzer's timer may interrupt connect(), and ports may have to be waited for. */
+static int dial(void)
+{
+	for (int tries = 0; tries < 3000; tries++) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		expect(fd >= 0);
+		if (!connect(fd, (struct sockaddr *)&address.store, address.size))
+			return fd;
+		close(fd);
+		usleep(10000);
+	}
+	expect(!"the server takes clients");
+	return -1;
+}
+
 /*
  * Waits for the server to answer or to close, but not for long: a request that is not complete is
  * given up by closing.
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = dial();
 	const struct linger hard = { 1, 0 };
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	static char answer[65536];
 
-	expect(fd >= 0 && !connect(fd, (struct sockaddr *)&address.store, address.size));
-	/* Nothing of a connection is left in the kernel, where it would keep its port for a minute. */
+	/* A request that is given up is not to be served later. */
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
 	if (send(fd, data, size, MSG_NOSIGNAL) == (ssize_t)size) {
 		if (memmem(data, size, "\r\n\r\n", 4))
 			poll(&p, 1, 10);
 		shutdown(fd, SHUT_WR);
-		while (poll(&p, 1, 10) > 0 && recv(fd, answer, sizeof(answer), 0) > 0)
+		while (poll(&p, 1, 2) > 0 && recv(fd, answer, sizeof(answer), 0) > 0)
 			;
 	}
 	close(fd);

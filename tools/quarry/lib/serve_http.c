@@ -380,6 +380,7 @@ static int loop(struct server *s, int signals)
 	struct pollfd *fds = calloc(POLL_CLIENTS + s->clients.max, sizeof(*fds));
 	struct q_client **who = calloc(s->clients.max, sizeof(*who));
 	int status = Q_OK;
+	bool was_full;
 
 	if (!fds || !who) {
 		free(fds);
@@ -420,7 +421,14 @@ static int loop(struct server *s, int signals)
 			if (fds[POLL_CLIENTS + i].revents)
 				let_go(s, who[i]);
 		collect(s);
+		was_full = s->clients.nr >= s->clients.max;
 		MHD_run(s->daemon);
+		/*
+		 * Where there is no room libmicrohttpd does not watch for new clients.  It watches
+		 * again when it runs after there is, and nothing might wake us until then.
+		 */
+		if (was_full && s->clients.nr < s->clients.max)
+			MHD_run(s->daemon);
 	}
 	free(fds);
 	free(who);

@@ -93,6 +93,34 @@ static void hostile(void)
 	get(ASK("/metrics", ""), "HTTP/1.1 200", "a good client at the end");
 }
 
+/* More clients than there is room for ask and go at once.  The server must not wait for a timer. */
+static void burst(void)
+{
+	const struct linger hard = { 1, 0 };
+	int fd[24];
+	pid_t pid;
+
+	connections = 8;
+	pid = start(NULL);
+	for (int round = 0; round < 60; round++) {
+		kill(pid, SIGSTOP);
+		for (int i = 0; i < 24; i++) {
+			fd[i] = dial();
+			setsockopt(fd[i], SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+			say(fd[i], i % 2 ? "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" :
+					   "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+		}
+		if (round == 1)
+			kill(pid, SIGCONT);
+		for (int i = 0; i < 24; i++)
+			close(fd[i]);
+		kill(pid, SIGCONT);
+		get(ASK("/metrics", ""), "HTTP/1.1 200", "a client after a crowd that has gone");
+	}
+	stop(pid);
+	connections = CONNECTIONS;
+}
+
 static void with_token(void)
 {
 	struct q_token token;
@@ -123,6 +151,7 @@ int main(void)
 	reload();
 	hostile();
 	stop(pid);
+	burst();
 	with_token();
 	remove_module();
 	return tap_end();

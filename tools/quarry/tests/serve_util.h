@@ -25,6 +25,7 @@
 
 static char dir[] = "/tmp/quarry-serve.XXXXXX";
 static struct q_address address;
+static unsigned int connections = CONNECTIONS; /* of the next server */
 
 /* --- The module --- */
 
@@ -95,7 +96,7 @@ static inline pid_t start(const struct q_token *token)
 	struct q_opener opener;
 	struct q_server s = { .local = true,
 			      .token = token,
-			      .connections = CONNECTIONS,
+			      .connections = connections,
 			      .profiles = 2,
 			      .opener = &opener };
 	pid_t pid;
