@@ -39,6 +39,8 @@ static void profile(struct q_pprof *p, const struct q_site *site, unsigned int n
 		p->site[i].cache = q_strdup(site[i].cache);
 		p->site[i].labels = q_strdup(site[i].labels ?: "");
 	}
+	p->comment = q_alloc(sizeof(*p->comment));
+	p->comment[p->comments++] = q_strdup("a comment");
 }
 
 static const struct q_row *row_of(const struct q_rows *rows, unsigned int column, const char *text)
@@ -193,6 +195,9 @@ static void test_sites(void)
 	q_pprof_join(&before.profile, false);
 	q_pprof_join(&now.profile, false);
 	q_pprof_copy(&first, &before.profile);
+	ok(first.comments == 1 && first.comment[0] != before.profile.comment[0] &&
+		   !strcmp(first.comment[0], "a comment"),
+	   "a copy has comments of its own");
 	before.has_profile = now.has_profile = true;
 	in.sort = (unsigned int)q_view_sort(Q_VIEW_SITES, "live");
 	q_rows_make(&rows, &in);
