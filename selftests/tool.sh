@@ -42,6 +42,11 @@ expect "no module, doctor: what helps" grep -q 'modprobe quarry' "$TMP/out"
 status "no command" 2 quarry statsu
 status "a wrong option" 2 quarry caches --nothing
 status "help" 0 quarry help
+status "no such domain" 2 quarry record -o "$TMP/rec" --domain pagse
+says "no such domain" 'slab, pages, percpu and vmalloc, not .pagse'
+status "not a number" 2 quarry leaks --seconds 5x
+says "not a number" 'seconds takes a number from 3 to 604800, not .5x'
+status "below the least number" 2 quarry top --batch 1 --lines 0
 
 load_anew quarry_client
 client hold mib=4

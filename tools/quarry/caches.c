@@ -39,7 +39,6 @@ static const struct sort_key {
 static error_t parse_caches(int key, char *arg, struct argp_state *state)
 {
 	struct cache_options *o = state->input;
-	char *end;
 
 	switch (key) {
 	case 's':
@@ -58,9 +57,7 @@ static error_t parse_caches(int key, char *arg, struct argp_state *state)
 		o->waste = true;
 		return 0;
 	case 'n':
-		o->most = (unsigned int)strtoul(arg, &end, 10);
-		if (*end || !o->most)
-			argp_error(state, "-n takes a number of lines");
+		o->most = q_option_lines(state, arg);
 		return 0;
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = NULL;

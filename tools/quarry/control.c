@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* drain, scavenge, limit, rate, kernel: commands that change something. */
-#include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -198,9 +197,7 @@ static error_t parse_rate(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'd':
-		if (q_domain_number(arg) < 0)
-			argp_error(state, "domains are quarry, slab, pages, percpu and vmalloc");
-		o->domain = arg;
+		o->domain = q_domain_name[q_option_domain(state, arg)];
 		return 0;
 	case ARGP_KEY_ARG:
 		if (o->value)
@@ -325,7 +322,7 @@ struct kernel_options {
 static error_t parse_kernel(int key, char *arg, struct argp_state *state)
 {
 	struct kernel_options *o = state->input;
-	int domain;
+	unsigned int domain;
 
 	switch (key) {
 	case ARGP_KEY_ARG:
@@ -335,8 +332,8 @@ static error_t parse_kernel(int key, char *arg, struct argp_state *state)
 			o->enable = !strcmp(arg, "on");
 			return 0;
 		}
-		domain = q_domain_number(arg);
-		if (domain <= 0)
+		domain = q_option_domain(state, arg);
+		if (!domain)
 			argp_error(state,
 				   "domains of the kernel's are slab, pages, percpu and vmalloc, "
 				   "not '%s'",

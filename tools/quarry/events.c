@@ -29,20 +29,17 @@ static void stop(int signal)
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct events_options *o = state->input;
-	char *end;
 
 	switch (key) {
 	case 'f':
 		o->frees = true;
 		return 0;
 	case 'n':
-		o->most = strtoull(arg, &end, 10);
-		if (*end || !o->most)
-			argp_error(state, "-n takes a number of events, not '%s'", arg);
+		o->most = q_option_count(state, "--count", arg, 1, UINT64_MAX);
 		return 0;
 	case 'r':
-		o->records = (unsigned int)strtoul(arg, &end, 10);
-		if (*end || !o->records || o->records & (o->records - 1))
+		o->records = (unsigned int)q_option_count(state, "--records", arg, 1, UINT32_MAX);
+		if (o->records & (o->records - 1))
 			argp_error(state, "the records of a ring are a power of two, not '%s'",
 				   arg);
 		return 0;

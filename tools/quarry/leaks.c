@@ -195,18 +195,6 @@ struct leaks_options {
 
 enum { KEY_CHECK = 0x200, KEY_HTML };
 
-static unsigned int number(const char *arg, unsigned int least, struct argp_state *state)
-{
-	char *end;
-	unsigned long n;
-
-	errno = 0;
-	n = strtoul(arg, &end, 10);
-	if (errno || *end || n < least || n > 604800)
-		argp_error(state, "a number from %u to 604800, not '%s'", least, arg);
-	return (unsigned int)n;
-}
-
 static error_t parse_leaks(int key, char *arg, struct argp_state *state)
 {
 	struct leaks_options *o = state->input;
@@ -216,10 +204,10 @@ static error_t parse_leaks(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &o->target;
 		return 0;
 	case 's':
-		o->seconds = number(arg, 3, state);
+		o->seconds = q_option_seconds(state, arg, 3);
 		return 0;
 	case 'n':
-		o->most = number(arg, 1, state);
+		o->most = q_option_lines(state, arg);
 		return 0;
 	case KEY_CHECK:
 		o->check = true;
@@ -325,7 +313,7 @@ static error_t parse_diff(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'n':
-		o->most = number(arg, 1, state);
+		o->most = q_option_lines(state, arg);
 		return 0;
 	case KEY_HTML:
 		o->html = true;

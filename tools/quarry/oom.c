@@ -22,20 +22,15 @@ struct oom_options {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct oom_options *o = state->input;
-	char *end;
 
 	switch (key) {
 	case 'd':
-		if (q_domain_number(arg) < 0)
-			argp_error(state,
-				   "domains are quarry, slab, pages, percpu and vmalloc, not '%s'",
-				   arg);
-		o->heap = arg;
+		o->heap = q_domain_name[q_option_domain(state, arg)];
 		return 0;
 	case ARGP_KEY_ARG:
-		o->number = strtoll(arg, &end, 10);
-		if (state->arg_num || *end || o->number <= 0)
-			argp_error(state, "one number of a snapshot, not '%s'", arg);
+		if (state->arg_num)
+			argp_error(state, "one snapshot, not also '%s'", arg);
+		o->number = (int64_t)q_option_count(state, "SNAPSHOT", arg, 1, INT64_MAX);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

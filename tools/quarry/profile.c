@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* profile: take a profile and write it.  dump: the list of live objects. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +52,6 @@ static void add_debug_dir(struct q_debug_places *places, const char *dir)
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct profile_options *o = state->input;
-	char *end;
 	int kind;
 
 	switch (key) {
@@ -70,10 +68,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->kind = (unsigned int)kind;
 		return 0;
 	case 's':
-		errno = 0;
-		o->seconds = (unsigned int)strtoul(arg, &end, 10);
-		if (errno || *end || !o->seconds || o->seconds > 86400 * 7)
-			argp_error(state, "--seconds takes 1 to 604800 seconds, not '%s'", arg);
+		o->seconds = q_option_seconds(state, arg, 1);
 		return 0;
 	case 'o':
 		o->out = arg;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* record: profiles and numbers at an interval, into a bounded ring on the disk. */
-#include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <math.h>
@@ -36,8 +35,6 @@ enum { KEY_MAX_BYTES = 0x200, KEY_MAX_AGE };
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct record_options *o = state->input;
-	char *end;
-	int domain;
 
 	switch (key) {
 	case 'o':
@@ -57,19 +54,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--max-age takes a time, as 12h or 7d; not '%s'", arg);
 		return 0;
 	case 'd':
-		domain = q_domain_number(arg);
-		if (domain < 0)
-			argp_error(state,
-				   "domains are quarry, slab, pages, percpu and vmalloc, not '%s'",
-				   arg);
-		else
-			o->chosen[domain] = o->any_chosen = true;
+		o->chosen[q_option_domain(state, arg)] = o->any_chosen = true;
 		return 0;
 	case 'n':
-		errno = 0;
-		o->moments = strtoull(arg, &end, 10);
-		if (errno || end == arg || *end || *arg == '-' || !o->moments)
-			argp_error(state, "--moments takes a number, not '%s'", arg);
+		o->moments = q_option_count(state, "--moments", arg, 1, UINT64_MAX);
 		return 0;
 	case ARGP_KEY_END:
 		if (!o->dir)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* report: what a recording shows: live bytes over time, and which sites grew. */
-#include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <langinfo.h>
@@ -51,8 +50,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct report_options *o = state->input;
 	int64_t ignored;
-	char *end;
-	int domain;
 
 	switch (key) {
 	case KEY_FROM:
@@ -68,19 +65,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->check = true;
 		return 0;
 	case 'd':
-		domain = q_domain_number(arg);
-		if (domain < 0)
-			argp_error(state,
-				   "domains are quarry, slab, pages, percpu and vmalloc, not '%s'",
-				   arg);
-		else
-			o->chosen[domain] = o->any_chosen = true;
+		o->chosen[q_option_domain(state, arg)] = o->any_chosen = true;
 		return 0;
 	case 'n':
-		errno = 0;
-		o->most = (unsigned int)strtoul(arg, &end, 10);
-		if (errno || end == arg || *end || *arg == '-' || !o->most)
-			argp_error(state, "-n takes a number of lines, not '%s'", arg);
+		o->most = q_option_lines(state, arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (o->dir)

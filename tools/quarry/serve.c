@@ -49,19 +49,6 @@ struct serve_options {
 
 enum { KEY_TOKEN = 0x200, KEY_CERT, KEY_KEY, KEY_USER, KEY_CONNECTIONS, KEY_PROFILES };
 
-static unsigned int number(struct argp_state *state, const char *name, const char *arg,
-			   unsigned int low, unsigned int high)
-{
-	unsigned long n;
-	char *end;
-
-	errno = 0;
-	n = strtoul(arg, &end, 10);
-	if (errno || *end || *arg < '0' || *arg > '9' || n < low || n > high)
-		argp_error(state, "%s takes %u to %u, not '%s'", name, low, high, arg);
-	return (unsigned int)n;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct serve_options *o = state->input;
@@ -95,10 +82,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		}
 		return 0;
 	case KEY_CONNECTIONS:
-		o->connections = number(state, "--connections", arg, 8, 4096);
+		o->connections = (unsigned int)q_option_count(state, "--connections", arg, 8, 4096);
 		return 0;
 	case KEY_PROFILES:
-		o->profiles = number(state, "--profiles", arg, 1, 64);
+		o->profiles = (unsigned int)q_option_count(state, "--profiles", arg, 1, 64);
 		return 0;
 	case ARGP_KEY_END:
 		if (!o->cert != !o->key)

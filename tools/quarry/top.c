@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* top: what happens now: memory, calls, and caches, sites or processes by what they do. */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,18 +179,6 @@ struct top_options {
 
 enum { KEY_BATCH = 0x200, KEY_SORT, KEY_FILTER };
 
-static unsigned long count(const char *arg, unsigned long least, struct argp_state *state)
-{
-	unsigned long n;
-	char *end;
-
-	errno = 0;
-	n = strtoul(arg, &end, 10);
-	if (errno || end == arg || *end || *arg == '-' || n < least || n > 1000000000)
-		argp_error(state, "a number from %lu to 1000000000, not '%s'", least, arg);
-	return n;
-}
-
 /* The headings that a view can be sorted by. */
 static const char *sort_keys(enum q_view view)
 {
@@ -214,10 +201,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case KEY_BATCH:
 		o->batch = true;
-		o->rounds = count(arg, 0, state);
+		o->rounds = q_option_count(state, "--batch", arg, 0, 1000000000);
 		return 0;
 	case 'n':
-		o->most = (unsigned int)count(arg, 1, state);
+		o->most = q_option_lines(state, arg);
 		return 0;
 	case 'i':
 		o->interval = strtod(arg, &end);
@@ -235,11 +222,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->view = (unsigned int)n;
 		return 0;
 	case 'd':
-		o->domain = q_domain_number(arg);
-		if (o->domain < 0)
-			argp_error(state,
-				   "domains are quarry, slab, pages, percpu and vmalloc, not '%s'",
-				   arg);
+		o->domain = (int)q_option_domain(state, arg);
 		return 0;
 	case KEY_SORT:
 		o->sort = arg;

@@ -125,3 +125,14 @@ int q_parse_size(const char *text, int64_t *value)
 	*value = (int64_t)(number << shift);
 	return 0;
 }
+
+int q_parse_count(const char *text, uint64_t low, uint64_t high, uint64_t *value)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return -1;
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	return errno || *end || *value < low || *value > high ? -1 : 0;
+}

@@ -26,4 +26,7 @@ const char *q_human(char *buf, enum q_unit unit, int64_t value);
 /* Read a size as the module takes it: decimal, with K, M or G; "max" gives INT64_MAX.  0 or -1. */
 int q_parse_size(const char *text, int64_t *value);
 
+/* Read a whole number from @low to @high.  0 or -1. */
+int q_parse_count(const char *text, uint64_t low, uint64_t high, uint64_t *value);
+
 #endif

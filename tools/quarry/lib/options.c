@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "lib/options.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "lib/device.h"
+#include "lib/human.h"
 #include "lib/recording.h"
 #include "quarry.h"
 
@@ -64,3 +67,41 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 const struct argp q_common_argp = { options, parse, NULL, NULL, NULL, NULL, NULL };
+
+/* --- Values of options --- */
+
+unsigned int q_option_domain(struct argp_state *state, const char *arg)
+{
+	int domain = q_domain_number(arg);
+
+	if (domain < 0)
+		argp_error(state, "domains are quarry, slab, pages, percpu and vmalloc, not '%s'",
+			   arg);
+	return (unsigned int)domain;
+}
+
+uint64_t q_option_count(struct argp_state *state, const char *option, const char *arg, uint64_t low,
+			uint64_t high)
+{
+	uint64_t n = low;
+
+	if (!q_parse_count(arg, low, high, &n))
+		return n;
+	if (high >= INT64_MAX)
+		argp_error(state, "%s takes a number from %" PRIu64 " on, not '%s'", option, low,
+			   arg);
+	else
+		argp_error(state, "%s takes a number from %" PRIu64 " to %" PRIu64 ", not '%s'",
+			   option, low, high, arg);
+	return low;
+}
+
+unsigned int q_option_seconds(struct argp_state *state, const char *arg, unsigned int low)
+{
+	return (unsigned int)q_option_count(state, "--seconds", arg, low, 7 * 86400);
+}
+
+unsigned int q_option_lines(struct argp_state *state, const char *arg)
+{
+	return (unsigned int)q_option_count(state, "--lines", arg, 1, 1000000000);
+}

@@ -5,6 +5,7 @@
 
 #include <argp.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /**
  * struct q_options - the options that all commands have
@@ -34,5 +35,21 @@ extern const struct argp q_common_argp;
 	{                                                                                          \
 		&q_common_argp, 0, "Common options:", 10                                           \
 	}
+
+/*
+ * For a command's parser: the value of an option.  For a wrong one the program ends, with a sentence
+ * and the status of a wrong command line.
+ */
+
+/* A domain, QUARRY_DEV_DOMAIN_*, by its name. */
+unsigned int q_option_domain(struct argp_state *state, const char *arg);
+
+/* A whole number from @low to @high.  @option is what the sentence names. */
+uint64_t q_option_count(struct argp_state *state, const char *option, const char *arg, uint64_t low,
+			uint64_t high);
+
+/* The options --seconds, at most a week, and --lines. */
+unsigned int q_option_seconds(struct argp_state *state, const char *arg, unsigned int low);
+unsigned int q_option_lines(struct argp_state *state, const char *arg);
 
 #endif

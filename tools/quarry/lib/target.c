@@ -20,16 +20,10 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct q_target *t = state->input;
-	int domain;
 
 	switch (key) {
 	case 'd':
-		domain = q_domain_number(arg);
-		if (domain < 0)
-			argp_error(state,
-				   "domains are quarry, slab, pages, percpu and vmalloc, not '%s'",
-				   arg);
-		t->domain = (unsigned int)domain;
+		t->domain = q_option_domain(state, arg);
 		return 0;
 	case 'c':
 		t->cache = arg;

@@ -27,6 +27,20 @@ static void no_size(const char *text)
 	ok(q_parse_size(text, &value) < 0, *text ? text : "an empty size");
 }
 
+static void count(const char *text, uint64_t low, uint64_t high, uint64_t want)
+{
+	uint64_t value = ~want;
+
+	ok(!q_parse_count(text, low, high, &value) && value == want, text);
+}
+
+static void no_count(const char *text, uint64_t low, uint64_t high)
+{
+	uint64_t value;
+
+	ok(q_parse_count(text, low, high, &value) != 0, *text ? text : "no text");
+}
+
 int main(void)
 {
 	human(Q_BYTES, 0, "0 B");
@@ -67,5 +81,18 @@ int main(void)
 	no_size("64kb");
 	no_size("9999999999G");
 	no_size("99999999999999999999");
+
+	count("0", 0, 5, 0);
+	count("5", 0, 5, 5);
+	count("18446744073709551615", 1, UINT64_MAX, UINT64_MAX);
+	no_count("", 0, 5);
+	no_count("6", 0, 5);
+	no_count("0", 1, 5);
+	no_count("-1", 0, UINT64_MAX);
+	no_count("+1", 0, 5);
+	no_count(" 1", 0, 5);
+	no_count("1 ", 0, 5);
+	no_count("1k", 0, 5);
+	no_count("18446744073709551616", 0, UINT64_MAX);
 	return tap_end();
 }
