@@ -65,9 +65,12 @@ start()
 		"stty -g >$TMP/before; $*; echo \"status \$?\"; stty -g >$TMP/after; cat"
 }
 
+# Ends the server too, and waits for that: the next one has the same socket.
 stop()
 {
+	server=$(tmux -L $session display-message -p '#{pid}')
 	tmux -L $session kill-server
+	while kill -0 "$server" 2>/dev/null; do sleep 0.05; done
 }
 
 keys()
@@ -80,7 +83,8 @@ shoot()
 	tmux -L $session capture-pane -pJ "$@" 2>/dev/null | sed 's/ *$//' >"$TMP/screen"
 }
 
-# sees TEXT PATTERN: the screen has the pattern, at once or in the next ten seconds.
+# sees TEXT PATTERN: the screen has the pattern, at once or within half a minute, because other work may
+# keep the machine busy.
 sees()
 {
 	# shellcheck disable=SC2016 # for sed
@@ -90,7 +94,7 @@ sees()
 # sees_in LINES TEXT PATTERN: the same for lines that sed prints.
 sees_in()
 {
-	until=$(($(date +%s) + 10))
+	until=$(($(date +%s) + 30))
 	while :; do
 		shoot
 		if sed -n "$1" "$TMP/screen" | grep -qE -- "$3"; then
