@@ -30,7 +30,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		if (state->arg_num)
 			argp_error(state, "one snapshot, not also '%s'", arg);
-		o->number = (int64_t)q_option_count(state, "SNAPSHOT", arg, 1, INT64_MAX);
+		o->number = (int64_t)q_option_count(state, "NUMBER", arg, 1, INT64_MAX);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
