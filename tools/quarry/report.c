@@ -14,7 +14,7 @@
 #include "lib/recording.h"
 #include "lib/spark.h"
 #include "lib/table.h"
-#include "lib/watch.h"
+#include "lib/watch_text.h"
 
 #define AXIS 60
 
@@ -155,50 +155,6 @@ static unsigned int watch(const struct range *range, unsigned int domain, struct
 	return bad;
 }
 
-static const struct q_column columns[] = {
-	{ "verdict", "verdict", Q_TEXT },      { "growth_bytes", "growth", Q_BYTES },
-	{ "error_bytes", "+/-", Q_BYTES },     { "growth_bytes_per_hour", "an hour", Q_BYTES },
-	{ "live_bytes", "live", Q_BYTES },     { "allocated_bytes", "allocated", Q_BYTES },
-	{ "kept_percent", "kept", Q_PERCENT }, { "cache", "cache", Q_TEXT },
-	{ "stack", "stack", Q_TEXT },
-};
-
-static int64_t kept_permille(const struct q_growth *g)
-{
-	if (g->growth <= 0 || g->allocated <= 0)
-		return 0;
-	return g->growth >= g->allocated ? 1000 :
-					   (int64_t)((double)g->growth * 1000 / g->allocated);
-}
-
-static struct q_table *table_of(const struct q_watch *w, unsigned int most)
-{
-	struct q_table *t = q_table_new(columns, sizeof(columns) / sizeof(*columns));
-	double hours = (double)q_sub(w->to_ns, w->from_ns) / 3600e9;
-
-	for (unsigned int i = 0; i < w->nr && i < most; i++) {
-		const struct q_watched *site = &w->site[i];
-		const struct q_growth *g = &site->growth;
-
-		q_table_add(t,
-			    (struct q_cell[]){
-				    Q_S(q_verdict_name[g->verdict]), Q_N(g->growth), Q_N(g->error),
-				    Q_N(hours > 0 ? q_whole((double)g->growth / hours) : 0),
-				    Q_N(site->s.live[site->s.moments - 1]), Q_N(g->allocated),
-				    Q_N(kept_permille(g)), Q_S(site->cache), Q_S(site->stack) });
-	}
-	return t;
-}
-
-static unsigned int leaks_of(const struct q_watch *w)
-{
-	unsigned int n = 0;
-
-	while (n < w->nr && w->site[n].growth.verdict == Q_LEAK)
-		n++;
-	return n;
-}
-
 /* --- Text --- */
 
 static const char *human(enum q_unit unit, int64_t value)
@@ -270,32 +226,10 @@ static void show_head(const struct range *range, const struct report_options *o)
 	       clock_text(last, sizeof(last), "%H:%M", to));
 }
 
-/* What the table says, in words. */
-static void say(const struct q_watch *w)
-{
-	static const char *const text[Q_VERDICTS] = {
-		[Q_LEAK] = "leaks: what it keeps grows as it allocates, and does not slow down",
-		[Q_GROWS] = "grows; record longer to see whether it ends",
-		[Q_FILLS] = "filled, and has stopped growing",
-	};
-	unsigned int said = 0;
-
-	for (; said < w->nr && said < 3 && text[w->site[said].growth.verdict]; said++) {
-		const struct q_watched *site = &w->site[said];
-
-		printf("%.*s %s (%s in %s).\n", (int)strcspn(site->stack, " "), site->stack,
-		       text[site->growth.verdict], human(Q_BYTES, site->growth.growth),
-		       human(Q_NS, q_sub(w->to_ns, w->from_ns)));
-	}
-	if (!said)
-		printf("Nothing grew by more than its error in %s.\n",
-		       human(Q_NS, q_sub(w->to_ns, w->from_ns)));
-}
-
 static void show_domain(const struct q_watch *w, unsigned int domain, unsigned int bad,
 			unsigned int most)
 {
-	struct q_table *t = table_of(w, most);
+	struct q_table *t = q_watch_table(w, Q_AN_HOUR, most, true);
 
 	printf("\n%s: %u moments", q_domain_name[domain], w->moments);
 	if (bad)
@@ -308,7 +242,7 @@ static void show_domain(const struct q_watch *w, unsigned int domain, unsigned i
 	} else {
 		q_table_print(t, most);
 		putchar('\n');
-		say(w);
+		q_watch_say(w, "record");
 	}
 	q_table_free(t);
 }
@@ -338,7 +272,7 @@ static struct json_object *domain_json(const struct q_watch *w, unsigned int dom
 				       unsigned int bad, unsigned int most)
 {
 	struct json_object *o = json_object_new_object();
-	struct q_table *t = table_of(w, most);
+	struct q_table *t = q_watch_table(w, Q_AN_HOUR, most, true);
 
 	json_object_object_add(o, "domain", json_object_new_string(q_domain_name[domain]));
 	json_object_object_add(o, "moments", json_object_new_int64(w->moments));
@@ -346,7 +280,7 @@ static struct json_object *domain_json(const struct q_watch *w, unsigned int dom
 	json_object_object_add(o, "restarts", json_object_new_int64(w->restarts));
 	json_object_object_add(o, "seconds",
 			       json_object_new_double((double)q_sub(w->to_ns, w->from_ns) / 1e9));
-	json_object_object_add(o, "leaks", json_object_new_int64(leaks_of(w)));
+	json_object_object_add(o, "leaks", json_object_new_int64(q_watch_leaks(w)));
 	json_object_object_add(o, "sites", q_table_json(t, most));
 	q_table_free(t);
 	return o;
@@ -379,7 +313,7 @@ static unsigned int show(const struct range *range, const struct report_options 
 			json_object_array_add(domains, domain_json(&w, i, bad, o->most));
 		else
 			show_domain(&w, i, bad, o->most);
-		leaks += leaks_of(&w);
+		leaks += q_watch_leaks(&w);
 		q_watch_free(&w);
 	}
 	return leaks;

@@ -88,3 +88,12 @@ struct q_growth q_growth_of(const struct q_series *s, int64_t period)
 				    Q_GROWS;
 	return g;
 }
+
+int64_t q_growth_kept(const struct q_growth *g)
+{
+	if (g->growth <= 0 || g->allocated <= 0)
+		return 0;
+	return g->growth >= g->allocated ?
+		       1000 :
+		       (int64_t)((double)g->growth * 1000 / (double)g->allocated);
+}

@@ -63,4 +63,7 @@ double q_standard_error(int64_t bytes, int64_t objects, int64_t period);
 
 struct q_growth q_growth_of(const struct q_series *s, int64_t period);
 
+/* Of what was allocated meanwhile, the part that stays, in thousandths. */
+int64_t q_growth_kept(const struct q_growth *g);
+
 #endif

@@ -79,19 +79,26 @@ static void merge(struct q_watch *w, const struct q_pprof *p, const int *type)
 	w->nr = nr;
 }
 
+bool q_watch_takes(const struct q_pprof *p)
+{
+	for (int i = 0; i < VALUES; i++)
+		if (q_pprof_type(p, types[i]) < 0)
+			return false;
+	return true;
+}
+
 const char *q_watch_add(struct q_watch *w, const struct q_pprof *p)
 {
 	int64_t allocated = 0;
 	int type[VALUES];
 
-	for (int i = 0; i < VALUES; i++) {
+	if (!q_watch_takes(p))
+		return "it is no profile of a heap";
+	for (int i = 0; i < VALUES; i++)
 		type[i] = q_pprof_type(p, types[i]);
-		if (type[i] < 0)
-			return "it is no profile of a heap";
-	}
 	for (unsigned int i = 0; i < p->sites; i++)
 		allocated = q_add(allocated, p->site[i].value[type[ALLOCATED]]);
-	if (w->moments && allocated < w->allocated) {
+	if (w->moments && allocated < w->allocated && !w->keep) {
 		forget(w);
 		w->restarts++;
 	}
@@ -106,6 +113,11 @@ const char *q_watch_add(struct q_watch *w, const struct q_pprof *p)
 	return NULL;
 }
 
+int64_t q_watched_live(const struct q_watched *site)
+{
+	return site->s.moments ? site->s.live[site->s.moments - 1] : 0;
+}
+
 static int by_verdict(const void *a, const void *b)
 {
 	const struct q_watched *x = a, *y = b;
@@ -117,6 +129,8 @@ static int by_verdict(const void *a, const void *b)
 		return g->sure > h->sure ? -1 : 1;
 	if (g->allocated != h->allocated)
 		return g->allocated > h->allocated ? -1 : 1;
+	if (q_watched_live(x) != q_watched_live(y))
+		return q_watched_live(x) > q_watched_live(y) ? -1 : 1;
 	return strcmp(x->stack, y->stack) ?: strcmp(x->cache, y->cache);
 }
 

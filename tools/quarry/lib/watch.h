@@ -3,6 +3,7 @@
 #ifndef Q_WATCH_H
 #define Q_WATCH_H
 
+#include <stdbool.h>
 #include "lib/growth.h"
 #include "lib/pprof.h"
 
@@ -30,6 +31,7 @@ struct q_watched {
  * @period: bytes between two samples
  * @allocated: bytes allocated so far, of all sites, to see when counting began anew
  * @restarts: how often it did; what was watched before is forgotten then
+ * @keep: nothing is forgotten: the profiles may be of different boots
  */
 struct q_watch {
 	struct q_watched *site;
@@ -40,7 +42,14 @@ struct q_watch {
 	int64_t period;
 	int64_t allocated;
 	unsigned int restarts;
+	bool keep;
 };
+
+/* Live bytes of a site at the end. */
+int64_t q_watched_live(const struct q_watched *site);
+
+/* Is it a profile of a heap, which has all that is watched? */
+bool q_watch_takes(const struct q_pprof *p);
 
 /*
  * Add a moment: a profile of a heap whose sites are joined without labels.  NULL, or why it cannot be

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What "quarry report" needs: lib/duration.c, lib/spark.c and lib/watch.c. */
+#include <json-c/json.h>
 #include <stdlib.h>
 #include <time.h>
 #include "lib/duration.h"
 #include "lib/spark.h"
 #include "lib/table.h"
-#include "lib/watch.h"
+#include "lib/watch_text.h"
 #include "tap.h"
 
 #define SECOND 1000000000LL
@@ -108,6 +109,60 @@ static const struct q_watched *watched(const struct q_watch *w, const char *stac
 	return &none;
 }
 
+/* What is in a table, as JSON. */
+static const char *member(struct json_object *sites, unsigned int row, const char *name)
+{
+	struct json_object *o = NULL;
+
+	json_object_object_get_ex(json_object_array_get_idx(sites, row), name, &o);
+	return json_object_get_string(o);
+}
+
+static void test_sentences(struct q_watch *w)
+{
+	struct q_table *second = q_watch_table(w, Q_A_SECOND, 3, true);
+	struct q_table *hour = q_watch_table(w, Q_AN_HOUR, 99, false);
+	struct json_object *sites = q_table_json(second, 99);
+	char buf[Q_WATCH_SENTENCE];
+
+	same(q_watch_leaks(w), 1, "leaks");
+	same_text(q_watch_sentence(buf, w, 0, "watch"),
+		  "leak leaks: what it keeps grows as it allocates, and does not slow down "
+		  "(1.9 KiB in 31 min).",
+		  "a leak in words");
+	same_text(q_watch_sentence(buf, w, 1, "watch"),
+		  "fill filled, and has stopped growing (28.0 KiB in 31 min).", "a cache in words");
+	ok(!q_watch_sentence(buf, w, 2, "watch"), "no words for what does not grow");
+	w->site[0].growth.verdict = Q_GROWS;
+	same_text(q_watch_sentence(buf, w, 0, "record"),
+		  "leak grows; record longer to see whether it ends (1.9 KiB in 31 min).",
+		  "growth in words");
+	w->site[0].growth.verdict = Q_LEAK;
+
+	same(q_table_rows(second), 3, "rows that are wanted");
+	same(q_table_rows(hour), 4, "no more than there are");
+	same_text(member(sites, 0, "verdict"), "leak", "a row's verdict");
+	same_text(member(sites, 0, "growth_bytes"), "1984", "its growth");
+	same_text(member(sites, 0, "growth_bytes_per_second"), "1", "its growth a second");
+	same_text(member(sites, 0, "live_bytes"), "2048", "what it holds");
+	same_text(member(sites, 0, "kept_percent"), "50.0", "the part that it keeps");
+	json_object_put(sites);
+	sites = q_table_json(hour, 99);
+	same_text(member(sites, 0, "growth_bytes_per_hour"), "3840", "its growth an hour");
+	json_object_put(sites);
+	q_table_free(second);
+	q_table_free(hour);
+	free(w->site[0].stack);
+	w->site[0].stack = q_strdup("a < b < c < d < e < f");
+	second = q_watch_table(w, Q_A_SECOND, 1, false);
+	sites = q_table_json(second, 1);
+	same_text(member(sites, 0, "stack"), "a < b < c < d < e < ...", "five frames of a stack");
+	json_object_put(sites);
+	q_table_free(second);
+	free(w->site[0].stack);
+	w->site[0].stack = q_strdup("leak");
+}
+
 static void test_watch(void)
 {
 	struct q_watch w = { 0 };
@@ -122,6 +177,7 @@ static void test_watch(void)
 	ok(q_watch_add(&w, &p) != NULL, "more moments than there is room for are refused");
 	q_pprof_free(&p);
 	q_watch_judge(&w);
+	test_sentences(&w);
 	same(w.moments, Q_MOMENTS_MAX, "moments");
 	same(w.nr, 4, "sites, also one that came and went");
 	same_text(w.site[0].stack, "leak", "the leak comes first");
@@ -140,6 +196,17 @@ static void test_watch(void)
 	}
 	same(w.restarts, 1, "a reset of the profile begins anew");
 	same(w.moments, 2, "with the moment behind it");
+	q_watch_free(&w);
+	w.keep = true;
+	for (unsigned int n = 9; n > 7; n--) {
+		profile(&p, n, false);
+		q_watch_add(&w, &p);
+		q_pprof_free(&p);
+	}
+	q_watch_judge(&w);
+	ok(!w.restarts && w.moments == 2, "or does not, for two profiles of different boots");
+	same(watched(&w, "leak")->growth.growth, -64,
+	     "what is less then grew by less than nothing");
 	q_watch_free(&w);
 	profile(&p, 1, false);
 	strcpy(p.type[1], "x");
