@@ -76,7 +76,7 @@ enum screen_mode { SCREEN_ROWS, SCREEN_FILTER, SCREEN_HELP, SCREEN_ROW };
  * @key: which row was chosen with the arrows, so that it stays chosen when rows move; or NULL
  * @text: lines that cover the rows
  * @text_nr: how many
- * @text_top: the first one on the screen
+ * @text_top: the first line on the screen; a long one takes several
  */
 struct screen {
 	enum screen_mode mode;
@@ -94,6 +94,9 @@ void screen_draw(struct screen *s, struct top *t);
 
 /* Lines of the screen that rows are on. */
 unsigned int screen_room(void);
+
+/* Lines of the screen that all of the text takes. */
+unsigned int screen_text_lines(const struct screen *s);
 
 /* What tells a row from the others at all moments. */
 const char *screen_key_of(char *buf, size_t size, const struct q_row *row);

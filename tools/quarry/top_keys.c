@@ -191,7 +191,7 @@ static void filter_key(struct screen *s, struct top *t, int key)
 static void text_key(struct screen *s, int key)
 {
 	unsigned int page = LINES > 1 ? (unsigned int)LINES - 1 : 1;
-	unsigned int last = s->text_nr > page ? s->text_nr - page : 0;
+	unsigned int lines = screen_text_lines(s), last = lines > page ? lines - page : 0;
 
 	switch (key) {
 	case KEY_DOWN:

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "lib/options.h"
 #include "top.h"
 
 #define MOST_SITES 40 /* of a process or a cgroup */
@@ -159,7 +160,8 @@ static void add_cache(struct screen *s, const struct top *t, const struct q_row 
 
 	(void)t;
 	if (!q_cache_values(&v, row->cell[0].text, row->id)) {
-		add(s, q_strdup("  It has no file of its own."));
+		add(s, q_strdup(q_options.recording ? "  Its other numbers were not recorded." :
+						      "  It is gone."));
 		return;
 	}
 	for (unsigned int i = 0; i < v.nr; i += 2) {

@@ -18,6 +18,7 @@
 #define FIRST_ROW    (Q_HEAD_LINES + 3)
 #define LEAST_LINES  10
 #define LEAST_WIDTH  40
+#define TEXT_INDENT  8 /* of the second line of a text that is too long */
 
 enum { GREEN = 1, YELLOW, BLUE, MAGENTA, RED, COLOURS };
 
@@ -82,6 +83,12 @@ static void paint(int colour, bool on)
 
 /* --- Texts --- */
 
+/* What stands for the end of a text that is cut. */
+static wchar_t cut_mark(void)
+{
+	return MB_CUR_MAX > 1 ? L'\u2026' : L'+';
+}
+
 /*
  * Add @text in @width columns of the screen, cut or filled up with blanks.  What cannot be printed
  * becomes "?".
@@ -114,6 +121,9 @@ static void add_fit(const char *text, int width, bool right)
 		text += n;
 		left -= n;
 	}
+	/* Not where half of a wide character would stay. */
+	if (left && used && width > 1 && wcwidth(wide[used - 1]) == 1)
+		wide[used - 1] = cut_mark();
 	if (right && columns < width)
 		printw("%*s", width - columns, "");
 	addnwstr(wide, used);
@@ -323,15 +333,46 @@ static void draw_rows(struct screen *s, struct top *t)
 			 ">/sys/module/quarry/parameters/kernel_cgroups\".");
 }
 
-static void draw_text(const struct screen *s)
+/* Bytes of @text for a line of @width: all of it, or as far as a blank. */
+static size_t line_part(const char *text, int width)
 {
-	for (unsigned int i = s->text_top; i < s->text_nr; i++) {
-		int y = (int)(i - s->text_top);
+	size_t len = strlen(text), at = width > 1 ? (size_t)width : 1;
 
-		if (y >= LINES - 1)
-			break;
-		line_at(y, s->text[i]);
+	if (len <= at)
+		return len;
+	while (at > strspn(text, " ") && text[at] != ' ')
+		at--;
+	return at > strspn(text, " ") ? at : (size_t)width;
+}
+
+/* Walk over the lines that the text takes on the screen, and draw those that are on it. */
+static unsigned int walk_text(const struct screen *s, bool draw)
+{
+	unsigned int line = 0;
+
+	for (unsigned int i = 0; i < s->text_nr; i++) {
+		const char *text = s->text[i];
+		int indent = 0;
+
+		do {
+			size_t part = line_part(text, COLS - indent);
+			char buf[1024];
+
+			snprintf(buf, sizeof(buf), "%*s%.*s", indent, "", (int)part, text);
+			if (draw && line >= s->text_top && line - s->text_top + 1 < LINES)
+				line_at((int)(line - s->text_top), buf);
+			line++;
+			text += part;
+			text += strspn(text, " ");
+			indent = TEXT_INDENT;
+		} while (*text);
 	}
+	return line;
+}
+
+unsigned int screen_text_lines(const struct screen *s)
+{
+	return walk_text(s, false);
 }
 
 static void draw_keys(const struct screen *s, const struct top *t)
@@ -365,7 +406,7 @@ void screen_draw(struct screen *s, struct top *t)
 		return;
 	}
 	if (s->mode == SCREEN_HELP || s->mode == SCREEN_ROW) {
-		draw_text(s);
+		walk_text(s, true);
 	} else {
 		draw_head(t);
 		draw_views(t);

@@ -160,16 +160,18 @@ for size in 80x24 200x50; do
 	sees "$size: a cache's waste" '^block .* 68\.7 %'
 	keys Enter
 	sees "$size: a cache's page" '^Cache table$'
+	sees "$size: which the recording has no more of" 'were not recorded'
 	keys Escape
 	sees "$size: back from it" '^table '
 	keys 3
-	first_row "$size: kernel" 'ext4_inode_c[a-z_]* +alloc_inode <'
+	first_row "$size: kernel" 'ext4_inode_(cache|…) +alloc_inode <'
 	keys d
 	sees "$size: a domain without data" 'Domain pages was not recorded'
 	keys 4
 	first_row "$size: processes" '1\.2 MiB .* find$'
 	keys Enter
 	sees "$size: the sites of a process" '1\.2 MiB  ext4_inode_cache  alloc_inode <'
+	sees "$size: their stacks are whole" 'path_openat$'
 	keys Enter 5
 	first_row "$size: cgroups" '1\.2 MiB .* 4242$'
 	sees "$size: samples without a cgroup" '\(none\)$'
