@@ -71,10 +71,19 @@ function root() {
 	return select(box).datum();
 }
 
+// The library lets new boxes grow for a quarter of a second, also if nothing is to move.
+function arrive() {
+	box.querySelectorAll("g.frame").forEach((g) => {
+		g.querySelector("rect").setAttribute("width", g.getAttribute("width"));
+	});
+}
+
 // What the library does not know: which boxes were found, and where the keyboard is.
 function decorate() {
 	const svg = box.querySelector("svg");
 
+	if (!chart.transitionDuration())
+		arrive();
 	svg.setAttribute("viewBox", `0 0 ${svg.getAttribute("width")} ${svg.getAttribute("height")}`);
 	select(box).selectAll("g.frame")
 		.classed("found", (d) => d.highlight)
@@ -179,8 +188,9 @@ export function draw() {
 		document.getElementById("found").textContent = "";
 		return;
 	}
+	// All boxes are new, so none of them moves.
 	if (chart) {
-		chart.update(made);
+		chart.transitionDuration(0).update(made);
 	} else {
 		chart = flamegraph().width(box.clientWidth).cellHeight(CELL).inverted(true)
 			.minFrameSize(0.7).transitionDuration(0).resetHeightOnZoom(true)

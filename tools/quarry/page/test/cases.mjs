@@ -14,15 +14,22 @@ const column = (table, n) => `[...document.querySelectorAll("#${table} tbody tr"
 const first = (table) => `(document.querySelector("#${table} tbody summary") ??
 	document.querySelector("#${table} tbody td")).textContent`;
 
-async function choose(page, id, value) {
-	await page.run(`(() => {
+// @at_once: an expression that is evaluated before the page draws again.
+async function choose(page, id, value, at_once = "null") {
+	const result = await page.run(`(() => {
 		const e = document.getElementById("${id}");
 		e.value = ${JSON.stringify(value)};
 		e.dispatchEvent(new Event("input", { bubbles: true }));
 		e.dispatchEvent(new Event("change", { bubbles: true }));
+		return ${at_once};
 	})()`);
 	await page.settled();
+	return result;
 }
+
+// Boxes that are narrower than their place: those that still grow.
+const growing = `[...document.querySelectorAll("#flame g.frame")].filter((g) =>
+	g.querySelector("rect").getAttribute("width") !== g.getAttribute("width")).length`;
 
 // Texts come last of what d3 draws.
 async function named(page, name, text) {
@@ -180,6 +187,9 @@ async function diff(page, ok, shoot) {
 	const fill = (name) => `getComputedStyle(${box(name)}.querySelector("rect")).fill.match(/\\d+/g).map(Number)`;
 	const [grown, shrunk] = [await page.run(fill("leaky_new_session [leaky]")), await page.run(fill("shrinks"))];
 
+	ok(await page.run(growing) === 0, "no box grows while the page opens");
+	ok(await choose(page, "width", "before", growing) === 0, "nor when another width is chosen");
+	await choose(page, "width", "change");
 	await shoot("diff-light");
 	ok(grown[0] > grown[2] + 40, `what grew is red (${grown})`);
 	ok(shrunk[2] > shrunk[0] + 40, `what shrank is blue (${shrunk})`);
