@@ -16,8 +16,8 @@
 /**
  * enum q_verdict - what a site does; the worst comes first
  * @Q_LEAK: it grows, and does not grow more slowly at the end than at the beginning
- * @Q_FILLS: it grew at the beginning, and did not at the end: a cache that fills
  * @Q_GROWS: it grows, but too few moments or samples tell how
+ * @Q_FILLS: it grew at the beginning, and did not at the end: a cache that fills
  * @Q_CHURN: it allocates much and keeps as much as it had
  * @Q_STEADY: nothing changes
  * @Q_VERDICTS: how many there are

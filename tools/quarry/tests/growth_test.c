@@ -115,6 +115,13 @@ static void errors(void)
 	same((int64_t)q_standard_error(0, 0, PERIOD), 0, "nothing has no error");
 }
 
+/* Sites are sorted by their verdicts. */
+static void order(void)
+{
+	ok(Q_LEAK < Q_GROWS && Q_GROWS < Q_FILLS && Q_FILLS < Q_CHURN && Q_CHURN < Q_STEADY,
+	   "what may be a leak comes before what is none");
+}
+
 /* What is live at both moments does not add to the error of the growth. */
 static void old_memory(void)
 {
@@ -140,5 +147,6 @@ int main(void)
 	verdicts();
 	errors();
 	old_memory();
+	order();
 	return tap_end();
 }
