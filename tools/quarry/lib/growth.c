@@ -7,8 +7,8 @@
 /* Growth counts if it is as many standard errors. */
 #define ERRORS 3
 
-/* A site that fills grows less than this part of its growth in the last third. */
-#define FLAT 6
+/* A site that fills grows at the end less than this part of what it would if it leaked. */
+#define FLAT 2
 
 const char *const q_verdict_name[Q_VERDICTS] = {
 	[Q_LEAK] = "leak",   [Q_GROWS] = "grows",   [Q_FILLS] = "fills",
@@ -57,11 +57,29 @@ static double error_between(const struct q_series *s, unsigned int from, unsigne
 	return sqrt(fmin(all, moved));
 }
 
+/*
+ * The part of its growth that a leak has between @late and the end.  A leak grows as the site works,
+ * and what was freed tells how much it worked, as long as it frees more than it keeps.  Time is a
+ * poor measure: a machine that is busy with something else at the end slows the leak, too.  A site
+ * that frees little has no other measure.
+ */
+static double late_part(const struct q_series *s, unsigned int late, int64_t growth)
+{
+	unsigned int last = s->moments - 1;
+	int64_t freed = s->allocated[last] - s->allocated[0] - growth;
+	int64_t freed_late = s->allocated[last] - s->allocated[late] -
+			     (s->live[last] - s->live[late]);
+
+	if (freed < growth)
+		return (double)(last - late) / last;
+	return (double)(freed_late < 0 ? 0 : freed_late) / (double)freed;
+}
+
 struct q_growth q_growth_of(const struct q_series *s, int64_t period)
 {
 	unsigned int last = s->moments - 1, late = last - last / 3;
 	struct q_growth g = { 0 };
-	double late_growth, late_error;
+	double late_growth, late_error, leak;
 
 	g.growth = q_sub(s->live[last], s->live[0]);
 	g.error = q_whole(ceil(error_between(s, 0, last, period)));
@@ -79,13 +97,12 @@ struct q_growth q_growth_of(const struct q_series *s, int64_t period)
 	}
 	late_growth = (double)q_sub(s->live[last], s->live[late]);
 	late_error = error_between(s, late, last, period);
-	/* A third of the time, so a third of the growth if it goes on as it began. */
-	if (late_growth < (double)g.growth / FLAT)
-		g.verdict = late_growth + late_error < (double)g.growth / 3 ? Q_FILLS : Q_GROWS;
+	leak = (double)g.growth * late_part(s, late, g.growth);
+	if (late_growth < leak / FLAT)
+		g.verdict = late_growth + late_error < leak ? Q_FILLS : Q_GROWS;
 	else
-		g.verdict = late_growth > late_error || late_growth > (double)g.growth / 4 ?
-				    Q_LEAK :
-				    Q_GROWS;
+		g.verdict = late_growth > late_error || late_growth > leak * 3 / 4 ? Q_LEAK :
+										     Q_GROWS;
 	return g;
 }
 

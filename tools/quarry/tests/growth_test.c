@@ -31,12 +31,16 @@ static double random_part(void)
  * @allocs: objects that are allocated
  * @keep: part of them that stays
  * @until: the moment from which on nothing stays
+ * @slow: the moment from which on only one object in so many is allocated
+ * @slower: that many
  */
 struct model {
 	unsigned int size;
 	unsigned int allocs;
 	double keep;
 	unsigned int until;
+	unsigned int slow;
+	unsigned int slower;
 };
 
 static struct q_series run(const struct model *m)
@@ -45,8 +49,10 @@ static struct q_series run(const struct model *m)
 	struct q_series s = { .moments = MOMENTS };
 
 	for (unsigned int t = 0; t < MOMENTS; t++) {
+		unsigned int allocs = m->slower && t >= m->slow ? m->allocs / m->slower : m->allocs;
+
 		/* Only samples are drawn, as most objects are none: their number is geometric. */
-		for (double i = floor(log(1 - random_part()) / log1p(-p)); t && i < m->allocs;
+		for (double i = floor(log(1 - random_part()) / log1p(-p)); t && i < allocs;
 		     i += 1 + floor(log(1 - random_part()) / log1p(-p))) {
 			objects += 1 / p;
 			if (t < m->until && random_part() < m->keep)
@@ -93,6 +99,33 @@ static void verdicts(void)
 	same(count(&fills, Q_LEAK), 0, "and never to leak");
 	same(count(&churn, Q_CHURN), RUNS, "what allocates and frees churns");
 	same(count(&rest, Q_STEADY), RUNS, "what does nothing is steady");
+}
+
+/* The machine does less at the end than at the beginning: it has other work. */
+static void slower(void)
+{
+	const struct model leak = { .size = 2048,
+				    .allocs = 2000000,
+				    .keep = 0.005,
+				    .until = MOMENTS,
+				    .slow = 9,
+				    .slower = 5 };
+	const struct model fills = {
+		.size = 2048, .allocs = 2000000, .keep = 0.015, .until = 4, .slow = 9, .slower = 5
+	};
+	const struct model stops = { .size = 2048,
+				     .allocs = 2000000,
+				     .keep = 0.005,
+				     .until = MOMENTS,
+				     .slow = 9,
+				     .slower = 10000000 };
+	unsigned int leaks = count(&leak, Q_LEAK);
+
+	printf("# of %u leaks that slow down, %u are called so\n", RUNS, leaks);
+	ok(leaks > RUNS * 80 / 100, "a leak of a site that works less is called a leak");
+	same(count(&leak, Q_FILLS), 0, "and never harmless");
+	ok(count(&fills, Q_FILLS) > RUNS * 95 / 100, "a cache that is full fills all the same");
+	same(count(&stops, Q_GROWS), RUNS, "what stops working cannot be told");
 }
 
 static void errors(void)
@@ -145,6 +178,7 @@ int main(void)
 {
 	state = 88172645463325252;
 	verdicts();
+	slower();
 	errors();
 	old_memory();
 	order();
