@@ -250,9 +250,10 @@ async function deep(page, ok, shoot) {
 async function many(page, ok, shoot) {
 	const megabytes = await page.run("performance.memory.usedJSHeapSize / 1048576");
 
-	console.log(`# opened in ${page.opened.toFixed(0)} ms, ${megabytes.toFixed(0)} MB of JavaScript's heap`);
+	console.log(`# opened in ${page.opened.toFixed(0)} ms, ${page.busy.toFixed(0)} ms of a processor, ` +
+		    `${megabytes.toFixed(0)} MB of JavaScript's heap`);
 	await shoot("many");
-	ok(page.opened < LIMIT_MS, `16,384 sites open in ${LIMIT_MS / 1000} s`);
+	ok(page.busy < LIMIT_MS, `16,384 sites open in ${LIMIT_MS / 1000} s of a processor`);
 	ok(megabytes < 400, "in less than 400 MB");
 	ok(await page.run("document.querySelectorAll('#sites tbody tr').length") === 100,
 	   "the table has 100 rows until one asks for more");

@@ -85,6 +85,7 @@ export class Page {
 		browser.listeners.push((m) => m.sessionId === sessionId && page.event(m));
 		for (const domain of ["Page", "Runtime", "Log", "Network"])
 			await page.send(domain + ".enable");
+		await page.send("Performance.enable", { timeDomain: "threadTicks" });
 		await page.resize(width, height);
 		await page.send("Emulation.setEmulatedMedia", {
 			features: [{ name: "prefers-color-scheme", value: dark ? "dark" : "light" },
@@ -99,7 +100,15 @@ export class Page {
 		await loaded;
 		await page.settled();
 		page.opened = performance.now() - started;
+		page.busy = 1000 * await page.processorTime();
 		return page;
+	}
+
+	// Seconds of a processor that the page's tasks have taken, which other work does not add to.
+	async processorTime() {
+		const { metrics } = await this.send("Performance.getMetrics");
+
+		return metrics.find((m) => m.name === "TaskDuration").value;
 	}
 
 	send(method, params) {
