@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
-# "quarry top --batch", "quarry record" and "quarry events --json" with the running module: what they
-# print agrees with the module's files, a recording stays within its bytes, and one that was killed
-# goes on and can be read.
+# "quarry top --batch", "quarry record" and "quarry events --json" with the running module: what
+# they print agrees with the module's files, a recording stays within its bytes, and one that was
+# killed goes on and can be read.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -34,7 +34,8 @@ service()
 expect "top" sh -c "quarry top --batch 2 --interval 0.5 --bytes >'$TMP/out'"
 same "top: a head for each round" "$(grep -c '^Memory ' "$TMP/out")" 2
 # Nothing runs, so the two readings are of the same moment.
-awk '/^cache / { n++; next } n == 2 && NF > 5 && !/^[(]/ { print $1, $3 }' "$TMP/out" | sort >"$TMP/shown"
+awk '/^cache / { n++; next } n == 2 && NF > 5 && !/^[(]/ { print $1, $3 }' "$TMP/out" |
+	sort >"$TMP/shown"
 awk '!/^#/ { print $1, $4 }' "$QUARRY/caches/table" | sort >"$TMP/table"
 within "top: caches" "$(grep -c . "$TMP/shown")" 1 20
 expect "top: memory of caches, as in the module's table" sh -c \
@@ -47,7 +48,8 @@ same "top: a document a round" "$(grep -c . "$TMP/out")" 3
 same "top: of this command" "$(json command)" top
 sed -n 3p "$TMP/out" >"$TMP/last"
 within "top: calls a second" "$(json mallocs_per_second "$TMP/last")" 1 1000000000
-within "top: sites of the service" "$(tr '{' '\n' <"$TMP/last" | grep -c '"stack":"[^"]*leak_')" 1 100
+within "top: sites of the service" \
+	"$(tr '{' '\n' <"$TMP/last" | grep -c '"stack":"[^"]*leak_')" 1 100
 # The heap's domain has no processes; a domain that is off has a sentence.
 got=0
 quarry top --batch 1 --view kernel 2>"$TMP/err" || got=$?
@@ -103,7 +105,8 @@ same "with new moments" "$(moments "$rec")" $((before + 3))
 expect "report reads all" sh -c "quarry report '$rec' --json >'$TMP/out'"
 same "none is lost" "$(json moments)" $((before + 3))
 same "none is damaged" "$(json damaged)" 0
-same "nothing half written stays" "$(find "$rec" -mindepth 1 -maxdepth 1 ! -name '[0-9]*' -type d | wc -l)" 0
+same "nothing half written stays" \
+	"$(find "$rec" -mindepth 1 -maxdepth 1 ! -name '[0-9]*' -type d | wc -l)" 0
 
 # Two recorders of one folder would mix their moments.
 quarry record -o "$rec" --interval 1 2>/dev/null &
@@ -129,8 +132,9 @@ within "events: frees" "$(grep -c '"type":"free"' "$TMP/out")" 1 199
 same "events: each has a time, a size and a site" "$(grep -cE \
 	'"time_ns":[1-9][0-9]*,.*"size":[1-9][0-9]*,.*"site":[0-9]+,' "$TMP/out")" 200
 # With a rate of 1 each event is an object, and stands for itself.
-same "events: what they stand for" "$(sed -n 's/.*"size":\([0-9]*\),.*"stands_for":\([0-9]*\),.*/\1 \2/p' \
-	"$TMP/out" | awk '$1 == $2' | wc -l)" 200
+same "events: what they stand for" "$(
+	sed -n 's/.*"size":\([0-9]*\),.*"stands_for":\([0-9]*\),.*/\1 \2/p' "$TMP/out" |
+		awk '$1 == $2' | wc -l)" 200
 expect "events: their numbers rise" sh -c "sed 's/.*\"seq\"://; s/}//' '$TMP/out' | sort -c -n -u"
 
 client unleak || fail "unleak"

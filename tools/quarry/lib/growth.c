@@ -58,10 +58,10 @@ static double error_between(const struct q_series *s, unsigned int from, unsigne
 }
 
 /*
- * The part of its growth that a leak has between @late and the end.  A leak grows as the site works,
- * and what was freed tells how much it worked, as long as it frees more than it keeps.  Time is a
- * poor measure: a machine that is busy with something else at the end slows the leak, too.  A site
- * that frees little has no other measure.
+ * The part of its growth that a leak has between @late and the end.  A leak grows as the site
+ * works, and what was freed tells how much it worked, as long as it frees more than it keeps.  Time
+ * is a poor measure: a machine that is busy with something else at the end slows the leak, too.  A
+ * site that frees little has no other measure.
  */
 static double late_part(const struct q_series *s, unsigned int late, int64_t growth)
 {

@@ -37,8 +37,8 @@ extern const struct argp q_common_argp;
 	}
 
 /*
- * For a command's parser: the value of an option.  For a wrong one the program ends, with a sentence
- * and the status of a wrong command line.
+ * For a command's parser: the value of an option.  For a wrong one the program ends, with a
+ * sentence and the status of a wrong command line.
  */
 
 /* A domain, QUARRY_DEV_DOMAIN_*, by its name. */

@@ -88,7 +88,7 @@ unsigned int q_watch_leaks(const struct q_watch *w)
 
 /* --- Words --- */
 
-/* How long it was watched.  Seconds have no fraction, also with --bytes: a command was told them. */
+/* How long it was watched.  Also with --bytes in seconds: the command was told a number of them. */
 static const char *time_text(char *buf, const struct q_watch *w)
 {
 	double seconds = seconds_of(w);

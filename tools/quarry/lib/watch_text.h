@@ -21,9 +21,9 @@ struct q_table *q_watch_table(const struct q_watch *w, enum q_watch_unit unit, u
 unsigned int q_watch_leaks(const struct q_watch *w);
 
 /*
- * Write into @buf, of Q_WATCH_SENTENCE characters, what site @number does: "f leaks: ... (2.0 MiB in
- * 60 s).".  @verb is what would tell more of one that only grows: "watch" or "record".  Returns @buf,
- * or NULL if the site does not grow.
+ * Write into @buf, of Q_WATCH_SENTENCE characters, what site @number does: "f leaks: ... (2.0 MiB
+ * in 60 s).".  @verb is what would tell more of one that only grows: "watch" or "record".  Returns
+ * @buf, or NULL if the site does not grow.
  */
 #define Q_WATCH_SENTENCE 512
 const char *q_watch_sentence(char *buf, const struct q_watch *w, unsigned int number,

@@ -83,8 +83,8 @@ shoot()
 	tmux -L $session capture-pane -pJ "$@" 2>/dev/null | sed 's/ *$//' >"$TMP/screen"
 }
 
-# sees TEXT PATTERN: the screen has the pattern, at once or within half a minute, because other work may
-# keep the machine busy.
+# sees TEXT PATTERN: the screen has the pattern, at once or within half a minute, because other work
+# may keep the machine busy.
 sees()
 {
 	# shellcheck disable=SC2016 # for sed

@@ -188,7 +188,8 @@ async function diff(page, ok, shoot) {
 	const [grown, shrunk] = [await page.run(fill("leaky_new_session [leaky]")), await page.run(fill("shrinks"))];
 
 	ok(await page.run(growing) === 0, "no box grows while the page opens");
-	ok(await choose(page, "width", "before", growing) === 0, "nor when another width is chosen");
+	ok(await choose(page, "width", "before", growing) === 0,
+	   "nor when another width is chosen");
 	await choose(page, "width", "change");
 	await shoot("diff-light");
 	ok(grown[0] > grown[2] + 40, `what grew is red (${grown})`);
@@ -250,7 +251,8 @@ async function deep(page, ok, shoot) {
 async function many(page, ok, shoot) {
 	const megabytes = await page.run("performance.memory.usedJSHeapSize / 1048576");
 
-	console.log(`# opened in ${page.opened.toFixed(0)} ms, ${page.busy.toFixed(0)} ms of a processor, ` +
+	console.log(`# opened in ${page.opened.toFixed(0)} ms, ` +
+		    `${page.busy.toFixed(0)} ms of a processor, ` +
 		    `${megabytes.toFixed(0)} MB of JavaScript's heap`);
 	await shoot("many");
 	ok(page.busy < LIMIT_MS, `16,384 sites open in ${LIMIT_MS / 1000} s of a processor`);

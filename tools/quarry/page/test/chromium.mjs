@@ -104,7 +104,7 @@ export class Page {
 		return page;
 	}
 
-	// Seconds of a processor that the page's tasks have taken, which other work does not add to.
+	// Seconds of a processor that the page's tasks took, to which other work does not add.
 	async processorTime() {
 		const { metrics } = await this.send("Performance.getMetrics");
 
