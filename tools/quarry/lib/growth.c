@@ -7,6 +7,9 @@
 /* Growth counts if it is as many standard errors. */
 #define ERRORS 3
 
+/* So many steps between moments tell how much a site's memory goes up and down. */
+#define STEPS 3
+
 /* A site that fills grows at the end less than this part of what it would if it leaked. */
 #define FLAT 2
 
@@ -58,6 +61,26 @@ static double error_between(const struct q_series *s, unsigned int from, unsigne
 }
 
 /*
+ * How much what the site holds goes up and down from one moment to the next: the standard deviation of
+ * the steps.  The objects that are in work at a moment are more or fewer by chance.  Of objects that
+ * are all samples this is the only error.  It is an object at least, because the moments may have
+ * missed it.
+ */
+static double swing(const struct q_series *s)
+{
+	unsigned int last = s->moments - 1;
+	double mean = (double)q_sub(s->live[last], s->live[0]) / last, sum = 0, object;
+
+	if (last < STEPS)
+		return 0;
+	for (unsigned int i = 0; i < last; i++)
+		sum += squared((double)q_sub(s->live[i + 1], s->live[i]) - mean);
+	object = s->live_objects[last] > 0 ? (double)s->live[last] / (double)s->live_objects[last] :
+					     0;
+	return sqrt(sum / (last - 1) + squared(object));
+}
+
+/*
  * The part of its growth that a leak has between @late and the end.  A leak grows as the site
  * works, and what was freed tells how much it worked, as long as it frees more than it keeps.  Time
  * is a poor measure: a machine that is busy with something else at the end slows the leak, too.  A
@@ -66,9 +89,9 @@ static double error_between(const struct q_series *s, unsigned int from, unsigne
 static double late_part(const struct q_series *s, unsigned int late, int64_t growth)
 {
 	unsigned int last = s->moments - 1;
-	int64_t freed = s->allocated[last] - s->allocated[0] - growth;
-	int64_t freed_late = s->allocated[last] - s->allocated[late] -
-			     (s->live[last] - s->live[late]);
+	int64_t freed = q_sub(q_sub(s->allocated[last], s->allocated[0]), growth);
+	int64_t freed_late = q_sub(q_sub(s->allocated[last], s->allocated[late]),
+				   q_sub(s->live[last], s->live[late]));
 
 	if (freed < growth)
 		return (double)(last - late) / last;
@@ -82,7 +105,7 @@ struct q_growth q_growth_of(const struct q_series *s, int64_t period)
 	double late_growth, late_error, leak;
 
 	g.growth = q_sub(s->live[last], s->live[0]);
-	g.error = q_whole(ceil(error_between(s, 0, last, period)));
+	g.error = q_whole(ceil(hypot(error_between(s, 0, last, period), swing(s))));
 	g.allocated = q_sub(s->allocated[last], s->allocated[0]);
 	g.sure = q_sub(g.growth, q_mul(ERRORS, g.error));
 	if (g.sure < 0)
@@ -91,7 +114,7 @@ struct q_growth q_growth_of(const struct q_series *s, int64_t period)
 		g.verdict = g.allocated > s->live[0] && g.allocated > 0 ? Q_CHURN : Q_STEADY;
 		return g;
 	}
-	if (last < 3) {
+	if (last < STEPS) {
 		g.verdict = Q_GROWS;
 		return g;
 	}

@@ -2,8 +2,8 @@
 /*
  * What a site does over time: does it leak, fill, churn or rest?
  *
- * The profile of a moment is an estimate with a known standard error.  Only what is larger than
- * three of them counts as growth.
+ * The profile of a moment is an estimate with a known standard error, and what a site holds goes up
+ * and down by chance.  Only what is larger than three errors counts as growth.
  */
 #ifndef Q_GROWTH_H
 #define Q_GROWTH_H
@@ -46,7 +46,7 @@ struct q_series {
  * struct q_growth - the answer
  * @verdict: what the site does
  * @growth: bytes in use at the end less those at the beginning
- * @error: its standard error, at most
+ * @error: its standard error, at most: of the samples, and of the chance of the moment
  * @allocated: bytes allocated meanwhile
  * @sure: growth less three errors, 0 if that is negative: what it grew at least
  */

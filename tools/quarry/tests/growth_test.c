@@ -128,6 +128,27 @@ static void slower(void)
 	same(count(&stops, Q_GROWS), RUNS, "what stops working cannot be told");
 }
 
+/* Objects that are all samples have no error of their own.  How many are in work is chance. */
+static void in_work(void)
+{
+	unsigned int harmless = 0;
+
+	for (unsigned int i = 0; i <= RUNS; i++) {
+		struct q_series s = { .moments = MOMENTS };
+
+		for (unsigned int t = 0; t < MOMENTS; t++) {
+			/* In the last run there is one more at the end only. */
+			s.live_objects[t] = i < RUNS ? 3 + (int64_t)(4 * random_part()) :
+						       4 + (t == MOMENTS - 1);
+			s.live[t] = s.live_objects[t] * (64 << 20);
+			s.allocated_objects[t] = 1000 * t + s.live_objects[t];
+			s.allocated[t] = s.allocated_objects[t] * (64 << 20);
+		}
+		harmless += q_growth_of(&s, PERIOD).verdict == Q_CHURN;
+	}
+	same(harmless, RUNS + 1, "one buffer more in work is no leak");
+}
+
 static void errors(void)
 {
 	double sum = 0, squares = 0, error = 0;
@@ -179,6 +200,7 @@ int main(void)
 	state = 88172645463325252;
 	verdicts();
 	slower();
+	in_work();
 	errors();
 	old_memory();
 	order();
