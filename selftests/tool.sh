@@ -96,6 +96,9 @@ status "profile of a type that is none" 2 quarry profile --type size
 status "profile into a file" 0 quarry profile -o "$TMP/a.pb"
 status "profile into a compressed file" 0 quarry profile -o "$TMP/a.pb.gz"
 expect "which is gzip" sh -c "zcat '$TMP/a.pb.gz' | cmp -s -n 4 - '$TMP/a.pb'"
+mknod "$TMP/null" c 1 3
+status "profile into a device" 0 quarry profile -o "$TMP/null"
+expect "which stays a device" [ -c "$TMP/null" ]
 status "profile into a folder that is not there" 1 quarry profile -o "$TMP/no/a.pb"
 same "no half file stays" "$(find "$TMP" -name '*.new')" ""
 status "profile as a text" 0 quarry profile --text
