@@ -113,7 +113,7 @@ static int watch(const struct leaks_options *o, struct q_watch *w)
 		q_recording_back(o->seconds);
 	for (unsigned int i = 0; !status && i < moments; i++) {
 		until = o->seconds * i / (moments - 1);
-		q_wait(until - waited, "watching");
+		q_wait(until - waited, o->seconds - until, "watching");
 		waited = until;
 		status = moment(&d, &what, w);
 	}

@@ -143,7 +143,7 @@ static int take(const struct profile_options *o, char **data, size_t *size)
 	if (o->seconds) {
 		status = q_device_mark(&d, what.domain);
 		if (!status) {
-			q_wait(o->seconds, "profiling");
+			q_wait(o->seconds, 0, "profiling");
 			status = q_device_delta(&d, &what, data, size);
 		}
 	} else {

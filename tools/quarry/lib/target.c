@@ -83,7 +83,7 @@ int q_target_open(const struct q_target *target, struct q_device *d, unsigned in
 	return status;
 }
 
-void q_wait(unsigned int seconds, const char *doing)
+void q_wait(unsigned int seconds, unsigned int later, const char *doing)
 {
 	bool shown = isatty(STDERR_FILENO);
 	struct timespec end, now;
@@ -101,7 +101,7 @@ void q_wait(unsigned int seconds, const char *doing)
 			break;
 		if (shown)
 			fprintf(stderr, "\r%s: %lld s left ", doing,
-				(long long)(end.tv_sec - now.tv_sec));
+				(long long)(end.tv_sec - now.tv_sec) + later);
 		now.tv_sec++;
 		if (now.tv_sec > end.tv_sec ||
 		    (now.tv_sec == end.tv_sec && now.tv_nsec > end.tv_nsec))

@@ -25,7 +25,7 @@ extern const struct argp q_target_argp;
  */
 int q_target_open(const struct q_target *target, struct q_device *d, unsigned int *cache);
 
-/* Sleep, and show on a terminal how long it will be. */
-void q_wait(unsigned int seconds, const char *doing);
+/* Sleep, and show on a terminal how long it will be, with @later seconds that come after. */
+void q_wait(unsigned int seconds, unsigned int later, const char *doing);
 
 #endif
