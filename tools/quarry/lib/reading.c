@@ -41,9 +41,6 @@ static void copy_head(struct q_pprof *to, const struct q_pprof *p)
 	for (unsigned int i = 0; i < p->comments; i++)
 		to->comment[i] = q_strdup(p->comment[i]);
 	to->site = q_alloc(p->sites * sizeof(*to->site) + 1);
-	to->comment = q_alloc(p->comments * sizeof(*to->comment) + 1);
-	for (unsigned int i = 0; i < p->comments; i++)
-		to->comment[i] = q_strdup(p->comment[i]);
 }
 
 void q_pprof_by_label(struct q_pprof *by, const struct q_pprof *p, const char *label)

@@ -31,7 +31,7 @@ static void profile(struct q_pprof *p, const struct q_site *site, unsigned int n
 		p->unit[i] = q_strdup("bytes");
 	}
 	p->comment = q_alloc(sizeof(*p->comment));
-	p->comment[p->comments++] = q_strdup("a copy has its own");
+	p->comment[p->comments++] = q_strdup("a comment");
 	p->site = q_alloc(nr * sizeof(*site) + 1);
 	for (unsigned int i = 0; i < nr; i++) {
 		p->site[i] = site[i];
@@ -39,8 +39,6 @@ static void profile(struct q_pprof *p, const struct q_site *site, unsigned int n
 		p->site[i].cache = q_strdup(site[i].cache);
 		p->site[i].labels = q_strdup(site[i].labels ?: "");
 	}
-	p->comment = q_alloc(sizeof(*p->comment));
-	p->comment[p->comments++] = q_strdup("a comment");
 }
 
 static const struct q_row *row_of(const struct q_rows *rows, unsigned int column, const char *text)
