@@ -259,7 +259,6 @@ __asm__(".section .rodata\n"
 	".incbin \"" QUARRY_LIVE "\"\n"
 	".byte 0\n"
 	".previous\n");
-extern const char q_live_html[];
 
 void q_answer_live_page(struct q_answer *a)
 {

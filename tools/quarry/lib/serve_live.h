@@ -11,6 +11,7 @@
 #include "lib/serve_answer.h"
 
 /* The page itself, which is in the program. */
+extern const char q_live_html[];
 void q_answer_live_page(struct q_answer *a);
 
 /* A view as JSON. */

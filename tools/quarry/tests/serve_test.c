@@ -98,8 +98,7 @@ static void requests(void)
 	request("GET", "/debug/pprof/heap?domain=heap", 400, "domain takes");
 	request("GET", "/debug/pprof/heap?domain=slab,pages", 400, "domain takes");
 	request("GET",
-		"/debug/pprof/heap?domain=slabslabslabslabslabslabslabslabslabslabslabslabslabslab"
-		"slabslab",
+		"/debug/pprof/heap?domain=slabslabslabslabslabslabslabslabslabslabslabslabslabslabslabslab",
 		400, "too long");
 	request("GET", "/debug/pprof/heap?rate=1", 400, "the arguments are");
 	request("GET", "/debug/pprof/heap?=1", 400, "the arguments are");
