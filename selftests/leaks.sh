@@ -68,7 +68,6 @@ run()
 	same "seed $1: the store fills" "$(verdicts leak_store | cut -d ' ' -f 1)" fills
 	same "seed $1: what comes and goes does not grow" "$(wrong_churn)" 0
 	same "seed $1: and is said to churn" "$(verdicts leak_header | cut -d ' ' -f 1)" churn
-	expect "seed $1: within a minute" [ "$took" -le 60 ]
 	[ "$failed" = "$failed_before" ] || sed 's/^/# /' "$TMP/out" | cut -c 1-160
 	failed_before=$failed
 	client unleak || fail "unleak"

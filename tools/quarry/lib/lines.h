@@ -46,8 +46,9 @@ bool q_source_has(const struct q_source *l, unsigned int mapping);
 const char *q_source_problem(const struct q_source *l);
 
 /*
- * Write lines into a profile of pprof's format, which is not compressed.  *@data is replaced.  Returns NULL, or why this is no profile; then *@data is as before.  *@problem is to
- * be freed: the sentence of q_source_problem(), or NULL.
+ * Write lines into a profile of pprof's format, which is not compressed.  *@data is replaced.  Returns
+ * NULL, or why this is no profile; then *@data is as before.  *@problem is to be freed: the sentence of
+ * q_source_problem(), or NULL.
  */
 const char *q_source_into_pprof(char **data, size_t *size, const struct q_debug_places *places,
 				char **problem);
