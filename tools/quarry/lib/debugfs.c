@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "lib/clamp.h"
+#include "lib/clean.h"
 #include "lib/options.h"
 #include "lib/problem.h"
 #include "lib/table.h"
@@ -101,6 +102,7 @@ void q_values_parse(struct q_values *v, char *text)
 	char *line, *save;
 
 	*v = (struct q_values){ .text = text };
+	q_clean_lines(text);
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		char *value = strchr(line, ' ');
 
@@ -172,6 +174,7 @@ void q_lines_parse(struct q_lines *l, char *text)
 	unsigned int room = 0;
 
 	*l = (struct q_lines){ .text = text };
+	q_clean_lines(text);
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		if (!l->columns) {
 			l->columns = cut(line + (*line == '#'), head, 64);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <zlib.h>
 #include "lib/clamp.h"
+#include "lib/clean.h"
 #include "lib/debugfs.h"
 #include "lib/problem.h"
 #include "lib/profile.pb-c.h"
@@ -311,6 +312,8 @@ const char *q_pprof_parse(struct q_pprof *p, const void *data, size_t size)
 	free(plain);
 	if (!d.in)
 		return d.budget.spent ? TOO_LARGE : "it is not in pprof's format";
+	for (size_t i = 0; i < d.in->n_string_table; i++)
+		q_clean_name(d.in->string_table[i]);
 	why = decode(p, &d);
 	quarry__profile__free_unpacked(d.in, &allocator);
 	free(d.text);
