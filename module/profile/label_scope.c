@@ -33,7 +33,6 @@
 #include "core/work_queue.h"
 #include "profile/profile_memory.h"
 
-#define TASK_BITS  6
 #define SWEEP_TIME (5 * HZ)
 
 const char *const qr_labels_own_key[QR_LABELS_OWN] = { "node", "context", "comm", "cgroup" };
@@ -71,7 +70,7 @@ static struct hlist_head unused;
 static struct {
 	raw_spinlock_t lock;
 	struct hlist_head scopes; /* innermost first */
-} slots[1 << TASK_BITS];
+} slots[1 << QR_LABEL_TASK_BITS];
 
 atomic_t qr_label_scopes;
 EXPORT_SYMBOL_QUARRY_TEST(qr_label_scopes);
@@ -84,7 +83,7 @@ static DECLARE_WORK(sweep_now, sweep_fn);
 
 static u32 slot_of(const struct task_struct *task)
 {
-	return hash_ptr(task, TASK_BITS);
+	return hash_ptr(task, QR_LABEL_TASK_BITS);
 }
 
 static bool is_mine(const struct scope *s)

@@ -7,9 +7,10 @@
 #include <linux/types.h>
 #include <quarry/profile.h>
 
-#define QR_LABEL_SCOPES 1024 /* labels that all tasks together can have set; more are dropped */
-#define QR_LABELS_OWN	4    /* labels that the profiler adds to a set by itself */
-#define QR_LABELS_USER	(QUARRY_LABELS_MAX - QR_LABELS_OWN)
+#define QR_LABEL_SCOPES	   1024 /* labels that all tasks together can have set; more are dropped */
+#define QR_LABEL_TASK_BITS 6	/* of hash_ptr() of a task: which slot its labels are in */
+#define QR_LABELS_OWN	   4	/* labels that the profiler adds to a set by itself */
+#define QR_LABELS_USER	   (QUARRY_LABELS_MAX - QR_LABELS_OWN)
 
 /* A label of a task; key and value are clean names. */
 struct qr_label {
