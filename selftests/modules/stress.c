@@ -51,6 +51,12 @@ static void on_tick(struct irq_work *work)
 	struct cpu_users *c = container_of(work, struct cpu_users, tick);
 
 	hard_steps(c, STEPS_PER_TICK);
+	/*
+	 * On PREEMPT_RT a thread with a real-time priority runs this, as long as there is work, and
+	 * nothing else would run.  The overseer queues it again there.
+	 */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		return;
 	/* A CPU that goes offline runs this a last time.  Work queued then would never run. */
 	if (READ_ONCE(interrupts) && cpu_online(smp_processor_id()))
 		irq_work_queue(work);
