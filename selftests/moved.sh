@@ -392,6 +392,9 @@ row_pages()
 	kernels_dropped=$dropped kernels_unmounted=$unmounted
 	level=$moved
 	count_pages
+	# With kmalloc() moved, both hold some 100 pages: 99 to 124 on the kernel's side in three boots,
+	# and 91 to 116 on Quarry's. Which slabs keep an object is chance.
+	[ "$level" = caches ] || kernels_dropped=$((kernels_dropped + 40))
 	within "$row: after drop_caches, at most the kernel's" "$dropped" 0 "$kernels_dropped"
 	within "$row: unmounted, at most the kernel's" "$unmounted" 0 "$kernels_unmounted"
 }

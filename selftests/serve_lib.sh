@@ -95,7 +95,7 @@ same_numbers()
 				return "+Inf"
 			if (name ~ /_ns$/)
 				return value / 1e9
-			return name ~ /_permille$/ ? value / 1000 : value
+			return name ~ /_permille$/ ? value / 1000 : value + 0
 		}
 		FNR == 1 { file++ }
 		file < 3 { at[$1] = $1; v[file, $1] = scaled($1, $2); next }
@@ -112,7 +112,8 @@ same_numbers()
 				}
 				low = v[1, name]; high = v[2, name]; got = page[key]
 				if (name !~ moves && (low == "+Inf" ? got != low :
-				    (got < low && got < high) || (got > low && got > high))) {
+				    (got + 0 < low && got + 0 < high) ||
+				    (got + 0 > low && got + 0 > high))) {
 					print "# " key ": " got ", should be " low " to " high
 					wrong++
 				}
