@@ -43,6 +43,12 @@ for dir in "$PAGES" "$PERCPU"; do
 	echo 1 >"$dir/rate"
 	expect "${dir##*/} is switched on" sh -c "echo 1 >$dir/enable"
 done
+# On PREEMPT_RT no memory can be taken for the kernel's table of stacks at the time of a sample. So now
+# and then a new stack waits for it, and its first sample is in the row "(other)".
+for way in single bulk list slabs area quarry percpu; do
+	client pages way=$way n=31
+	client unpages way=$way
+done
 
 # --- Pages -------------------------------------------------------------------------
 
