@@ -26,9 +26,7 @@ static void names(void)
 	name("a\nb\tc\x7f", "a?b?c?", "a line, a tab, a delete");
 	name("sch\xc3\xb6n \xe2\x82\xac \xf0\x9f\x98\x80",
 	     "sch\xc3\xb6n \xe2\x82\xac \xf0\x9f\x98\x80", "letters of other languages stay");
-	name("\xc2\x9b"
-	     "2J",
-	     "??2J", "an escape of one character");
+	name("\xc2\x9b[", "??[", "an escape of one character");
 	name("a\xc3", "a?", "half a character at the end");
 	name("a\xe2\x82z", "a??z", "half a character in the middle");
 	name("\xc0\xaf", "??", "a character of too many bytes");
@@ -42,9 +40,9 @@ static void readers(void)
 	struct q_values v;
 	struct q_lines l;
 
-	q_values_parse(&v, q_strdup("reason a\x1b]0;b\nnumber 1\n"));
+	q_values_parse(&v, q_strdup("reason a\x1b]0;b\nbytes 1\n"));
 	same_text(q_value_text(&v, "reason"), "a?]0;b", "a value");
-	same(q_value(&v, "number"), 1, "lines stay lines");
+	same(q_value(&v, "bytes"), 1, "lines stay lines");
 	q_values_free(&v);
 	q_lines_parse(&l, q_strdup("#name\tsize\na\x1b[1m\t64\n"));
 	same_text(q_line_text(&l, 0, "name"), "a?[1m", "a cell");
@@ -68,19 +66,32 @@ static void profile(void)
 	uint8_t *data;
 	size_t size;
 
-	type.type = 1, type.unit = 2;
-	function.id = 1, function.name = 3;
+	type.type = 1;
+	type.unit = 2;
+	function.id = 1;
+	function.name = 3;
 	line.function_id = 1;
-	location.id = 1, location.n_line = 1, location.line = lines;
-	label.key = 4, label.str = 5;
-	sample.n_location_id = 1, sample.location_id = &id;
-	sample.n_value = 1, sample.value = &value;
-	sample.n_label = 1, sample.label = labels;
-	p.n_sample_type = 1, p.sample_type = types;
-	p.n_sample = 1, p.sample = samples;
-	p.n_function = 1, p.function = functions;
-	p.n_location = 1, p.location = locations;
-	p.n_string_table = 6, p.string_table = table;
+	location.id = 1;
+	location.n_line = 1;
+	location.line = lines;
+	label.key = 4;
+	label.str = 5;
+	sample.n_location_id = 1;
+	sample.location_id = &id;
+	sample.n_value = 1;
+	sample.value = &value;
+	sample.n_label = 1;
+	sample.label = labels;
+	p.n_sample_type = 1;
+	p.sample_type = types;
+	p.n_sample = 1;
+	p.sample = samples;
+	p.n_function = 1;
+	p.function = functions;
+	p.n_location = 1;
+	p.location = locations;
+	p.n_string_table = 6;
+	p.string_table = table;
 	size = quarry__profile__get_packed_size(&p);
 	data = q_alloc(size);
 	quarry__profile__pack(&p, data);
