@@ -3,44 +3,17 @@
  * The live page and its views, from a whole server and from its library.  The device is a file that
  * has a profile, and ioctl() is a function here that does what the module would.
  */
+#include "tests/serve_device.h"
 #include "tests/serve_util.h"
 
 #include <json-c/json.h>
 #include <math.h>
-#include <stdarg.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include "lib/profile.pb-c.h"
 #include "lib/serve_jobs.h"
 #include "lib/serve_live.h"
 #include "lib/view.h"
 
 #define MANY 1000
-
-int ioctl(int fd, unsigned long request, ...)
-{
-	struct quarry_dev_domain *domain;
-	struct stat st;
-	va_list args;
-	void *arg;
-
-	va_start(args, request);
-	arg = va_arg(args, void *);
-	va_end(args);
-	switch (request) {
-	case QUARRY_IOC_SNAPSHOT:
-		if (fstat(fd, &st))
-			return -1;
-		((struct quarry_dev_snapshot *)arg)->size = (uint64_t)st.st_size;
-		return 0;
-	case QUARRY_IOC_DOMAIN:
-		domain = arg;
-		domain->enabled = domain->domain == QUARRY_DEV_DOMAIN_SLAB;
-		return 0;
-	default:
-		return (int)syscall(SYS_ioctl, fd, request, arg);
-	}
-}
 
 /* --- The module --- */
 
