@@ -190,9 +190,18 @@ static bool depots_hold(const struct qr_cache *c)
 
 	for (i = 0; i < qr_nr_depots(); i++)
 		if (c->depot[i] &&
-		    (READ_ONCE(c->depot[i]->nr_cached) || READ_ONCE(c->depot[i]->nr_empty)))
+		    (READ_ONCE(c->depot[i]->nr_batches) || READ_ONCE(c->depot[i]->nr_empty)))
 			return true;
 	return false;
+}
+
+static void restock(struct qr_cache *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < qr_nr_depots(); i++)
+		if (c->depot[i])
+			qr_depot_restock(c->depot[i]);
 }
 
 bool qr_magazines_tick(void)
@@ -207,10 +216,12 @@ bool qr_magazines_tick(void)
 	list_for_each_entry(c, &qr_caches, link) {
 		/* Operations without a magazine show in the depots. */
 		moves = qr_cache_moves(c);
-		if (c->used || moves != c->look_moves)
+		if (c->used || moves != c->look_moves) {
 			more = true;
-		else if (depots_hold(c))
+			restock(c);
+		} else if (depots_hold(c)) {
 			qr_cache_settle(c);
+		}
 		WRITE_ONCE(c->used, false);
 		c->look_moves = moves;
 		cond_resched();

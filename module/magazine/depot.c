@@ -378,6 +378,7 @@ unsigned int qr_depot_give(struct qr_depot *d, void **in, unsigned int n, struct
 		}
 		d->nr_cached += n;
 	} else {
+		d->wants_batches |= !b;
 		refused = give_slabs_locked(d, in, n, doomed);
 	}
 	raw_spin_unlock(&d->lock);

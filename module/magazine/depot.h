@@ -54,6 +54,7 @@ static __always_inline void qr_copy(void **to, void *const *from, unsigned int n
  * @max_batches: batches that the depot may have
  * @nr_batches: batches that the depot has
  * @nr_cached: objects in batches
+ * @wants_batches: a full batch went to its slabs because no batch was spare
  * @borrow: the last slab came from another node's memory, so that about this many objects are to
  *	be taken from other nodes' depots before pages are asked for again.  A guess; no lock
  * @stocked: stack of batches with objects, so that objects freed last leave first; all but the
@@ -88,6 +89,7 @@ struct qr_depot {
 	unsigned int max_batches;
 	unsigned int nr_batches;
 	unsigned int nr_cached;
+	bool wants_batches;
 	int borrow;
 	unsigned long used_bins;
 	struct qr_batch *stocked;
@@ -225,6 +227,13 @@ unsigned int qr_depot_give_slabs(struct qr_depot *d, void **in, unsigned int n,
  * not NMI.
  */
 unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed);
+
+/*
+ * Free all spare batches of a depot that nobody uses; and when somebody does again, allocate those
+ * that it wanted meanwhile, without waiting for memory.  Interrupts on.
+ */
+void qr_depot_rest(struct qr_depot *d);
+void qr_depot_restock(struct qr_depot *d);
 
 /*
  * For slab_trim.c and this layer's other files, with the lock: put a slab into the bin for the

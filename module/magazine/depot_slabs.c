@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Depots: slabs come and leave, and with them spare batches in proportion to their objects.
+ * Depots: slabs come and leave, and with them spare batches in proportion to their objects.  A depot
+ * that is not used has no spare batches.
  *
  * Memory is allocated and freed without the depot's lock.  Slabs that leave are collected in a
  * list, and destroyed after the lock is dropped.
@@ -44,6 +45,71 @@ static void batches_free(struct qr_batch *list)
 	}
 }
 
+/* How many batches the depot should have: as many as its slabs have objects for. */
+static unsigned int batches_due(const struct qr_depot *d)
+{
+	return min_t(unsigned long, READ_ONCE(d->max_batches),
+		     DIV_ROUND_UP(READ_ONCE(d->nr_objects), d->batch));
+}
+
+/* Put batches of *@list into the stack of spare ones, up to @most in all.  With the lock. */
+static void add_spare(struct qr_depot *d, struct qr_batch **list, unsigned int most)
+{
+	while (*list && d->nr_batches < most) {
+		struct qr_batch *b = *list;
+
+		*list = b->next;
+		b->next = d->spare;
+		d->spare = b;
+		d->nr_batches++;
+	}
+}
+
+/* Take out spare batches until no more than @keep are left in all.  With the lock. */
+static struct qr_batch *take_spare(struct qr_depot *d, unsigned int keep)
+{
+	struct qr_batch *list = NULL;
+
+	while (d->spare && d->nr_batches > keep) {
+		struct qr_batch *b = d->spare;
+
+		d->spare = b->next;
+		b->next = list;
+		list = b;
+		d->nr_batches--;
+	}
+	return list;
+}
+
+void qr_depot_rest(struct qr_depot *d)
+{
+	struct qr_batch *list;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&d->lock, flags);
+	d->wants_batches = false;
+	list = take_spare(d, 0);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	batches_free(list);
+}
+
+void qr_depot_restock(struct qr_depot *d)
+{
+	unsigned int have = READ_ONCE(d->nr_batches), due = batches_due(d), got;
+	struct qr_batch *list = NULL;
+	unsigned long flags;
+
+	if (!READ_ONCE(d->wants_batches))
+		return;
+	if (have < due)
+		list = batches_new(due - have, GFP_NOWAIT, d->node, &got);
+	raw_spin_lock_irqsave(&d->lock, flags);
+	d->wants_batches = false;
+	add_spare(d, &list, due);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	batches_free(list); /* another CPU has added some meanwhile */
+}
+
 void qr_depot_add(struct qr_depot *d, struct qr_slab *slab, gfp_t gfp)
 {
 	unsigned int want = DIV_ROUND_UP(slab->nr_objects, d->batch), got, have;
@@ -69,34 +135,9 @@ void qr_depot_add(struct qr_depot *d, struct qr_slab *slab, gfp_t gfp)
 	d->nr_slabs++;
 	qr_depot_count_pages(d, slab->run.nr);
 	d->nr_objects += slab->nr_objects;
-	while (list && d->nr_batches < d->max_batches) {
-		struct qr_batch *b = list;
-
-		list = b->next;
-		b->next = d->spare;
-		d->spare = b;
-		d->nr_batches++;
-	}
+	add_spare(d, &list, d->max_batches);
 	raw_spin_unlock_irqrestore(&d->lock, flags);
-	batches_free(list); /* another CPU has added some meanwhile */
-}
-
-/* Take out the spare batches that the slabs have no objects for. */
-static struct qr_batch *batches_beyond(struct qr_depot *d)
-{
-	unsigned int keep = min_t(unsigned long, d->max_batches,
-				  DIV_ROUND_UP(d->nr_objects, d->batch));
-	struct qr_batch *list = NULL;
-
-	while (d->spare && d->nr_batches > keep) {
-		struct qr_batch *b = d->spare;
-
-		d->spare = b->next;
-		b->next = list;
-		list = b;
-		d->nr_batches--;
-	}
-	return list;
+	batches_free(list);
 }
 
 /* Look at up to QR_DEPOT_SLICE of *@left empty slabs, with the lock.  Returns slabs moved. */
@@ -169,7 +210,7 @@ unsigned int qr_depot_reclaim(struct qr_depot *d, struct list_head *doomed)
 		raw_spin_lock_irqsave(&d->lock, flags);
 		n += reclaim_some(d, &left, doomed);
 		if (!left)
-			spare = batches_beyond(d);
+			spare = take_spare(d, batches_due(d));
 		raw_spin_unlock_irqrestore(&d->lock, flags);
 	} while (left);
 	for (i = 0; i < ARRAY_SIZE(d->emergency); i++)
@@ -203,7 +244,7 @@ unsigned long qr_depot_abandon(struct qr_depot *d, struct list_head *doomed)
 	}
 	raw_spin_lock_irqsave(&d->lock, flags);
 	d->nr_empty = 0;
-	spare = batches_beyond(d);
+	spare = take_spare(d, batches_due(d));
 	raw_spin_unlock_irqrestore(&d->lock, flags);
 	batches_free(spare);
 	return live;

@@ -258,6 +258,7 @@ unsigned int qr_cache_settle(struct qr_cache *c)
 			moved += n;
 		} while (n);
 		gone += qr_depot_reclaim(d, &doomed);
+		qr_depot_rest(d);
 		qr_slabs_destroy(&doomed);
 	}
 	if (moved || gone)

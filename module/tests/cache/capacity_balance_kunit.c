@@ -54,7 +54,7 @@ static void idle_ones_shrink_to_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache[1]).cached_objects);
 }
 
-/* The depot of an idle cache is emptied, but keeps spare batches for the slabs that it has. */
+/* The depot of an idle cache is emptied, and has no spare batches until it is used again. */
 static void depots_of_idle_caches_are_emptied(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, QM_SIZE, NULL);
@@ -75,7 +75,18 @@ static void depots_of_idle_caches_are_emptied(struct kunit *test)
 	KUNIT_EXPECT_GT(test, qr_head_peek(qt_head(cache)), 0);
 	qm_ticks(QM_TICKS);
 	KUNIT_EXPECT_EQ(test, 1, qt_sum(cache).slabs);
+	KUNIT_EXPECT_EQ(test, 0, d->nr_batches);
+	/* New slabs bring batches; those for the slabs that were there come with the tick. */
+	qt_alloc_n(test, cache, objs + 1, 899);
+	qt_free_n(cache, objs + 1, 899);
+	KUNIT_EXPECT_GT(test, d->nr_batches, 0);
+	KUNIT_EXPECT_LT(test, d->nr_batches, DIV_ROUND_UP(d->nr_objects, d->batch));
+	KUNIT_EXPECT_TRUE(test, d->wants_batches);
+	qm_ticks(1);
+	KUNIT_EXPECT_FALSE(test, d->wants_batches);
 	KUNIT_EXPECT_EQ(test, d->nr_batches, DIV_ROUND_UP(d->nr_objects, d->batch));
+	qm_ticks(QM_TICKS);
+	KUNIT_EXPECT_EQ(test, 0, d->nr_batches);
 	qt_free_n(cache, objs, 1);
 	qm_ticks(QM_TICKS + 2);
 	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).slabs);
