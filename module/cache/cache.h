@@ -114,6 +114,9 @@ unsigned long qr_cache_pages(const struct qr_cache *cache);
  */
 unsigned long qr_cache_trimmable(struct qr_cache *cache);
 
+/* The same, less what trims since have brought or could not bring.  With qr_caches_lock. */
+unsigned long qr_cache_slack(struct qr_cache *cache);
+
 /* Sum of qr_depot_moves() of all its depots. */
 unsigned int qr_cache_moves(const struct qr_cache *cache);
 

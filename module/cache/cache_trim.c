@@ -51,16 +51,18 @@ unsigned int qr_cache_moves(const struct qr_cache *c)
 	return moves;
 }
 
-/* Compute the slack anew if the cache's slabs may have got free objects, or lost some. */
-static void look_at_slack(struct qr_cache *c)
+/* Computed anew only if the cache's slabs may have got free objects, or lost some. */
+unsigned long qr_cache_slack(struct qr_cache *c)
 {
 	unsigned int moves = qr_cache_moves(c);
 
-	if (!READ_ONCE(c->slack_due) && moves == c->slack_moves)
-		return;
-	WRITE_ONCE(c->slack_due, false);
-	c->slack_moves = moves;
-	c->slack = qr_cache_trimmable(c);
+	lockdep_assert_held(&qr_caches_lock);
+	if (READ_ONCE(c->slack_due) || moves != c->slack_moves) {
+		WRITE_ONCE(c->slack_due, false);
+		c->slack_moves = moves;
+		c->slack = qr_cache_trimmable(c);
+	}
+	return c->slack;
 }
 
 static unsigned long spare_pages[MAX_NUMNODES];
@@ -81,7 +83,7 @@ void qr_caches_count_spare(bool with_slack)
 	memset(sum, 0, sizeof(sum));
 	list_for_each_entry(c, &qr_caches, link) {
 		if (with_slack)
-			look_at_slack(c);
+			qr_cache_slack(c);
 		slack += READ_ONCE(c->trim_wait) ? 0 : c->slack;
 		for_each_node_mask(node, qr_nodes) {
 			const struct qr_depot *d = c->depot[node];

@@ -9,7 +9,8 @@
  *   half.  If no magazine has lost anything, the largest one loses half, as long as it has more
  *   than SPREAD times the capacity of the poorest head.
  * - The head that was refused capacity is granted it at its next miss.
- * - Depots of caches that no CPU used are emptied into their slabs.
+ * - Depots of caches that no CPU used are emptied into their slabs.  To caches that nobody used for
+ *   QR_REST looks, the scavenger leaves no pages for objects to come.
  *
  * magazine/capacity.c names the sources of this design.
  *
@@ -204,11 +205,23 @@ static void restock(struct qr_cache *c)
 			qr_depot_restock(c->depot[i]);
 }
 
+/* A cache was not used since the last look.  *@news: it has pages that it may lose from now on. */
+static void rest(struct qr_cache *c, bool *more, bool *news)
+{
+	if (c->rested == QR_REST)
+		return;
+	WRITE_ONCE(c->rested, c->rested + 1);
+	if (c->rested == QR_REST)
+		*news |= qr_cache_slack(c) > 1;
+	else
+		*more |= qr_cache_pages(c) > 1;
+}
+
 bool qr_magazines_tick(void)
 {
 	struct qr_cache *c;
 	unsigned int moves;
-	bool more;
+	bool more, news = false;
 
 	mutex_lock(&tick_lock);
 	more = qr_visit_cpus(cpu_is_busy, tick_cpu, NULL);
@@ -217,10 +230,13 @@ bool qr_magazines_tick(void)
 		/* Operations without a magazine show in the depots. */
 		moves = qr_cache_moves(c);
 		if (c->used || moves != c->look_moves) {
+			WRITE_ONCE(c->rested, 0);
 			more = true;
 			restock(c);
-		} else if (depots_hold(c)) {
-			qr_cache_settle(c);
+		} else {
+			if (depots_hold(c))
+				qr_cache_settle(c);
+			rest(c, &more, &news);
 		}
 		WRITE_ONCE(c->used, false);
 		c->look_moves = moves;
@@ -229,6 +245,8 @@ bool qr_magazines_tick(void)
 	qr_caches_count_spare(true);
 	mutex_unlock(&qr_caches_lock);
 	mutex_unlock(&tick_lock);
+	if (news)
+		qr_depot_call_watcher();
 	return more;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_magazines_tick);

@@ -8,10 +8,13 @@
 /*
  * Look at all magazines: take capacity from those that need it less than others, judged by their
  * use since the last look, and empty the depots of caches that were not used.  Returns true if
- * another look is needed, because a magazine has capacity or a cache was used.  Process context;
- * sleeps.
+ * another look is needed, because a magazine has capacity or a cache does not rest yet.  Process
+ * context; sleeps.
  */
 bool qr_magazines_tick(void);
+
+/* A cache that was not used for so many looks rests: it keeps no pages for objects to come. */
+#define QR_REST 7
 
 /* Turn the look on, once a second while a magazine has capacity, or off.  Sleeps. */
 void qr_magazines_ticking(bool on);

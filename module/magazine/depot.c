@@ -169,8 +169,7 @@ static noinline void slab_emptied(struct qr_depot *d, struct qr_slab *slab,
 	qr_depot_forget(d, slab, doomed);
 }
 
-/* Call the watcher, once. */
-static noinline void tell(void)
+noinline void qr_depot_call_watcher(void)
 {
 	qr_depot_fn watcher = xchg(&qr_depot_watcher, NULL);
 
@@ -182,7 +181,7 @@ static noinline void tell(void)
 static noinline void slab_filled(struct qr_depot *d, struct qr_slab *slab, struct list_head *doomed)
 {
 	if (unlikely(READ_ONCE(qr_depot_watcher)))
-		tell();
+		qr_depot_call_watcher();
 	if (slab->nr_free == slab->nr_objects)
 		slab_emptied(d, slab, doomed);
 	else

@@ -311,11 +311,13 @@ bool qr_depot_look_at_batch(struct qr_depot *d, unsigned int nr, void (*fn)(void
 			    void *arg);
 
 /*
- * Called once, with a depot's lock held, when objects have come back to slabs.  It is set to NULL
- * before the call; the watcher sets it again when it wants another one.
+ * Called once when objects have come back to slabs, with a depot's lock held, and when a cache
+ * begins to rest, which from then on keeps fewer pages.  It is set to NULL before the call; the
+ * watcher sets it again when it wants another one.
  */
 typedef void (*qr_depot_fn)(void);
 extern qr_depot_fn qr_depot_watcher;
+void qr_depot_call_watcher(void);
 
 int qr_depots_init(void);
 void qr_depots_exit(void);

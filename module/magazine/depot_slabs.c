@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Depots: slabs come and leave, and with them spare batches in proportion to their objects.  A depot
- * that is not used has no spare batches.
+ * Depots: slabs come and leave, and with them spare batches in proportion to their objects.  A
+ * depot that is not used has no spare batches.
  *
  * Memory is allocated and freed without the depot's lock.  Slabs that leave are collected in a
  * list, and destroyed after the lock is dropped.

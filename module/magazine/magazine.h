@@ -109,6 +109,7 @@ struct qr_keeper {
  * @remote_batches: batches of those
  * @look_moves: sum of the depots' moves at the last look, see cache/capacity_balance.c
  * @used: a CPU allocated or freed since the last look, see cache/capacity_balance.c
+ * @rested: looks since somebody allocated or freed, up to QR_REST, see there
  * @zombie: destroyed while objects were live
  * @over: the zombie has no slab any more, and is about to be freed
  * @apart: frees bypass the magazines, because the cache is a zombie, is guarded or has a keeper
@@ -159,6 +160,7 @@ struct qr_cache {
 	bool slack_due;
 	unsigned int look_moves;
 	bool used;
+	u8 rested;
 	bool zombie;
 	bool over;
 	bool apart;

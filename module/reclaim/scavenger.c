@@ -4,7 +4,8 @@
  * same.)  The scavenger keeps a share of the pages in use, as GOGC does in Go.  Of the pages
  * beyond that share it releases an eighth, but at least a chunk, every quarter of a second.  So
  * a burst that comes again soon finds its pages, and some ten seconds after a burst they are
- * released.  Pages under free objects decay to the same share: see magazine/slab_trim.h.
+ * released.  Pages under free objects decay to the same share: see magazine/slab_trim.h.  A cache
+ * that is in use keeps a few in any case, so that its slabs are not taken apart and made again.
  *
  * Pages that were in use a few seconds ago are kept longer, up to a chunk of them.  Otherwise a
  * load that ends and begins again each second would get a new chunk from the kernel each time.
@@ -36,6 +37,7 @@
 #include "core/limit.h"
 #include "core/metadata.h"
 #include "core/work_queue.h"
+#include "magazine/slab_trim.h"
 #include "pages/page_heap.h"
 #include "pages/release.h"
 
@@ -50,7 +52,7 @@
 #define RECENTLY       (4 * HZ) /* pages in use then, or as long before, are kept */
 #define SPARSE	       8UL	/* a node with more holes for each page in use is sparse */
 #define SPARE	       4UL	/* a sparse node keeps an idle page for so many in use */
-#define SLACK	       64UL	/* a cache always keeps this many pages under free objects */
+#define SLACK	       64UL	/* a cache in use keeps this many pages under free objects */
 #define FEW	       16UL	/* pages in use whose descriptors are few */
 
 atomic64_t qr_scavenged_pages, qr_scavenger_ns;
@@ -170,15 +172,26 @@ static void scavenge_node(int node, u64 *start, bool *more)
 	}
 }
 
+/* With qr_caches_lock. */
+static bool is_resting(const struct qr_cache *c)
+{
+	return READ_ONCE(c->rested) == QR_REST && qr_cache_moves(c) == c->look_moves;
+}
+
 /* How many pages under free objects should leave slabs of @c now. */
 static unsigned long slack_of(struct qr_cache *c)
 {
+	bool resting = is_resting(c);
+	unsigned long least = is_tight() ? 0 : resting ? 1 : SLACK;
 	struct quarry_cache_stats st;
 	unsigned long slack, used, keep;
 	s64 free;
 
 	/* Most caches have few pages. */
-	if (qr_cache_pages(c) <= (is_tight() ? 0 : SLACK))
+	if (qr_cache_pages(c) <= least)
+		return 0;
+	/* What a trim could not get, the next one cannot get either: the slabs are still the same. */
+	if (resting && qr_cache_slack(c) <= least)
 		return 0;
 	qr_cache_sum(c, &st);
 	/* The counters are not read at one moment, so the difference may be negative. */
@@ -186,7 +199,7 @@ static unsigned long slack_of(struct qr_cache *c)
 	used = st.inuse_bytes >> PAGE_SHIFT;
 	slack = min_t(u64, used, div_u64(free * c->geo.pages, c->geo.objects));
 	used -= slack;
-	keep = is_tight() ? 0 : max(used * READ_ONCE(retain_percent) / 100, SLACK);
+	keep = is_tight() ? 0 : max(used * READ_ONCE(retain_percent) / 100, least);
 	if (slack <= keep)
 		return 0;
 	return is_tight() ? slack : max((slack - keep) / 2, 2 * SLACK);
@@ -259,9 +272,9 @@ static void shrink_metadata(struct work_struct *unused)
 static DECLARE_WORK(metadata_work, shrink_metadata);
 
 /*
- * Nothing is left to release.  If few pages are in use now and many were, most of Quarry's own
- * structs are free too, and the kernel should have their slabs.  Many is what was released, or
- * twice of what is in use.
+ * Nothing is left to release, although trims may be tried again.  If few pages are in use now and
+ * many were, most of Quarry's own structs are free too, and the kernel should have their slabs.
+ * Many is what was released, or twice of what is in use.
  */
 static void at_rest(void)
 {
@@ -285,9 +298,10 @@ static void tick(struct work_struct *unused)
 {
 	u64 start = ktime_get_mono_fast_ns();
 	unsigned long delay = is_tight() ? TICK_TIGHT : TICK;
+	s64 trimmed = atomic64_read(&qr_trimmed_pages);
 	static bool slack; /* the last trim left something to trim */
 	static unsigned int ticks;
-	bool more = false;
+	bool more = false, rest;
 	int node;
 
 	earn(start);
@@ -296,6 +310,7 @@ static void tick(struct work_struct *unused)
 		return wake(max(delay, until_credit()));
 	for_each_node_mask(node, qr_nodes)
 		scavenge_node(node, &start, &more);
+	rest = !more;
 	if (is_tight()) {
 		/* Near a limit, idle objects in magazines and depots go down to slabs as well. */
 		qr_magazines_tick();
@@ -309,7 +324,7 @@ static void tick(struct work_struct *unused)
 	pay(&start);
 	if (more)
 		wake(max(delay, until_credit()));
-	else
+	if (rest && trimmed == atomic64_read(&qr_trimmed_pages))
 		at_rest();
 }
 

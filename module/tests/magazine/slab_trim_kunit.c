@@ -6,8 +6,11 @@
 #include "tests/magazine/slab_trim_util.h"
 #include "tests/profile_util.h"
 
+#include <linux/delay.h>
 #include <linux/mutex.h>
 #include <linux/prandom.h>
+#include "cache/capacity_balance.h"
+#include "reclaim/scavenger.h"
 #include "view/snapshot.h"
 
 /* Free nine of ten objects at random; then grow, shrink and trim the cache in turn. */
@@ -352,19 +355,58 @@ static void all_caches(struct kunit *test)
 	}
 }
 
-static struct kunit_case cases[] = { KUNIT_CASE_SLOW(pages_are_exact),
-				     KUNIT_CASE(constructed_objects),
-				     KUNIT_CASE_SLOW(mixed_chunks),
-				     KUNIT_CASE(sampled_objects),
-				     KUNIT_CASE(walks_find_what_is_left),
-				     KUNIT_CASE(slabs_tell_what_left),
-				     KUNIT_CASE(no_more_than_wanted),
-				     KUNIT_CASE(empty_slabs_first),
-				     KUNIT_CASE(others_have_the_pages),
-				     KUNIT_CASE(shrinking_trims),
-				     KUNIT_CASE(all_caches),
-				     KUNIT_CASE(qt_books_balance),
-				     {} };
+static void pause_scavenger(void *unused)
+{
+	WRITE_ONCE(qr_scavenger_paused, true);
+}
+
+static u64 held_pages(struct quarry_cache *cache)
+{
+	return qt_sum(cache).inuse_bytes >> PAGE_SHIFT;
+}
+
+/* The scavenger leaves a small cache its pages while it is in use, and takes them when it rests. */
+static void resting_caches(struct kunit *test)
+{
+	struct quarry_cache *cache = qt_cache(test, 1024, NULL);
+	unsigned int i, n, slabs = 4, per_slab = qr_cache_of(cache)->geo.objects;
+	u64 all = slabs * qr_cache_of(cache)->geo.pages;
+	void **objs = qt_array(test, slabs * per_slab, sizeof(*objs));
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pause_scavenger, NULL));
+	qt_pin(test, 0);
+	for (n = 0; n < slabs * per_slab; n++)
+		objs[n] = quarry_cache_alloc(cache, GFP_KERNEL);
+	KUNIT_ASSERT_EQ(test, all, held_pages(cache));
+	/* One object stays on each slab. */
+	for (i = 0; i < n; i++)
+		if (i % per_slab)
+			quarry_cache_free(cache, objs[i]);
+	WRITE_ONCE(qr_scavenger_paused, false);
+	for (i = 0; i < 30; i++) {
+		quarry_cache_free(cache, quarry_cache_alloc(cache, GFP_KERNEL));
+		qr_magazines_tick();
+		msleep(100);
+	}
+	KUNIT_EXPECT_EQ(test, all, held_pages(cache));
+	for (i = 0; i < 1600 && held_pages(cache) > slabs; i++) {
+		qr_magazines_tick();
+		msleep(50);
+	}
+	KUNIT_EXPECT_EQ(test, slabs, held_pages(cache));
+	for (i = 0; i < n; i += per_slab)
+		quarry_cache_free(cache, objs[i]);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_SLOW(pages_are_exact), KUNIT_CASE_SLOW(resting_caches),
+	KUNIT_CASE(constructed_objects),  KUNIT_CASE_SLOW(mixed_chunks),
+	KUNIT_CASE(sampled_objects),	  KUNIT_CASE(walks_find_what_is_left),
+	KUNIT_CASE(slabs_tell_what_left), KUNIT_CASE(no_more_than_wanted),
+	KUNIT_CASE(empty_slabs_first),	  KUNIT_CASE(others_have_the_pages),
+	KUNIT_CASE(shrinking_trims),	  KUNIT_CASE(all_caches),
+	KUNIT_CASE(qt_books_balance),	  {}
+};
 
 static struct kunit_suite trim_suite = {
 	.name = "quarry_slab_trim",
