@@ -190,7 +190,7 @@ static unsigned long slack_of(struct qr_cache *c)
 	/* Most caches have few pages. */
 	if (qr_cache_pages(c) <= least)
 		return 0;
-	/* What a trim could not get, the next one cannot get either: the slabs are still the same. */
+	/* What a trim could not get, the next one cannot get either: the slabs are the same. */
 	if (resting && qr_cache_slack(c) <= least)
 		return 0;
 	qr_cache_sum(c, &st);
