@@ -16,7 +16,8 @@
 #define MOMENTS 13 /* so that each third of the time has four */
 
 /* Judge all sites and print.  How many leak. */
-static unsigned int judge(struct q_watch *w, unsigned int most, const char *command)
+static unsigned int judge(struct q_watch *w, unsigned int most, const char *command,
+			  const char *advice)
 {
 	struct q_table *t;
 	struct json_object *o;
@@ -36,7 +37,7 @@ static unsigned int judge(struct q_watch *w, unsigned int most, const char *comm
 	} else {
 		q_table_print(t, most);
 		putchar('\n');
-		q_watch_say(w, "watch");
+		q_watch_say(w, advice);
 	}
 	q_table_free(t);
 	return leaks;
@@ -157,7 +158,7 @@ int q_leaks(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	status = watch(&o, &w);
 	if (!status)
-		leaks = judge(&w, o.most, "leaks");
+		leaks = judge(&w, o.most, "leaks", "watch longer to see whether it ends");
 	q_watch_free(&w);
 	return !status && o.check && leaks ? Q_FOUND : status;
 }
@@ -270,7 +271,7 @@ int q_diff(int argc, char **argv)
 	} else if (!status) {
 		q_watch_add(&w, &moment[0]);
 		q_watch_add(&w, &moment[1]);
-		judge(&w, o.most, "diff");
+		judge(&w, o.most, "diff", "\"quarry leaks\" tells whether it ends");
 		q_watch_free(&w);
 	}
 	q_pprof_free(&moment[0]);

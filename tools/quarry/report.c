@@ -242,7 +242,7 @@ static void show_domain(const struct q_watch *w, unsigned int domain, unsigned i
 	} else {
 		q_table_print(t, most);
 		putchar('\n');
-		q_watch_say(w, "record");
+		q_watch_say(w, "record longer to see whether it ends");
 	}
 	q_table_free(t);
 }

@@ -100,7 +100,7 @@ static const char *time_text(char *buf, const struct q_watch *w)
 }
 
 const char *q_watch_sentence(char *buf, const struct q_watch *w, unsigned int number,
-			     const char *verb)
+			     const char *advice)
 {
 	const struct q_watched *site = &w->site[number];
 	char bytes[Q_HUMAN_LEN], time[Q_HUMAN_LEN], text[128];
@@ -112,7 +112,7 @@ const char *q_watch_sentence(char *buf, const struct q_watch *w, unsigned int nu
 			 "leaks: what it keeps grows as it allocates, and does not slow down");
 		break;
 	case Q_GROWS:
-		snprintf(text, sizeof(text), "grows; %s longer to see whether it ends", verb);
+		snprintf(text, sizeof(text), "grows; %s", advice);
 		break;
 	case Q_FILLS:
 		snprintf(text, sizeof(text), "filled, and has stopped growing");
@@ -126,12 +126,12 @@ const char *q_watch_sentence(char *buf, const struct q_watch *w, unsigned int nu
 	return buf;
 }
 
-void q_watch_say(const struct q_watch *w, const char *verb)
+void q_watch_say(const struct q_watch *w, const char *advice)
 {
 	char sentence[Q_WATCH_SENTENCE], time[Q_HUMAN_LEN];
 	unsigned int said = 0;
 
-	while (said < w->nr && said < SENTENCES && q_watch_sentence(sentence, w, said, verb)) {
+	while (said < w->nr && said < SENTENCES && q_watch_sentence(sentence, w, said, advice)) {
 		puts(sentence);
 		said++;
 	}

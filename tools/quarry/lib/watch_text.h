@@ -22,14 +22,14 @@ unsigned int q_watch_leaks(const struct q_watch *w);
 
 /*
  * Write into @buf, of Q_WATCH_SENTENCE characters, what site @number does: "f leaks: ... (2.0 MiB
- * in 60 s).".  @verb is what would tell more of one that only grows: "watch" or "record".  Returns
- * @buf, or NULL if the site does not grow.
+ * in 60 s).".  @advice is how to learn more of one that only grows.  Returns @buf, or NULL if the
+ * site does not grow.
  */
 #define Q_WATCH_SENTENCE 512
 const char *q_watch_sentence(char *buf, const struct q_watch *w, unsigned int number,
-			     const char *verb);
+			     const char *advice);
 
 /* Print the sentences of the first sites, or that nothing grew. */
-void q_watch_say(const struct q_watch *w, const char *verb);
+void q_watch_say(const struct q_watch *w, const char *advice);
 
 #endif

@@ -126,16 +126,16 @@ static void test_sentences(struct q_watch *w)
 	char buf[Q_WATCH_SENTENCE];
 
 	same(q_watch_leaks(w), 1, "leaks");
-	same_text(q_watch_sentence(buf, w, 0, "watch"),
+	same_text(q_watch_sentence(buf, w, 0, "watch longer"),
 		  "leak leaks: what it keeps grows as it allocates, and does not slow down "
 		  "(1.9 KiB in 31 min).",
 		  "a leak in words");
-	same_text(q_watch_sentence(buf, w, 1, "watch"),
+	same_text(q_watch_sentence(buf, w, 1, "watch longer"),
 		  "fill filled, and has stopped growing (28.0 KiB in 31 min).", "a cache in words");
-	ok(!q_watch_sentence(buf, w, 2, "watch"), "no words for what does not grow");
+	ok(!q_watch_sentence(buf, w, 2, "watch longer"), "no words for what does not grow");
 	w->site[0].growth.verdict = Q_GROWS;
-	same_text(q_watch_sentence(buf, w, 0, "record"),
-		  "leak grows; record longer to see whether it ends (1.9 KiB in 31 min).",
+	same_text(q_watch_sentence(buf, w, 0, "record longer"),
+		  "leak grows; record longer (1.9 KiB in 31 min).",
 		  "growth in words");
 	w->site[0].growth.verdict = Q_LEAK;
 

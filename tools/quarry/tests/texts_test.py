@@ -233,6 +233,15 @@ def in_zsh(line, where):
     return got[-1].split() if got else [out]
 
 
+def has_terminals():
+    try:
+        for end in os.openpty():
+            os.close(end)
+        return True
+    except OSError:
+        return False
+
+
 def completion():
     where = OUT / "completion-test"
     shutil.rmtree(where, ignore_errors=True)
@@ -248,8 +257,13 @@ def completion():
                    if not re.search(rf"(?<![\w-]){c}(?![\w-])", text)]
         result(f"completion for {shell} knows the commands", faults)
     for shell, complete in (("bash", in_bash), ("fish", in_fish), ("zsh", in_zsh)):
+        missing = None
         if not shutil.which(shell):
-            result(f"{shell} completes", [], f"there is no {shell}")
+            missing = f"there is no {shell}"
+        elif shell == "zsh" and not has_terminals():
+            missing = "there are no pseudo terminals: /dev/pts is not mounted"
+        if missing:
+            result(f"{shell} completes", [], missing)
             continue
         faults = []
         for line, wanted in CASES:
