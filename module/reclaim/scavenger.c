@@ -272,36 +272,47 @@ static void shrink_metadata(struct work_struct *unused)
 static DECLARE_WORK(metadata_work, shrink_metadata);
 
 /*
- * Nothing is left to release, although trims may be tried again.  If few pages are in use now and
- * many were, most of Quarry's own structs are free too, and the kernel should have their slabs.
- * Many is what was released, or twice of what is in use.
+ * There was nothing to release or to trim.  If few pages are in use now and many were, most of
+ * Quarry's own structs are free too, and the kernel should have their slabs.  Many is what was
+ * released, or twice of what is in use; or the structs themselves have become fewer.
  */
 static void at_rest(void)
 {
 	static unsigned long most;
 	static s64 released;
-	s64 now = atomic64_read(&qr_released_pages);
+	static s64 most_metadata;
+	s64 now = atomic64_read(&qr_released_pages), metadata = atomic64_read(&qr_metadata_bytes);
 	unsigned long used = 0;
 	int node;
 
 	for_each_node_mask(node, qr_nodes)
 		used += READ_ONCE(qr_heaps[node]->used);
 	most = max(most, used);
-	if (used > KEEP || (now - released < SLACK && (most < FEW || used > most / 2)))
+	most_metadata = max(most_metadata, metadata);
+	if (used > KEEP)
+		return;
+	if (now - released < SLACK && (most < FEW || used > most / 2) &&
+	    most_metadata - metadata < (s64)(FEW << PAGE_SHIFT))
 		return;
 	released = now;
 	most = used;
+	most_metadata = metadata;
 	queue_work(qr_work_queue, &metadata_work);
+}
+
+static s64 pages_moved(void)
+{
+	return atomic64_read(&qr_released_pages) + atomic64_read(&qr_trimmed_pages);
 }
 
 static void tick(struct work_struct *unused)
 {
 	u64 start = ktime_get_mono_fast_ns();
 	unsigned long delay = is_tight() ? TICK_TIGHT : TICK;
-	s64 trimmed = atomic64_read(&qr_trimmed_pages);
+	s64 moved = pages_moved();
 	static bool slack; /* the last trim left something to trim */
 	static unsigned int ticks;
-	bool more = false, rest;
+	bool more = false;
 	int node;
 
 	earn(start);
@@ -310,7 +321,6 @@ static void tick(struct work_struct *unused)
 		return wake(max(delay, until_credit()));
 	for_each_node_mask(node, qr_nodes)
 		scavenge_node(node, &start, &more);
-	rest = !more;
 	if (is_tight()) {
 		/* Near a limit, idle objects in magazines and depots go down to slabs as well. */
 		qr_magazines_tick();
@@ -324,7 +334,7 @@ static void tick(struct work_struct *unused)
 	pay(&start);
 	if (more)
 		wake(max(delay, until_credit()));
-	if (rest && trimmed == atomic64_read(&qr_trimmed_pages))
+	if (moved == pages_moved())
 		at_rest();
 }
 

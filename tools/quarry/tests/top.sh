@@ -62,7 +62,7 @@ start()
 	shift
 	rm -f "$TMP/before" "$TMP/after"
 	tmux -L $session -f /dev/null new-session -d -x "${size%x*}" -y "${size#*x}" \
-		"stty -g >$TMP/before; $*; echo \"status \$?\"; stty -g >$TMP/after; cat"
+		"stty -g >$TMP/before; $*; status=\$?; stty -g >$TMP/after; echo \"status \$status\"; cat"
 }
 
 # Ends the server too, and waits for that: the next one has the same socket.
