@@ -135,8 +135,7 @@ static void test_sentences(struct q_watch *w)
 	ok(!q_watch_sentence(buf, w, 2, "watch longer"), "no words for what does not grow");
 	w->site[0].growth.verdict = Q_GROWS;
 	same_text(q_watch_sentence(buf, w, 0, "record longer"),
-		  "leak grows; record longer (1.9 KiB in 31 min).",
-		  "growth in words");
+		  "leak grows; record longer (1.9 KiB in 31 min).", "growth in words");
 	w->site[0].growth.verdict = Q_LEAK;
 
 	same(q_table_rows(second), 3, "rows that are wanted");
