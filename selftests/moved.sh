@@ -4,7 +4,7 @@
 # Large modules of the kernel's own work with Quarry's memory: ext4 with jbd2, xfs, erofs and
 # wireguard; and serport and dns_resolver, of which the kernel frees memory. Each runs twice, with
 # its caches alone moved, and with kmalloc() too. "scripts/port --large" has built them. In the end
-# an ext4 with moved caches holds no more pages than the kernel's.
+# a moved ext4 holds no more pages than the kernel's.
 #
 # ROWS: which of them (default all); LEVELS: what is moved, "caches" or "kmalloc" (default both)
 
