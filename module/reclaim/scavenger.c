@@ -274,7 +274,8 @@ static DECLARE_WORK(metadata_work, shrink_metadata);
 /*
  * There was nothing to release or to trim.  If few pages are in use now and many were, most of
  * Quarry's own structs are free too, and the kernel should have their slabs.  Many is what was
- * released, or twice of what is in use; or the structs themselves have become fewer.
+ * released, or twice of what is in use; or the structs themselves have become fewer.  While many
+ * pages are kept for a load that may come again, it would need the structs again, too.
  */
 static void at_rest(void)
 {
@@ -282,14 +283,17 @@ static void at_rest(void)
 	static s64 released;
 	static s64 most_metadata;
 	s64 now = atomic64_read(&qr_released_pages), metadata = atomic64_read(&qr_metadata_bytes);
-	unsigned long used = 0;
+	unsigned long used = 0, idle = 0;
 	int node;
 
-	for_each_node_mask(node, qr_nodes)
+	for_each_node_mask(node, qr_nodes) {
 		used += READ_ONCE(qr_heaps[node]->used);
+		/* A guess is enough, so no lock. */
+		idle += data_race(qr_heap_idle(qr_heaps[node]));
+	}
 	most = max(most, used);
 	most_metadata = max(most_metadata, metadata);
-	if (used > KEEP)
+	if (used > KEEP || idle > SLACK)
 		return;
 	if (now - released < SLACK && (most < FEW || used > most / 2) &&
 	    most_metadata - metadata < (s64)(FEW << PAGE_SHIFT))
