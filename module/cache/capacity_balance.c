@@ -10,7 +10,7 @@
  *   than SPREAD times the capacity of the poorest head.
  * - The head that was refused capacity is granted it at its next miss.
  * - Depots of caches that no CPU used are emptied into their slabs.  To caches that nobody used for
- *   QR_REST looks, the scavenger leaves no pages for objects to come.
+ *   QR_REST looks, the scavenger leaves one page for objects to come.
  *
  * magazine/capacity.c names the sources of this design.
  *

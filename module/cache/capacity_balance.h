@@ -13,7 +13,7 @@
  */
 bool qr_magazines_tick(void);
 
-/* A cache that was not used for so many looks rests: it keeps no pages for objects to come. */
+/* A cache that was not used for so many looks rests: it keeps one page for objects to come. */
 #define QR_REST 7
 
 /* Turn the look on, once a second while a magazine has capacity, or off.  Sleeps. */

@@ -54,7 +54,7 @@ static __always_inline void qr_copy(void **to, void *const *from, unsigned int n
  * @max_batches: batches that the depot may have
  * @nr_batches: batches that the depot has
  * @nr_cached: objects in batches
- * @wants_batches: a full batch went to its slabs because no batch was spare
+ * @wants_batches: objects that were given went to their slabs while no batch was spare
  * @borrow: the last slab came from another node's memory, so that about this many objects are to
  *	be taken from other nodes' depots before pages are asked for again.  A guess; no lock
  * @stocked: stack of batches with objects, so that objects freed last leave first; all but the
