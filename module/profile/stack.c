@@ -68,8 +68,13 @@ struct memo {
 	unsigned long outer;
 };
 
+struct memo_set {
+	struct memo memo[MEMO_WAYS];
+	u32 last; /* the memo that was found last, and is looked at first */
+};
+
 struct memos {
-	struct memo memo[MEMO_WAYS << MEMO_BITS];
+	struct memo_set set[1 << MEMO_BITS];
 	unsigned int turn;
 };
 
@@ -90,9 +95,9 @@ static __always_inline unsigned long peek(unsigned long addr)
 }
 
 /* The depth is in the hash: in a recursion the same caller is at several depths. */
-static __always_inline struct memo *memo_set(unsigned long ip, unsigned long depth)
+static __always_inline struct memo_set *memo_set(unsigned long ip, unsigned long depth)
 {
-	return this_cpu_ptr(memos)->memo + MEMO_WAYS * hash_long(ip + depth / SZ_2K, MEMO_BITS);
+	return this_cpu_ptr(memos)->set + hash_long(ip + depth / SZ_2K, MEMO_BITS);
 }
 
 static __always_inline bool same_words(const struct memo *m, unsigned long frame, unsigned long end)
@@ -114,20 +119,38 @@ static __always_inline bool same_words(const struct memo *m, unsigned long frame
 	return true;
 }
 
-static __always_inline u32 memo_find(unsigned long ip, unsigned long frame, unsigned long end)
+static __always_inline bool is_known(const struct memo *m, unsigned long ip, unsigned long frame,
+				     unsigned long end)
 {
-	const struct memo *m, *last;
-	u32 stack = 0;
+	return m->ip == ip && m->generation == READ_ONCE(generation) && same_words(m, frame, end);
+}
 
-	preempt_disable();
-	m = memo_set(ip, end - frame);
-	for (last = m + MEMO_WAYS; m != last; m++) {
-		if (m->ip == ip && m->generation == READ_ONCE(generation) &&
-		    same_words(m, frame, end)) {
-			stack = m->stack;
-			break;
+static noinline const struct memo *memo_search(struct memo_set *set, unsigned long ip,
+					       unsigned long frame, unsigned long end)
+{
+	u32 i;
+
+	for (i = 0; i < MEMO_WAYS; i++) {
+		if (is_known(&set->memo[i], ip, frame, end)) {
+			set->last = i;
+			return &set->memo[i];
 		}
 	}
+	return NULL;
+}
+
+static __always_inline u32 memo_find(unsigned long ip, unsigned long frame, unsigned long end)
+{
+	const struct memo *m;
+	struct memo_set *set;
+	u32 stack;
+
+	preempt_disable();
+	set = memo_set(ip, end - frame);
+	m = &set->memo[set->last];
+	if (unlikely(!is_known(m, ip, frame, end)))
+		m = memo_search(set, ip, frame, end);
+	stack = m ? m->stack : 0;
 	preempt_enable();
 	return stack;
 }
@@ -203,7 +226,7 @@ static noinline void memo_put(unsigned long ip, unsigned long frame, unsigned lo
 		if (entries[i] == entries[nr - 1])
 			return;
 	preempt_disable();
-	m = memo_set(ip, end - frame) + this_cpu_ptr(memos)->turn++ % MEMO_WAYS;
+	m = &memo_set(ip, end - frame)->memo[this_cpu_ptr(memos)->turn++ % MEMO_WAYS];
 	m->ip = 0;
 	if (note_words(m, frame, end, entries, nr)) {
 		m->generation = gen;
