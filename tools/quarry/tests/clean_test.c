@@ -6,8 +6,8 @@
 #include "lib/clean.h"
 #include "lib/debugfs.h"
 #include "lib/pprof.h"
-#include "lib/profile.pb-c.h"
 #include "lib/table.h"
+#include "tests/profile_make.h"
 
 static void name(const char *from, const char *want, const char *what)
 {
@@ -52,49 +52,16 @@ static void readers(void)
 
 static void profile(void)
 {
-	char *table[] = { "", "inuse_space", "bytes", "evil\x1b[2J", "cache", "two\nlines" };
-	int64_t value = 1;
-	uint64_t id = 1;
-	Quarry__ValueType type = QUARRY__VALUE_TYPE__INIT, *types[] = { &type };
-	Quarry__Function function = QUARRY__FUNCTION__INIT, *functions[] = { &function };
-	Quarry__Line line = QUARRY__LINE__INIT, *lines[] = { &line };
-	Quarry__Location location = QUARRY__LOCATION__INIT, *locations[] = { &location };
-	Quarry__Label label = QUARRY__LABEL__INIT, *labels[] = { &label };
-	Quarry__Sample sample = QUARRY__SAMPLE__INIT, *samples[] = { &sample };
-	Quarry__Profile p = QUARRY__PROFILE__INIT;
 	struct q_pprof read;
-	uint8_t *data;
+	struct make m;
+	unsigned char *data;
 	size_t size;
 
-	type.type = 1;
-	type.unit = 2;
-	function.id = 1;
-	function.name = 3;
-	line.function_id = 1;
-	location.id = 1;
-	location.n_line = 1;
-	location.line = lines;
-	label.key = 4;
-	label.str = 5;
-	sample.n_location_id = 1;
-	sample.location_id = &id;
-	sample.n_value = 1;
-	sample.value = &value;
-	sample.n_label = 1;
-	sample.label = labels;
-	p.n_sample_type = 1;
-	p.sample_type = types;
-	p.n_sample = 1;
-	p.sample = samples;
-	p.n_function = 1;
-	p.function = functions;
-	p.n_location = 1;
-	p.location = locations;
-	p.n_string_table = 6;
-	p.string_table = table;
-	size = quarry__profile__get_packed_size(&p);
-	data = q_alloc(size);
-	quarry__profile__pack(&p, data);
+	make_begin(&m);
+	make_type(&m, "inuse_space", "bytes");
+	make_location(&m, "evil\x1b[2J", 0);
+	make_label(&m, make_sample(&m, 1, (uint64_t[]){ 1 }, INT64_C(1)), "cache", "two\nlines");
+	data = make_end(&m, &size);
 	ok(!q_pprof_parse(&read, data, size), "a profile with such names is read");
 	same(read.sites, 1, "its site");
 	same_text(read.site[0].stack, "evil?[2J", "its function");

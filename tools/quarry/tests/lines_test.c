@@ -12,8 +12,8 @@
 #include "lib/folded.h"
 #include "lib/lines.h"
 #include "lib/pprof.h"
-#include "lib/profile.pb-c.h"
 #include "lib/table.h"
+#include "tests/profile_make.h"
 
 #define START  0x7000000ULL /* of the module in profiles */
 #define SOURCE "tests/lines_module.c"
@@ -266,95 +266,29 @@ static void damaged_files(void)
 
 /* --- Profiles ---------------------------------------------------------------- */
 
-static char *strings[] = {
-	(char *)"",	 (char *)"objects", (char *)"bytes", (char *)"outer.isra.0",
-	(char *)"above", (char *)"cache",   (char *)"c64",   (char *)"lines_module.ko",
-	(char *)"",	 (char *)"vmlinux", (char *)"comm",  (char *)"sh",
-};
-
-enum {
-	S_EMPTY,
-	S_OBJECTS,
-	S_BYTES,
-	S_OUTER,
-	S_ABOVE,
-	S_CACHE,
-	S_C64,
-	S_FILE,
-	S_ID,
-	S_KERNEL,
-	S_COMM,
-	S_SH
-};
-
 /* A stack: mark_innermost in the module, and two places of one function of the kernel. */
 static char *make(size_t *size)
 {
-	Quarry__Profile p = QUARRY__PROFILE__INIT;
-	Quarry__ValueType type = QUARRY__VALUE_TYPE__INIT, *types[] = { &type };
-	Quarry__Function function[2] = { QUARRY__FUNCTION__INIT, QUARRY__FUNCTION__INIT };
-	Quarry__Function *functions[] = { &function[0], &function[1] };
-	Quarry__Line line[2] = { QUARRY__LINE__INIT, QUARRY__LINE__INIT };
-	Quarry__Line *lines[] = { &line[0], &line[1], &line[1] };
-	Quarry__Location location[3] = { QUARRY__LOCATION__INIT, QUARRY__LOCATION__INIT,
-					 QUARRY__LOCATION__INIT };
-	Quarry__Location *locations[] = { &location[0], &location[1], &location[2] };
-	Quarry__Mapping mapping[2] = { QUARRY__MAPPING__INIT, QUARRY__MAPPING__INIT };
-	Quarry__Mapping *mappings[] = { &mapping[0], &mapping[1] };
-	Quarry__Label label[2] = { QUARRY__LABEL__INIT, QUARRY__LABEL__INIT };
-	Quarry__Label *labels[] = { &label[0], &label[1] };
-	Quarry__Sample sample = QUARRY__SAMPLE__INIT, *samples[] = { &sample };
-	uint64_t stack[] = { 1, 2, 3 };
-	int64_t value = 4096;
-	char *data;
+	Quarry__Mapping *mapping;
+	Quarry__Sample *sample;
+	struct make m;
 
-	strings[S_ID] = id;
-	type.type = S_OBJECTS;
-	type.unit = S_BYTES;
+	make_begin(&m);
+	make_type(&m, "objects", "bytes");
 	for (int i = 0; i < 2; i++) {
-		function[i].id = (uint64_t)i + 1;
-		function[i].name = function[i].system_name = i ? S_ABOVE : S_OUTER;
-		line[i].function_id = (uint64_t)i + 1;
-		mapping[i].id = (uint64_t)i + 1;
-		mapping[i].memory_start = i ? START : 0x1000;
-		mapping[i].memory_limit = mapping[i].memory_start + 0x1000;
-		mapping[i].filename = i ? S_FILE : S_KERNEL;
-		mapping[i].build_id = i ? S_ID : S_EMPTY;
-		mapping[i].has_functions = true;
+		mapping = make_mapping(&m, i ? "lines_module.ko" : "vmlinux");
+		mapping->memory_start = i ? START : 0x1000;
+		mapping->memory_limit = mapping->memory_start + 0x1000;
+		mapping->build_id = make_string(&m, i ? id : "");
+		mapping->has_functions = true;
 	}
-	for (int i = 0; i < 3; i++) {
-		location[i].id = (uint64_t)i + 1;
-		location[i].mapping_id = i ? 1 : 2;
-		location[i].address = i ? 0x1000 + 16 * i : START + mark("marks", "innermost");
-		location[i].n_line = 1;
-		location[i].line = &lines[i];
-	}
-	label[0].key = S_CACHE;
-	label[0].str = S_C64;
-	label[1].key = S_COMM;
-	label[1].str = S_SH;
-	sample.n_location_id = 3;
-	sample.location_id = stack;
-	sample.n_value = 1;
-	sample.value = &value;
-	sample.n_label = 2;
-	sample.label = labels;
-	p.n_sample_type = 1;
-	p.sample_type = types;
-	p.n_sample = 1;
-	p.sample = samples;
-	p.n_mapping = 2;
-	p.mapping = mappings;
-	p.n_location = 3;
-	p.location = locations;
-	p.n_function = 2;
-	p.function = functions;
-	p.n_string_table = sizeof(strings) / sizeof(*strings);
-	p.string_table = strings;
-	*size = quarry__profile__get_packed_size(&p);
-	data = q_alloc(*size + 1);
-	quarry__profile__pack(&p, (unsigned char *)data);
-	return data;
+	make_location(&m, "outer.isra.0", 2)->address = START + mark("marks", "innermost");
+	make_location(&m, "above", 1)->address = 0x1010;
+	make_location(&m, "above", 1)->address = 0x1020;
+	sample = make_sample(&m, 3, (uint64_t[]){ 1, 2, 3 }, INT64_C(4096));
+	make_label(&m, sample, "cache", "c64");
+	make_label(&m, sample, "comm", "sh");
+	return (char *)make_end(&m, size);
 }
 
 static void check_pb(const char *data, size_t size, const char *how)

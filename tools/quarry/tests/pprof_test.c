@@ -4,91 +4,40 @@
 
 #include <stdlib.h>
 #include "lib/pprof.h"
-#include "lib/profile.pb-c.h"
 #include "lib/reading.h"
 #include "lib/table.h"
+#include "tests/profile_make.h"
 
-static char *strings[] = {
-	(char *)"",	(char *)"inuse_space", (char *)"bytes", (char *)"alloc_space",
-	(char *)"leaf", (char *)"caller",      (char *)"cache", (char *)"malloc-64",
-	(char *)"comm", (char *)"sh",	       (char *)"m.ko",	(char *)"bash"
-};
-
-enum {
-	S_EMPTY,
-	S_INUSE,
-	S_BYTES,
-	S_ALLOC,
-	S_LEAF,
-	S_CALLER,
-	S_CACHE,
-	S_MALLOC,
-	S_COMM,
-	S_SH,
-	S_FILE,
-	S_BASH
-};
-
-/* Two samples of one stack and cache, which differ in a label. */
-static size_t make(unsigned char *to, uint64_t bad)
+/*
+ * Two samples of one stack and cache, which differ in a label.  The numbers are not those of a list,
+ * and with @bad they are of nothing.
+ */
+static unsigned char *make(size_t *size, uint64_t bad)
 {
-	Quarry__Profile p = QUARRY__PROFILE__INIT;
-	Quarry__ValueType type[2] = { QUARRY__VALUE_TYPE__INIT, QUARRY__VALUE_TYPE__INIT };
-	Quarry__ValueType *types[] = { &type[0], &type[1] };
-	Quarry__Function function[2] = { QUARRY__FUNCTION__INIT, QUARRY__FUNCTION__INIT };
-	Quarry__Function *functions[] = { &function[0], &function[1] };
-	Quarry__Line line[2] = { QUARRY__LINE__INIT, QUARRY__LINE__INIT };
-	Quarry__Line *lines[] = { &line[0], &line[1] };
-	Quarry__Location location[2] = { QUARRY__LOCATION__INIT, QUARRY__LOCATION__INIT };
-	Quarry__Location *locations[] = { &location[0], &location[1] };
-	Quarry__Mapping mapping = QUARRY__MAPPING__INIT, *mappings[] = { &mapping };
-	Quarry__Label cache = QUARRY__LABEL__INIT;
-	Quarry__Label comm[2] = { QUARRY__LABEL__INIT, QUARRY__LABEL__INIT };
-	Quarry__Label *labels[2][2] = { { &cache, &comm[0] }, { &cache, &comm[1] } };
-	Quarry__Sample sample[2] = { QUARRY__SAMPLE__INIT, QUARRY__SAMPLE__INIT };
-	Quarry__Sample *samples[] = { &sample[0], &sample[1] };
-	uint64_t ids[] = { 17, 5 };
-	int64_t values[2][2] = { { 1000, 3000 }, { 24, 30 } };
+	uint64_t frames[] = { 17, 5 };
+	Quarry__Sample *sample;
+	struct make m;
 
-	type[0].type = S_INUSE;
-	type[0].unit = S_BYTES;
-	type[1].type = S_ALLOC + (int64_t)bad;
-	mapping.id = 3;
-	mapping.filename = S_FILE;
+	make_begin(&m);
+	m.p.period = 512 << 10;
+	m.p.time_nanos = 1234;
+	make_type(&m, "inuse_space", "bytes");
+	make_type(&m, "alloc_space", "")->type += (int64_t)bad;
+	make_mapping(&m, "m.ko")->id = 3;
+	make_location(&m, "leaf", 3);
+	make_location(&m, "caller", 0);
 	for (int i = 0; i < 2; i++) {
-		function[i].id = 100 - (uint64_t)i;
-		function[i].name = i ? S_CALLER : S_LEAF;
-		line[i].function_id = 100 - (uint64_t)i + bad;
-		location[i].id = ids[i];
-		location[i].n_line = 1;
-		location[i].line = &lines[i];
-		location[i].mapping_id = i ? 0 : 3;
-		sample[i].n_location_id = 2;
-		sample[i].location_id = ids;
-		sample[i].n_value = 2;
-		sample[i].value = values[i];
-		sample[i].n_label = 2;
-		sample[i].label = labels[i];
-		comm[i].key = S_COMM;
-		comm[i].str = i ? S_BASH : S_SH;
+		m.location[i].id = frames[i];
+		m.function[i].id = 100 - (uint64_t)i;
+		m.line[i].function_id = m.function[i].id + bad;
 	}
-	cache.key = S_CACHE;
-	cache.str = S_MALLOC - (int64_t)bad;
-	p.n_sample_type = 2;
-	p.n_sample = 2;
-	p.n_location = 2;
-	p.n_function = 2;
-	p.sample_type = types;
-	p.sample = samples;
-	p.location = locations;
-	p.function = functions;
-	p.n_mapping = 1;
-	p.mapping = mappings;
-	p.n_string_table = sizeof(strings) / sizeof(*strings);
-	p.string_table = strings;
-	p.period = 512 << 10;
-	p.time_nanos = 1234;
-	return quarry__profile__pack(&p, to);
+	sample = make_sample(&m, 2, frames, INT64_C(1000), INT64_C(3000));
+	make_label(&m, sample, "cache", "malloc-64")->str -= (int64_t)bad;
+	make_label(&m, sample, "comm", "sh");
+	sample = make_sample(&m, 2, frames, INT64_C(24), INT64_C(30));
+	make_label(&m, sample, "cache", "malloc-64")->str -= (int64_t)bad;
+	make_label(&m, sample, "comm", "bash");
+	return make_end(&m, size);
 }
 
 static void good(const unsigned char *data, size_t size, const char *how)
@@ -150,47 +99,35 @@ static void damaged(const unsigned char *data, size_t size)
  */
 static const char *bomb(struct q_pprof *p, size_t frames, size_t comments, size_t length)
 {
-	Quarry__Profile in = QUARRY__PROFILE__INIT;
-	Quarry__ValueType type = QUARRY__VALUE_TYPE__INIT, *types[] = { &type };
-	Quarry__Function function = QUARRY__FUNCTION__INIT, *functions[] = { &function };
-	Quarry__Line line = QUARRY__LINE__INIT, *lines[] = { &line };
-	Quarry__Location location = QUARRY__LOCATION__INIT, *locations[] = { &location };
-	Quarry__Sample sample = QUARRY__SAMPLE__INIT, *samples[] = { &sample };
 	uint64_t *ids = q_alloc(frames * sizeof(*ids) + 1);
 	int64_t *comment = q_alloc(comments * sizeof(*comment) + 1);
-	char *text[] = { (char *)"", q_alloc(length + 1) };
+	char *text = q_alloc(length + 1);
+	Quarry__Sample *sample;
 	unsigned char *data;
 	const char *why;
+	struct make m;
 	size_t size;
 
-	memset(text[1], 'x', length);
-	function.id = line.function_id = location.id = 1;
-	function.name = 1;
-	location.n_line = 1;
-	location.line = lines;
+	memset(text, 'x', length);
 	for (size_t i = 0; i < frames; i++)
 		ids[i] = 1;
+	make_begin(&m);
+	make_type(&m, "", "");
+	make_location(&m, text, 0);
+	sample = make_sample(&m, 0, ids, INT64_C(0));
+	sample->n_location_id = frames;
+	sample->location_id = ids;
 	for (size_t i = 0; i < comments; i++)
-		comment[i] = 1;
-	sample.n_location_id = frames;
-	sample.location_id = ids;
-	in.n_sample_type = in.n_sample = in.n_location = in.n_function = 1;
-	in.sample_type = types;
-	in.sample = samples;
-	in.location = locations;
-	in.function = functions;
-	in.n_comment = comments;
-	in.comment = comment;
-	in.n_string_table = 2;
-	in.string_table = text;
-	data = q_alloc(quarry__profile__get_packed_size(&in));
-	size = quarry__profile__pack(&in, data);
+		comment[i] = make_string(&m, text);
+	m.p.n_comment = comments;
+	m.p.comment = comment;
+	data = make_end(&m, &size);
 	ok(size < 200000, "a small profile");
 	why = q_pprof_parse(p, data, size);
 	free(data);
 	free(ids);
 	free(comment);
-	free(text[1]);
+	free(text);
 	return why;
 }
 
@@ -242,8 +179,8 @@ static void copies(void)
 
 int main(void)
 {
-	unsigned char data[4096];
-	size_t size = make(data, 0), packed_size;
+	size_t size, packed_size;
+	unsigned char *data = make(&size, 0);
 	struct q_pprof p;
 	void *packed;
 
@@ -253,11 +190,13 @@ int main(void)
 	damaged(packed, packed_size);
 	free(packed);
 	damaged(data, size);
-	size = make(data, 1000000);
+	free(data);
+	data = make(&size, 1000000);
 	ok(!q_pprof_parse(&p, data, size), "numbers that point nowhere are no reason to refuse it");
 	same_text(p.site[0].stack, "(unknown) [m] < (unknown)", "a function that is not there");
 	same_text(p.site[0].cache, "", "a string that is not there");
 	q_pprof_free(&p);
+	free(data);
 	same_text(q_pprof_parse(&p, "", 0), "it has no values", "an empty file");
 	same_text(q_pprof_parse(&p, "\x1f\x8b", 2), "its compression is damaged",
 		  "the beginning of gzip");

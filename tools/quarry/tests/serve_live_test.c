@@ -8,10 +8,10 @@
 
 #include <json-c/json.h>
 #include <math.h>
-#include "lib/profile.pb-c.h"
 #include "lib/serve_jobs.h"
 #include "lib/serve_live.h"
 #include "lib/view.h"
+#include "tests/profile_make.h"
 
 #define MANY 1000
 
@@ -20,59 +20,27 @@
 /* Two call stacks, one of them by two processes, that allocated @allocated bytes. */
 static void make_profile(int64_t allocated)
 {
-	static char *strings[] = { (char *)"",	    (char *)"inuse_space", (char *)"alloc_space",
-				   (char *)"bytes", (char *)"leaf",	   (char *)"caller",
-				   (char *)"comm",  (char *)"sh",	   (char *)"bash" };
-	static unsigned char data[4096];
-	Quarry__Profile p = QUARRY__PROFILE__INIT;
-	Quarry__ValueType type[2] = { QUARRY__VALUE_TYPE__INIT, QUARRY__VALUE_TYPE__INIT };
-	Quarry__ValueType *types[] = { &type[0], &type[1] };
-	Quarry__Function function[2] = { QUARRY__FUNCTION__INIT, QUARRY__FUNCTION__INIT };
-	Quarry__Function *functions[] = { &function[0], &function[1] };
-	Quarry__Line line[2] = { QUARRY__LINE__INIT, QUARRY__LINE__INIT };
-	Quarry__Line *lines[] = { &line[0], &line[1] };
-	Quarry__Location location[2] = { QUARRY__LOCATION__INIT, QUARRY__LOCATION__INIT };
-	Quarry__Location *locations[] = { &location[0], &location[1] };
-	Quarry__Label comm[3] = { QUARRY__LABEL__INIT, QUARRY__LABEL__INIT, QUARRY__LABEL__INIT };
-	Quarry__Label *labels[] = { &comm[0], &comm[1], &comm[2] };
-	Quarry__Sample sample[3] = { QUARRY__SAMPLE__INIT, QUARRY__SAMPLE__INIT,
-				     QUARRY__SAMPLE__INIT };
-	Quarry__Sample *samples[] = { &sample[0], &sample[1], &sample[2] };
-	int64_t values[3][2] = { { 4096, allocated }, { 1024, 0 }, { 512, 0 } };
-	uint64_t ids[] = { 1, 2 };
+	uint64_t frames[] = { 1, 2 };
+	unsigned char *data;
 	char path[300];
+	struct make m;
+	size_t size;
 	FILE *f;
 
-	for (int i = 0; i < 2; i++) {
-		type[i].type = 1 + i;
-		type[i].unit = 3;
-		function[i].id = location[i].id = line[i].function_id = (uint64_t)i + 1;
-		function[i].name = 4 + i;
-		location[i].n_line = 1;
-		location[i].line = &lines[i];
-	}
-	for (int i = 0; i < 3; i++) {
-		sample[i].n_location_id = i < 2 ? 2 : 1;
-		sample[i].location_id = i < 2 ? ids : ids + 1;
-		sample[i].n_value = 2;
-		sample[i].value = values[i];
-		sample[i].n_label = 1;
-		sample[i].label = &labels[i];
-		comm[i].key = 6;
-		comm[i].str = i ? 8 : 7;
-	}
-	p.n_sample_type = p.n_location = p.n_function = 2;
-	p.n_sample = 3;
-	p.sample_type = types;
-	p.sample = samples;
-	p.location = locations;
-	p.function = functions;
-	p.n_string_table = sizeof(strings) / sizeof(*strings);
-	p.string_table = strings;
+	make_begin(&m);
+	make_type(&m, "inuse_space", "bytes");
+	make_type(&m, "alloc_space", "bytes");
+	make_location(&m, "leaf", 0);
+	make_location(&m, "caller", 0);
+	make_label(&m, make_sample(&m, 2, frames, INT64_C(4096), allocated), "comm", "sh");
+	make_label(&m, make_sample(&m, 2, frames, INT64_C(1024), INT64_C(0)), "comm", "bash");
+	make_label(&m, make_sample(&m, 1, frames + 1, INT64_C(512), INT64_C(0)), "comm", "bash");
+	data = make_end(&m, &size);
 	snprintf(path, sizeof(path), "%s/device", dir);
 	f = fopen(path, "we");
-	if (!f || !fwrite(data, quarry__profile__pack(&p, data), 1, f) || fclose(f))
+	if (!f || !fwrite(data, size, 1, f) || fclose(f))
 		exit(1);
+	free(data);
 }
 
 static void make_caches(int nr, int mallocs)
