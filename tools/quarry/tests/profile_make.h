@@ -7,7 +7,6 @@
 #define PROFILE_MAKE_H
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +43,7 @@ static inline void make_begin(struct make *m)
 	m->string[m->p.n_string_table++] = (char *)"";
 }
 
-/* The place of an element, whose number is then @nr. */
+/* The place of one more element. */
 static inline size_t make_room(size_t *nr, size_t most)
 {
 	if (*nr == most)
@@ -127,6 +126,8 @@ static inline Quarry__Sample *make_sample(struct make *m, size_t n, const uint64
 	size_t i = make_room(&m->p.n_sample, MAKE_MOST);
 	va_list values;
 
+	if (n > MAKE_MOST)
+		abort();
 	m->samples[i] = &m->sample[i];
 	quarry__sample__init(&m->sample[i]);
 	m->sample[i].n_location_id = n;
