@@ -264,16 +264,18 @@ int q_diff(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	if (o.html && !o.out && isatty(STDOUT_FILENO))
 		return q_problem(Q_USAGE, "a page is not for a terminal; name a file with -o");
-	for (int i = 0; i < 2 && !status; i++)
+	for (int i = 0; i < 2 && !status; i++) {
 		status = read_profile(&moment[i], o.file[i], o.html);
-	if (!status && o.html) {
-		status = write_page(&o, moment);
-	} else if (!status) {
-		q_watch_add(&w, &moment[0]);
-		q_watch_add(&w, &moment[1]);
-		judge(&w, o.most, "diff", "\"quarry leaks\" tells whether it ends");
-		q_watch_free(&w);
+		if (status || o.html)
+			continue;
+		q_watch_add(&w, &moment[i]);
+		q_pprof_free(&moment[i]);
 	}
+	if (!status && o.html)
+		status = write_page(&o, moment);
+	else if (!status)
+		judge(&w, o.most, "diff", "\"quarry leaks\" tells whether it ends");
+	q_watch_free(&w);
 	q_pprof_free(&moment[0]);
 	q_pprof_free(&moment[1]);
 	return status;

@@ -48,12 +48,13 @@ static double squared(double x)
 static double error_between(const struct q_series *s, unsigned int from, unsigned int to,
 			    int64_t period)
 {
-	int64_t bytes = q_sub(s->allocated[to], s->allocated[from]);
-	int64_t objects = q_sub(s->allocated_objects[to], s->allocated_objects[from]);
-	int64_t freed = q_sub(bytes, q_sub(s->live[to], s->live[from]));
-	int64_t freed_objects = q_sub(objects, q_sub(s->live_objects[to], s->live_objects[from]));
-	double all = squared(q_standard_error(s->live[from], s->live_objects[from], period)) +
-		     squared(q_standard_error(s->live[to], s->live_objects[to], period));
+	const struct q_amount *a = &s->at[from], *b = &s->at[to];
+	int64_t bytes = q_sub(b->allocated, a->allocated);
+	int64_t objects = q_sub(b->allocated_objects, a->allocated_objects);
+	int64_t freed = q_sub(bytes, q_sub(b->live, a->live));
+	int64_t freed_objects = q_sub(objects, q_sub(b->live_objects, a->live_objects));
+	double all = squared(q_standard_error(a->live, a->live_objects, period)) +
+		     squared(q_standard_error(b->live, b->live_objects, period));
 	double moved = squared(q_standard_error(bytes, objects, period)) +
 		       squared(q_standard_error(freed, freed_objects, period));
 
@@ -68,16 +69,16 @@ static double error_between(const struct q_series *s, unsigned int from, unsigne
  */
 static double swing(const struct q_series *s)
 {
-	unsigned int last = s->moments - 1;
-	double mean = (double)q_sub(s->live[last], s->live[0]) / last, sum = 0, object;
+	unsigned int steps = s->moments - 1;
+	const struct q_amount *last = &s->at[steps];
+	double mean = (double)q_sub(last->live, s->at[0].live) / steps, sum = 0, object;
 
-	if (last < STEPS)
+	if (steps < STEPS)
 		return 0;
-	for (unsigned int i = 0; i < last; i++)
-		sum += squared((double)q_sub(s->live[i + 1], s->live[i]) - mean);
-	object = s->live_objects[last] > 0 ? (double)s->live[last] / (double)s->live_objects[last] :
-					     0;
-	return sqrt(sum / (last - 1) + squared(object));
+	for (unsigned int i = 0; i < steps; i++)
+		sum += squared((double)q_sub(s->at[i + 1].live, s->at[i].live) - mean);
+	object = last->live_objects > 0 ? (double)last->live / (double)last->live_objects : 0;
+	return sqrt(sum / (steps - 1) + squared(object));
 }
 
 /*
@@ -89,9 +90,9 @@ static double swing(const struct q_series *s)
 static double late_part(const struct q_series *s, unsigned int late, int64_t growth)
 {
 	unsigned int last = s->moments - 1;
-	int64_t freed = q_sub(q_sub(s->allocated[last], s->allocated[0]), growth);
-	int64_t freed_late = q_sub(q_sub(s->allocated[last], s->allocated[late]),
-				   q_sub(s->live[last], s->live[late]));
+	int64_t freed = q_sub(q_sub(s->at[last].allocated, s->at[0].allocated), growth);
+	int64_t freed_late = q_sub(q_sub(s->at[last].allocated, s->at[late].allocated),
+				   q_sub(s->at[last].live, s->at[late].live));
 
 	if (freed < growth)
 		return (double)(last - late) / last;
@@ -104,21 +105,21 @@ struct q_growth q_growth_of(const struct q_series *s, int64_t period)
 	struct q_growth g = { 0 };
 	double late_growth, late_error, leak;
 
-	g.growth = q_sub(s->live[last], s->live[0]);
+	g.growth = q_sub(s->at[last].live, s->at[0].live);
 	g.error = q_whole(ceil(hypot(error_between(s, 0, last, period), swing(s))));
-	g.allocated = q_sub(s->allocated[last], s->allocated[0]);
+	g.allocated = q_sub(s->at[last].allocated, s->at[0].allocated);
 	g.sure = q_sub(g.growth, q_mul(ERRORS, g.error));
 	if (g.sure < 0)
 		g.sure = 0;
 	if (g.growth <= 0 || !g.sure) {
-		g.verdict = g.allocated > s->live[0] && g.allocated > 0 ? Q_CHURN : Q_STEADY;
+		g.verdict = g.allocated > s->at[0].live && g.allocated > 0 ? Q_CHURN : Q_STEADY;
 		return g;
 	}
 	if (last < STEPS) {
 		g.verdict = Q_GROWS;
 		return g;
 	}
-	late_growth = (double)q_sub(s->live[last], s->live[late]);
+	late_growth = (double)q_sub(s->at[last].live, s->at[late].live);
 	late_error = error_between(s, late, last, period);
 	leak = (double)g.growth * late_part(s, late, g.growth);
 	if (late_growth < leak / FLAT)

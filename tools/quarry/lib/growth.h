@@ -27,18 +27,26 @@ enum q_verdict { Q_LEAK, Q_GROWS, Q_FILLS, Q_CHURN, Q_STEADY, Q_VERDICTS };
 extern const char *const q_verdict_name[Q_VERDICTS];
 
 /**
- * struct q_series - one site at all moments
- * @live: bytes in use at each moment
+ * struct q_amount - what a site had at a moment
+ * @live: bytes in use
  * @live_objects: objects in use
- * @allocated: bytes allocated so far at each moment
+ * @allocated: bytes allocated so far
  * @allocated_objects: objects allocated so far
+ */
+struct q_amount {
+	int64_t live;
+	int64_t live_objects;
+	int64_t allocated;
+	int64_t allocated_objects;
+};
+
+/**
+ * struct q_series - one site at all moments
+ * @at: what it had at each moment
  * @moments: how many
  */
 struct q_series {
-	int64_t live[Q_MOMENTS_MAX];
-	int64_t live_objects[Q_MOMENTS_MAX];
-	int64_t allocated[Q_MOMENTS_MAX];
-	int64_t allocated_objects[Q_MOMENTS_MAX];
+	struct q_amount *at;
 	unsigned int moments;
 };
 

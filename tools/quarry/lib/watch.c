@@ -16,6 +16,7 @@ static void forget(struct q_watch *w)
 	for (unsigned int i = 0; i < w->nr; i++) {
 		free(w->site[i].stack);
 		free(w->site[i].cache);
+		free(w->site[i].s.at);
 	}
 	free(w->site);
 	w->site = NULL;
@@ -33,23 +34,50 @@ static int compare(const struct q_watched *a, const struct q_site *b)
 	return strcmp(a->stack, b->stack) ?: strcmp(a->cache, b->cache);
 }
 
+/* Room for so many moments: it doubles, so that few moments take little. */
+static unsigned int room_for(unsigned int moments)
+{
+	unsigned int room = 1;
+
+	if (!moments)
+		return 0;
+	while (room < moments)
+		room *= 2;
+	return room;
+}
+
+/* What the site has at moment @m.  At moments before it was seen it had nothing. */
+static struct q_amount *amount_at(struct q_series *s, unsigned int m)
+{
+	unsigned int room = room_for(m + 1);
+
+	if (room > room_for(s->moments))
+		s->at = q_realloc(s->at, room * sizeof(*s->at));
+	while (s->moments <= m)
+		s->at[s->moments++] = (struct q_amount){ 0 };
+	return &s->at[m];
+}
+
 /* A site that a profile lacks holds nothing; what it allocated so far stays. */
 static void add_nothing(struct q_series *s, unsigned int m)
 {
-	s->live[m] = s->live_objects[m] = 0;
-	s->allocated[m] = m ? s->allocated[m - 1] : 0;
-	s->allocated_objects[m] = m ? s->allocated_objects[m - 1] : 0;
-	s->moments = m + 1;
+	struct q_amount *now = amount_at(s, m);
+
+	if (!m)
+		return;
+	now->allocated = s->at[m - 1].allocated;
+	now->allocated_objects = s->at[m - 1].allocated_objects;
 }
 
 static void add_values(struct q_series *s, unsigned int m, const struct q_site *site,
 		       const int *type)
 {
-	s->live[m] = site->value[type[LIVE]];
-	s->live_objects[m] = site->value[type[LIVE_OBJECTS]];
-	s->allocated[m] = site->value[type[ALLOCATED]];
-	s->allocated_objects[m] = site->value[type[ALLOCATED_OBJECTS]];
-	s->moments = m + 1;
+	*amount_at(s, m) = (struct q_amount){
+		.live = site->value[type[LIVE]],
+		.live_objects = site->value[type[LIVE_OBJECTS]],
+		.allocated = site->value[type[ALLOCATED]],
+		.allocated_objects = site->value[type[ALLOCATED_OBJECTS]],
+	};
 }
 
 /* Both are sorted, so one walk over both is enough. */
@@ -115,7 +143,7 @@ const char *q_watch_add(struct q_watch *w, const struct q_pprof *p)
 
 int64_t q_watched_live(const struct q_watched *site)
 {
-	return site->s.moments ? site->s.live[site->s.moments - 1] : 0;
+	return site->s.moments ? site->s.at[site->s.moments - 1].live : 0;
 }
 
 static int by_verdict(const void *a, const void *b)

@@ -43,10 +43,12 @@ struct model {
 	unsigned int slower;
 };
 
+/* The series is valid until the next one is asked for. */
 static struct q_series run(const struct model *m)
 {
+	static struct q_amount at[MOMENTS];
 	double p = -expm1(-(double)m->size / PERIOD), objects = 0, live = 0;
-	struct q_series s = { .moments = MOMENTS };
+	struct q_series s = { .at = at, .moments = MOMENTS };
 
 	for (unsigned int t = 0; t < MOMENTS; t++) {
 		unsigned int allocs = m->slower && t >= m->slow ? m->allocs / m->slower : m->allocs;
@@ -58,10 +60,10 @@ static struct q_series run(const struct model *m)
 			if (t < m->until && random_part() < m->keep)
 				live += 1 / p;
 		}
-		s.allocated_objects[t] = llround(objects);
-		s.allocated[t] = llround(objects * m->size);
-		s.live_objects[t] = llround(live);
-		s.live[t] = llround(live * m->size);
+		at[t].allocated_objects = llround(objects);
+		at[t].allocated = llround(objects * m->size);
+		at[t].live_objects = llround(live);
+		at[t].live = llround(live * m->size);
 	}
 	return s;
 }
@@ -134,15 +136,16 @@ static void in_work(void)
 	unsigned int harmless = 0;
 
 	for (unsigned int i = 0; i <= RUNS; i++) {
-		struct q_series s = { .moments = MOMENTS };
+		struct q_amount at[MOMENTS];
+		struct q_series s = { .at = at, .moments = MOMENTS };
 
 		for (unsigned int t = 0; t < MOMENTS; t++) {
 			/* In the last run there is one more at the end only. */
-			s.live_objects[t] = i < RUNS ? 3 + (int64_t)(4 * random_part()) :
-						       4 + (t == MOMENTS - 1);
-			s.live[t] = s.live_objects[t] * (64 << 20);
-			s.allocated_objects[t] = 1000 * t + s.live_objects[t];
-			s.allocated[t] = s.allocated_objects[t] * (64 << 20);
+			at[t].live_objects = i < RUNS ? 3 + (int64_t)(4 * random_part()) :
+							4 + (t == MOMENTS - 1);
+			at[t].live = at[t].live_objects * (64 << 20);
+			at[t].allocated_objects = 1000 * t + at[t].live_objects;
+			at[t].allocated = at[t].allocated_objects * (64 << 20);
 		}
 		harmless += q_growth_of(&s, PERIOD).verdict == Q_CHURN;
 	}
@@ -179,17 +182,18 @@ static void order(void)
 /* What is live at both moments does not add to the error of the growth. */
 static void old_memory(void)
 {
-	struct q_series s = { .moments = 2 };
+	struct q_amount at[2];
+	struct q_series s = { .at = at, .moments = 2 };
 	struct q_growth g;
 
-	s.live[0] = INT64_C(10) << 30;
-	s.live_objects[0] = s.live[0] / 1024;
-	s.allocated[0] = s.live[0];
-	s.allocated_objects[0] = s.live_objects[0];
-	s.live[1] = s.live[0] + (50 << 20);
-	s.live_objects[1] = s.live[1] / 1024;
-	s.allocated[1] = s.live[1];
-	s.allocated_objects[1] = s.live_objects[1];
+	at[0].live = INT64_C(10) << 30;
+	at[0].live_objects = at[0].live / 1024;
+	at[0].allocated = at[0].live;
+	at[0].allocated_objects = at[0].live_objects;
+	at[1].live = at[0].live + (50 << 20);
+	at[1].live_objects = at[1].live / 1024;
+	at[1].allocated = at[1].live;
+	at[1].allocated_objects = at[1].live_objects;
 	g = q_growth_of(&s, PERIOD);
 	ok(g.error < 10 << 20, "50 MiB more of 10 GiB have the error of 50 MiB");
 	same(g.verdict, Q_GROWS, "two moments tell growth, but not which");
