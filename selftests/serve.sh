@@ -144,6 +144,12 @@ wait "$waiting"
 same "three who go away" $? 0
 until_same "users of the module when they have gone" "$users" refcnt
 
+# The time since the guest's start.
+hundredths()
+{
+	cut -d ' ' -f 1 /proc/uptime | tr -d .
+}
+
 # --- gc=1 -------------------------------------------------------------------------
 
 # At a rate of 1 no object is in a magazine.
@@ -153,7 +159,16 @@ within "objects in magazines before" "$(stat cached_objects)" 1 100000000
 sleep 1
 expect "gc=1" fetch '/debug/pprof/heap?gc=1' "$TMP/heap.gz"
 within "objects in magazines after it" "$(stat cached_objects)" 0 10
-answer_of '/debug/pprof/heap?gc=1' >"$TMP/answer"
+# Both of two requests are made and answered within a second. A slow machine gets more tries at that.
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	sleep 1.1
+	begin=$(hundredths)
+	fetch '/debug/pprof/heap?gc=1' "$TMP/heap.gz"
+	answer_of '/debug/pprof/heap?gc=1' 0.3 >"$TMP/answer"
+	took=$(($(hundredths) - begin))
+	[ "$took" -ge 100 ] || [ ! -s "$TMP/answer" ] || break
+done
+within "hundredths of a second for two requests" "$took" 0 99
 expect "gc=1 again at once" grep -q '^HTTP/1.[01] 503' "$TMP/answer"
 expect "the answer says when to try again" grep -q "once a second" "$TMP/answer"
 
