@@ -219,9 +219,21 @@ void *qr_malloc_class_call(struct quarry_cache *cache, gfp_t gfp, size_t size) _
 void *qr_malloc_call(size_t size, gfp_t gfp) __malloc;
 void qr_free_call(void *p);
 
+/*
+ * Where the chunks are counted from: the start of the direct map, or the first memory in it.  On
+ * x86-64 the map begins at physical address 0.  Elsewhere memory may begin far above that, or the
+ * map may begin far above PAGE_OFFSET (arm64 with addresses of 52 bits on a processor with 48).
+ */
+#ifdef CONFIG_X86_64
+#define QR_MAP_START PAGE_OFFSET
+#else
+extern unsigned long qr_map_start;
+#define QR_MAP_START qr_map_start
+#endif
+
 static __always_inline unsigned long qr_offset(const void *p)
 {
-	return (unsigned long)p - PAGE_OFFSET;
+	return (unsigned long)p - QR_MAP_START;
 }
 
 static __always_inline void qr_check_gfp(gfp_t gfp)

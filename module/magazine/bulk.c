@@ -137,7 +137,7 @@ static __always_inline bool is_fast(const u8 *fast, unsigned long off)
  */
 static __always_inline unsigned int give_cached(struct qr_cache *c, void **objs, unsigned int n)
 {
-	unsigned long base = PAGE_OFFSET, i = 0, room, off, last;
+	unsigned long base = QR_MAP_START, i = 0, room, off, last;
 	struct qr_head *h;
 	const u8 *fast;
 	void **to;

@@ -105,6 +105,12 @@ static inline unsigned long qr_chunk_index(const void *p)
 	return qr_offset(p) >> QR_CHUNK_SHIFT;
 }
 
+/* The end, in chunks, of what page frames below @end need. */
+static inline unsigned long qr_chunks_below(unsigned long end)
+{
+	return end ? qr_chunk_index(pfn_to_kaddr(end - 1)) + 1 : 0;
+}
+
 static inline unsigned int qr_page_in_chunk(const void *p)
 {
 	return (qr_offset(p) >> PAGE_SHIFT) & (QR_CHUNK_PAGES - 1);

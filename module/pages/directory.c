@@ -21,9 +21,31 @@
 #include "pages/chunk.h"
 #include "pages/view.h"
 
+/* No kernel's direct map is longer than 2^56 bytes. */
+#define MAX_INDEX (1UL << (56 - QR_CHUNK_SHIFT))
+
 static struct qr_directory nowhere;
 struct qr_directory *qr_directory = &nowhere;
 EXPORT_SYMBOL_QUARRY_TEST(qr_directory);
+
+#ifndef CONFIG_X86_64
+unsigned long qr_map_start __ro_after_init;
+EXPORT_SYMBOL_QUARRY(qr_map_start);
+
+static void find_map_start(void)
+{
+	unsigned long first = ULONG_MAX;
+	int node;
+
+	for_each_node_state(node, N_MEMORY)
+		first = min(first, NODE_DATA(node)->node_start_pfn);
+	qr_map_start = round_down((unsigned long)pfn_to_kaddr(first), 1UL << QR_CHUNK_SHIFT);
+}
+#else
+static void find_map_start(void)
+{
+}
+#endif
 
 unsigned long qr_nr_chunks __read_mostly;
 EXPORT_SYMBOL_QUARRY(qr_nr_chunks);
@@ -182,7 +204,7 @@ int qr_directory_grow(unsigned long end)
 	int err;
 
 	mutex_lock(&span_mutex);
-	err = extend(DIV_ROUND_UP(end, QR_CHUNK_PAGES));
+	err = extend(qr_chunks_below(end));
 	mutex_unlock(&span_mutex);
 	memalloc_noio_restore(flags);
 	/* Parts that chunks beyond the old end wait for. */
@@ -195,6 +217,9 @@ bool qr_directory_covers(unsigned long index, gfp_t gfp)
 {
 	if (likely(index < READ_ONCE(qr_directory)->nr))
 		return true;
+	/* It lies below QR_MAP_START: that memory was added later. */
+	if (unlikely(index >= MAX_INDEX))
+		return false;
 	if (gfpflags_allow_blocking(gfp) && mutex_trylock(&span_mutex)) {
 		unsigned int flags = memalloc_noio_save();
 		int err = extend(index + 1);
@@ -267,11 +292,12 @@ int qr_directory_init(void)
 
 	BUILD_BUG_ON(QR_VIEW_PART % QR_DIRECTORY_PART);
 
+	find_map_start();
 	err = qr_views_init();
 	if (err)
 		return err;
 	for_each_online_node(node)
-		end = max(end, DIV_ROUND_UP(end_of(node), QR_CHUNK_PAGES));
+		end = max(end, qr_chunks_below(end_of(node)));
 	mutex_lock(&span_mutex);
 	err = extend(end) ?: map_eagerly(end);
 	mutex_unlock(&span_mutex);

@@ -256,8 +256,9 @@ int qr_walk_chunks(int node, qr_chunk_fn fn, void *arg)
 
 static int cover_eagerly(struct qr_heap *heap)
 {
-	unsigned long first = NODE_DATA(heap->node)->node_start_pfn / QR_CHUNK_PAGES, i;
-	unsigned long last = DIV_ROUND_UP(pgdat_end_pfn(NODE_DATA(heap->node)), QR_CHUNK_PAGES);
+	pg_data_t *pgdat = NODE_DATA(heap->node);
+	unsigned long first = qr_chunk_index(pfn_to_kaddr(pgdat->node_start_pfn)), i;
+	unsigned long last = qr_chunks_below(pgdat_end_pfn(pgdat));
 	int kind, err = 0;
 
 	if (last - first > EAGER_CHUNKS || nodes_weight(qr_nodes) > 2)

@@ -70,7 +70,7 @@ static void nothing_is_fast_without_chunks(struct kunit *test)
 			KUNIT_EXPECT_NULL(test, qr_chunk_at(at[i]));
 		}
 	}
-	KUNIT_EXPECT_NULL(test, qr_slab_of((void *)PAGE_OFFSET + (FAR_CHUNKS << QR_CHUNK_SHIFT)));
+	KUNIT_EXPECT_NULL(test, qr_slab_of((void *)QR_MAP_START + (FAR_CHUNKS << QR_CHUNK_SHIFT)));
 	KUNIT_EXPECT_NULL(test, qr_slab_of(test));
 }
 
