@@ -17,7 +17,20 @@
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
-#error "Quarry needs Linux 6.1 or later"
+#error "Quarry needs Linux 6.1 or later: older kernels lack functions that it calls"
+#endif
+#ifndef CONFIG_64BIT
+#error "Quarry needs a 64-bit kernel: elsewhere the direct map does not cover all memory"
+#endif
+#if PAGE_SHIFT != 12
+#error "Quarry needs pages of 4 KiB: its slabs are laid out for them"
+#endif
+
+/* It builds, but nobody tried it.  main.c says so once. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#define QR_COMPAT_NOTE "Quarry was not tried on Linux 7.3 or later; run its tests first"
+#elif !defined(CONFIG_X86_64)
+#define QR_COMPAT_NOTE "Quarry was not tried on this architecture; run its tests first"
 #endif
 
 /* 6.4 split the memory of a module into ranges by their use, such as text. */

@@ -17,6 +17,7 @@
 #include "cache/capacity_balance.h"
 #include "cache/rcu_free.h"
 #include "cache/sample_rate.h"
+#include "compat.h"
 #include "core/exposure.h"
 #include "core/metadata.h"
 #include "core/work_queue.h"
@@ -40,6 +41,10 @@
 #include "slab/large.h"
 #include "slab/sizeclass.h"
 #include "slab/slab.h"
+
+#ifdef QR_COMPAT_NOTE
+#pragma message QR_COMPAT_NOTE
+#endif
 
 static int __init quarry_init(void)
 {
