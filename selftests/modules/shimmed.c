@@ -7,7 +7,6 @@
  */
 #define pr_fmt(fmt) "quarry_shimmed: " fmt
 
-#include <linux/fs.h>
 #include <linux/kernel.h>
 #include <linux/mempool.h>
 #include <linux/mman.h>
@@ -158,9 +157,11 @@ static void caches(void)
 	kfree(p);
 	kmem_cache_destroy(s);
 
-	p = __getname();
-	check(p && !ours(p), "a cache that the kernel made");
-	__putname(p);
+	s = not_shimmed_cache_create();
+	p = kmem_cache_alloc(s, GFP_KERNEL);
+	check(s && p && !ours(p), "a cache that somebody else made");
+	kmem_cache_free(s, p);
+	not_shimmed_cache_destroy(s);
 }
 
 static void pools(void)

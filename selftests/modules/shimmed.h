@@ -14,6 +14,10 @@ void check(bool good, const char *what);
 /* The checks of kmalloc() and its family. */
 void check_kmalloc_family(void);
 
+/* A cache that was made without quarry/kmem_shim.h. */
+struct kmem_cache *not_shimmed_cache_create(void);
+void not_shimmed_cache_destroy(struct kmem_cache *cache);
+
 /* True if @p is memory of Quarry. */
 static inline bool ours(const void *p)
 {
