@@ -196,9 +196,12 @@ struct kmem_cache_args {
 
 /*
  * 6.3 passes the object to kvfree_call_rcu().  Before, the second argument was the distance from
- * the object to @head, or, without a head, the object itself.
+ * the object to @head, or, without a head, the object itself.  7.3 has a smaller head for it.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#define QR_COMPAT_FREE_RCU_ARGS		struct kvfree_rcu_head *head, void *ptr
+#define qr_compat_rcu_object(head, ptr) (ptr)
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
 #define QR_COMPAT_FREE_RCU_ARGS		struct rcu_head *head, void *ptr
 #define qr_compat_rcu_object(head, ptr) (ptr)
 #else
@@ -207,8 +210,11 @@ struct kmem_cache_args {
 	((head) ? (void *)(head) - (unsigned long)(ptr) : (void *)(ptr))
 #endif
 
-/* 6.12 added a barrier for kfree_rcu(). */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+/*
+ * 6.12 added a barrier for kfree_rcu().  7.3 no longer exports it, so that no module can ask for it:
+ * kmem_cache_destroy() waits by itself.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
 #define qr_compat_rcu_barrier() kvfree_rcu_barrier()
 #else
 #define qr_compat_rcu_barrier() rcu_barrier()
@@ -295,6 +301,17 @@ struct kmem_cache_args {
 /* About 6.19, clang took over lock tracking, and the macros for sparse were removed. */
 #ifndef __cond_lock
 #define __cond_lock(lock, taken) (taken)
+#endif
+
+/* 6.13 sets a timer up and its function in one call; 6.17 removed hrtimer_init(). */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define qr_compat_hrtimer_setup(timer, fn, clock, mode) hrtimer_setup(timer, fn, clock, mode)
+#else
+#define qr_compat_hrtimer_setup(timer, fn, clock, mode)                                            \
+	do {                                                                                       \
+		hrtimer_init(timer, clock, mode);                                                  \
+		(timer)->function = (fn);                                                          \
+	} while (0)
 #endif
 
 /* Exports an internal symbol to the KUnit module, on kernels with KUnit. */

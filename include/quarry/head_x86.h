@@ -28,8 +28,11 @@
 #define QR_GS		""
 #endif
 
-/* A per-CPU member as an asm operand: the address is a %gs offset. */
-#define qr_gs(head, member) (((struct qr_head __force *)(head))->member)
+/*
+ * A per-CPU member as an asm operand: the address is a %gs offset.  Where the kernel has a named
+ * address space for such pointers (from 6.15 on), only the way through an integer leaves it.
+ */
+#define qr_gs(head, member) (((struct qr_head __force *)(unsigned long)(head))->member)
 
 static __always_inline bool qr_head_pop(struct qr_head __percpu *head, void **obj)
 {

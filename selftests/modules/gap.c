@@ -14,6 +14,7 @@
 #include <linux/vmalloc.h>
 #include <quarry/cleanup.h>
 #include "client.h"
+#include "compat.h"
 
 #define STEP_NS 5000
 #define LONG_NS 25000 /* gaps whose stack is logged */
@@ -39,8 +40,7 @@ static enum hrtimer_restart tick(struct hrtimer *t)
 
 static void begin(void)
 {
-	hrtimer_init(&timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
-	timer.function = tick;
+	qr_compat_hrtimer_setup(&timer, tick, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 	longest = 0;
 	depth = 0;
 	last = ktime_get_ns();

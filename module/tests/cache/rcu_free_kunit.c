@@ -417,8 +417,7 @@ static void interrupts_may_free(struct kunit *test)
 
 	qt_pin(test, 0);
 	s->cache = cache;
-	hrtimer_init(&s->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
-	s->timer.function = storm_tick;
+	qr_compat_hrtimer_setup(&s->timer, storm_tick, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
 	hrtimer_start(&s->timer, ns_to_ktime(20000), HRTIMER_MODE_REL_PINNED);
 	for (end = jiffies + HZ; time_before(jiffies, end);) {
 		unsigned int i;

@@ -250,8 +250,7 @@ static void storm_run(struct kunit *test, enum hrtimer_mode mode)
 	atomic64_add(900, &st->shadow.allocs);
 	atomic64_add(900, &st->shadow.frees);
 
-	hrtimer_init(&st->timer, CLOCK_MONOTONIC, mode);
-	st->timer.function = storm_fn;
+	qr_compat_hrtimer_setup(&st->timer, storm_fn, CLOCK_MONOTONIC, mode);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, storm_stop, st));
 	hrtimer_start(&st->timer, ns_to_ktime(10000), mode);
 	start = ktime_get();

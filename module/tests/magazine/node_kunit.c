@@ -237,12 +237,12 @@ static void calls_have_policies(struct kunit *test)
 static void malloc_calls_have_policies(struct kunit *test)
 {
 	static const size_t sizes[] = { 100, 32768, 32769, 1 << 20 };
+	unsigned int *on = qt_array(test, MAX_NUMNODES, sizeof(*on));
 	struct two *t = two_nodes(test);
 	unsigned int i, k;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		unsigned int on[MAX_NUMNODES] = {};
-
+		memset(on, 0, MAX_NUMNODES * sizeof(*on));
 		for (k = 0; k < 12; k++) {
 			void *p = quarry_malloc_node(sizes[i], GFP_KERNEL | __GFP_THISNODE,
 						     QUARRY_CALL_LOCAL);

@@ -385,8 +385,7 @@ static void interrupt_has_none(struct kunit *test, enum hrtimer_mode mode, const
 
 	qt_pin(test, 0);
 	in->bench = &b;
-	hrtimer_init(&in->timer, CLOCK_MONOTONIC, mode);
-	in->timer.function = interrupt_fn;
+	qr_compat_hrtimer_setup(&in->timer, interrupt_fn, CLOCK_MONOTONIC, mode);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, timer_off, &in->timer));
 	KUNIT_EXPECT_EQ(test, 0, quarry_label_begin(&scope, "mine", "the-task's"));
 	hrtimer_start(&in->timer, ns_to_ktime(100000), mode);

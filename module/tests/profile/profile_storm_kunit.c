@@ -68,8 +68,7 @@ static void storm(struct kunit *test, enum hrtimer_mode mode, u32 rate)
 	prandom_seed_state(&st->rnd, get_random_u64());
 	qt_pin(test, num_online_cpus() - 1);
 	qp_rate(test, rate);
-	hrtimer_init(&st->timer, CLOCK_MONOTONIC, mode);
-	st->timer.function = storm_fn;
+	qr_compat_hrtimer_setup(&st->timer, storm_fn, CLOCK_MONOTONIC, mode);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, storm_stop, st));
 	hrtimer_start(&st->timer, ns_to_ktime(10000), mode);
 	until = ktime_add_ms(ktime_get(), STORM_MS);

@@ -396,8 +396,7 @@ static void interrupt_has_a_stack_of_its_own(struct kunit *test, enum hrtimer_mo
 	w[0] = qp_watch(test, qp_id(in->cache));
 	w[1] = qp_watch(test, 0);
 	tasklet_setup(&in->tasklet, in_interrupt_tasklet);
-	hrtimer_init(&in->timer, CLOCK_MONOTONIC, mode);
-	in->timer.function = in_interrupt_timer;
+	qr_compat_hrtimer_setup(&in->timer, in_interrupt_timer, CLOCK_MONOTONIC, mode);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, timer_off, &in->timer));
 	qp_rate(test, 1);
 	interrupted_thread(in, mode);
