@@ -211,8 +211,8 @@ struct kmem_cache_args {
 #endif
 
 /*
- * 6.12 added a barrier for kfree_rcu().  7.3 no longer exports it, so that no module can ask for it:
- * kmem_cache_destroy() waits by itself.
+ * 6.12 added a barrier for kfree_rcu().  7.3 no longer exports it: there, kmem_cache_destroy() waits
+ * by itself.
  */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
 #define qr_compat_rcu_barrier() kvfree_rcu_barrier()

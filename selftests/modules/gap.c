@@ -14,7 +14,6 @@
 #include <linux/vmalloc.h>
 #include <quarry/cleanup.h>
 #include "client.h"
-#include "compat.h"
 
 #define STEP_NS 5000
 #define LONG_NS 25000 /* gaps whose stack is logged */
@@ -40,7 +39,8 @@ static enum hrtimer_restart tick(struct hrtimer *t)
 
 static void begin(void)
 {
-	qr_compat_hrtimer_setup(&timer, tick, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	hrtimer_init(&timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	timer.function = tick;
 	longest = 0;
 	depth = 0;
 	last = ktime_get_ns();

@@ -295,7 +295,8 @@ static void interrupts_come_between(struct kunit *test)
 				storm_step(st, k, &st->stay[k][i]);
 	}
 	qr_magazines_ticking(true);
-	qr_compat_hrtimer_setup(&st->timer, storm_fn, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	qr_compat_hrtimer_setup(&st->timer, storm_fn, CLOCK_MONOTONIC,
+				HRTIMER_MODE_REL_PINNED_HARD);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, storm_stop, st));
 	hrtimer_start(&st->timer, ns_to_ktime(10000), HRTIMER_MODE_REL_PINNED_HARD);
 	start = ktime_get();
