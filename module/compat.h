@@ -211,7 +211,7 @@ struct kmem_cache_args {
 #endif
 
 /*
- * 6.12 added a barrier for kfree_rcu().  7.3 no longer exports it: there, kmem_cache_destroy() waits
+ * 6.12 added a barrier for kfree_rcu().  7.3 no longer exports it: kmem_cache_destroy() waits there
  * by itself.
  */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
