@@ -45,8 +45,8 @@ fetch()
 	wget -q -S -O "$2" ${3:+--header "$3"} "$URL$1" 2>"$TMP/head"
 }
 
-# answer_of PATH [SECONDS]: the whole answer, also of an error, whose body wget does not keep. The server takes
-# a client that has said all and closes its side for one that is gone, so wait (1 s).
+# answer_of PATH [SECONDS]: the whole answer, also of an error, whose body wget does not keep. The
+# server takes a client that has said all and closes its side for one that is gone, so wait (1 s).
 answer_of()
 {
 	{ printf 'GET %s HTTP/1.0\r\nHost: 127.0.0.1:%s\r\n\r\n' "$1" $PORT; sleep "${2:-1}"; } |
