@@ -391,3 +391,4 @@ bool qr_cleanups_move(struct qr_slab *slab, const void *p, const void *to, gfp_t
 	raw_spin_unlock_irqrestore(&qr_cleanups_lock, flags);
 	return true;
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_cleanups_move);

@@ -290,6 +290,35 @@ static void misuse_seen_at_the_shelf(struct kunit *test)
 	qo_put_n(other, objs + n, n);
 }
 
+/* Every second object that must move to the shelf is not the pool's.  Its own are kept. */
+static void misuse_among_good_ones(struct kunit *test)
+{
+	struct qo_pool *p = qo_pool(test, 64), *other = qo_pool(test, 64);
+	void **objs = qt_array(test, MOST, sizeof(*objs));
+	unsigned int n = qo_private(p), i;
+	u64 was;
+
+	KUNIT_ASSERT_EQ(test, 0, n % 4);
+	qt_pin(test, 0);
+	qo_get_n(test, p, objs, n);
+	qo_put_n(p, objs, n);
+	qo_get_n(test, p, objs, n);
+	qo_get_n(test, other, objs + n, n);
+	was = qt_stats(test)->misuse_wrong_cache;
+	for (i = 0; i < n; i++)
+		quarry_pool_put(p->pool, objs[i % 2 ? n + i : i]);
+	KUNIT_EXPECT_EQ(test, was, qt_stats(test)->misuse_wrong_cache);
+	quarry_pool_put(p->pool, objs[1]);
+	KUNIT_EXPECT_EQ(test, was + n / 4, qt_stats(test)->misuse_wrong_cache);
+	for (i = 3; i < n; i += 2)
+		quarry_pool_put(p->pool, objs[i]);
+	quarry_pool_drain(p->pool);
+	KUNIT_EXPECT_EQ(test, was + n / 2, qt_stats(test)->misuse_wrong_cache);
+	KUNIT_EXPECT_EQ(test, n, atomic_read(&p->exits));
+	KUNIT_EXPECT_EQ(test, 0, qt_sum(p->cache).live_objects);
+	qo_put_n(other, objs + n, n);
+}
+
 static void destroyed_with_objects_out(struct kunit *test)
 {
 	struct qo_pool *p = qo_pool(test, 64);
@@ -430,6 +459,7 @@ static struct kunit_case cases[] = { KUNIT_CASE(two_rounds),
 				     KUNIT_CASE(nonsense),
 				     KUNIT_CASE(misuse),
 				     KUNIT_CASE(misuse_seen_at_the_shelf),
+				     KUNIT_CASE(misuse_among_good_ones),
 				     KUNIT_CASE(destroyed_with_objects_out),
 				     KUNIT_CASE(the_walker_sees_it),
 				     KUNIT_CASE_SLOW(while_it_is_emptied),

@@ -196,6 +196,29 @@ static void moves_along(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, log->nr);
 }
 
+/* The new object has cleanups already if a client that held its address before added one. */
+static void lists_are_joined(struct kunit *test)
+{
+	struct qc_log *log = qc_log(test);
+	struct qc_arg args[4] = { { log, 0 }, { log, 1 }, { log, 2 }, { log, 3 } };
+	void *p = quarry_malloc(100, GFP_KERNEL), *q = quarry_malloc(5000, GFP_KERNEL);
+	unsigned int i, seen = 0;
+
+	KUNIT_ASSERT_TRUE(test, p && q);
+	for (i = 0; i < 4; i++)
+		qc_add(test, i < 2 ? p : q, &args[i]);
+	KUNIT_EXPECT_TRUE(test, qr_cleanups_move(qr_slab_of(p), p, q, GFP_KERNEL));
+	quarry_free(p);
+	KUNIT_EXPECT_EQ(test, 0, log->nr);
+	quarry_free(q);
+	KUNIT_ASSERT_EQ(test, 4, log->nr);
+	for (i = 0; i < 4; i++) {
+		KUNIT_EXPECT_PTR_EQ(test, q, log->p[i]);
+		seen |= BIT(log->tag[i]);
+	}
+	KUNIT_EXPECT_EQ(test, 0xf, seen);
+}
+
 /* --- Misuse --- */
 
 static void no_object(struct kunit *test)
@@ -448,6 +471,7 @@ static void destroyed(struct kunit *test)
 
 static struct kunit_case cases[] = { KUNIT_CASE(class_is_back),	   KUNIT_CASE(chunk_is_back),
 				     KUNIT_CASE(memory_is_back),   KUNIT_CASE_SLOW(moves_along),
+				     KUNIT_CASE(lists_are_joined),
 				     KUNIT_CASE(no_object),	   KUNIT_CASE(freed_while_it_runs),
 				     KUNIT_CASE(wrong_frees),
 #ifdef CONFIG_KPROBES
