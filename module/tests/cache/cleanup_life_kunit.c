@@ -469,16 +469,21 @@ static void destroyed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before->zombie_caches, qt_stats(test)->zombie_caches);
 }
 
-static struct kunit_case cases[] = { KUNIT_CASE(class_is_back),	   KUNIT_CASE(chunk_is_back),
-				     KUNIT_CASE(memory_is_back),   KUNIT_CASE_SLOW(moves_along),
+static struct kunit_case cases[] = { KUNIT_CASE(class_is_back),
+				     KUNIT_CASE(chunk_is_back),
+				     KUNIT_CASE(memory_is_back),
+				     KUNIT_CASE_SLOW(moves_along),
 				     KUNIT_CASE(lists_are_joined),
-				     KUNIT_CASE(no_object),	   KUNIT_CASE(freed_while_it_runs),
+				     KUNIT_CASE(no_object),
+				     KUNIT_CASE(freed_while_it_runs),
 				     KUNIT_CASE(wrong_frees),
 #ifdef CONFIG_KPROBES
 				     KUNIT_CASE(not_in_nmi),
 #endif
-				     KUNIT_CASE(trimmed),	   KUNIT_CASE(destroyed),
-				     KUNIT_CASE(qt_books_balance), {} };
+				     KUNIT_CASE(trimmed),
+				     KUNIT_CASE(destroyed),
+				     KUNIT_CASE(qt_books_balance),
+				     {} };
 
 static struct kunit_suite cleanup_life_suite = {
 	.name = "quarry_cleanup_life",
