@@ -95,12 +95,14 @@ void qr_depot_rest(struct qr_depot *d)
 
 void qr_depot_restock(struct qr_depot *d)
 {
-	unsigned int have = READ_ONCE(d->nr_batches), due = batches_due(d), got;
 	struct qr_batch *list = NULL;
+	unsigned int have, due, got;
 	unsigned long flags;
 
 	if (!READ_ONCE(d->wants_batches))
 		return;
+	have = READ_ONCE(d->nr_batches);
+	due = batches_due(d);
 	if (have < due)
 		list = batches_new(due - have, GFP_NOWAIT, d->node, &got);
 	raw_spin_lock_irqsave(&d->lock, flags);

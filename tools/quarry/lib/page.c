@@ -235,18 +235,23 @@ static void write_caches(FILE *out, const struct q_occupancies *caches)
 	putc(']', out);
 }
 
+/* So the module's own comment on the rate begins. */
+#define PERIOD "one sample per "
+
 /* What the last profile says of itself. */
 static void write_about(FILE *out, const struct q_pprof *p)
 {
 	char period[64], bytes[Q_HUMAN_LEN];
+	bool said = false;
 
 	fputs(",\n\"about\":[", out);
 	for (unsigned int i = 0; i < p->comments; i++) {
+		said = said || !strncmp(p->comment[i], PERIOD, strlen(PERIOD));
 		q_page_string(out, p->comment[i]);
 		putc(',', out);
 	}
-	if (p->period > 1) {
-		snprintf(period, sizeof(period), "one sample per %s on average",
+	if (p->period > 1 && !said) {
+		snprintf(period, sizeof(period), PERIOD "%s on average",
 			 q_human(bytes, Q_BYTES, p->period));
 		q_page_string(out, period);
 		putc(',', out);
