@@ -29,26 +29,26 @@ all_bytes()
 		END { printf "%.0f\n", n }' "$VMALLOC/heap.folded"
 }
 
-# The kernel gives the file in pieces, and where an area comes or goes between two of them, another one
-# is missing or there twice. So read until nothing has changed.
-read_vmallocinfo()
+# one_reading FUNCTION: the same as bytes, from the kernel. It counts a guard page with each.
+one_reading()
 {
-	cat /proc/vmallocinfo >"$TMP/areas"
-	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		cp "$TMP/areas" "$TMP/areas.before"
-		cat /proc/vmallocinfo >"$TMP/areas"
-		! cmp -s "$TMP/areas" "$TMP/areas.before" || return
-	done
-	fail "vmallocinfo changes with each reading"
-}
-
-# in_vmallocinfo FUNCTION: the same as bytes, from the kernel. It counts a guard page with each.
-in_vmallocinfo()
-{
-	read_vmallocinfo
 	awk -v function_name="$1" '
 		index($3, function_name "+") == 1 { n += $2 - 4096 }
-		END { printf "%.0f\n", n }' "$TMP/areas"
+		END { printf "%.0f\n", n }' /proc/vmallocinfo
+}
+
+# in_vmallocinfo FUNCTION: what two readings agree on. The kernel gives the file in pieces, and where an
+# area comes or goes between two of them, such as a thread's stack, another one is missing or there
+# twice.
+in_vmallocinfo()
+{
+	now=$(one_reading "$1")
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		last=$now
+		now=$(one_reading "$1")
+		[ "$now" != "$last" ] || break
+	done
+	echo "$now"
 }
 
 # eventually TEXT LOW HIGH COMMAND...: the command prints a number of that range within half a
