@@ -117,6 +117,7 @@ void qr_debugfs_cache_limit(struct dentry *dir, unsigned int cache);
 void qr_debugfs_limits(struct dentry *dir);
 
 void qr_debugfs_stats(struct dentry *root);
+void qr_debugfs_misuse(struct dentry *root);
 void qr_debugfs_pools(struct dentry *root);
 void qr_debugfs_nodes(struct dentry *root);
 void qr_debugfs_control(struct dentry *root);

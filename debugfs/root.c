@@ -16,6 +16,7 @@ int qr_debugfs_init(void)
 {
 	qr_root = debugfs_create_dir("quarry", NULL);
 	qr_debugfs_stats(qr_root);
+	qr_debugfs_misuse(qr_root);
 	qr_debugfs_pools(qr_root);
 	qr_debugfs_nodes(qr_root);
 	qr_debugfs_control(qr_root);

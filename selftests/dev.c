@@ -271,14 +271,14 @@ char *read_all(int fd, size_t *len)
 }
 
 static const struct part parts[] = {
-	{ "access", part_access },     { "info", part_info },	      { "rate", part_rate },
-	{ "profiles", part_profiles }, { "delta", part_delta },	      { "reserved", part_reserved },
-	{ "domain", part_domain },     { "pointers", part_pointers }, { "numbers", part_numbers },
-	{ "random", part_random },     { "read", part_read },	      { "seek", part_seek },
-	{ "threads", part_threads },   { "close", part_close },	      { "kill", part_kill },
-	{ "map", part_map },	       { "events", part_events },     { "overruns", part_overruns },
-	{ "tails", part_tails },       { "poll", part_poll },	      { "fork", part_fork },
-	{ "faults", part_faults }, /* runs only when it is named */
+	{ "access", part_access },     { "info", part_info },	    { "rate", part_rate },
+	{ "profiles", part_profiles }, { "delta", part_delta },	    { "reserved", part_reserved },
+	{ "domain", part_domain },     { "misuse", part_misuse },   { "pointers", part_pointers },
+	{ "numbers", part_numbers },   { "random", part_random },   { "read", part_read },
+	{ "seek", part_seek },	       { "threads", part_threads }, { "close", part_close },
+	{ "kill", part_kill },	       { "map", part_map },	    { "events", part_events },
+	{ "overruns", part_overruns }, { "tails", part_tails },	    { "poll", part_poll },
+	{ "fork", part_fork },	       { "faults", part_faults }, /* runs only when it is named */
 };
 
 static void control(const char *file)

@@ -92,6 +92,7 @@ void part_rate(void);
 void part_profiles(void);
 void part_delta(void);
 void part_domain(void);
+void part_misuse(void);
 void part_reserved(void);
 void part_pointers(void);
 void part_numbers(void);

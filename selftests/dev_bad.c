@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include "dev.h"
 
-#define MAX_SIZE 256
+#define MAX_SIZE 512
 
 /* Each ioctl with a valid argument, and the bytes of it that are reserved. */
 static const struct ioc {
@@ -21,6 +21,7 @@ static const struct ioc {
 		struct quarry_dev_action action;
 		struct quarry_dev_ring ring;
 		struct quarry_dev_domain domain;
+		struct quarry_dev_misuse misuse;
 	} arg;
 	struct {
 		unsigned int begin, end;
@@ -60,6 +61,11 @@ static const struct ioc {
 	  QUARRY_IOC_DOMAIN,
 	  { .domain = { .domain = QUARRY_DEV_DOMAIN_SLAB } },
 	  { MEMBER(quarry_dev_domain, reserved) } },
+	{ "MISUSE",
+	  QUARRY_IOC_MISUSE,
+	  {},
+	  { MEMBER(quarry_dev_misuse, reserved), MEMBER(quarry_dev_misuse, reserved0),
+	    MEMBER(quarry_dev_misuse, flags) } },
 };
 
 #define for_each_ioc(i) for (i = iocs; i < iocs + ARRAY_SIZE(iocs); i++)

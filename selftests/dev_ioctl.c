@@ -131,7 +131,8 @@ void part_info(void)
 	check_equal(info.version, QUARRY_ABI_VERSION, "version");
 	check_equal(info.features,
 		    QUARRY_DEV_FEATURE_DELTA | QUARRY_DEV_FEATURE_HEAPDUMP |
-			    QUARRY_DEV_FEATURE_RING | QUARRY_DEV_FEATURE_DOMAINS,
+			    QUARRY_DEV_FEATURE_RING | QUARRY_DEV_FEATURE_DOMAINS |
+			    QUARRY_DEV_FEATURE_MISUSE,
 		    "features");
 	check_equal(info.domains, QUARRY_DEV_DOMAINS, "domains");
 	check_equal(info.page_size, page_size, "page size");

@@ -13,8 +13,8 @@ cd "$(dirname "$0")" || exit 1
 LOCKDOWN=/sys/kernel/security/lockdown
 PARAMETERS=/sys/module/quarry/parameters
 PROFILE=$QUARRY/profile
-TRIED="checked_flushes=1 hard_limit=64M kernel_cgroups=Y percpu_cache_kib=64 profile_rows=1000
-	rate=4096 retain_percent=20 shrinker=N soft_limit=64M"
+TRIED="checked_flushes=1 hard_limit=64M kernel_cgroups=Y panic_on_misuse=N percpu_cache_kib=64
+	profile_rows=1000 rate=4096 retain_percent=20 shrinker=N soft_limit=64M"
 
 [ -e $LOCKDOWN ] || mount -t securityfs securityfs /sys/kernel/security 2>/dev/null
 [ -e $LOCKDOWN ] || skip_all "the kernel has no lockdown"
@@ -42,7 +42,7 @@ settings()
 		"$PROFILE/reset" "$QUARRY/control/drain" "$QUARRY/control/scavenge" \
 		"$QUARRY/kernel/slab/enable" "$QUARRY/kernel/slab/rate" \
 		"$PARAMETERS/shrinker" "$PARAMETERS/profile_rows" "$PARAMETERS/checked_flushes" \
-		"$PARAMETERS/kernel_cgroups"
+		"$PARAMETERS/kernel_cgroups" "$PARAMETERS/panic_on_misuse"
 }
 
 # reads LEVEL: every file that shows something can be read, and the device too.

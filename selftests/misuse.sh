@@ -19,7 +19,7 @@ misuse()
 	expect "$1: the client goes on" client misuse "kind=$1"
 	object=$(result object)
 	since_mark | grep 'quarry: misuse: byte' >"$TMP/byte"
-	since_mark | grep 'quarry: misuse' | grep -v 'misuse: byte' >"$TMP/report"
+	since_mark | grep 'quarry: misuse' | grep -vE 'misuse: (byte|allocated in)' >"$TMP/report"
 	same "$1: misuse_$2" "$(stat "misuse_$2")" $((before + 1))
 	same "$1: misuse in all" "$(awk '/^misuse/ { n += $2 } END { print n }' "$QUARRY/stats")" \
 		$((others + 1))
@@ -29,6 +29,14 @@ misuse()
 	expect "$1: the line names the object" grep -q "object $object," "$TMP/report"
 	expect "$1: the line names the cache" grep -q "cache $4[, ]" "$TMP/report"
 	expect "$1: the line names the caller" grep -q "seen in $5+.* \[quarry_client\]; " "$TMP/report"
+	awk '/^[0-9]/ { text = "" } { text = text $0 "\n" } END { printf "%s", text }' \
+		"$QUARRY/misuse" >"$TMP/kept"
+	sed 's/^/# /' "$TMP/kept"
+	expect "$1: the last report that is kept says what, and names the caller" \
+		grep -qE "^[0-9]+: [0-9.]+ $2: .*$3.*, in $5\+.* \[quarry_client\]$" "$TMP/kept"
+	expect "$1: it names object and cache" \
+		sh -c "grep -F '  object $object' '$TMP/kept' | grep -qF ', cache $4'"
+	expect "$1: it names a task and a processor" grep -qE '^  task .+ \([0-9]+\), CPU [0-9]' "$TMP/kept"
 	expect "$1: the walker finds no error" validate
 	expect "$1: the equations hold" balanced
 	expect "$1: the allocator goes on" client hold mib=1

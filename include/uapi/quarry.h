@@ -85,6 +85,7 @@
 #define QUARRY_DEV_FEATURE_HEAPDUMP (1U << 1) /* QUARRY_IOC_HEAPDUMP */
 #define QUARRY_DEV_FEATURE_RING	    (1U << 2) /* QUARRY_IOC_RING and mmap() */
 #define QUARRY_DEV_FEATURE_DOMAINS  (1U << 3) /* QUARRY_IOC_DOMAIN, and members "domain" */
+#define QUARRY_DEV_FEATURE_MISUSE   (1U << 4) /* QUARRY_IOC_MISUSE */
 
 /**
  * struct quarry_dev_info - for QUARRY_IOC_INFO: version, limits and numbers
@@ -336,6 +337,63 @@ struct quarry_dev_ring {
 	__aligned_u64 reserved[2];
 };
 
+#define QUARRY_DEV_CACHE_LEN  48  /* of a cache's name, with the zero at its end */
+#define QUARRY_DEV_CALLER_LEN 128 /* of a function's */
+
+/**
+ * struct quarry_dev_misuse - for QUARRY_IOC_MISUSE: a report of what a client did wrong
+ * @after: in: the number of a report, or 0.  The next one that is kept is read; so a program that
+ *	passes @number of the last answer gets one after the other
+ * @number: out: how many reports there had been, this one included; 0: there is no other, and all
+ *	further members are 0
+ * @times: out: how often the caller did this, as long as the report is kept
+ * @first_ns: out: when it did so first, by the monotonic clock
+ * @last_ns: out: when it did so last
+ * @object: out: the address that the client passed, as &struct quarry_event_record shows @ptr
+ * @size: out: bytes of the object with what lies between it and the next; 0 if @object is none
+ * @offset: out: where in the object @object points to
+ * @age_ns: out: how long the object had been live; 0 if that is not known
+ * @flags: in: 0
+ * @stack: out: number of the call stack that allocated it; 0 if it is not known
+ * @pid: out: the task that was running
+ * @cpu: out: on this CPU
+ * @interrupt: out: 1 if that was in an interrupt, else 0
+ * @reserved0: 0
+ * @what: out: the kind: the end of the name of a counter misuse_* of "stats" in debugfs
+ * @comm: out: the task's name
+ * @result: out: what became of the object, as the log says it
+ * @cache: out: the cache that the object belongs to; empty if none is known
+ * @given: out: the cache that the caller named, if it is another one; else empty
+ * @caller: out: the client's function, as the log names it
+ * @reserved: 0
+ *
+ * The last 64 reports are kept.  A caller that does the same again has one report for all times.
+ */
+struct quarry_dev_misuse {
+	__aligned_u64 after;
+	__aligned_u64 number;
+	__aligned_u64 times;
+	__aligned_u64 first_ns;
+	__aligned_u64 last_ns;
+	__aligned_u64 object;
+	__aligned_u64 size;
+	__aligned_u64 offset;
+	__aligned_u64 age_ns;
+	__u32 flags;
+	__u32 stack;
+	__u32 pid;
+	__u32 cpu;
+	__u32 interrupt;
+	__u32 reserved0;
+	char what[QUARRY_DEV_NAME_LEN];
+	char comm[QUARRY_DEV_NAME_LEN];
+	char result[2 * QUARRY_DEV_NAME_LEN];
+	char cache[QUARRY_DEV_CACHE_LEN];
+	char given[QUARRY_DEV_CACHE_LEN];
+	char caller[QUARRY_DEV_CALLER_LEN];
+	__aligned_u64 reserved[4];
+};
+
 /*
  * INFO		read version, limits and numbers
  * RATE		read or set the sampling rate
@@ -350,6 +408,7 @@ struct quarry_dev_ring {
  *		QUARRY_DEV_DRAIN if nothing is allocated or freed meanwhile
  * RING		make the ring of events
  * DOMAIN	read state and numbers of a domain of the kernel's, switch it on or off
+ * MISUSE	read a report of what a client did wrong
  */
 #define QUARRY_IOC_INFO	    _IOWR('Q', 0x00, struct quarry_dev_info)
 #define QUARRY_IOC_RATE	    _IOWR('Q', 0x01, struct quarry_dev_rate)
@@ -361,6 +420,7 @@ struct quarry_dev_ring {
 #define QUARRY_IOC_HEAPDUMP _IOWR('Q', 0x07, struct quarry_dev_action)
 #define QUARRY_IOC_RING	    _IOWR('Q', 0x08, struct quarry_dev_ring)
 #define QUARRY_IOC_DOMAIN   _IOWR('Q', 0x09, struct quarry_dev_domain)
+#define QUARRY_IOC_MISUSE   _IOWR('Q', 0x0a, struct quarry_dev_misuse)
 
 /**
  * DOC: the ring

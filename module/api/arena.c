@@ -25,7 +25,7 @@
 #include "compat.h"
 #include "core/caller.h"
 #include "core/limit.h"
-#include "core/misuse.h"
+#include "slab/misuse.h"
 #include "profile/draw.h"
 
 /* Distance to the next sample in bytes while sampling is off. */

@@ -34,7 +34,7 @@
 #include <trace/events/kmem.h>
 #include "api/shim.h"
 #include "cache/cache.h"
-#include "core/misuse.h"
+#include "slab/misuse.h"
 #include "profile/stack.h"
 #include "slab/large.h"
 
@@ -226,17 +226,6 @@ static void restore_all(void)
 
 static bool reporting;
 
-/* The log names the call stack of the allocation, if the object is sampled. */
-static void report_site(const struct qr_slab *slab, const void *p)
-{
-	unsigned int i = slab->cache ? max(qr_slab_index(slab, p), 0) : 0, n, k;
-	unsigned long *frames;
-
-	n = qr_stack_frames(qr_sample_stack(&slab->samples, i), &frames);
-	for (k = 0; k < n; k++)
-		pr_err("misuse: allocated in %pB\n", (void *)frames[k]);
-}
-
 /* The tracepoint kfree.  The shim itself never passes memory of Quarry's to the kernel. */
 static void kfree_called(void *data, unsigned long call_site, const void *p)
 {
@@ -244,10 +233,9 @@ static void kfree_called(void *data, unsigned long call_site, const void *p)
 
 	rcu_read_lock();
 	slab = qr_slab_of(p);
-	if (unlikely(slab) &&
-	    qr_report(QR_MISUSE_KERNEL_FREE, p, qr_owner_name(READ_ONCE(slab->cache), slab), NULL,
-		      call_site))
-		report_site(slab, p);
+	if (unlikely(slab))
+		qr_report(QR_MISUSE_KERNEL_FREE, p, qr_owner_name(READ_ONCE(slab->cache), slab),
+			  NULL, call_site);
 	rcu_read_unlock();
 }
 

@@ -9,7 +9,7 @@
 #include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
-#include "core/misuse.h"
+#include "slab/misuse.h"
 #include "magazine/magazine.h"
 
 /* Objects that are undone and freed at a time. */

@@ -7,7 +7,7 @@
 #ifndef QR_DEFERRED_H
 #define QR_DEFERRED_H
 
-#include "core/misuse.h"
+#include "slab/misuse.h"
 #include "slab/slab.h"
 
 /* How many objects wait. */

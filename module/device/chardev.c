@@ -20,6 +20,7 @@
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 #include <quarry/exposure.h>
+#include <quarry/misuse.h>
 #include <quarry/profile.h>
 #include <quarry/stats.h>
 #include <uapi/quarry.h>
@@ -46,6 +47,8 @@ static_assert(QUARRY_DEV_FORMAT_TEXT == (int)QUARRY_FORMAT_TEXT);
 static_assert(QUARRY_DEV_FORMAT_FOLDED == (int)QUARRY_FORMAT_FOLDED);
 static_assert(QUARRY_DEV_FORMAT_TOP == (int)QUARRY_FORMAT_TOP);
 static_assert(QUARRY_DEV_FORMATS == (int)QUARRY_PROFILE_FORMATS);
+static_assert(QUARRY_DEV_CACHE_LEN == QUARRY_NAME_LEN);
+static_assert(QUARRY_DEV_CALLER_LEN == QUARRY_MISUSE_CALLER);
 
 /* The sizes are part of the ABI, and the same for 32-bit programs. */
 static_assert(sizeof(struct quarry_dev_info) == 192);
@@ -54,6 +57,7 @@ static_assert(sizeof(struct quarry_dev_snapshot) == 64);
 static_assert(sizeof(struct quarry_dev_action) == 48);
 static_assert(sizeof(struct quarry_dev_ring) == 48);
 static_assert(sizeof(struct quarry_dev_domain) == 192);
+static_assert(sizeof(struct quarry_dev_misuse) == 416);
 /* A member "domain" is where an older program has its zeros. */
 static_assert(offsetof(struct quarry_dev_info, domains) == 152);
 static_assert(offsetof(struct quarry_dev_rate, domain) == 16);
@@ -78,6 +82,7 @@ union dev_arg {
 	struct quarry_dev_action action;
 	struct quarry_dev_ring ring;
 	struct quarry_dev_domain domain;
+	struct quarry_dev_misuse misuse;
 };
 
 #define IS_ZERO(member) (!memchr_inv(&(member), 0, sizeof(member)))
@@ -128,7 +133,8 @@ static int ioc_info(struct file *file, union dev_arg *a)
 	*info = (struct quarry_dev_info){
 		.version = QUARRY_ABI_VERSION,
 		.features = QUARRY_DEV_FEATURE_DELTA | QUARRY_DEV_FEATURE_HEAPDUMP |
-			    QUARRY_DEV_FEATURE_RING | QUARRY_DEV_FEATURE_DOMAINS,
+			    QUARRY_DEV_FEATURE_RING | QUARRY_DEV_FEATURE_DOMAINS |
+			    QUARRY_DEV_FEATURE_MISUSE,
 		.page_size = PAGE_SIZE,
 		.kinds = QUARRY_DEV_KINDS,
 		.formats = QUARRY_DEV_FORMATS,
@@ -370,6 +376,50 @@ static int ioc_domain(struct file *file, union dev_arg *a)
 	return 0;
 }
 
+/* An address is shown as in the events of a ring. */
+static u64 address(const void *p)
+{
+	return qr_shows_addresses() && !qr_hides_addresses() ? (unsigned long)p :
+							       qr_address_number(p);
+}
+
+static int ioc_misuse(struct file *file, union dev_arg *a)
+{
+	struct quarry_dev_misuse *d = &a->misuse;
+	struct quarry_misuse *m;
+	u64 after = d->after;
+
+	if (d->flags || d->reserved0 || !IS_ZERO(d->reserved))
+		return -EINVAL;
+	m = qr_meta_alloc(sizeof(*m), GFP_KERNEL, NUMA_NO_NODE);
+	if (!m)
+		return -ENOMEM;
+	memset(d, 0, sizeof(*d));
+	d->after = after;
+	if (qr_misuse_next(after, m)) {
+		d->number = m->number;
+		d->times = m->times;
+		d->first_ns = m->first_ns;
+		d->last_ns = m->last_ns;
+		d->object = address(m->object);
+		d->size = m->size;
+		d->offset = m->offset;
+		d->age_ns = m->age_ns;
+		d->stack = m->stack;
+		d->pid = m->pid;
+		d->cpu = m->cpu;
+		d->interrupt = m->interrupt;
+		strscpy(d->what, m->what, sizeof(d->what));
+		strscpy(d->comm, m->comm, sizeof(d->comm));
+		strscpy(d->result, m->result, sizeof(d->result));
+		strscpy(d->cache, m->cache, sizeof(d->cache));
+		strscpy(d->given, m->given, sizeof(d->given));
+		strscpy(d->caller, m->caller, sizeof(d->caller));
+	}
+	qr_meta_free(m, sizeof(*m));
+	return 0;
+}
+
 static int ioc_ring(struct file *file, union dev_arg *a)
 {
 	struct dev_file *f = file->private_data;
@@ -397,6 +447,7 @@ static const struct {
 	{ QUARRY_IOC_DELTA, ioc_delta },       { QUARRY_IOC_DRAIN, ioc_drain },
 	{ QUARRY_IOC_RESET, ioc_reset },       { QUARRY_IOC_HEAPDUMP, ioc_heapdump },
 	{ QUARRY_IOC_RING, ioc_ring },	       { QUARRY_IOC_DOMAIN, ioc_domain },
+	{ QUARRY_IOC_MISUSE, ioc_misuse },
 };
 
 static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

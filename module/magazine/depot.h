@@ -14,7 +14,7 @@
 #include <linux/spinlock.h>
 #include <quarry/stats.h>
 #include "core/limit.h"
-#include "core/misuse.h"
+#include "slab/misuse.h"
 #include "slab/slab.h"
 
 /**

@@ -46,7 +46,7 @@
  *     batch, without a look at its objects, for the next CPU whose magazine is empty.  Otherwise,
  *     or if there is no room for the batch, its objects go to their slabs.
  *  4. Slab: slab/slab.h.  Set the object's bit in the map of free objects.  If the bit is set
- *     already, this is a double free: it is reported (core/misuse.c), and nothing changes.
+ *     already, this is a double free: it is reported (slab/misuse.c), and nothing changes.
  *  5. Empty slab: depot.c.  The depot keeps some for the next burst: 4, or an eighth of its
  *     slabs if that is more.  Others are destroyed, after interrupts have been restored.
  *  6. Page heap: pages/page_heap.c.  The pages are idle: the next slab may have them.  The

@@ -342,16 +342,20 @@ unsigned int qr_samples_read(const struct qr_samples *samples, unsigned int n,
 	return n;
 }
 
-u32 qr_sample_stack(const struct qr_samples *samples, unsigned int i)
+u32 qr_sample_origin(const struct qr_samples *samples, unsigned int i, u64 *since)
 {
 	struct qr_table *t = &qr_own_table;
 	const struct qr_bucket *b;
 	unsigned long flags;
 	u32 stack;
 
-	raw_spin_lock_irqsave(&t->lock, flags);
+	if (!in_nmi())
+		raw_spin_lock_irqsave(&t->lock, flags);
+	else if (!raw_spin_trylock_irqsave(&t->lock, flags))
+		return 0;
 	b = i < samples->nr ? samples->at[i].bucket : NULL;
 	stack = b ? b->site.stack : 0;
+	*since = b ? samples->at[i].time : 0;
 	raw_spin_unlock_irqrestore(&t->lock, flags);
 	return stack;
 }

@@ -166,10 +166,11 @@ unsigned int qr_samples_read(const struct qr_samples *samples, unsigned int n,
 			     struct qr_live_sample *out);
 
 /*
- * The number of the stack that allocated the object with index @i, for qr_stack_frames(); 0 if the
- * object is not sampled.
+ * The number of the stack that allocated the object with index @i, for qr_stack_frames(), and in
+ * *@since when that was.  0 if the object is not sampled, or in an NMI that finds the lock held.
+ * Any context.
  */
-u32 qr_sample_stack(const struct qr_samples *samples, unsigned int i);
+u32 qr_sample_origin(const struct qr_samples *samples, unsigned int i, u64 *since);
 
 /* The profiler's numbers in struct quarry_stats. */
 struct qr_profile_counts {

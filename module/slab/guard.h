@@ -8,7 +8,7 @@
 
 #include <linux/poison.h>
 #include <linux/types.h>
-#include "core/misuse.h"
+#include "slab/misuse.h"
 
 /* The least length of a red zone in bytes. */
 #define QR_RED_ZONE 8u

@@ -7,7 +7,7 @@
 #define QR_LARGE_H
 
 #include <linux/atomic.h>
-#include "core/misuse.h"
+#include "slab/misuse.h"
 #include "slab/mapped.h"
 
 /**

@@ -9,6 +9,7 @@
  *	geometry.h	how objects of a size are laid out in a slab
  *	sizeclass.h	the size classes of quarry_malloc()
  *	slab.h		slabs, and the descriptors that large objects and arenas use too
+ *	misuse.h	reports of what clients did wrong
  *	guard.h		red zones and poison
  *	large.h		objects over 32 KiB
  *	mapped.h	large objects whose pages are not a run

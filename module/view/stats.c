@@ -24,7 +24,7 @@
 #include "core/caller.h"
 #include "core/limit.h"
 #include "core/metadata.h"
-#include "core/misuse.h"
+#include "slab/misuse.h"
 #include "core/slow_path_time.h"
 #include "magazine/slab_trim.h"
 #include "pages/release.h"

@@ -32,6 +32,9 @@ extern atomic64_t qr_leaked_objects;
  * @ip: the caller's address; if it is one of Quarry's own, the log names the client's function that
  *	led there, see qr_caller()
  *
+ * The log also has the call stack that allocated the object, if that is sampled.  The last reports
+ * are kept, see <quarry/misuse.h>.
+ *
  * The object counts as leaked for %QR_MISUSE_INTERIOR, %QR_MISUSE_WRONG_CACHE and
  * %QR_MISUSE_KERNEL_FREE.
  *
