@@ -45,7 +45,7 @@ struct client_command {
 extern const struct client_command client_stress;
 extern const struct client_command client_hold, client_release;
 extern const struct client_command client_fragment, client_defragment;
-extern const struct client_command client_misuse;
+extern const struct client_command client_misuse, client_case, client_uncase;
 extern const struct client_command client_caches, client_place, client_atomic;
 extern const struct client_command client_occupy, client_vacate;
 extern const struct client_command client_failnth;
@@ -117,5 +117,6 @@ void client_limited_all(void);
 void client_unsparse_all(void);
 void client_uncallbacks_all(void);
 void client_uncost_all(void);
+void client_uncase_all(void);
 
 #endif /* QUARRY_CLIENT_H */
