@@ -38,12 +38,13 @@ static void says_what_is_known(struct kunit *test)
 	u64 number = newest(test)->number, before = ktime_get_mono_fast_ns();
 	struct quarry_misuse *m;
 	unsigned long *frames;
-	void *p;
+	void *first, *p;
 
 	qt_pin(test, 0);
 	qp_cache_rate(test, cache, 0);
+	first = quarry_cache_alloc(cache, GFP_KERNEL);
 	p = quarry_cache_alloc(cache, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_TRUE(test, first && p);
 	free_into(cache, p + 24);
 	m = newest(test);
 	KUNIT_ASSERT_EQ(test, number + 1, m->number);
@@ -64,6 +65,7 @@ static void says_what_is_known(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, m->first_ns >= before && m->first_ns <= ktime_get_mono_fast_ns());
 	KUNIT_EXPECT_EQ(test, 0, qr_misuse_stack(m, &frames));
 	KUNIT_EXPECT_EQ(test, 0, m->age_ns);
+	quarry_cache_free(cache, first);
 	quarry_cache_free(cache, p);
 }
 
