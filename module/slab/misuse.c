@@ -123,15 +123,22 @@ static struct kept *find_kept(unsigned long key)
 	return NULL;
 }
 
-static void keep(unsigned long key, struct quarry_misuse *m)
+/* A repeat of a report that is kept is only counted. */
+static bool is_repeat(unsigned long key)
 {
 	struct kept *k = find_kept(key);
 
-	if (k) {
-		atomic64_inc(&k->times);
-		WRITE_ONCE(k->last_ns, m->first_ns);
-		return;
-	}
+	if (!k)
+		return false;
+	atomic64_inc(&k->times);
+	WRITE_ONCE(k->last_ns, ktime_get_mono_fast_ns());
+	return true;
+}
+
+static void keep(unsigned long key, struct quarry_misuse *m)
+{
+	struct kept *k;
+
 	m->number = atomic64_inc_return(&nr_reports);
 	k = &kept[(m->number - 1) % ARRAY_SIZE(kept)];
 	if (atomic_cmpxchg_acquire(&k->busy, 0, 1))
@@ -231,20 +238,26 @@ bool qr_report_loss(enum qr_misuse what, const void *p, const char *cache, const
 	unsigned long key = (caller ?: ip) + what;
 	unsigned long *slot = &seen[hash_long(key, SEEN_BITS)];
 	struct quarry_misuse m = {};
-	bool logged;
+	bool repeat, logged, ends;
 
 	atomic64_inc(&qr_misuse_count[what]);
 	trace_misuse(text[what].name, p, caller ?: ip);
 	if (lost)
 		atomic64_inc(&qr_leaked_objects);
-	fill_in(&m, what, p, cache, given, caller, lost);
-	keep(key, &m);
+	repeat = is_repeat(key);
 	logged = READ_ONCE(*slot) != key;
+	ends = READ_ONCE(panic_on_misuse);
+	/* A caller that repeats its mistake in a loop costs no more than the counting. */
+	if (repeat && !logged && !ends)
+		return false;
+	fill_in(&m, what, p, cache, given, caller, lost);
+	if (!repeat)
+		keep(key, &m);
 	if (logged) {
 		WRITE_ONCE(*slot, key);
 		tell(&m);
 	}
-	if (unlikely(READ_ONCE(panic_on_misuse)))
+	if (ends)
 		panic("quarry: misuse: %s, in %s\n", m.text, m.caller);
 	return logged;
 }
