@@ -207,15 +207,21 @@ note "$line"
 
 # A crowd that comes and goes while a good client asks in turns, among it and alone. The time of the
 # processor that the server had until the answer was there says what an answer costs more, whoever
-# else is at work; the emulated processor is the clients', too.
+# else is at work; the emulated processor is the clients', too. It is judged where that time is made of
+# instructions (QUARRY_EXACT), and not of what a busy machine leaves to the guest.
 crowd()
 {
 	./sloppy $PORT crowd "$1" $((200 * ${QUARRY_ROUNDS:-5})) 200 "$server" >"$TMP/crowd"
 	sed 's/^/# /' "$TMP/crowd"
 	within "$1 and a crowd: clients" "$(value "$TMP/crowd" clients)" 200 1000000
 	same "$1 and a crowd: failed" "$(value "$TMP/crowd" failed)" 0
-	within "$1 and a crowd: ms of work more" $((($(value "$TMP/crowd" among_work_us) - \
-		$(value "$TMP/crowd" alone_work_us)) / 1000)) -100000 100
+	same "$1 and a crowd: refused" "$(value "$TMP/crowd" busy)" 0
+	more=$((($(value "$TMP/crowd" among_work_us) - $(value "$TMP/crowd" alone_work_us)) / 1000))
+	if [ -n "${QUARRY_EXACT:-}" ]; then
+		within "$1 and a crowd: ms of work more" $more -100000 100
+	else
+		note "$1 and a crowd: ms of work more: $more"
+	fi
 }
 
 resident_kb()

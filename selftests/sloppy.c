@@ -68,25 +68,35 @@ static void ask(int fd, const char *path)
 
 /* --- A good client --- */
 
-/* Microseconds, or -1 if the answer is not 200. */
+enum { FAILED = -1, BUSY = -2 };
+
+/* Microseconds; BUSY if the server said that it has too much to do, FAILED at another answer. */
 static long long fetch(const char *path)
 {
-	long long begin = now_us();
-	char buf[65536];
-	bool first = true, good = false;
+	long long begin = now_us(), us = FAILED;
+	char buf[65536], status[16] = "none";
+	bool first = true;
 	int fd = dial();
-	ssize_t n;
+	ssize_t n = -1;
 
-	if (fd < 0)
-		return -1;
-	ask(fd, path);
-	while ((n = recv(fd, buf, sizeof(buf), 0)) > 0) {
-		if (first)
-			good = n > 12 && !memcmp(buf, "HTTP/1.1 200", 12);
-		first = false;
+	if (fd >= 0) {
+		ask(fd, path);
+		while ((n = recv(fd, buf, sizeof(buf), 0)) > 0) {
+			if (first)
+				snprintf(status, sizeof(status), "%.12s", buf);
+			first = false;
+		}
 	}
-	close(fd);
-	return good && !n ? now_us() - begin : -1;
+	if (!n && !strcmp(status, "HTTP/1.1 200"))
+		us = now_us() - begin;
+	else if (!n && !strcmp(status, "HTTP/1.1 503"))
+		us = BUSY;
+	else
+		printf("# %s after %lld us: %s, the answer begins with: %s\n", path,
+		       now_us() - begin, n ? strerror(errno) : "ended", status);
+	if (fd >= 0)
+		close(fd);
+	return us;
 }
 
 static int by_size(const void *a, const void *b)
@@ -278,7 +288,7 @@ static int crowd(const char *path, int nr, int at_once, int pid)
 {
 	enum { AMONG, ALONE, WAYS };
 	static const char *const ways[WAYS] = { "among", "alone" };
-	int rounds = (nr + at_once - 1) / at_once, failed = 0, begun = 0, pair[2];
+	int rounds = (nr + at_once - 1) / at_once, failed = 0, busy = 0, begun = 0, pair[2];
 	long long *us[WAYS], *work[WAYS];
 	clockid_t clock;
 	pid_t child;
@@ -312,11 +322,12 @@ static int crowd(const char *path, int nr, int at_once, int pid)
 		before = clock_us(clock);
 		us[w][at] = fetch(path);
 		work[w][at] = clock_us(clock) - before;
-		failed += us[w][at] < 0;
+		failed += us[w][at] == FAILED;
+		busy += us[w][at] == BUSY;
 	}
 	close(pair[0]);
 	waitpid(child, NULL, 0);
-	printf("clients %d\nfailed %d\n", begun, failed);
+	printf("clients %d\nfailed %d\nbusy %d\n", begun, failed, busy);
 	for (int w = 0; w < WAYS; w++) {
 		long long sum = 0, worked = 0;
 		int n = rounds * TURNS;
@@ -330,7 +341,7 @@ static int crowd(const char *path, int nr, int at_once, int pid)
 		       ways[w], sum / n, ways[w], us[w][n / 2], ways[w], us[w][n - 1], ways[w],
 		       worked / n);
 	}
-	return failed != 0;
+	return failed || busy;
 }
 
 static int gone(int nr)
