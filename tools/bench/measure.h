@@ -201,6 +201,8 @@ void bench_note(const char *fmt, ...) __printf(1, 2);
 int bench_batch_once(const struct bench_side *side, void *cache, unsigned int n, u64 *alloc,
 		     u64 *free);
 
+extern const void *const bench_golden_paths[];
+
 int bench_hot(void);
 int bench_batch(void);
 int bench_malloc(void);
