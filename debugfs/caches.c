@@ -189,6 +189,7 @@ static void cache_created(unsigned int id, const char *name)
 	debugfs_create_file("stats", 0400, dir, qr_file_data(id), &cache_stats_fops);
 	debugfs_create_file("slabs", 0400, dir, qr_file_data(id), &slabs_fops);
 	qr_debugfs_cache_limit(dir, id);
+	qr_debugfs_cache_check(dir, id);
 	if (nr_profiles < MAX_PROFILES) {
 		nr_profiles++;
 		xa_set_mark(&cache_dirs, id, HAS_PROFILE);

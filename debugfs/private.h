@@ -114,6 +114,7 @@ void qr_debugfs_profile_files(struct dentry *dir, u32 cache);
 
 /* Make a cache's "limit", and in control/ the files of the module's limits. */
 void qr_debugfs_cache_limit(struct dentry *dir, unsigned int cache);
+void qr_debugfs_cache_check(struct dentry *dir, unsigned int cache);
 void qr_debugfs_limits(struct dentry *dir);
 
 void qr_debugfs_stats(struct dentry *root);

@@ -38,7 +38,8 @@ settings()
 {
 	cat "$QUARRY"/control/soft_limit "$QUARRY"/control/hard_limit "$PROFILE/rate" \
 		"$QUARRY"/control/retain_percent "$QUARRY"/control/percpu_cache_kib \
-		"$QUARRY"/caches/malloc-64/limit "$QUARRY"/caches/malloc-64/profile/rate \
+		"$QUARRY"/caches/malloc-64/limit "$QUARRY"/caches/malloc-64/check \
+		"$QUARRY"/caches/malloc-64/profile/rate \
 		"$PROFILE/reset" "$QUARRY/control/drain" "$QUARRY/control/scavenge" \
 		"$QUARRY/kernel/slab/enable" "$QUARRY/kernel/slab/rate" \
 		"$PARAMETERS/shrinker" "$PARAMETERS/profile_rows" "$PARAMETERS/checked_flushes" \
@@ -69,7 +70,8 @@ changes()
 	done <"$TMP/all" >"$TMP/written"
 	same "$1: files that can be written" "$(cat "$TMP/written")" ""
 	for text in "control/soft_limit 64M" "profile/rate 4096" "profile/reset 1" \
-		"control/drain.write 1" "caches/malloc-64/limit.write 1G"; do
+		"control/drain.write 1" "caches/malloc-64/limit.write 1G" \
+		"caches/malloc-64/check.write sane"; do
 		(echo "${text#* }" >"$QUARRY/${text% *}") 2>"$TMP/error" &&
 			fail "$1: ${text% *} can be written"
 		expect "$1: ${text% *} says why" grep -q 'not permitted' "$TMP/error"

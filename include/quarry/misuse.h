@@ -65,4 +65,11 @@ bool qr_misuse_next(u64 number, struct quarry_misuse *m);
 /* Set *@entries to the return addresses of @m's stack, leaf first.  Returns how many. */
 unsigned int qr_misuse_stack(const struct quarry_misuse *m, unsigned long **entries);
 
+/*
+ * quarry_cache_check() for the cache with the number @cache, and the checks that are on.  -ENOENT
+ * if there is no such cache.  Process context; they sleep.
+ */
+int qr_cache_check_get(u32 cache, unsigned int *checks);
+int qr_cache_check_set(u32 cache, unsigned int checks);
+
 #endif /* QUARRY_MISUSE_H */

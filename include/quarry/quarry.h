@@ -89,6 +89,12 @@
 	(QUARRY_HWCACHE_ALIGN | QUARRY_NO_SAMPLE | QUARRY_TYPESAFE_BY_RCU | QUARRY_POISON |        \
 	 QUARRY_RED_ZONE | QUARRY_ACCOUNT_NODE | QUARRY_ACCOUNT_RECLAIM)
 
+/*
+ * For quarry_cache_check(): a double free, and a pointer into an object, are reported in the free
+ * itself.
+ */
+#define QUARRY_CHECK_SANE BIT(0)
+
 /**
  * enum quarry_policy - which NUMA node a cache's objects come from
  * @QUARRY_NODE_LOCAL: the node of the allocating CPU; another node if that one has no memory
@@ -180,6 +186,7 @@ struct quarry_cache *quarry_cache_create(const char *name, unsigned int size,
 void quarry_cache_destroy(struct quarry_cache *cache);
 unsigned int quarry_cache_shrink(struct quarry_cache *cache);
 int quarry_limit_set(struct quarry_cache *cache, size_t soft, size_t hard);
+int quarry_cache_check(struct quarry_cache *cache, unsigned int checks);
 void *quarry_cache_alloc_node(struct quarry_cache *cache, gfp_t gfp, int node) __malloc;
 unsigned int quarry_cache_alloc_bulk(struct quarry_cache *cache, gfp_t gfp, unsigned int n,
 				     void **objs);

@@ -149,17 +149,18 @@ static struct qr_array *fit_array(struct qr_cache *c, struct qr_head *h, unsigne
 
 /*
  * Reduce the head of @cpu to @left objects, @capacity and @remote_room; what is less already stays
- * as it is.  With @send its remote frees go home.  Returns objects moved; 0 if the head is claimed.
+ * as it is.  With @send its remote frees go home.  Slabs that become empty go to @doomed.  Returns
+ * objects moved; 0 if the head is claimed.
  */
-static unsigned int lower_to(struct qr_cache *c, unsigned int cpu, unsigned int left,
-			     unsigned int capacity, unsigned int remote_room, bool send)
+static unsigned int lower_head(struct qr_cache *c, unsigned int cpu, unsigned int left,
+			       unsigned int capacity, unsigned int remote_room, bool send,
+			       struct list_head *doomed)
 {
 	struct qr_array *smaller = NULL, *old = NULL;
 	unsigned int moved = 0;
 	unsigned long flags;
 	raw_spinlock_t *lock;
 	struct qr_head *h;
-	LIST_HEAD(doomed);
 	int n;
 
 	if (cpu != THIS_CPU && (capacity != UINT_MAX || remote_room != UINT_MAX))
@@ -180,17 +181,17 @@ static unsigned int lower_to(struct qr_cache *c, unsigned int cpu, unsigned int 
 	/* Who held the lock before may have taken the array away. */
 	if (n >= 0 && qr_head_array(h)) {
 		if (n > left && unlikely(c->keeper)) {
-			left = hand_over(c, h, cpu, n, left, !capacity, &doomed);
+			left = hand_over(c, h, cpu, n, left, !capacity, doomed);
 			capacity = max(capacity, left);
 			moved = n - left;
 			n = left;
 		} else if (n > left) {
-			lower(c, h, cpu, n, left, &doomed);
+			lower(c, h, cpu, n, left, doomed);
 			moved = n - left;
 			n = left;
 		}
 		if (send)
-			moved += qr_remote_send(c, h, &doomed, _RET_IP_);
+			moved += qr_remote_send(c, h, doomed, _RET_IP_);
 		qr_head_ungrant(c, h, cpu, min(h->capacity, capacity),
 				min_t(unsigned int, qr_head_array(h)->remote_room, remote_room));
 		old = fit_array(c, h, n, &smaller);
@@ -202,6 +203,16 @@ out:
 	local_irq_restore(flags);
 	qr_array_free(old);
 	qr_array_free(smaller);
+	return moved;
+}
+
+static unsigned int lower_to(struct qr_cache *c, unsigned int cpu, unsigned int left,
+			     unsigned int capacity, unsigned int remote_room, bool send)
+{
+	LIST_HEAD(doomed);
+	unsigned int moved;
+
+	moved = lower_head(c, cpu, left, capacity, remote_room, send, &doomed);
 	qr_slabs_destroy(&doomed);
 	return moved;
 }
@@ -230,6 +241,11 @@ void qr_magazine_send(struct qr_cache *c, unsigned int cpu, bool close)
 unsigned int qr_magazine_close(struct qr_cache *c, unsigned int cpu)
 {
 	return lower_to(c, cpu, 0, 0, 0, true);
+}
+
+void qr_magazine_close_here(struct qr_cache *c, struct list_head *doomed)
+{
+	lower_head(c, THIS_CPU, 0, 0, 0, true, doomed);
 }
 
 unsigned int qr_cache_settle(struct qr_cache *c)

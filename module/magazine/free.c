@@ -213,7 +213,7 @@ static struct qr_cleanup *free_any(struct qr_cache *given, void *p, unsigned lon
 
 	h = this_cpu_ptr(c->pub.head);
 	remote = slab->run.chunk->node != raw_cpu_read(qr_home_node);
-	if (likely(slab->run.chunk->kind == QR_ORDINARY) && likely(!c->apart) &&
+	if (likely(slab->run.chunk->kind == QR_ORDINARY) && likely(!READ_ONCE(c->apart)) &&
 	    likely(!slab->run.access)) {
 		if (likely(keep(c, h, p, remote, !(how & ASKED), &places, &doomed, ip, &what)))
 			goto out;

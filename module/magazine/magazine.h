@@ -112,7 +112,9 @@ struct qr_keeper {
  * @rested: looks since somebody allocated or freed, up to QR_REST, see there
  * @zombie: destroyed while objects were live
  * @over: the zombie has no slab any more, and is about to be freed
- * @apart: frees bypass the magazines, because the cache is a zombie, is guarded or has a keeper
+ * @sane: QUARRY_CHECK_SANE is on, see cache/live_check.c
+ * @apart: frees bypass the magazines, because the cache is a zombie, is guarded, has a keeper or is
+ *	being checked (@sane)
  * @keeper: the layer that keeps its objects, or NULL
  * @link: in the list of caches
  * @rcu: delays freeing the struct until readers that found it by a dangling object are done
@@ -163,6 +165,7 @@ struct qr_cache {
 	u8 rested;
 	bool zombie;
 	bool over;
+	bool sane;
 	bool apart;
 	struct qr_keeper *keeper;
 	struct list_head link;
@@ -479,6 +482,12 @@ void qr_magazine_shrink(struct qr_cache *cache, unsigned int cpu, unsigned int c
 void qr_magazine_send(struct qr_cache *cache, unsigned int cpu, bool close);
 /* Empty @cpu's magazine and take its capacity away.  @cpu: as above.  Returns objects moved. */
 unsigned int qr_magazine_close(struct qr_cache *cache, unsigned int cpu);
+/*
+ * The same for the CPU that the caller runs on, also in hardirq context: slabs that become empty go
+ * to @doomed, for qr_slabs_destroy().  Nothing happens if the caller has interrupted an operation
+ * on the head.
+ */
+void qr_magazine_close_here(struct qr_cache *cache, struct list_head *doomed);
 
 /*
  * For looks at a head, and small changes of it: call @fn with the head of @cpu claimed and

@@ -682,7 +682,7 @@ static void end_case(void)
 
 static int case_run(const u64 *v)
 {
-	struct quarry_cache_args args = { .flags = v[1] ? QUARRY_POISON | QUARRY_RED_ZONE : 0 };
+	struct quarry_cache_args args = {};
 	int err;
 
 	if (v[0] >= ARRAY_SIZE(cases))
@@ -690,10 +690,15 @@ static int case_run(const u64 *v)
 	if (s.a)
 		return -EBUSY;
 	s.read = -1;
-	s.checked = v[1];
+	s.checked = v[1] == 1;
+	if (s.checked)
+		args.flags = QUARRY_POISON | QUARRY_RED_ZONE;
 	s.a = quarry_cache_create("client_case", SIZE, &args);
 	s.b = quarry_cache_create("client_case_b", SIZE, &args);
 	err = s.a && s.b ? fill(s.a, s.o, N) ?: choose() : -ENOMEM;
+	if (!err && v[1] == 2)
+		err = quarry_cache_check(s.a, QUARRY_CHECK_SANE) ?:
+			      quarry_cache_check(s.b, QUARRY_CHECK_SANE);
 	if (err) {
 		end_case();
 		return err;
@@ -732,7 +737,7 @@ void client_uncase_all(void)
 const struct client_command client_case = {
 	.name = "case",
 	.run = case_run,
-	.args = { { "number", 0, 1000 }, { "checked", 0, 1 } },
+	.args = { { "number", 0, 1000 }, { "checked", 0, 2 } },
 };
 
 const struct client_command client_uncase = { .name = "uncase", .run = uncase_run };
