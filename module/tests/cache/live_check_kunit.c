@@ -99,10 +99,14 @@ static void nothing_is_lost(struct kunit *test)
 	qt_free_n(cache, objs, N);
 }
 
-/* Afterwards the cache is as it was: its magazine has capacity, and serves nearly everything. */
+/*
+ * Afterwards the cache is as it was: its magazine has capacity, serves nearly everything, and gives
+ * what it has no room for to the depot.
+ */
 static void off_again(struct kunit *test)
 {
 	struct quarry_cache *cache = qt_cache(test, SIZE, NULL);
+	void **objs = qt_array(test, N, sizeof(*objs));
 	struct quarry_cache_stats before, after;
 	unsigned int i, capacity;
 	void *p;
@@ -128,6 +132,12 @@ static void off_again(struct kunit *test)
 	after = qt_sum(cache);
 	KUNIT_EXPECT_EQ(test, before.alloc_misses, after.alloc_misses);
 	KUNIT_EXPECT_EQ(test, before.free_misses, after.free_misses);
+	qt_alloc_n(test, cache, objs, N);
+	before = qt_sum(cache);
+	qt_free_n(cache, objs, N);
+	after = qt_sum(cache);
+	KUNIT_EXPECT_GT(test, after.flushed, before.flushed);
+	KUNIT_EXPECT_EQ(test, before.direct_frees, after.direct_frees);
 }
 
 static void what_cannot_be_switched(struct kunit *test)
