@@ -135,9 +135,10 @@ status "with and without lines" 2 quarry profile --no-lines --debug-dir "$TMP/em
 status "profile of the kernel, which is off" 1 quarry profile --domain slab
 says "profile of the kernel, which is off" 'quarry kernel on slab'
 status "fragmentation of the kernel" 2 quarry profile --domain slab --type fragmentation --cache x
+# A dump also lists what waits in magazines, and these give it back with time: so none may wait.
+drain
 status "dump" 0 quarry dump
-within "dump: a line for each live object" "$(grep -vc '^#' "$TMP/out")" \
-	"$(stat live_objects)" $(($(stat live_objects) + $(stat cached_objects)))
+same "dump: a line for each live object" "$(grep -vc '^#' "$TMP/out")" "$(stat live_objects)"
 
 # --- What it changes ----------------------------------------------------------
 
