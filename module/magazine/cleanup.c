@@ -182,9 +182,6 @@ int quarry_cleanup_add_gfp(void *p, quarry_cleanup_fn fn, void *arg, gfp_t gfp)
 }
 EXPORT_SYMBOL_QUARRY(quarry_cleanup_add_gfp);
 
-/* Cleanups that are looked at while the lock is held once. */
-#define SLICE 512
-
 /**
  * struct search - a search for the cleanup of an object that was added first
  * @fn: what to look for
@@ -206,7 +203,7 @@ struct search {
 	struct qr_cleanup *before;
 };
 
-/* Look at the next SLICE cleanups, with the lock.  True if there are no more. */
+/* Look at the next QR_CLEANUP_SLICE cleanups, with the lock.  True if there are no more. */
 static bool search_on(struct search *s, struct qr_slab *slab, int row)
 {
 	unsigned int n;
@@ -217,7 +214,7 @@ static bool search_on(struct search *s, struct qr_slab *slab, int row)
 		s->last = NULL;
 		s->found = NULL;
 	}
-	for (n = 0; s->at && n < SLICE; n++) {
+	for (n = 0; s->at && n < QR_CLEANUP_SLICE; n++) {
 		if (s->at->fn == s->fn && s->at->arg == s->arg) {
 			s->found = s->at;
 			s->before = s->last;
@@ -236,7 +233,7 @@ static bool cut_out(struct search *s, struct qr_slab *slab, int row)
 
 	/* Cleanups that were added since the search began are in front of a first one. */
 	for (n = 0; *link != s->found; n++) {
-		if (n == SLICE) {
+		if (n == QR_CLEANUP_SLICE) {
 			s->mark = 0;
 			return false;
 		}

@@ -374,6 +374,9 @@ unsigned int qr_remote_send(struct qr_cache *c, struct qr_head *h, struct list_h
 void qr_settle_refused(struct qr_cache *given, void **in, unsigned int n, struct list_head *doomed,
 		       unsigned long ip);
 
+/* Cleanups that are looked at while their lock is held once. */
+#define QR_CLEANUP_SLICE 512
+
 /*
  * Cleanups in a free, see cleanup.c.  First, qr_cleanups_take() moves the cleanups of the object
  * at @p to *@list; the caller runs them before it does anything else.  Interrupts off.  Returns

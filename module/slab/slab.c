@@ -249,6 +249,7 @@ struct qr_cleanup *qr_cleanup_new(gfp_t gfp)
 
 void qr_cleanup_free(struct qr_cleanup *cleanup)
 {
+	cleanup->next = NULL; /* a search that is here by mistake goes on to no other list */
 	qr_meta_cache_free(cleanups, cleanup);
 }
 

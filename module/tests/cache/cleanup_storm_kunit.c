@@ -3,10 +3,14 @@
 #include "tests/cache/cleanup_util.h"
 
 #include <linux/completion.h>
+#include <linux/hrtimer.h>
 #include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
+#include "compat.h"
 
 static void count(void *p, void *arg)
 {
@@ -269,6 +273,83 @@ static void long_list(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, a.added, atomic_read(&ran));
 }
 
+/**
+ * struct interruption - of a search, by a timer
+ * @timer: fires between two of its slices
+ * @p: the object
+ * @runs: the argument of each cleanup, the first one added first
+ * @searching: the search is under way
+ * @removed: cleanups that were taken off meanwhile
+ */
+struct interruption {
+	struct hrtimer timer;
+	void *p;
+	unsigned int *runs;
+	bool searching;
+	unsigned int removed;
+};
+
+#define SLICES	    8
+#define SEARCHED    (SLICES * QR_CLEANUP_SLICE)
+#define INTERRUPTED 20
+
+/*
+ * Take off each cleanup that a slice may go on from.  The search begins with the one that was added
+ * last.
+ */
+static enum hrtimer_restart remove_meanwhile(struct hrtimer *timer)
+{
+	struct interruption *s = container_of(timer, struct interruption, timer);
+	unsigned int i;
+
+	for (i = 1; READ_ONCE(s->searching) && i < SLICES; i++)
+		s->removed += quarry_cleanup_remove(
+			s->p, note, &s->runs[SEARCHED - 1 - i * QR_CLEANUP_SLICE]);
+	return HRTIMER_NORESTART;
+}
+
+/*
+ * A search holds the lock for one slice at a time, with interrupts off.  So a timer that becomes due
+ * meanwhile fires between two of them, and takes off what the search would go on from.
+ */
+static void removed_between_slices(struct kunit *test)
+{
+	struct interruption *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
+	unsigned int hits = 0, round, i;
+	u64 took;
+
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	s->runs = qt_array(test, SEARCHED, sizeof(*s->runs));
+	qt_pin(test, 0);
+	qr_compat_hrtimer_setup(&s->timer, remove_meanwhile, CLOCK_MONOTONIC,
+				HRTIMER_MODE_REL_PINNED_SOFT);
+	for (round = 0; hits < INTERRUPTED && round < 100 * INTERRUPTED; round++) {
+		s->p = quarry_malloc(64, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, s->p);
+		for (i = 0; i < SEARCHED; i++)
+			KUNIT_ASSERT_EQ(test, 0, quarry_cleanup_add(s->p, note, &s->runs[i]));
+		took = ktime_get_ns();
+		KUNIT_EXPECT_FALSE(test, quarry_cleanup_remove(s->p, note, NULL));
+		took = ktime_get_ns() - took;
+		s->removed = 0;
+		WRITE_ONCE(s->searching, true);
+		hrtimer_start(&s->timer, ns_to_ktime(div_u64(took * (round % 8 + 1), 9)),
+			      HRTIMER_MODE_REL_PINNED_SOFT);
+		KUNIT_EXPECT_TRUE(test, quarry_cleanup_remove(s->p, note, &s->runs[0]));
+		WRITE_ONCE(s->searching, false);
+		hrtimer_cancel(&s->timer);
+		hits += s->removed == SLICES - 1;
+		quarry_free(s->p);
+	}
+	KUNIT_EXPECT_EQ(test, INTERRUPTED, hits);
+	for (i = 1; i < SEARCHED; i++)
+		KUNIT_EXPECT_EQ(test, i % QR_CLEANUP_SLICE == QR_CLEANUP_SLICE - 1 && i < SEARCHED - 1 ?
+					      round - hits :
+					      round,
+				s->runs[i]);
+	KUNIT_EXPECT_EQ(test, 0, s->runs[0]);
+}
+
 /* The cleanups of a cache that is destroyed with many slabs go, and none of them runs. */
 static void destroyed_with_many(struct kunit *test)
 {
@@ -298,6 +379,7 @@ static struct kunit_case cases[] = {
 #endif
 	KUNIT_CASE_SLOW(storm),
 	KUNIT_CASE_SLOW(long_list),
+	KUNIT_CASE_SLOW(removed_between_slices),
 	KUNIT_CASE_SLOW(destroyed_with_many),
 	KUNIT_CASE(qt_books_balance),
 	{}
