@@ -303,14 +303,14 @@ static enum hrtimer_restart remove_meanwhile(struct hrtimer *timer)
 	unsigned int i;
 
 	for (i = 1; READ_ONCE(s->searching) && i < SLICES; i++)
-		s->removed += quarry_cleanup_remove(
-			s->p, note, &s->runs[SEARCHED - 1 - i * QR_CLEANUP_SLICE]);
+		s->removed += quarry_cleanup_remove(s->p, note,
+						    &s->runs[SEARCHED - 1 - i * QR_CLEANUP_SLICE]);
 	return HRTIMER_NORESTART;
 }
 
 /*
- * A search holds the lock for one slice at a time, with interrupts off.  So a timer that becomes due
- * meanwhile fires between two of them, and takes off what the search would go on from.
+ * A search holds the lock for one slice at a time, with interrupts off.  So a timer that becomes
+ * due meanwhile fires between two of them, and takes off what the search would go on from.
  */
 static void removed_between_slices(struct kunit *test)
 {
@@ -342,11 +342,9 @@ static void removed_between_slices(struct kunit *test)
 		quarry_free(s->p);
 	}
 	KUNIT_EXPECT_EQ(test, INTERRUPTED, hits);
-	for (i = 1; i < SEARCHED; i++)
-		KUNIT_EXPECT_EQ(test, i % QR_CLEANUP_SLICE == QR_CLEANUP_SLICE - 1 && i < SEARCHED - 1 ?
-					      round - hits :
-					      round,
-				s->runs[i]);
+	for (i = 1; i < SEARCHED - 1; i++)
+		KUNIT_EXPECT_EQ(test, s->runs[i],
+				(i + 1) % QR_CLEANUP_SLICE ? round : round - hits);
 	KUNIT_EXPECT_EQ(test, 0, s->runs[0]);
 }
 
