@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Does the emulator keep the processor's flags?  Before QEMU 8.0, "cmpxchg16b" takes an operand of the
- * addition before it for the flags.  Exit status: 0 if they are right, or if there is no such
+ * Does the emulator keep the processor's flags?  Before QEMU 8.0, "cmpxchg16b" takes an operand of
+ * the addition before it for the flags.  Exit status: 0 if they are right, or if there is no such
  * instruction; 1 if not.
  */
 #include <cpuid.h>
