@@ -32,6 +32,7 @@
 #include "compat.h"
 #include "core/caller.h"
 #include "core/metadata.h"
+#include "magazine/cleanup.h"
 #include "slab/misuse.h"
 #include "slab/large.h"
 #include "slab/sizeclass.h"

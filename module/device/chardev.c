@@ -6,7 +6,6 @@
  */
 #include "device/chardev.h"
 
-#include <linux/build_bug.h>
 #include <linux/capability.h>
 #include <linux/compat.h>
 #include <linux/fs.h>
@@ -15,54 +14,16 @@
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/numa.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 #include <quarry/exposure.h>
-#include <quarry/misuse.h>
 #include <quarry/profile.h>
 #include <quarry/stats.h>
 #include <uapi/quarry.h>
 #include "core/metadata.h"
 #include "device/event_ring.h"
 #include "device/reader_session.h"
-
-/* The numbers that programs use are those of the module's enums. */
-static_assert(QUARRY_DEV_CACHE_ALL == QUARRY_CACHE_ALL);
-static_assert(QUARRY_DEV_DOMAIN_QUARRY == (int)QUARRY_DOMAIN_QUARRY);
-static_assert(QUARRY_DEV_DOMAIN_SLAB == (int)QUARRY_DOMAIN_SLAB);
-static_assert(QUARRY_DEV_DOMAIN_PAGES == (int)QUARRY_DOMAIN_PAGES);
-static_assert(QUARRY_DEV_DOMAIN_PERCPU == (int)QUARRY_DOMAIN_PERCPU);
-static_assert(QUARRY_DEV_DOMAIN_VMALLOC == (int)QUARRY_DOMAIN_VMALLOC);
-static_assert(QUARRY_DEV_DOMAINS == (int)QUARRY_DOMAINS);
-static_assert(QUARRY_DEV_KIND_HEAP == (int)QUARRY_PROFILE_HEAP);
-static_assert(QUARRY_DEV_KIND_ALLOCS == (int)QUARRY_PROFILE_ALLOCS);
-static_assert(QUARRY_DEV_KIND_PEAK == (int)QUARRY_PROFILE_PEAK);
-static_assert(QUARRY_DEV_KIND_LIFETIME == (int)QUARRY_PROFILE_LIFETIME);
-static_assert(QUARRY_DEV_KIND_FRAGMENTATION == (int)QUARRY_PROFILE_FRAGMENTATION);
-static_assert(QUARRY_DEV_KINDS == (int)QUARRY_PROFILE_KINDS);
-static_assert(QUARRY_DEV_FORMAT_PPROF == (int)QUARRY_FORMAT_PPROF);
-static_assert(QUARRY_DEV_FORMAT_TEXT == (int)QUARRY_FORMAT_TEXT);
-static_assert(QUARRY_DEV_FORMAT_FOLDED == (int)QUARRY_FORMAT_FOLDED);
-static_assert(QUARRY_DEV_FORMAT_TOP == (int)QUARRY_FORMAT_TOP);
-static_assert(QUARRY_DEV_FORMATS == (int)QUARRY_PROFILE_FORMATS);
-static_assert(QUARRY_DEV_CACHE_LEN == QUARRY_NAME_LEN);
-static_assert(QUARRY_DEV_CALLER_LEN == QUARRY_MISUSE_CALLER);
-
-/* The sizes are part of the ABI, and the same for 32-bit programs. */
-static_assert(sizeof(struct quarry_dev_info) == 192);
-static_assert(sizeof(struct quarry_dev_rate) == 32);
-static_assert(sizeof(struct quarry_dev_snapshot) == 64);
-static_assert(sizeof(struct quarry_dev_action) == 48);
-static_assert(sizeof(struct quarry_dev_ring) == 48);
-static_assert(sizeof(struct quarry_dev_domain) == 192);
-static_assert(sizeof(struct quarry_dev_misuse) == 416);
-/* A member "domain" is where an older program has its zeros. */
-static_assert(offsetof(struct quarry_dev_info, domains) == 152);
-static_assert(offsetof(struct quarry_dev_rate, domain) == 16);
-static_assert(offsetof(struct quarry_dev_snapshot, domain) == 40);
-static_assert(offsetof(struct quarry_dev_action, domain) == 4);
 
 /**
  * struct dev_file - an open file
@@ -84,8 +45,6 @@ union dev_arg {
 	struct quarry_dev_domain domain;
 	struct quarry_dev_misuse misuse;
 };
-
-#define IS_ZERO(member) (!memchr_inv(&(member), 0, sizeof(member)))
 
 /*
  * May the caller change what others see?  open() has asked already.  But an open file can be passed
@@ -376,48 +335,9 @@ static int ioc_domain(struct file *file, union dev_arg *a)
 	return 0;
 }
 
-/* An address is shown as in the events of a ring. */
-static u64 address(const void *p)
-{
-	return qr_shows_addresses() && !qr_hides_addresses() ? (unsigned long)p :
-							       qr_address_number(p);
-}
-
 static int ioc_misuse(struct file *file, union dev_arg *a)
 {
-	struct quarry_dev_misuse *d = &a->misuse;
-	struct quarry_misuse *m;
-	u64 after = d->after;
-
-	if (d->flags || d->reserved0 || !IS_ZERO(d->reserved))
-		return -EINVAL;
-	m = qr_meta_alloc(sizeof(*m), GFP_KERNEL, NUMA_NO_NODE);
-	if (!m)
-		return -ENOMEM;
-	memset(d, 0, sizeof(*d));
-	d->after = after;
-	if (qr_misuse_next(after, m)) {
-		d->number = m->number;
-		d->times = m->times;
-		d->first_ns = m->first_ns;
-		d->last_ns = m->last_ns;
-		d->object = address(m->object);
-		d->size = m->size;
-		d->offset = m->offset;
-		d->age_ns = m->age_ns;
-		d->stack = m->stack;
-		d->pid = m->pid;
-		d->cpu = m->cpu;
-		d->interrupt = m->interrupt;
-		strscpy(d->what, m->what, sizeof(d->what));
-		strscpy(d->comm, m->comm, sizeof(d->comm));
-		strscpy(d->result, m->result, sizeof(d->result));
-		strscpy(d->cache, m->cache, sizeof(d->cache));
-		strscpy(d->given, m->given, sizeof(d->given));
-		strscpy(d->caller, m->caller, sizeof(d->caller));
-	}
-	qr_meta_free(m, sizeof(*m));
-	return 0;
+	return qr_dev_misuse(&a->misuse);
 }
 
 static int ioc_ring(struct file *file, union dev_arg *a)

@@ -5,6 +5,8 @@
  *	chardev.c		system calls: checks their arguments, passes them on
  *	reader_session.c	the profiles of one open file: marks, deltas, rendered text
  *	event_ring.c		the ring of sample events of one open file
+ *	dev_misuse.c		reports of misuse
+ *	dev_abi.c		compares <uapi/quarry.h> with the module's own names
  *
  * reader_session.c also serves the files of debugfs, through <quarry/profile.h>.  This layer
  * uses report/ for profiles, qr_watch() of profile/ for events, and core/ for memory.
@@ -20,6 +22,15 @@
  */
 #ifndef QR_CHARDEV_H
 #define QR_CHARDEV_H
+
+#include <linux/string.h>
+#include <uapi/quarry.h>
+
+/* Members that programs must leave zero. */
+#define IS_ZERO(member) (!memchr_inv(&(member), 0, sizeof(member)))
+
+/* Read the next report behind @d->after.  Returns 0, -EINVAL or -ENOMEM. */
+int qr_dev_misuse(struct quarry_dev_misuse *d);
 
 int qr_chardev_init(void);
 void qr_chardev_exit(void);

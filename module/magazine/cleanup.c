@@ -26,6 +26,7 @@
 #include "compat.h"
 #include "core/caller.h"
 #include "core/metadata.h"
+#include "magazine/cleanup.h"
 #include "magazine/magazine.h"
 #include "slab/large.h"
 

@@ -9,6 +9,7 @@
 #include <trace/events/quarry.h>
 #include "compat.h"
 #include "core/slow_path_time.h"
+#include "magazine/cleanup.h"
 #include "slab/large.h"
 
 /*

@@ -374,23 +374,6 @@ unsigned int qr_remote_send(struct qr_cache *c, struct qr_head *h, struct list_h
 void qr_settle_refused(struct qr_cache *given, void **in, unsigned int n, struct list_head *doomed,
 		       unsigned long ip);
 
-/* Cleanups that are looked at while their lock is held once. */
-#define QR_CLEANUP_SLICE 512
-
-/*
- * Cleanups in a free, see cleanup.c.  First, qr_cleanups_take() moves the cleanups of the object
- * at @p to *@list; the caller runs them before it does anything else.  Interrupts off.  Returns
- * QR_MISUSE_DOUBLE_FREE if the object's cleanups are running already, and QR_MISUSE_FOREIGN if
- * this is an NMI, which cannot run them.
- */
-enum qr_misuse qr_cleanups_take(struct qr_slab *slab, const void *p, struct qr_cleanup **list);
-/* Run the cleanups of @p and free @list.  No lock held, interrupts as the caller has them. */
-void qr_cleanups_run(struct qr_cleanup *list, void *p);
-/* The cleanups of @p have run: from now on the object has none.  Interrupts off. */
-void qr_cleanups_done(struct qr_slab *slab, const void *p);
-/* For realloc: move the cleanups of @p, an object of @slab, to @to.  False: no memory. */
-bool qr_cleanups_move(struct qr_slab *slab, const void *p, const void *to, gfp_t gfp);
-
 /*
  * The node that a call names with @node: a number, QUARRY_CALL_LOCAL (this CPU's node) or
  * QUARRY_CALL_INTERLEAVE (the next one in @turn).  -EINVAL if there is no such node.

@@ -25,7 +25,6 @@ static struct kmem_cache *bucket_cache;
 
 static LIST_HEAD(tables);
 static DEFINE_MUTEX(tables_mutex); /* protects the list */
-
 static DEFINE_MUTEX(copy_mutex); /* one copy is made at a time */
 
 /* --- Rows --- */
@@ -286,10 +285,10 @@ void qr_profile_cache_gone(u32 cache)
 /* --- Reset --- */
 
 /*
- * After a reset a row without live objects has no numbers.  Such a row is reused, so that
- * its label set can be used again, too.  A row that has followed the reset is left alone: it is
- * new, or its objects were freed since.  The first sample of a row that is made at this very
- * moment may find that the row is gone; it is counted as one without labels.
+ * After a reset a row without live objects has no numbers.  Such a row is reused, so that its label
+ * set can be used again, too.  A row that has followed the reset is left alone: it is new, or its
+ * objects were freed since.  The first sample of a row that is made at this very moment may find
+ * that the row is gone; it is counted as one without labels.
  */
 void qr_profile_reuse_rows(struct qr_table *t)
 {

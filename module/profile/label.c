@@ -9,7 +9,6 @@
 
 #include <linux/bitmap.h>
 #include <linux/hash.h>
-#include <linux/jhash.h>
 #include <linux/list.h>
 #include <linux/numa.h>
 #include <linux/percpu.h>
@@ -102,17 +101,6 @@ static enum kind kind_of(const union set_key *key)
 	bool named = strcmp(key->comm, OTHER_COMM) || (key->cgroup && key->cgroup != OTHER_CGROUP);
 
 	return key->context == IN_TASK && named ? NAMED : PLAIN;
-}
-
-static u32 hash_users(const struct qr_label *const *user, unsigned int n)
-{
-	u32 hash = 0;
-
-	while (n--) {
-		hash = jhash(user[n]->key, strlen(user[n]->key), hash);
-		hash = jhash(user[n]->value, strlen(user[n]->value), hash);
-	}
-	return hash;
 }
 
 static const char *value_of(const struct quarry_labels *labels, const char *key)
@@ -343,7 +331,7 @@ static noinline u32 labels_with_users(union set_key *key, gfp_t gfp)
 	const struct qr_label *user[QR_LABELS_USER];
 
 	key->nr_user = qr_labels_of_task(user);
-	key->user = hash_users(user, key->nr_user);
+	key->user = qr_labels_hash(user, key->nr_user);
 	return find(key, user) ?: add_or_share(key, user, gfp);
 }
 
@@ -446,16 +434,22 @@ void qr_labels_note(unsigned long *held, u32 id)
 		__set_bit((id & INDEX_MASK) - 1, held);
 }
 
-void qr_labels_hold_sets(const unsigned long *held)
+/* Call @fn with each of the sets, and the lock held. */
+static void each_set(const unsigned long *held, void (*fn)(struct label_set *set))
 {
 	unsigned long flags;
 	unsigned int i;
 
 	for_each_set_bit(i, held, QUARRY_LABEL_SETS) {
 		raw_spin_lock_irqsave(&sets_lock, flags);
-		hold(sets[i]);
+		fn(sets[i]);
 		raw_spin_unlock_irqrestore(&sets_lock, flags);
 	}
+}
+
+void qr_labels_hold_sets(const unsigned long *held)
+{
+	each_set(held, hold);
 }
 
 void qr_labels_copy_end(const unsigned long *held)
@@ -466,14 +460,7 @@ void qr_labels_copy_end(const unsigned long *held)
 
 void qr_labels_release(unsigned long *held)
 {
-	unsigned long flags;
-	unsigned int i;
-
-	for_each_set_bit(i, held, QUARRY_LABEL_SETS) {
-		raw_spin_lock_irqsave(&sets_lock, flags);
-		drop(sets[i]);
-		raw_spin_unlock_irqrestore(&sets_lock, flags);
-	}
+	each_set(held, drop);
 	bitmap_zero(held, QUARRY_LABEL_SETS);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_labels_release);

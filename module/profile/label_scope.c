@@ -14,6 +14,7 @@
 #include "profile/label_scope.h"
 
 #include <linux/hash.h>
+#include <linux/jhash.h>
 #include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/pid.h>
@@ -303,6 +304,17 @@ unsigned int qr_labels_of_task(const struct qr_label *found[QR_LABELS_USER])
 	}
 	raw_spin_unlock_irqrestore(&slots[slot].lock, flags);
 	return n;
+}
+
+u32 qr_labels_hash(const struct qr_label *const *label, unsigned int n)
+{
+	u32 hash = 0;
+
+	while (n--) {
+		hash = jhash(label[n]->key, strlen(label[n]->key), hash);
+		hash = jhash(label[n]->value, strlen(label[n]->value), hash);
+	}
+	return hash;
 }
 
 /* --- Tasks that have exited --- */

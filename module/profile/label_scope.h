@@ -31,6 +31,9 @@ extern const char *const qr_labels_own_key[QR_LABELS_OWN];
  */
 unsigned int qr_labels_of_task(const struct qr_label *found[QR_LABELS_USER]);
 
+/* A hash of these @n labels. */
+u32 qr_labels_hash(const struct qr_label *const *label, unsigned int n);
+
 /*
  * Remove the labels of tasks that have exited.  A task's labels are never taken for another
  * task's, so this only gives their memory back; it runs every few seconds while labels are set.

@@ -3,6 +3,7 @@
 #ifndef QR_TESTS_CLEANUP_UTIL_H
 #define QR_TESTS_CLEANUP_UTIL_H
 
+#include "magazine/cleanup.h"
 #include "tests/profile_util.h"
 
 #define QC_LOG 64
