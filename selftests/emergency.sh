@@ -32,6 +32,8 @@ for gfp in atomic memalloc; do
 	within "$gfp: free pages, down to the watermark" "$(result free)" 1 \
 		$(($(result min) + 2048))
 	same "$gfp: the object is there" "$(result served)" 1
+	# Another try follows if pages came back just then, which anybody gets.
+	within "$gfp: times until the object came from the reserves" "$(result tries)" 1 19
 	within "$gfp: pages that left the reserves" "$(result taken)" -4096 $most
 	same "$gfp: objects of its page for callers without access" "$(result beside)" 0
 	# A page that was reclaimed at the wrong moment is theirs: two such pages, or eight objects.

@@ -16,6 +16,7 @@
 #define HUMBLE	64
 #define QUIET	10 /* turns without a new page */
 #define LONGEST 500
+#define MOST_TRIES 20
 
 enum { GFP_WORD_ATOMIC, GFP_WORD_MEMALLOC };
 
@@ -52,10 +53,9 @@ static void *hoard(void *list, unsigned long *n)
 }
 
 /* The same, until the kernel no longer reclaims pages in the background. */
-static void *hoard_all(unsigned long *n)
+static void *hoard_all(void *list, unsigned long *n)
 {
 	unsigned int quiet = 0, i;
-	void *list = NULL;
 
 	for (i = 0; i < LONGEST && quiet < QUIET; i++) {
 		unsigned long before = *n;
@@ -65,6 +65,15 @@ static void *hoard_all(unsigned long *n)
 		msleep(20);
 	}
 	return list;
+}
+
+/* Has a page become free for humble callers since the last one was hoarded? */
+static bool came_back(void **list, unsigned long *n)
+{
+	unsigned long before = *n;
+
+	*list = hoard(*list, n);
+	return *n > before;
 }
 
 static void spend(void *list)
@@ -106,10 +115,10 @@ static int run(const u64 *v)
 	struct quarry_cache *cache = quarry_cache_create("emergency", 1024, NULL);
 	struct quarry_cache *other = quarry_cache_create("humble", PAGE_SIZE, NULL);
 	struct kmem_cache *theirs = kmem_cache_create("emergency", 1024, 0, SLAB_POISON, NULL);
-	unsigned int flags = 0, same = 0, others = 0, beside = 0, unused;
+	unsigned int flags = 0, same = 0, others = 0, beside = 0, tries = 0, unused;
 	long before, after;
 	unsigned long n = 0;
-	void *list, *p;
+	void *list = NULL, *p;
 
 	if (!cache || !other || !theirs) {
 		quarry_cache_destroy(cache);
@@ -117,14 +126,21 @@ static int run(const u64 *v)
 		kmem_cache_destroy(theirs);
 		return -ENOMEM;
 	}
-	list = hoard_all(&n);
-	before = free_pages_now();
-	if (memalloc)
-		flags = memalloc_noreclaim_save();
-	p = slub ? kmem_cache_alloc(theirs, gfp) : quarry_cache_alloc(cache, gfp);
-	if (memalloc)
-		memalloc_noreclaim_restore(flags);
-	after = free_pages_now();
+	for (;;) {
+		list = hoard_all(list, &n);
+		before = free_pages_now();
+		if (memalloc)
+			flags = memalloc_noreclaim_save();
+		p = slub ? kmem_cache_alloc(theirs, gfp) : quarry_cache_alloc(cache, gfp);
+		if (memalloc)
+			memalloc_noreclaim_restore(flags);
+		after = free_pages_now();
+		if (slub || ++tries == MOST_TRIES || !came_back(&list, &n))
+			break;
+		/* The object may be from a page that was nobody's reserve. */
+		quarry_cache_free(cache, p);
+		quarry_cache_shrink(cache);
+	}
 	if (!slub) {
 		same = humble_objects(cache, p, &beside, &list, &n);
 		others = humble_objects(other, p, &unused, &list, &n);
@@ -135,8 +151,8 @@ static int run(const u64 *v)
 		kmem_cache_free(theirs, p);
 	spend(list);
 	client_say("hoarded %lu\nfree %ld\nmin %ld\nserved %d\ntaken %ld\nbeside %u\nsame %u\n"
-		   "others %u\n",
-		   n, before, min_pages(), !!p, before - after, beside, same, others);
+		   "others %u\ntries %u\n",
+		   n, before, min_pages(), !!p, before - after, beside, same, others, tries);
 	quarry_cache_destroy(cache);
 	quarry_cache_destroy(other);
 	kmem_cache_destroy(theirs);
