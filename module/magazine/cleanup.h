@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What frees and realloc do with the cleanups of an object, see cleanup.c and <quarry/cleanup.h>. */
+/* What frees and realloc do with the cleanups of an object.  See cleanup.c, <quarry/cleanup.h>. */
 #ifndef QR_CLEANUP_H
 #define QR_CLEANUP_H
 

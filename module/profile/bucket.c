@@ -25,7 +25,7 @@ static struct kmem_cache *bucket_cache;
 
 static LIST_HEAD(tables);
 static DEFINE_MUTEX(tables_mutex); /* protects the list */
-static DEFINE_MUTEX(copy_mutex); /* one copy is made at a time */
+static DEFINE_MUTEX(copy_mutex);   /* one copy is made at a time */
 
 /* --- Rows --- */
 

@@ -13,9 +13,9 @@
 #include <linux/vmstat.h>
 #include "client.h"
 
-#define HUMBLE	64
-#define QUIET	10 /* turns without a new page */
-#define LONGEST 500
+#define HUMBLE	   64
+#define QUIET	   10 /* turns without a new page */
+#define LONGEST	   500
 #define MOST_TRIES 20
 
 enum { GFP_WORD_ATOMIC, GFP_WORD_MEMALLOC };
