@@ -27,6 +27,7 @@ static void slabs_outlive_readers(struct kunit *test)
 	void **objs = qt_array(test, 1000, sizeof(*objs));
 	struct qr_cache *c = qr_cache_of(cache);
 	unsigned int i, changed = 0;
+	u64 held, kept;
 
 	qt_pin(test, 0);
 	/* For comparison: the slabs of an ordinary cache go at once. */
@@ -43,20 +44,23 @@ static void slabs_outlive_readers(struct kunit *test)
 	qt_alloc_n(test, cache, objs, 1000);
 	for (i = 0; i < 1000; i++)
 		qt_fill(objs[i], 256, i);
-	qt_free_n(cache, objs, 1000);
+	/* A slab may go while objects are freed, so the reader comes before.  It must not sleep. */
 	rcu_read_lock();
+	qt_free_n(cache, objs, 1000);
 	preempt_disable();
 	qr_magazine_drain(c, smp_processor_id());
 	preempt_enable();
 	qr_cache_settle(c);
-	/* All slabs have left the depot, and wait for the grace period. */
-	KUNIT_EXPECT_EQ(test, 0, qt_sum(cache).inuse_bytes);
+	held = qt_sum(cache).inuse_bytes;
 	mdelay(30);
-	KUNIT_EXPECT_EQ(test, 1000, own_pages(objs, 1000, cache));
+	kept = own_pages(objs, 1000, cache);
 	for (i = 0; i < 1000; i++)
 		if (!qt_is_filled(objs[i], 256, i))
 			changed++;
 	rcu_read_unlock();
+	/* All slabs have left the depot, and wait for the grace period. */
+	KUNIT_EXPECT_EQ(test, 0, held);
+	KUNIT_EXPECT_EQ(test, 1000, kept);
 	KUNIT_EXPECT_EQ(test, 0, changed);
 	rcu_barrier();
 	quarry_cache_shrink(cache);
