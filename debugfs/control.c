@@ -189,4 +189,5 @@ void qr_debugfs_control(struct dentry *root)
 	qr_control_file("retain_percent", dir, NULL, &retain_fops);
 	qr_debugfs_limits(dir);
 	qr_control_file("percpu_cache_kib", dir, NULL, &percpu_fops);
+	qr_debugfs_findleaks(dir);
 }

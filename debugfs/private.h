@@ -122,6 +122,7 @@ void qr_debugfs_misuse(struct dentry *root);
 void qr_debugfs_pools(struct dentry *root);
 void qr_debugfs_nodes(struct dentry *root);
 void qr_debugfs_control(struct dentry *root);
+void qr_debugfs_findleaks(struct dentry *control);
 void qr_debugfs_profile(struct dentry *root);
 void qr_debugfs_kernel(struct dentry *root);
 void qr_debugfs_caches(struct dentry *root);

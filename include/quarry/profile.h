@@ -314,6 +314,12 @@ struct qr_text *qr_profile_render(const struct quarry_profile *p, enum quarry_pr
  */
 struct qr_text *qr_heapdump_render(void);
 
+/*
+ * Search for live objects that nothing points to, and list them by cache and call stack, see
+ * Documentation/profiling.rst.  ERR_PTR(-EBUSY) while another search is under way; errors as above.
+ */
+struct qr_text *qr_lost_render(void);
+
 struct qr_dump;
 
 /*

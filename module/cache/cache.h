@@ -60,6 +60,13 @@ u64 qr_each_cache(unsigned int only, unsigned int cpu, qr_magazine_fn fn);
  */
 void qr_rcu_hurry(void);
 
+/*
+ * From now on, each object that is freed is known as free by its slab: the magazines of all caches
+ * are flushed, and have no capacity until this is called with false.  Objects of pools and frees by
+ * RCU that wait stay where they are.  Sleeps; takes qr_caches_lock.
+ */
+void qr_caches_shut(bool shut);
+
 /* The cache with that id, or NULL.  With qr_caches_lock, or rcu_read_lock(). */
 struct qr_cache *qr_cache_find(unsigned int id);
 /* The cache with the lowest id from *@id to @last; sets *@id to it.  With rcu_read_lock(). */

@@ -6,6 +6,9 @@
  * free, so a double free is noticed in the free itself, and not when a magazine is flushed.  Such a
  * cache has no capacity for magazines, as a cache that the CPU's budget has nothing left for.  So
  * other caches pay nothing, and neither does this one before and after.
+ *
+ * The search for lost objects shuts the magazines of all caches in the same way, so that an object
+ * which waits in one is not taken for a live one.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
@@ -62,25 +65,50 @@ static void close_magazines(struct qr_cache *c)
 	qr_cache_settle(c);
 }
 
+/* The magazines of a pool's cache are the pool's; a guarded cache has none. */
+static bool can_be_shut(const struct qr_cache *c)
+{
+	return !c->zombie && !c->keeper && !c->guarded;
+}
+
+/* Close the magazines, or let them fill again, as the cache's flags say. */
+static void follow(struct qr_cache *c)
+{
+	bool shut = c->sane || c->searched;
+
+	if (c->shut == shut)
+		return;
+	WRITE_ONCE(c->shut, shut);
+	WRITE_ONCE(c->apart, shut);
+	if (shut)
+		close_magazines(c);
+}
+
 static int set_checks(struct qr_cache *c, unsigned int checks)
 {
 	lockdep_assert_held(&qr_caches_lock);
 	if (checks & ~QUARRY_CHECK_SANE)
 		return -EINVAL;
-	/* The magazines of a pool's cache are the pool's; a guarded cache has none. */
-	if (c->zombie || c->keeper || c->guarded)
+	if (!can_be_shut(c))
 		return -EOPNOTSUPP;
-	if (c->sane == (checks & QUARRY_CHECK_SANE))
-		return 0;
-	if (c->sane) {
-		WRITE_ONCE(c->apart, false);
-		WRITE_ONCE(c->sane, false);
-		return 0;
-	}
-	WRITE_ONCE(c->sane, true);
-	WRITE_ONCE(c->apart, true);
-	close_magazines(c);
+	c->sane = checks & QUARRY_CHECK_SANE;
+	follow(c);
 	return 0;
+}
+
+void qr_caches_shut(bool shut)
+{
+	struct qr_cache *c;
+
+	mutex_lock(&qr_caches_lock);
+	list_for_each_entry(c, &qr_caches, link) {
+		if (!can_be_shut(c))
+			continue;
+		c->searched = shut;
+		follow(c);
+		cond_resched();
+	}
+	mutex_unlock(&qr_caches_lock);
 }
 
 int qr_cache_check_get(u32 cache, unsigned int *checks)

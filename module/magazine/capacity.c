@@ -149,11 +149,11 @@ static void grant(struct qr_cache *c, struct qr_head *h, struct share *s, unsign
 
 /*
  * Can heads be granted anything?  An NMI may have interrupted just that.  Heads of a zombie, or of
- * a cache that is being checked, have no capacity.
+ * a cache that is being checked or searched, have no capacity.
  */
 static bool may_grant(const struct qr_cache *c)
 {
-	return likely(!in_nmi()) && likely(!READ_ONCE(c->zombie)) && likely(!READ_ONCE(c->sane));
+	return likely(!in_nmi()) && likely(!READ_ONCE(c->zombie)) && likely(!READ_ONCE(c->shut));
 }
 
 /* Places for the magazine in a head's array. */

@@ -113,8 +113,10 @@ struct qr_keeper {
  * @zombie: destroyed while objects were live
  * @over: the zombie has no slab any more, and is about to be freed
  * @sane: QUARRY_CHECK_SANE is on, see cache/live_check.c
+ * @searched: lost objects are being searched for, see view/find_leaks.c
+ * @shut: the magazines have no capacity, because of @sane or @searched
  * @apart: frees bypass the magazines, because the cache is a zombie, is guarded, has a keeper or is
- *	being checked (@sane)
+ *	@shut
  * @keeper: the layer that keeps its objects, or NULL
  * @link: in the list of caches
  * @rcu: delays freeing the struct until readers that found it by a dangling object are done
@@ -166,6 +168,8 @@ struct qr_cache {
 	bool zombie;
 	bool over;
 	bool sane;
+	bool searched;
+	bool shut;
 	bool apart;
 	struct qr_keeper *keeper;
 	struct list_head link;

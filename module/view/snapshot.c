@@ -165,6 +165,8 @@ int qr_walk_part(struct qr_walk *w, bool sampled, qr_object_fn fn, void *arg)
 		err = fatal_signal_pending(current) ? -EINTR : walk_page(w, l, sampled, fn, arg);
 		cond_resched();
 	}
+	/* Addresses that are left here would be pointers to objects, for view/find_leaks.c. */
+	memset(l, 0, sizeof(*l));
 	qr_meta_kvfree(l, sizeof(*l));
 	if (err || w->pause)
 		return err;

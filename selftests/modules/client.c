@@ -25,6 +25,7 @@ static const struct client_command *const commands[] = {
 	&client_pages,	    &client_unpages,	 &client_kleak,	    &client_unkleak,
 	&client_kcontext,   &client_unkcontext,	 &client_areas,	    &client_unareas,
 	&client_stacks,	    &client_unstacks,	 &client_case,	    &client_uncase,
+	&client_lose,	    &client_unlose,
 };
 
 static DEFINE_MUTEX(run_lock);	     /* one command at a time */
@@ -149,6 +150,7 @@ static void __exit client_exit(void)
 	client_vacate_all();
 	client_release_all();
 	client_uncase_all();
+	client_unlose_all();
 	client_defragment_all();
 	client_unstream_all();
 	client_unkstream_all();

@@ -46,6 +46,7 @@ extern const struct client_command client_stress;
 extern const struct client_command client_hold, client_release;
 extern const struct client_command client_fragment, client_defragment;
 extern const struct client_command client_misuse, client_case, client_uncase;
+extern const struct client_command client_lose, client_unlose;
 extern const struct client_command client_caches, client_place, client_atomic;
 extern const struct client_command client_occupy, client_vacate;
 extern const struct client_command client_failnth;
@@ -118,5 +119,6 @@ void client_unsparse_all(void);
 void client_uncallbacks_all(void);
 void client_uncost_all(void);
 void client_uncase_all(void);
+void client_unlose_all(void);
 
 #endif /* QUARRY_CLIENT_H */
