@@ -3,45 +3,68 @@
 #define pr_fmt(fmt) "quarry: " fmt
 
 #include <linux/errno.h>
+#include <linux/kernel.h>
 #include <linux/printk.h>
 #include <linux/string.h>
 #include <quarry/misuse.h>
 #include <quarry/quarry.h>
 #include "private.h"
 
+static const struct {
+	const char *word;
+	unsigned int checks;
+} words[] = {
+	{ "sane", QUARRY_CHECK_SANE },
+	{ "redzone", QUARRY_CHECK_RED_ZONE },
+	{ "poison", QUARRY_CHECK_POISON },
+	{ "stacks", QUARRY_CHECK_STACKS },
+	{ "none", 0 },
+};
+
 static int check_show(struct seq_file *m, void *unused)
 {
-	unsigned int checks;
+	unsigned int checks, i;
+	const char *sep = "";
 	int err = qr_cache_check_get(qr_file_number(m), &checks);
 
-	if (!err)
-		seq_puts(m, checks & QUARRY_CHECK_SANE ? "sane\n" : "none\n");
-	return err;
+	if (err)
+		return err;
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		if (checks ? checks & words[i].checks : !words[i].checks) {
+			seq_printf(m, "%s%s", sep, words[i].word);
+			sep = " ";
+		}
+	seq_putc(m, '\n');
+	return 0;
 }
 
-/* Takes "sane" or "none". */
+/* Takes words with blanks between them; "none" must be alone. */
 static ssize_t check_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
-	unsigned int cache = qr_file_number(file->private_data), checks;
-	char text[16], *word;
+	unsigned int checks = 0, n = 0, none = 0, i;
+	char text[64], *rest, *word;
 	int err;
 
-	word = qr_written(text, sizeof(text), buf, len, &err);
-	if (!word)
+	rest = qr_written(text, sizeof(text), buf, len, &err);
+	if (!rest)
 		return err;
-	if (!strcmp(word, "sane")) {
-		checks = QUARRY_CHECK_SANE;
-	} else if (!strcmp(word, "none")) {
-		checks = 0;
-	} else {
-		pr_info_ratelimited("%pD4: \"%*pE\" is not \"sane\" and not \"none\"\n", file,
-				    (int)strlen(word), word);
+	while ((word = strsep(&rest, " "))) {
+		for (i = 0; i < ARRAY_SIZE(words) && strcmp(word, words[i].word); i++)
+			;
+		if (i == ARRAY_SIZE(words)) {
+			pr_info_ratelimited("%pD4: \"%*pE\" is not \"sane\", \"redzone\", \"poison\", \"stacks\" or \"none\"\n",
+					    file, (int)strlen(word), word);
+			return -EINVAL;
+		}
+		checks |= words[i].checks;
+		none += !words[i].checks;
+		n++;
+	}
+	if (none && n > 1) {
+		pr_info_ratelimited("%pD4: \"none\" goes with no other check\n", file);
 		return -EINVAL;
 	}
-	err = qr_cache_check_set(cache, checks);
-	if (err == -EOPNOTSUPP)
-		pr_info_ratelimited("%pD4: the cache has red zones or poison, belongs to a pool or is destroyed\n",
-				    file);
+	err = qr_cache_check_set(qr_file_number(file->private_data), checks);
 	return err ?: len;
 }
 

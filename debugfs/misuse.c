@@ -29,18 +29,34 @@ static void show_object(struct seq_file *m, const struct quarry_misuse *r, bool 
 	seq_printf(m, "; %s\n", r->result);
 }
 
-static void show_stack(struct seq_file *m, const struct quarry_misuse *r)
+static void show_frames(struct seq_file *m, unsigned long *const *frames, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		seq_printf(m, "    %pB\n", (void *)(*frames)[i]);
+}
+
+static void show_stacks(struct seq_file *m, const struct quarry_misuse *r)
 {
 	unsigned long *frames;
-	unsigned int n = qr_misuse_stack(r, &frames), i;
+	unsigned int n = qr_misuse_stack(r, &frames);
 
 	if (!n)
 		return;
-	seq_puts(m, "  allocated ");
+	if (r->was_free) {
+		seq_puts(m, "  allocated in\n");
+		show_frames(m, &frames, n);
+		seq_puts(m, "  freed ");
+	} else {
+		seq_puts(m, "  allocated ");
+	}
 	show_time(m, r->age_ns);
-	seq_puts(m, " s before, in\n");
-	for (i = 0; i < n; i++)
-		seq_printf(m, "    %pB\n", (void *)frames[i]);
+	seq_puts(m, " s before");
+	if (r->was_free)
+		n = qr_misuse_freed_stack(r, &frames);
+	seq_puts(m, n ? ", in\n" : "\n");
+	show_frames(m, &frames, n);
 }
 
 static int misuse_show(struct seq_file *m, void *unused)
@@ -62,7 +78,7 @@ static int misuse_show(struct seq_file *m, void *unused)
 			show_time(m, r->last_ns);
 		}
 		seq_putc(m, '\n');
-		show_stack(m, r);
+		show_stacks(m, r);
 	}
 	kfree(r);
 	return 0;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
 # A cache's file "check": what it takes, and many switches of every cache under load, after which no
-# object is lost and nothing is left of the check.
+# object is lost and nothing is left of the checks.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=lib.sh
@@ -16,7 +16,7 @@ FILE=$QUARRY/caches/malloc-64/check
 same "at first" "$(cat "$FILE")" none
 echo sane >"$FILE" || fail "sane"
 same "switched on" "$(cat "$FILE")" sane
-for text in on sanest "sane none" 1; do
+for text in on sanest "sane none" "none none" "sane,poison" 1; do
 	(echo "$text" >"$FILE") 2>"$TMP/error" && fail "\"$text\" is taken"
 	expect "\"$text\": the error" grep -q 'Invalid argument' "$TMP/error"
 done
@@ -24,14 +24,22 @@ expect "the log says what is wrong" sh -c "dmesg | grep -q 'check: \"sanest\" is
 same "and nothing has changed" "$(cat "$FILE")" sane
 echo none >"$FILE.write" || fail "none"
 same "switched off" "$(cat "$FILE")" none
+echo "stacks redzone" >"$FILE" || fail "stacks redzone"
+same "two of them" "$(cat "$FILE")" "redzone stacks"
+echo none >"$FILE" || fail "none again"
 
 # --- Under load -----------------------------------------------------------------
 
-# set_all WORD: for each cache that is there; those of the load come and go.
-set_all()
+# set_checks WORDS PATTERN...: for each of those caches that is there; the caches of the load come and go.
+set_checks()
 {
-	for file in "$QUARRY"/caches/*/check; do
-		{ echo "$1" >"$file"; } 2>/dev/null || [ ! -e "$file" ] || refused=$((refused + 1))
+	words=$1
+	shift
+	for name; do
+		for file in "$QUARRY"/caches/$name/check; do
+			{ echo "$words" >"$file"; } 2>/dev/null || [ ! -e "$file" ] ||
+				refused=$((refused + 1))
+		done
 	done
 }
 
@@ -40,8 +48,11 @@ wanted=$(choose 100 20 20)
 while [ "$turns" -lt "$wanted" ] && [ "$rounds" -lt 30 ]; do
 	client stress seconds=4 threads=$(($(cpus_online) * 2 + 1)) "seed=$(date +%s)" &
 	while kill -0 $! 2>/dev/null; do
-		set_all sane
-		set_all none
+		set_checks sane '*'
+		# Each of these waits for a grace period.
+		set_checks "redzone poison" malloc-64 malloc-256 'client*'
+		set_checks stacks malloc-64 malloc-1024 'client*'
+		set_checks none '*'
 		turns=$((turns + 1))
 	done
 	wait $! || fail "stress, round $rounds"
@@ -50,6 +61,13 @@ while [ "$turns" -lt "$wanted" ] && [ "$rounds" -lt 30 ]; do
 done
 within "switches on and off" "$turns" "$wanted" 1000000
 same "caches that refused one" "$refused" 0
+twins=$(grep -c ':checked' "$QUARRY/caches/table")
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+	[ "$twins" != 0 ] || break
+	sleep 1
+	twins=$(grep -c ':checked' "$QUARRY/caches/table")
+done
+same "twins that are left" "$twins" 0
 same "checks that are left" "$(cat "$QUARRY"/caches/*/check | sort -u)" none
 expect "the walker finds no error" validate
 expect "the equations hold" balanced

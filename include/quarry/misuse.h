@@ -28,7 +28,10 @@
  * @caller: the client's function, as the log names it
  * @stack: number of the call stack that allocated the object, see qr_misuse_stack(); 0 if it is not
  *	known, because the object is not sampled
- * @age_ns: how long the object had been live then; 0 if it is not known
+ * @freed_stack: number of the call stack that freed it, see qr_misuse_freed_stack(); 0 if it is not
+ *	known, because the cache has no check that keeps it, or the object is live
+ * @was_free: the object was free, and is known to have been sampled
+ * @age_ns: how long the object had been live then, or, with @was_free, free; 0 if it is not known
  * @pid: the task that was running
  * @cpu: on this CPU
  * @interrupt: in an interrupt, so that the task may have nothing to do with it
@@ -49,6 +52,8 @@ struct quarry_misuse {
 	char given[QUARRY_NAME_LEN];
 	char caller[QUARRY_MISUSE_CALLER];
 	u32 stack;
+	u32 freed_stack;
+	bool was_free;
 	u64 age_ns;
 	pid_t pid;
 	unsigned int cpu;
@@ -64,6 +69,8 @@ bool qr_misuse_next(u64 number, struct quarry_misuse *m);
 
 /* Set *@entries to the return addresses of @m's stack, leaf first.  Returns how many. */
 unsigned int qr_misuse_stack(const struct quarry_misuse *m, unsigned long **entries);
+/* The same for the stack that freed the object. */
+unsigned int qr_misuse_freed_stack(const struct quarry_misuse *m, unsigned long **entries);
 
 /*
  * quarry_cache_check() for the cache with the number @cache, and the checks that are on.  -ENOENT

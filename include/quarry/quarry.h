@@ -90,10 +90,15 @@
 	 QUARRY_RED_ZONE | QUARRY_ACCOUNT_NODE | QUARRY_ACCOUNT_RECLAIM)
 
 /*
- * For quarry_cache_check(): a double free, and a pointer into an object, are reported in the free
- * itself.
+ * For quarry_cache_check().  With each of them, a double free and a pointer into an object are
+ * reported in the free itself; QUARRY_CHECK_SANE does nothing else.  The others are for objects
+ * that are allocated from then on: red zones and poison as by the flags above, and the call stack
+ * that allocated each object, for reports and profiles.  Red zones and poison include the stacks.
  */
-#define QUARRY_CHECK_SANE BIT(0)
+#define QUARRY_CHECK_SANE     BIT(0)
+#define QUARRY_CHECK_RED_ZONE BIT(1)
+#define QUARRY_CHECK_POISON   BIT(2)
+#define QUARRY_CHECK_STACKS   BIT(3)
 
 /**
  * enum quarry_policy - which NUMA node a cache's objects come from

@@ -89,6 +89,7 @@ static void set_layout(struct qr_cache *c, unsigned int size, unsigned int align
 			.name = c->name,
 		};
 		c->guarded = true;
+		c->single = true;
 		c->apart = true;
 		c->capacity = 0;
 	}
@@ -97,6 +98,13 @@ static void set_layout(struct qr_cache *c, unsigned int size, unsigned int align
 
 struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int class,
 			      const struct quarry_cache_args *args)
+{
+	return qr_cache_new_twin(name, size, class, args, NULL);
+}
+
+struct qr_cache *qr_cache_new_twin(const char *name, unsigned int size, unsigned int class,
+				   const struct quarry_cache_args *args,
+				   struct qr_cache *stands_for)
 {
 	unsigned int align = class ? args->align : max(args->align, QR_MIN_OBJECT), cpu;
 	struct qr_cache *c;
@@ -108,6 +116,8 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 	if (args->flags & QUARRY_HWCACHE_ALIGN)
 		align = max_t(unsigned int, align, cache_line_size());
 	c->class = class;
+	c->stands_for = stands_for;
+	c->align = align;
 	set_layout(c, size, align, args->flags);
 	c->typesafe = args->flags & QUARRY_TYPESAFE_BY_RCU;
 	c->pub.no_init = args->ctor || c->typesafe;
@@ -141,7 +151,9 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 	if (qr_cache_id_get(&c->id))
 		goto no_memory;
 
-	mutex_lock(&observer_lock);
+	/* A twin is made by a writer of a cache's file, for whom the observer may be waiting. */
+	if (!stands_for)
+		mutex_lock(&observer_lock);
 	mutex_lock(&qr_caches_lock);
 	/* A node may have got its first memory since.  From now on qr_caches_add_node() sees us. */
 	for_each_node_mask(node, qr_nodes)
@@ -152,14 +164,17 @@ struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int 
 	list_add_tail_rcu(&c->link, &qr_caches);
 	xa_store(&cache_ids, c->id, c, GFP_KERNEL); /* its place is reserved */
 	mutex_unlock(&qr_caches_lock);
-	if (observer)
-		observer->created(c->id, c->name);
-	mutex_unlock(&observer_lock);
+	if (!stands_for) {
+		if (observer)
+			observer->created(c->id, c->name);
+		mutex_unlock(&observer_lock);
+	}
 	return c;
 
 no_depot:
 	mutex_unlock(&qr_caches_lock);
-	mutex_unlock(&observer_lock);
+	if (!stands_for)
+		mutex_unlock(&observer_lock);
 	qr_cache_id_put(c->id);
 no_memory:
 	cache_free_rcu(&c->rcu);
@@ -284,6 +299,29 @@ void qr_cache_gone(struct qr_cache *c)
 	call_rcu(&c->rcu, cache_free_rcu);
 }
 
+static void end(struct qr_cache *c, unsigned long ip)
+{
+	if (qr_cache_is_void(c))
+		qr_cache_gone(c);
+	else
+		qr_cache_bury(c, ip);
+}
+
+/* The twin that the cache has, and those that it had and that have live objects. */
+static void end_twins(struct qr_cache *c, unsigned long ip)
+{
+	struct qr_cache *twin, *next;
+
+	RCU_INIT_POINTER(c->twin, NULL);
+	list_for_each_entry_safe(twin, next, &qr_caches, link) {
+		if (twin->stands_for != c)
+			continue;
+		WRITE_ONCE(twin->stands_for, NULL);
+		qr_cache_settle(twin);
+		end(twin, ip);
+	}
+}
+
 /**
  * quarry_cache_destroy() - destroy a cache
  * @cache: from quarry_cache_create(), or NULL.  The caller must have stopped using the cache on
@@ -308,17 +346,16 @@ void quarry_cache_destroy(struct quarry_cache *cache)
 		observer->destroyed(c->id);
 	mutex_unlock(&observer_lock);
 
-	if (READ_ONCE(c->rcu_frees))
+	if (READ_ONCE(c->rcu_frees) || c->had_twin)
 		quarry_rcu_barrier();
 	cache_empty(c);
 	/* Its slabs go back after a grace period, and must find the cache until then. */
 	if (c->typesafe)
 		rcu_barrier();
 	mutex_lock(&qr_caches_lock);
-	if (qr_cache_is_void(c))
-		qr_cache_gone(c);
-	else
-		qr_cache_bury(c, _RET_IP_);
+	if (c->had_twin)
+		end_twins(c, _RET_IP_);
+	end(c, _RET_IP_);
 	mutex_unlock(&qr_caches_lock);
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_destroy);
@@ -399,7 +436,7 @@ void qr_observe(const struct qr_observer *new)
 	if (new) {
 		mutex_lock(&qr_caches_lock);
 		list_for_each_entry(c, &qr_caches, link)
-			if (!c->zombie)
+			if (!c->zombie && !c->stands_for)
 				new->created(c->id, c->name);
 		mutex_unlock(&qr_caches_lock);
 	}

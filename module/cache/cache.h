@@ -85,6 +85,10 @@ extern atomic64_t qr_gone_mallocs, qr_gone_frees, qr_gone_remote_allocs;
 /* Create a cache.  @class: the size class that it serves, or 0.  The caller has checked @args. */
 struct qr_cache *qr_cache_new(const char *name, unsigned int size, unsigned int class,
 			      const struct quarry_cache_args *args);
+/* The same; @stands_for: its twin is made, of which the observer knows nothing; or NULL. */
+struct qr_cache *qr_cache_new_twin(const char *name, unsigned int size, unsigned int class,
+				   const struct quarry_cache_args *args,
+				   struct qr_cache *stands_for);
 
 /*
  * The end of a cache (zombie.c).  A cache is void when it has no slab: all its objects are free and

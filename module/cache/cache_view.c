@@ -17,7 +17,7 @@ void qr_cache_sum(struct qr_cache *c, struct quarry_cache_stats *st)
 	memset(st, 0, sizeof(*st));
 	strscpy(st->name, c->name, sizeof(st->name));
 	st->id = c->id;
-	st->class = c->class;
+	st->class = c->stands_for ? 0 : c->class; /* a twin is no class of its own */
 	st->zombie = c->zombie;
 	st->size = c->pub.size;
 	st->stride = c->geo.stride;

@@ -7,23 +7,35 @@
  * cache has no capacity for magazines, as a cache that the CPU's budget has nothing left for.  So
  * other caches pay nothing, and neither does this one before and after.
  *
+ * The other checks need objects of another layout, and get them from a twin: see magazine/twin.c.
+ *
  * The search for lost objects shuts the magazines of all caches in the same way, so that an object
  * which waits in one is not taken for a live one.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 
+#include <linux/atomic.h>
 #include <linux/cpumask.h>
+#include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/list.h>
+#include <linux/math.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
 #include <linux/processor.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/smp.h>
 #include <quarry/misuse.h>
 #include <quarry/quarry.h>
 #include "cache/cache.h"
 #include "compat.h"
+
+#define CHECKS                                                                                     \
+	(QUARRY_CHECK_SANE | QUARRY_CHECK_RED_ZONE | QUARRY_CHECK_POISON | QUARRY_CHECK_STACKS)
+
+static DEFINE_MUTEX(switch_lock); /* one switch at a time; outside of qr_caches_lock */
 
 struct closing {
 	struct qr_cache *cache;
@@ -74,7 +86,7 @@ static bool can_be_shut(const struct qr_cache *c)
 /* Close the magazines, or let them fill again, as the cache's flags say. */
 static void follow(struct qr_cache *c)
 {
-	bool shut = c->sane || c->searched;
+	bool shut = c->checks || c->searched;
 
 	if (c->shut == shut)
 		return;
@@ -82,18 +94,6 @@ static void follow(struct qr_cache *c)
 	WRITE_ONCE(c->apart, shut);
 	if (shut)
 		close_magazines(c);
-}
-
-static int set_checks(struct qr_cache *c, unsigned int checks)
-{
-	lockdep_assert_held(&qr_caches_lock);
-	if (checks & ~QUARRY_CHECK_SANE)
-		return -EINVAL;
-	if (!can_be_shut(c))
-		return -EOPNOTSUPP;
-	c->sane = checks & QUARRY_CHECK_SANE;
-	follow(c);
-	return 0;
 }
 
 void qr_caches_shut(bool shut)
@@ -111,6 +111,105 @@ void qr_caches_shut(bool shut)
 	mutex_unlock(&qr_caches_lock);
 }
 
+/* --- Twins --- */
+
+static struct qr_cache *twin_new(struct qr_cache *c, unsigned int checks)
+{
+	unsigned int room = c->pub.size + (checks & QUARRY_CHECK_RED_ZONE ? QR_RED_ZONE : 0);
+	unsigned long limit = READ_ONCE(c->limit.hard);
+	struct quarry_cache_args args = {
+		.align = c->align,
+		.flags = (checks & QUARRY_CHECK_RED_ZONE ? QUARRY_RED_ZONE : 0) |
+			 (checks & QUARRY_CHECK_POISON ? QUARRY_POISON : 0) |
+			 (c->typesafe ? QUARRY_TYPESAFE_BY_RCU : 0) |
+			 (c->account_reclaim ? QUARRY_ACCOUNT_RECLAIM : 0) |
+			 (c->account_node ? QUARRY_ACCOUNT_NODE : 0),
+		.ctor = c->ctor,
+		.useroffset = c->useroffset,
+		.usersize = c->usersize,
+		.policy = c->policy,
+		.node = c->node,
+		.limit = limit == ULONG_MAX ? 0 : limit << PAGE_SHIFT,
+	};
+	char name[QUARRY_NAME_LEN];
+
+	if (round_up(room, max(c->align, QR_MIN_OBJECT)) > QR_MAX_OBJECT)
+		return ERR_PTR(-EOPNOTSUPP);
+	if ((checks & QUARRY_CHECK_POISON) && (c->ctor || c->typesafe))
+		return ERR_PTR(-EOPNOTSUPP);
+	scnprintf(name, sizeof(name), "%.*s:checked", (int)sizeof(name) - 9, c->name);
+	/* Its objects have as many bytes as the cache's, so that these may all be zeroed. */
+	return qr_cache_new_twin(name, c->pub.size, c->class, &args, c) ?: ERR_PTR(-ENOMEM);
+}
+
+/*
+ * Nobody finds the twin by its cache any more.  It goes when its last object is free, as a zombie
+ * does.
+ */
+static void retire(struct qr_cache *twin)
+{
+	synchronize_rcu();
+	while (atomic_read(&twin->users))
+		schedule_timeout_uninterruptible(1);
+	mutex_lock(&qr_caches_lock);
+	WRITE_ONCE(twin->zombie, true);
+	WRITE_ONCE(twin->apart, true);
+	mutex_unlock(&qr_caches_lock);
+	/* It may be void by now.  Who destroys the cache waits for us, so others do the work. */
+	qr_zombie_freed();
+}
+
+/* --- Switching --- */
+
+/*
+ * The cache cannot go meanwhile: its user would be destroying it while it uses it, and a writer of
+ * its file is waited for.
+ */
+static int set_checks(struct qr_cache *c, unsigned int checks)
+{
+	struct qr_cache *twin = NULL, *old;
+	const char *why = NULL;
+	int err = 0;
+
+	if (checks & ~CHECKS) {
+		pr_warn_ratelimited("cache %s: not all of %#x are checks\n", c->name, checks);
+		return -EINVAL;
+	}
+	mutex_lock(&switch_lock);
+	if (!can_be_shut(c)) {
+		err = -EOPNOTSUPP;
+		why = "it has red zones or poison, belongs to a pool or is destroyed";
+		goto out;
+	}
+	if (c->checks == checks)
+		goto out;
+	if (checks & ~QUARRY_CHECK_SANE) {
+		twin = twin_new(c, checks);
+		if (IS_ERR(twin)) {
+			err = PTR_ERR(twin);
+			why = err == -ENOMEM ?
+				      "no memory" :
+				      "its objects are too large, constructed or type-safe";
+			goto out;
+		}
+	}
+	mutex_lock(&qr_caches_lock);
+	old = rcu_replace_pointer(c->twin, twin, lockdep_is_held(&qr_caches_lock));
+	c->had_twin |= !!twin;
+	WRITE_ONCE(c->single, twin);
+	WRITE_ONCE(c->checks, checks);
+	follow(c);
+	mutex_unlock(&qr_caches_lock);
+	if (old)
+		retire(old);
+out:
+	mutex_unlock(&switch_lock);
+	if (err)
+		pr_warn_ratelimited("cache %s: checks %#x cannot be switched: %s\n", c->name,
+				    checks, why);
+	return err;
+}
+
 int qr_cache_check_get(u32 cache, unsigned int *checks)
 {
 	struct qr_cache *c;
@@ -118,7 +217,7 @@ int qr_cache_check_get(u32 cache, unsigned int *checks)
 	mutex_lock(&qr_caches_lock);
 	c = qr_cache_find(cache);
 	if (c)
-		*checks = c->sane ? QUARRY_CHECK_SANE : 0;
+		*checks = c->checks;
 	mutex_unlock(&qr_caches_lock);
 	return c ? 0 : -ENOENT;
 }
@@ -127,44 +226,38 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_cache_check_get);
 int qr_cache_check_set(u32 cache, unsigned int checks)
 {
 	struct qr_cache *c;
-	int err = -ENOENT;
 
 	mutex_lock(&qr_caches_lock);
 	c = qr_cache_find(cache);
-	if (c)
-		err = set_checks(c, checks);
 	mutex_unlock(&qr_caches_lock);
-	return err;
+	return c ? set_checks(c, checks) : -ENOENT;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_cache_check_set);
 
 /**
  * quarry_cache_check() - switch checks of a cache on or off while it is in use
  * @cache: from quarry_cache_create()
- * @checks: QUARRY_CHECK_SANE, or 0 for none
+ * @checks: the checks that are to be on, QUARRY_CHECK_SANE and others; 0 for none
  *
- * With QUARRY_CHECK_SANE each free goes to the object's slab, so a double free and a pointer into
- * an object are reported in the free itself.  Each allocation and each free then takes a lock.
- * Objects that are live stay as they are.  When the check is off again, the magazines fill as those
- * of a new cache.
+ * With any check, each free goes to the object's slab, so a double free and a pointer into an
+ * object are reported in the free itself.  Each allocation and each free then takes a lock.  When
+ * no check is on any more, the magazines fill as those of a new cache.
+ *
+ * Red zones, poison and stacks are for objects that are allocated from then on.  They come from a
+ * hidden cache, NAME:checked, which goes when the check is off and its last object is free.
+ * Objects that were live before stay as they are.  When memory is short, and for
+ * quarry_cache_alloc_nolock(), an object is one without guards.
  *
  * Caches with QUARRY_RED_ZONE or QUARRY_POISON are always checked like this, so for them, and for
  * the caches of pools, nothing can be switched.
  *
  * Context: process; sleeps.
- * Return: 0; -EINVAL for a check that does not exist; -EOPNOTSUPP if this cache has no such switch.
+ * Return: 0; -EINVAL for a check that does not exist; -ENOMEM; -EOPNOTSUPP if this cache has no
+ * such switch, or its objects cannot have that check: poison where there is a constructor or
+ * QUARRY_TYPESAFE_BY_RCU, red zones where the objects would become larger than 32 KiB.
  */
 int quarry_cache_check(struct quarry_cache *cache, unsigned int checks)
 {
-	struct qr_cache *c = qr_cache_of(cache);
-	int err;
-
-	mutex_lock(&qr_caches_lock);
-	err = set_checks(c, checks);
-	mutex_unlock(&qr_caches_lock);
-	if (err)
-		pr_warn_ratelimited("cache %s: checks %#x %s\n", c->name, checks,
-				    err == -EINVAL ? "do not exist" : "cannot be switched");
-	return err;
+	return set_checks(qr_cache_of(cache), checks);
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_check);

@@ -25,7 +25,7 @@
 #include "compat.h"
 #include "core/metadata.h"
 #include "core/work_queue.h"
-#include "magazine/magazine.h"
+#include "magazine/twin.h"
 #include "slab/mapped.h"
 
 /* Jiffies that a pointer stays in a head, at most, before its grace period is started. */
@@ -155,7 +155,7 @@ static noinline void free_rcu(struct qr_cache *given, void *p, unsigned long ip)
 	c = READ_ONCE(slab->cache);
 	if (c) {
 		what = QR_MISUSE_WRONG_CACHE;
-		if (given && c != given)
+		if (given && !qr_serves(c, given))
 			goto misuse;
 		what = QR_MISUSE_INTERIOR;
 		if (qr_slab_index(slab, p) < 0)
@@ -174,7 +174,7 @@ static noinline void free_rcu(struct qr_cache *given, void *p, unsigned long ip)
 
 misuse:
 	preempt_enable();
-	qr_report(what, p, qr_owner_name(c, slab), given && given != c ? given->name : NULL, ip);
+	qr_report(what, p, qr_owner_name(c, slab), qr_given_name(c, given), ip);
 }
 
 /**

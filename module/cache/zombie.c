@@ -92,6 +92,7 @@ void qr_zombies_collect(void)
 	}
 	mutex_unlock(&collect_lock);
 }
+EXPORT_SYMBOL_QUARRY_TEST(qr_zombies_collect);
 
 static void collect_fn(struct work_struct *unused)
 {

@@ -8,23 +8,11 @@
 #include <linux/minmax.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
-#include <linux/string.h>
 #include <trace/events/quarry.h>
 #include "compat.h"
 #include "core/slow_path_time.h"
 #include "core/task_count.h"
-
-void *qr_zero_slow(const struct quarry_cache *cache, void *p, gfp_t gfp)
-{
-	if (cache->no_init) {
-		const struct qr_cache *c = container_of(cache, struct qr_cache, pub);
-
-		if (c->ctor || !(gfp & __GFP_ZERO))
-			return p;
-	}
-	return memset(p, 0, cache->size);
-}
-EXPORT_SYMBOL_QUARRY(qr_zero_slow);
+#include "magazine/twin.h"
 
 /* The head was refilled with @n objects of @d. */
 static __always_inline void count_refill(struct qr_cache *c, struct qr_head *h, struct qr_depot *d,
@@ -42,13 +30,15 @@ static __always_inline void count_remote(struct qr_cache *c, unsigned int n)
 		atomic64_add(n, &c->remote_allocs);
 }
 
-/* Take an object from @d for a claimed head without capacity.  Releases the head. */
+/* Take an object from @d for a claimed head without capacity, unless a twin is asked @first. */
 static noinline void *take_single(struct qr_cache *c, struct qr_depot *d, struct qr_head *h,
-				  bool far)
+				  bool far, bool first)
 {
 	void *p = NULL;
-	unsigned int n = qr_depot_take(d, &p, 1);
+	unsigned int n = 0;
 
+	if (likely(!first) || likely(!rcu_access_pointer(c->twin)))
+		n = qr_depot_take(d, &p, 1);
 	count_refill(c, h, d, n);
 	count_remote(c, far ? n : 0);
 	if (n)
@@ -59,16 +49,16 @@ static noinline void *take_single(struct qr_cache *c, struct qr_depot *d, struct
 
 /*
  * The claimed head is empty: refill it from @d, and take an object.  @far: @d is not the depot that
- * was asked for.  Releases the head.
+ * was asked for.  @first: see take_single(), which also releases the head.
  */
 static __always_inline void *refill(struct qr_cache *c, struct qr_depot *d, struct qr_head *h,
-				    bool far)
+				    bool far, bool first)
 {
 	unsigned int n, unit = qr_head_unit(c, h);
 	void **obj = h->obj, *p = NULL;
 
 	if (unlikely(!h->capacity))
-		return take_single(c, d, h, far);
+		return take_single(c, d, h, far, first);
 	n = qr_depot_take(d, obj, unit);
 	count_refill(c, h, d, n);
 	count_remote(c, far ? n : 0);
@@ -93,7 +83,8 @@ static noinline void alloc_failed(struct qr_cache *c, gfp_t gfp)
  * claimed by code that this one interrupted, take it straight from @d.  Interrupts are off, and
  * @n is what qr_head_claim() or qr_head_enter_alloc() returned.  Releases the head.  If the
  * object is to be sampled, sets *@weight and returns NULL; with @weight NULL nothing is sampled.
- * @far: @d is not the depot that was asked for.  NULL also if there is no object.
+ * @far: @d is not the depot that was asked for.  NULL also if there is no object, or if the cache's
+ * twin is to be asked first, which is so only with @weight.
  */
 static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d, struct qr_head *h,
 				      int n, u64 *weight, bool far)
@@ -122,7 +113,7 @@ static __always_inline void *take_one(struct qr_cache *c, struct qr_depot *d, st
 		}
 	}
 	if (!n)
-		return refill(c, d, h, far);
+		return refill(c, d, h, far, weight);
 	p = h->obj[--n];
 	qr_head_count_one(h);
 	qr_head_release(h, n);
@@ -279,14 +270,14 @@ static noinline void *alloc_grow(struct qr_cache *c, struct qr_depot *d, gfp_t g
  * there is no memory for such a slab the sample is lost: NULL is returned, and the caller
  * allocates an ordinary object.
  */
-noinline void *qr_alloc_sampled(struct qr_cache *c, int node, u64 weight, size_t asked, gfp_t gfp,
-				unsigned long ip)
+noinline void *qr_alloc_sampled_as(struct qr_cache *c, const struct qr_cache *as, int node,
+				   u64 weight, size_t asked, gfp_t gfp, unsigned long ip)
 {
 	gfp_t modest = qr_gfp_modest(gfp) | (gfp & __GFP_THISNODE);
 	struct qr_depot *d = qr_sampled_depot(c, node);
 	struct qr_sampled what = {
-		.cache = c->id,
-		.name = c->name,
+		.cache = as->id,
+		.name = as->name,
 		.size = c->pub.size,
 		.asked = asked,
 		.weight = weight,
@@ -320,6 +311,15 @@ noinline void *qr_alloc_sampled(struct qr_cache *c, int node, u64 weight, size_t
 	what.node = slab->run.chunk->node;
 	qr_profile_alloced(&slab->samples.at[i], &what, gfp);
 	return p;
+}
+
+/* Neither the magazine nor a sample: ask the cache's twin if it has one, and then the depots. */
+static noinline void *alloc_more(struct qr_cache *c, struct qr_depot *d, gfp_t gfp, bool direct,
+				 size_t asked, unsigned long ip)
+{
+	void *p = rcu_access_pointer(c->twin) ? qr_twin_alloc(c, d->node, asked, gfp, ip) : NULL;
+
+	return p ?: alloc_grow(c, d, gfp, direct);
 }
 
 /*
@@ -369,7 +369,7 @@ static __always_inline void *alloc_untimed(struct qr_cache *c, gfp_t gfp, size_t
 	if (unlikely(weight))
 		p = qr_alloc_sampled(c, d->node, weight, asked, gfp, ip);
 	if (unlikely(!p))
-		p = alloc_grow(c, d, gfp, false);
+		p = alloc_more(c, d, gfp, false, asked, ip);
 	if (unlikely(c->guarded))
 		p = take_guarded(c, d, p, gfp, ip);
 	return alloc_finish(c, p, gfp);
@@ -439,7 +439,7 @@ static void *alloc_direct(struct qr_cache *c, struct qr_depot *d, gfp_t gfp, siz
 	if (unlikely(weight))
 		p = qr_alloc_sampled(c, d->node, weight, asked, gfp, ip);
 	if (likely(!p))
-		p = alloc_grow(c, d, gfp, true);
+		p = alloc_more(c, d, gfp, true, asked, ip);
 	if (unlikely(c->guarded))
 		p = take_guarded(c, d, p, gfp, ip);
 	return alloc_finish(c, p, gfp);

@@ -40,7 +40,7 @@ unsigned int qr_magazine_bypass(struct qr_cache *c, void **objs, unsigned int n)
 	struct qr_head *h;
 	int have;
 
-	if (unlikely(c->guarded))
+	if (unlikely(READ_ONCE(c->single)))
 		return 0;
 	local_irq_save(flags);
 	h = this_cpu_ptr(c->pub.head);

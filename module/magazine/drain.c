@@ -20,6 +20,7 @@
 #include <trace/events/quarry.h>
 #include "compat.h"
 #include "core/work_queue.h"
+#include "magazine/remote_free.h"
 
 struct change {
 	raw_spinlock_t lock;

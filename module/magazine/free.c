@@ -6,10 +6,14 @@
 
 #include <linux/bits.h>
 #include <linux/irqflags.h>
+#include <linux/preempt.h>
 #include <trace/events/quarry.h>
 #include "compat.h"
 #include "core/slow_path_time.h"
 #include "magazine/cleanup.h"
+#include "magazine/remote_free.h"
+#include "magazine/twin.h"
+#include "profile/stack.h"
 #include "slab/large.h"
 
 /*
@@ -159,6 +163,17 @@ const char *qr_owner_name(const struct qr_cache *c, const struct qr_slab *slab)
 	return READ_ONCE(slab->bin) == QR_ARENA_BLOCK ? "(arena)" : "(large)";
 }
 
+/* The object with index @i may be sampled.  Of a twin's object the stack that frees it is kept. */
+static noinline bool end_sample(struct qr_cache *c, struct qr_slab *slab, unsigned int i,
+				const void *p, unsigned long ip)
+{
+	if (!qr_profile_freed(&slab->samples, i, p, c->pub.size))
+		return false;
+	if (unlikely(READ_ONCE(c->stands_for)) && !in_nmi())
+		qr_sample_freed_by(&slab->samples, i, qr_stack_save(ip, 0, QR_STACK_ADD_LATER));
+	return true;
+}
+
 static struct qr_cleanup *free_any(struct qr_cache *given, void *p, unsigned long ip,
 				   unsigned long flags, bool from_fast_path, unsigned int how)
 {
@@ -194,7 +209,7 @@ static struct qr_cleanup *free_any(struct qr_cache *given, void *p, unsigned lon
 			what = qr_large_claim(slab, p);
 		goto out;
 	}
-	if (unlikely(given ? c != given : !!c->keeper)) {
+	if (unlikely(given ? !qr_serves(c, given) : !!c->keeper)) {
 		what = QR_MISUSE_WRONG_CACHE;
 		goto out;
 	}
@@ -221,7 +236,7 @@ static struct qr_cleanup *free_any(struct qr_cache *given, void *p, unsigned lon
 		if (unlikely(places))
 			return free_with_array(given, p, ip, flags, from_fast_path, how, places);
 	}
-	if (unlikely(slab->samples.at) && !qr_profile_freed(&slab->samples, i, p, c->pub.size))
+	if (unlikely(slab->samples.at) && !end_sample(c, slab, i, p, ip))
 		what = QR_MISUSE_FOREIGN; /* NMI */
 	else
 		what = qr_depot_give_one(slab, c, p, &doomed);
@@ -241,8 +256,7 @@ out:
 	if (unlikely(what == QR_MISUSE_RED_ZONE))
 		qr_guard_report(&c->guard, what, p, false, ip, true);
 	else if (unlikely(what))
-		qr_report(what, p, qr_owner_name(c, slab), given && given != c ? given->name : NULL,
-			  ip);
+		qr_report(what, p, qr_owner_name(c, slab), qr_given_name(c, given), ip);
 	else if (unlikely(!c))
 		qr_large_release(slab);
 	if (unlikely(!list_empty(&doomed)))

@@ -65,6 +65,7 @@
 #include "magazine/magazine.h"
 
 #include <linux/minmax.h>
+#include <linux/string.h>
 #include "core/task_count.h"
 #include "profile/draw.h"
 
@@ -163,6 +164,18 @@ noinline struct qr_depot *qr_depot_by_policy(struct qr_cache *c)
 {
 	return c->depot[c->policy == QUARRY_NODE_FIXED ? c->node : node_in_turn(&c->turn)];
 }
+
+void *qr_zero_slow(const struct quarry_cache *cache, void *p, gfp_t gfp)
+{
+	if (cache->no_init) {
+		const struct qr_cache *c = container_of(cache, struct qr_cache, pub);
+
+		if (c->ctor || !(gfp & __GFP_ZERO))
+			return p;
+	}
+	return memset(p, 0, cache->size);
+}
+EXPORT_SYMBOL_QUARRY(qr_zero_slow);
 
 u64 qr_is_drawn(struct qr_cache *c)
 {

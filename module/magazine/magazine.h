@@ -76,11 +76,13 @@ struct qr_keeper {
  * @class: the size class that the cache serves, or 0
  * @id: unique since the module was loaded
  * @asked: bytes per object that its creator asked for
+ * @align: of its objects, in bytes
  * @rate: bytes between samples, on average; 0 is off
  * @own_rate: @rate was set for this cache; otherwise it follows qr_default_rate
  * @no_sample: QUARRY_NO_SAMPLE
  * @typesafe: QUARRY_TYPESAFE_BY_RCU
  * @guarded: objects have a red zone or poison, so allocations and frees bypass the magazines
+ * @align: of objects
  * @account_node: QUARRY_ACCOUNT_NODE
  * @account_reclaim: QUARRY_ACCOUNT_RECLAIM, which prevails over QUARRY_ACCOUNT_NODE
  * @rcu_frees: some object was given to RCU or deferred, so destroying the cache waits for those
@@ -112,11 +114,16 @@ struct qr_keeper {
  * @rested: looks since somebody allocated or freed, up to QR_REST, see there
  * @zombie: destroyed while objects were live
  * @over: the zombie has no slab any more, and is about to be freed
- * @sane: QUARRY_CHECK_SANE is on, see cache/live_check.c
+ * @checks: of quarry_cache_check(), see cache/live_check.c
  * @searched: lost objects are being searched for, see view/find_leaks.c
- * @shut: the magazines have no capacity, because of @sane or @searched
+ * @shut: the magazines have no capacity, because of @checks or @searched
  * @apart: frees bypass the magazines, because the cache is a zombie, is guarded, has a keeper or is
  *	@shut
+ * @single: objects are allocated one by one, because the cache is guarded or has a twin
+ * @twin: serves its allocations while it is checked, see magazine/twin.c; NULL for none
+ * @had_twin: it has had one, which may live on
+ * @stands_for: of a twin: the cache that it serves; of any other: NULL
+ * @users: of a twin: allocations that are under way
  * @keeper: the layer that keeps its objects, or NULL
  * @link: in the list of caches
  * @rcu: delays freeing the struct until readers that found it by a dangling object are done
@@ -133,6 +140,7 @@ struct qr_cache {
 	unsigned int class;
 	unsigned int id;
 	unsigned int asked;
+	unsigned int align;
 	u32 rate;
 	bool own_rate;
 	bool no_sample;
@@ -167,10 +175,15 @@ struct qr_cache {
 	u8 rested;
 	bool zombie;
 	bool over;
-	bool sane;
 	bool searched;
 	bool shut;
 	bool apart;
+	bool single;
+	u8 checks;
+	struct qr_cache __rcu *twin;
+	bool had_twin;
+	struct qr_cache *stands_for;
+	atomic_t users;
 	struct qr_keeper *keeper;
 	struct list_head link;
 	struct rcu_head rcu;
@@ -350,33 +363,6 @@ static inline void **qr_array_remote(const struct qr_cache *c, struct qr_array *
 {
 	return a->obj + a->total - c->remote_room;
 }
-
-/*
- * Collect the object @p of another node, and send all home when the room is full.  False if the
- * head has no room for such objects, or in NMI.  Interrupts off, the head claimed.
- */
-bool qr_remote_put(struct qr_cache *c, struct qr_head *h, void *p, struct list_head *doomed,
-		   unsigned long ip);
-/* Is @p the object that was collected last?  The head is claimed. */
-static inline bool qr_remote_repeats(const struct qr_cache *c, struct qr_head *h, const void *p)
-{
-	struct qr_array *a = qr_head_array(h);
-
-	return a && a->nr_remote && qr_array_remote(c, a)[a->nr_remote - 1] == p;
-}
-
-/*
- * Send the collected objects home, with one lock for each node; returns how many.  Interrupts
- * off, the head claimed.
- */
-unsigned int qr_remote_send(struct qr_cache *c, struct qr_head *h, struct list_head *doomed,
-			    unsigned long ip);
-/*
- * Deal with the @n objects that qr_depot_give() refused: those of another depot go to their
- * slab, and misuse is reported.  @given is the cache that they were freed to.
- */
-void qr_settle_refused(struct qr_cache *given, void **in, unsigned int n, struct list_head *doomed,
-		       unsigned long ip);
 
 /*
  * The node that a call names with @node: a number, QUARRY_CALL_LOCAL (this CPU's node) or

@@ -8,7 +8,7 @@
  *
  * Called with interrupts off and the head claimed.
  */
-#include "magazine/magazine.h"
+#include "magazine/remote_free.h"
 
 #include <linux/minmax.h>
 #include <linux/preempt.h>

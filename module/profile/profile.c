@@ -201,6 +201,7 @@ static __always_inline void sample_freed(struct qr_table *t, struct qr_sample *s
 	t->live_space -= one.space;
 	if (unlikely(!list_empty(&t->watchers)))
 		tell_watchers(t, QR_EVENT_FREE, b, s, ptr, size, now);
+	s->weight = 0; /* no stacks are in its place, see struct qr_sample */
 }
 
 /*
@@ -231,12 +232,30 @@ bool qr_profile_freed(struct qr_samples *samples, unsigned int i, const void *pt
 		return false;
 	/* If it is not sampled, this is a double free, and the slab layer reports it. */
 	sampled = i < samples->nr && samples->at[i].bucket;
-	if (likely(sampled))
-		sample_freed(t, &samples->at[i], ptr, size, now);
+	if (likely(sampled)) {
+		struct qr_sample *s = &samples->at[i];
+		u32 stack = s->bucket->site.stack;
+
+		sample_freed(t, s, ptr, size, now);
+		s->allocated = stack;
+		s->time = now;
+	}
 	raw_spin_unlock(&t->lock);
 	if (likely(sampled))
 		trace_sample_free(ptr);
 	return true;
+}
+
+void qr_sample_freed_by(struct qr_samples *samples, unsigned int i, u32 stack)
+{
+	struct qr_table *t = &qr_own_table;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&t->lock, flags);
+	/* A double free is no news. */
+	if (i < samples->nr && !samples->at[i].bucket && !samples->at[i].freed)
+		samples->at[i].freed = stack;
+	raw_spin_unlock_irqrestore(&t->lock, flags);
 }
 
 bool qr_table_freed(struct qr_table *t, struct qr_sample *s, const void *ptr, u32 size, bool wait)
@@ -342,22 +361,27 @@ unsigned int qr_samples_read(const struct qr_samples *samples, unsigned int n,
 	return n;
 }
 
-u32 qr_sample_origin(const struct qr_samples *samples, unsigned int i, u64 *since)
+bool qr_sample_origin(const struct qr_samples *samples, unsigned int i, struct qr_origin *o)
 {
 	struct qr_table *t = &qr_own_table;
-	const struct qr_bucket *b;
+	const struct qr_sample *s;
 	unsigned long flags;
-	u32 stack;
 
+	memset(o, 0, sizeof(*o));
 	if (!in_nmi())
 		raw_spin_lock_irqsave(&t->lock, flags);
 	else if (!raw_spin_trylock_irqsave(&t->lock, flags))
-		return 0;
-	b = i < samples->nr ? samples->at[i].bucket : NULL;
-	stack = b ? b->site.stack : 0;
-	*since = b ? samples->at[i].time : 0;
+		return false;
+	s = i < samples->nr ? &samples->at[i] : NULL;
+	if (s && s->bucket)
+		*o = (struct qr_origin){ .allocated = s->bucket->site.stack, .time = s->time };
+	else if (s)
+		*o = (struct qr_origin){ .allocated = s->allocated,
+					 .freed = s->freed,
+					 .time = s->time,
+					 .is_free = true };
 	raw_spin_unlock_irqrestore(&t->lock, flags);
-	return stack;
+	return o->allocated;
 }
 
 /* --- Observers --- */

@@ -45,7 +45,9 @@ static inline u64 qr_weighted(u64 weight, u32 size)
  * struct qr_sample - what is known of one sampled object
  * @bucket: the row that it is counted in; NULL if the object is free or not sampled
  * @weight: objects that it stands for, see qr_weight()
- * @time: when it was allocated, ns of the monotonic clock
+ * @allocated: of an object that is free: the stack that had allocated it; 0 if it was not sampled
+ * @freed: of an object that is free: the stack that freed it; 0 if it is not known
+ * @time: when it was allocated or, if it is free, freed; ns of the monotonic clock
  * @asked: bytes that were asked for
  * @cpu: the CPU that allocated it
  *
@@ -53,7 +55,13 @@ static inline u64 qr_weighted(u64 weight, u32 size)
  */
 struct qr_sample {
 	struct qr_bucket *bucket;
-	u64 weight;
+	union {
+		u64 weight;
+		struct {
+			u32 allocated;
+			u32 freed;
+		};
+	};
 	u64 time;
 	u32 asked;
 	u32 cpu;
@@ -165,12 +173,28 @@ struct qr_live_sample {
 unsigned int qr_samples_read(const struct qr_samples *samples, unsigned int n,
 			     struct qr_live_sample *out);
 
-/*
- * The number of the stack that allocated the object with index @i, for qr_stack_frames(), and in
- * *@since when that was.  0 if the object is not sampled, or in an NMI that finds the lock held.
- * Any context.
+/**
+ * struct qr_origin - where a sampled object came from
+ * @allocated: the stack that allocated it last, for qr_stack_frames()
+ * @freed: if it is free, the stack that freed it; 0 if it is not known
+ * @time: when it was allocated or, if it is free, freed; ns of the monotonic clock
+ * @is_free: it is free
  */
-u32 qr_sample_origin(const struct qr_samples *samples, unsigned int i, u64 *since);
+struct qr_origin {
+	u32 allocated;
+	u32 freed;
+	u64 time;
+	bool is_free;
+};
+
+/*
+ * Set *@origin to that of the object with index @i.  False if it was not sampled, or in an NMI that
+ * finds the lock held.  Any context.
+ */
+bool qr_sample_origin(const struct qr_samples *samples, unsigned int i, struct qr_origin *origin);
+
+/* The sampled object with index @i was freed by @stack.  Any context but NMI. */
+void qr_sample_freed_by(struct qr_samples *samples, unsigned int i, u32 stack);
 
 /* The profiler's numbers in struct quarry_stats. */
 struct qr_profile_counts {

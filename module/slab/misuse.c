@@ -91,9 +91,9 @@ static atomic64_t nr_reports;
 static void look_up(struct quarry_misuse *m, const void *p)
 {
 	const struct qr_slab *slab = qr_slab_of(p) ?: qr_mapped_of(p);
+	struct qr_origin origin;
 	unsigned int i = 0;
 	u32 stride;
-	u64 since;
 
 	if (!slab || READ_ONCE(slab->bin) == QR_ARENA_BLOCK)
 		return;
@@ -106,9 +106,12 @@ static void look_up(struct quarry_misuse *m, const void *p)
 		m->offset %= stride;
 		m->size = stride;
 	}
-	m->stack = qr_sample_origin(&slab->samples, i, &since);
-	if (m->stack)
-		m->age_ns = m->first_ns - min(since, m->first_ns);
+	if (!qr_sample_origin(&slab->samples, i, &origin))
+		return;
+	m->stack = origin.allocated;
+	m->freed_stack = origin.freed;
+	m->was_free = origin.is_free;
+	m->age_ns = m->first_ns - min(origin.time, m->first_ns);
 }
 
 /* --- Reports that are kept --- */
@@ -189,12 +192,18 @@ unsigned int qr_misuse_stack(const struct quarry_misuse *m, unsigned long **entr
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_misuse_stack);
 
+unsigned int qr_misuse_freed_stack(const struct quarry_misuse *m, unsigned long **entries)
+{
+	return qr_stack_frames(m->freed_stack, entries);
+}
+EXPORT_SYMBOL_QUARRY_TEST(qr_misuse_freed_stack);
+
 /* --- The report --- */
 
 /*
- * Logs one line, and another one for each frame of the stack that allocated the object, where that
- * is known.  Pointers are hashed, as in all of the kernel's log, unless the kernel was booted with
- * no_hash_pointers.
+ * Logs one line, and another one for each frame of the stacks that allocated and freed the object,
+ * where these are known.  Pointers are hashed, as in all of the kernel's log, unless the kernel was
+ * booted with no_hash_pointers.
  */
 static void tell(const struct quarry_misuse *m)
 {
@@ -207,6 +216,9 @@ static void tell(const struct quarry_misuse *m)
 	n = qr_misuse_stack(m, &frames);
 	for (i = 0; i < n; i++)
 		pr_err("misuse: allocated in %pB\n", (void *)frames[i]);
+	n = qr_misuse_freed_stack(m, &frames);
+	for (i = 0; i < n; i++)
+		pr_err("misuse: freed in %pB\n", (void *)frames[i]);
 }
 
 static void fill_in(struct quarry_misuse *m, enum qr_misuse what, const void *p, const char *cache,
