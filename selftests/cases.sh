@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR
 # A table of mistakes: for each, what notices it in a cache as it is, in one with red zones and
-# poison, and in one that is checked while it is in use ("sane"), and whether another object is
-# damaged. No mistake breaks the allocator, and none makes it hand out an object twice, but where the
+# poison, and in one for which "sane" or "redzone poison" was switched on while it was in use, and
+# whether another object is damaged. No mistake breaks the allocator, and none makes it hand out an object twice, but where the
 # table says so.
 
 cd "$(dirname "$0")" || exit 1
@@ -16,7 +16,7 @@ on_cpus 1
 echo 0 >"$QUARRY/profile/rate"
 
 # Each line: the mistake; what notices it; the same with red zones and poison; the same with the check
-# "sane". "KIND" means that the
+# "sane"; the same with "redzone poison". "KIND" means that the
 # counter misuse_KIND grew in the call, "KIND, later" that it grew when the object left the magazine or
 # was freed or allocated; "refused" is an error for the caller; "contents" damages the contents of
 # another object; "owners" makes two owners; "read" is a wrong read that nothing notices; "-" is not
@@ -115,8 +115,10 @@ while one $number_of 0; do
 	plain=${verdict:--}
 	one $number_of 1 || fail "$name with red zones and poison"
 	checked=${verdict:--}
-	one $number_of 2 || fail "$name with the check"
-	printf '%s|%s|%s|%s\n' "$name" "$plain" "$checked" "${verdict:--}" >>"$TMP/table"
+	one $number_of 2 || fail "$name with the check sane"
+	sane=${verdict:--}
+	one $number_of 3 || fail "$name with the checks redzone and poison"
+	printf '%s|%s|%s|%s|%s\n' "$name" "$plain" "$checked" "$sane" "${verdict:--}" >>"$TMP/table"
 	number_of=$((number_of + 1))
 done
 within "mistakes" "$number_of" 45 1000

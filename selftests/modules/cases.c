@@ -75,46 +75,6 @@ static void free_it(void)
 
 /* --- Writes and reads --- */
 
-static void end_1(void)
-{
-	scribble(s.p + SIZE, 1);
-}
-
-static void end_8(void)
-{
-	scribble(s.p + SIZE, 8);
-}
-
-static void end_64(void)
-{
-	scribble(s.p + SIZE, 64);
-}
-
-static void end_4096(void)
-{
-	scribble(s.p + SIZE, 4096);
-}
-
-static void start_1(void)
-{
-	scribble(s.p - 1, 1);
-}
-
-static void start_8(void)
-{
-	scribble(s.p - 8, 8);
-}
-
-static void start_64(void)
-{
-	scribble(s.p - 64, 64);
-}
-
-static void start_4096(void)
-{
-	scribble(s.p - 4096, 4096);
-}
-
 static void write_after_free(void)
 {
 	free_it();
@@ -508,18 +468,27 @@ static void size_of_foreign(void)
 #fn, fn                                                                            \
 	}
 
-static const struct {
+/*
+ * A case.
+ * @name: for the table
+ * @fn: makes the mistake; NULL: it is a write outside of the object
+ * @from: where that begins, in bytes from the object's first one
+ * @len: how many bytes are written
+ */
+static const struct mistake {
 	const char *name;
 	void (*fn)(void);
+	int from;
+	unsigned int len;
 } cases[] = {
-	CASE(end_1),
-	CASE(end_8),
-	CASE(end_64),
-	CASE(end_4096),
-	CASE(start_1),
-	CASE(start_8),
-	CASE(start_64),
-	CASE(start_4096),
+	{ "end_1", .from = SIZE, .len = 1 },
+	{ "end_8", .from = SIZE, .len = 8 },
+	{ "end_64", .from = SIZE, .len = 64 },
+	{ "end_4096", .from = SIZE, .len = 4096 },
+	{ "start_1", .from = -1, .len = 1 },
+	{ "start_8", .from = -8, .len = 8 },
+	{ "start_64", .from = -64, .len = 64 },
+	{ "start_4096", .from = -4096, .len = 4096 },
 	CASE(write_after_free),
 	CASE(read_after_free),
 	CASE(write_after_reuse),
@@ -619,14 +588,26 @@ static void free_all(struct client_object *o, unsigned int n)
 	}
 }
 
+/*
+ * Is that byte in an object of ours or its red zone, or in a gap between two of them that is too
+ * short for an object: the end of a slab?
+ */
 static bool is_ours(const u8 *at)
 {
+	const u8 *below = NULL, *above = NULL;
 	unsigned int i;
 
-	for (i = 0; i < N; i++)
-		if (at >= (u8 *)s.o[i].p && at < (u8 *)s.o[i].p + SIZE + RED_ZONE)
+	for (i = 0; i < N; i++) {
+		const u8 *p = s.o[i].p, *end = p + SIZE + RED_ZONE;
+
+		if (at >= p && at < end)
 			return true;
-	return false;
+		if (end <= at)
+			below = max(below, end);
+		else if (!above || p < above)
+			above = p;
+	}
+	return below && above && above - below < SIZE;
 }
 
 /* An object for the mistake: all memory around it, as far as a case writes, is ours. */
@@ -680,31 +661,49 @@ static void end_case(void)
 	s.len = 0;
 }
 
-static int case_run(const u64 *v)
+/* How the cache is checked. */
+enum { PLAIN, GUARDED, SANE, TWIN };
+
+static int make_caches(unsigned int how)
 {
 	struct quarry_cache_args args = {};
+	unsigned int checks = 0;
+
+	s.checked = how == GUARDED || how == TWIN;
+	if (how == GUARDED)
+		args.flags = QUARRY_POISON | QUARRY_RED_ZONE;
+	s.a = quarry_cache_create("client_case", SIZE, &args);
+	s.b = quarry_cache_create("client_case_b", SIZE, &args);
+	if (!s.a || !s.b)
+		return -ENOMEM;
+	if (how == SANE)
+		checks = QUARRY_CHECK_SANE;
+	else if (how == TWIN)
+		checks = QUARRY_CHECK_POISON | QUARRY_CHECK_RED_ZONE;
+	return checks ? quarry_cache_check(s.a, checks) ?: quarry_cache_check(s.b, checks) : 0;
+}
+
+static int case_run(const u64 *v)
+{
+	const struct mistake *c;
 	int err;
 
 	if (v[0] >= ARRAY_SIZE(cases))
 		return -ENOENT;
 	if (s.a)
 		return -EBUSY;
+	c = &cases[v[0]];
 	s.read = -1;
-	s.checked = v[1] == 1;
-	if (s.checked)
-		args.flags = QUARRY_POISON | QUARRY_RED_ZONE;
-	s.a = quarry_cache_create("client_case", SIZE, &args);
-	s.b = quarry_cache_create("client_case_b", SIZE, &args);
-	err = s.a && s.b ? fill(s.a, s.o, N) ?: choose() : -ENOMEM;
-	if (!err && v[1] == 2)
-		err = quarry_cache_check(s.a, QUARRY_CHECK_SANE) ?:
-			      quarry_cache_check(s.b, QUARRY_CHECK_SANE);
+	err = make_caches(v[1]) ?: fill(s.a, s.o, N) ?: choose();
 	if (err) {
 		end_case();
 		return err;
 	}
-	client_say("name %s\n", cases[v[0]].name);
-	cases[v[0]].fn();
+	client_say("name %s\n", c->name);
+	if (c->fn)
+		c->fn();
+	else
+		scribble(s.p + c->from, c->len);
 	return 0;
 }
 
@@ -737,7 +736,7 @@ void client_uncase_all(void)
 const struct client_command client_case = {
 	.name = "case",
 	.run = case_run,
-	.args = { { "number", 0, 1000 }, { "checked", 0, 2 } },
+	.args = { { "number", 0, 1000 }, { "checked", PLAIN, TWIN } },
 };
 
 const struct client_command client_uncase = { .name = "uncase", .run = uncase_run };
