@@ -39,6 +39,7 @@
 #include "report/leak_report.h"
 #include "report/oom_report.h"
 #include "slab/large.h"
+#include "slab/shadow.h"
 #include "slab/sizeclass.h"
 #include "slab/slab.h"
 
@@ -80,6 +81,9 @@ static int __init quarry_init(void)
 	err = qr_slabs_init();
 	if (err)
 		goto no_slabs;
+	err = qr_shadow_init();
+	if (err)
+		goto no_shadow;
 	err = qr_depots_init();
 	if (err)
 		goto no_depots;
@@ -148,6 +152,8 @@ no_caches:
 no_rcu:
 	qr_depots_exit();
 no_depots:
+	qr_shadow_exit();
+no_shadow:
 	qr_slabs_exit();
 no_slabs:
 	qr_heaps_exit();
@@ -189,6 +195,7 @@ static void __exit quarry_exit(void)
 	qr_caches_exit();
 	qr_large_exit();
 	qr_depots_exit();
+	qr_shadow_exit();
 	qr_slabs_exit();
 	qr_heaps_exit();
 	qr_chunks_exit();

@@ -86,6 +86,7 @@ static void set_layout(struct qr_cache *c, unsigned int size, unsigned int align
 			.stride = c->geo.stride,
 			.poison = flags & QUARRY_POISON,
 			.red_zone = flags & QUARRY_RED_ZONE,
+			.shared = flags & QUARRY_TYPESAFE_BY_RCU,
 			.name = c->name,
 		};
 		c->guarded = true;

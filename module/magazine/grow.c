@@ -73,6 +73,8 @@ static void prepare(struct qr_cache *c, struct qr_slab *slab)
 			qr_guard_cut(&c->guard, p);
 		if (c->ctor)
 			c->ctor(p);
+		if (c->guarded)
+			qr_guard_hide(&c->guard, p);
 	}
 }
 

@@ -361,14 +361,15 @@ unsigned int qr_samples_read(const struct qr_samples *samples, unsigned int n,
 	return n;
 }
 
-bool qr_sample_origin(const struct qr_samples *samples, unsigned int i, struct qr_origin *o)
+bool qr_sample_origin(const struct qr_samples *samples, unsigned int i, struct qr_origin *o,
+		      bool wait)
 {
 	struct qr_table *t = &qr_own_table;
 	const struct qr_sample *s;
 	unsigned long flags;
 
 	memset(o, 0, sizeof(*o));
-	if (!in_nmi())
+	if (wait && !in_nmi())
 		raw_spin_lock_irqsave(&t->lock, flags);
 	else if (!raw_spin_trylock_irqsave(&t->lock, flags))
 		return false;

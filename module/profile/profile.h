@@ -188,10 +188,11 @@ struct qr_origin {
 };
 
 /*
- * Set *@origin to that of the object with index @i.  False if it was not sampled, or in an NMI that
- * finds the lock held.  Any context.
+ * Set *@origin to that of the object with index @i.  False if it was not sampled, or if the lock is
+ * held and the caller does not @wait for it, or is an NMI.  Any context.
  */
-bool qr_sample_origin(const struct qr_samples *samples, unsigned int i, struct qr_origin *origin);
+bool qr_sample_origin(const struct qr_samples *samples, unsigned int i, struct qr_origin *origin,
+		      bool wait);
 
 /* The sampled object with index @i was freed by @stack.  Any context but NMI. */
 void qr_sample_freed_by(struct qr_samples *samples, unsigned int i, u32 stack);

@@ -11,6 +11,7 @@
 #include <linux/printk.h>
 #include <linux/string.h>
 #include "compat.h"
+#include "slab/shadow.h"
 
 /* Number of bytes that the log shows around the first bad one. */
 #define SHOWN 16u
@@ -51,12 +52,41 @@ static const u8 *find_bad(const struct qr_guard *g, const void *p, bool free, en
 	return *last == *expected ? NULL : last;
 }
 
+/* Guards may look at what is hidden from KASAN. */
 static enum qr_misuse check(const struct qr_guard *g, const void *p, bool free)
 {
 	enum qr_misuse what;
+	const u8 *bad;
 	u8 expected;
 
-	return find_bad(g, p, free, &what, &expected) ? what : QR_MISUSE_NONE;
+	kasan_disable_current();
+	bad = find_bad(g, p, free, &what, &expected);
+	kasan_enable_current();
+	return bad ? what : QR_MISUSE_NONE;
+}
+
+/* KASAN knows of each 8 bytes which of them may be used, so objects have to begin there. */
+static bool has_shadow(const struct qr_guard *g)
+{
+	return !(g->stride % 8);
+}
+
+static void hide(const struct qr_guard *g, const void *p, bool free)
+{
+	if (!has_shadow(g))
+		return;
+	if (free && !g->shared)
+		qr_shadow_free(p, g->stride);
+	else
+		qr_shadow_live(p, g->size, g->stride);
+}
+
+static void refill(const struct qr_guard *g, void *p, bool free)
+{
+	if (has_shadow(g))
+		qr_shadow_open(p, g->stride);
+	fill(g, p, free);
+	hide(g, p, free);
 }
 
 void qr_guard_cut(const struct qr_guard *g, void *p)
@@ -64,6 +94,11 @@ void qr_guard_cut(const struct qr_guard *g, void *p)
 	fill(g, p, true);
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_guard_cut);
+
+void qr_guard_hide(const struct qr_guard *g, void *p)
+{
+	hide(g, p, true);
+}
 
 enum qr_misuse qr_guard_check(const struct qr_guard *g, const void *p)
 {
@@ -75,7 +110,7 @@ enum qr_misuse qr_guard_take(const struct qr_guard *g, void *p)
 	enum qr_misuse what = check(g, p, true);
 
 	if (likely(!what))
-		fill(g, p, false);
+		refill(g, p, false);
 	return what;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_guard_take);
@@ -85,20 +120,17 @@ enum qr_misuse qr_guard_give(const struct qr_guard *g, void *p)
 	enum qr_misuse what = check(g, p, false);
 
 	if (likely(!what))
-		fill(g, p, true);
+		refill(g, p, true);
 	return what;
 }
 
-void qr_guard_report(const struct qr_guard *g, enum qr_misuse what, const void *p, bool free,
-		     unsigned long ip, bool lost)
+/* Look again: other writes may have come since the check, and changed what is wrong. */
+static void show_bytes(const struct qr_guard *g, const void *p, bool free)
 {
 	const u8 *bad, *from, *end = p + g->stride;
 	enum qr_misuse now;
 	u8 expected;
 
-	if (!qr_report_loss(what, p, g->name, NULL, ip, lost))
-		return;
-	/* Look again: other writes may have come since the check, and changed what is wrong. */
 	bad = find_bad(g, p, free, &now, &expected);
 	if (!bad)
 		return;
@@ -106,4 +138,14 @@ void qr_guard_report(const struct qr_guard *g, enum qr_misuse what, const void *
 	pr_err("misuse: byte %zu of %u is %#04x and should be %#04x; from byte %zu: %*ph\n",
 	       (size_t)(bad - (u8 *)p), g->size, *bad, expected, (size_t)(from - (u8 *)p),
 	       (int)min_t(size_t, end - from, SHOWN), from);
+}
+
+void qr_guard_report(const struct qr_guard *g, enum qr_misuse what, const void *p, bool free,
+		     unsigned long ip, bool lost)
+{
+	if (!qr_report_loss(what, p, g->name, NULL, ip, lost))
+		return;
+	kasan_disable_current();
+	show_bytes(g, p, free);
+	kasan_enable_current();
 }

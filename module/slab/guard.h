@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Guards watch the objects of a cache that asked for them: a red zone behind each object, and
- * poison in each free object.  The bytes are the ones that SLUB writes, see linux/poison.h.
+ * poison in each free object.  The bytes are the ones that SLUB writes, see linux/poison.h.  On a
+ * kernel with KASAN, both are hidden from it as well, see shadow.h.
  */
 #ifndef QR_GUARD_H
 #define QR_GUARD_H
@@ -19,6 +20,7 @@
  * @stride: bytes from one object to the next; those behind @size are the red zone
  * @poison: the cache has QUARRY_POISON
  * @red_zone: the cache has QUARRY_RED_ZONE
+ * @shared: readers may look at free objects, so these are not hidden from KASAN
  * @name: name of the cache
  */
 struct qr_guard {
@@ -26,16 +28,19 @@ struct qr_guard {
 	u32 stride;
 	bool poison;
 	bool red_zone;
+	bool shared;
 	const char *name;
 };
 
 /*
- * qr_guard_cut() fills a free object of a new slab.  qr_guard_check() checks a free object.
+ * qr_guard_cut() fills a free object of a new slab, and when a constructor has run, qr_guard_hide()
+ * hides it from KASAN.  qr_guard_check() checks a free object.
  * qr_guard_take() checks a free object and then fills it for its next owner.  qr_guard_give()
  * checks an object that its owner frees, and then fills it as free.  The last three return what
  * is wrong, or QR_MISUSE_NONE; if something is, they change no byte.  Any context.
  */
 void qr_guard_cut(const struct qr_guard *guard, void *p);
+void qr_guard_hide(const struct qr_guard *guard, void *p);
 enum qr_misuse qr_guard_check(const struct qr_guard *guard, const void *p);
 enum qr_misuse qr_guard_take(const struct qr_guard *guard, void *p);
 enum qr_misuse qr_guard_give(const struct qr_guard *guard, void *p);

@@ -106,7 +106,7 @@ static void look_up(struct quarry_misuse *m, const void *p)
 		m->offset %= stride;
 		m->size = stride;
 	}
-	if (!qr_sample_origin(&slab->samples, i, &origin))
+	if (!qr_sample_origin(&slab->samples, i, &origin, true))
 		return;
 	m->stack = origin.allocated;
 	m->freed_stack = origin.freed;

@@ -13,6 +13,7 @@
 #include "core/metadata.h"
 #include "pages/long_run.h"
 #include "pages/release.h"
+#include "slab/shadow.h"
 
 static struct kmem_cache *descriptors, *long_descriptors;
 static struct kmem_cache *cleanups;
@@ -328,6 +329,8 @@ static void cleanups_exit(struct qr_slab *slab)
 
 void qr_slab_destroy(struct qr_slab *slab)
 {
+	if (unlikely(slab->guard))
+		qr_shadow_open(slab->base, (size_t)slab->run.nr << PAGE_SHIFT);
 	cleanups_exit(slab);
 	qr_samples_exit(&slab->samples);
 	if (unlikely(slab->gone)) {

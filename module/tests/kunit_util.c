@@ -6,6 +6,7 @@
 #include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/jiffies.h>
+#include <linux/kasan.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -279,6 +280,12 @@ static void remember(struct quarry_stats *st)
 	qr_heap_release_idle();
 	rcu_barrier(); /* structs of chunks are freed after a grace period */
 	quarry_stats_read(st);
+}
+
+int qt_unseen_init(struct kunit *test)
+{
+	kasan_disable_current();
+	return 0;
 }
 
 int qt_suite_init(struct kunit_suite *suite)

@@ -99,6 +99,11 @@ bool qt_is_zero(const void *p, size_t size);
 void qt_exit(struct kunit *test);
 /* The last case of every suite: all objects of the suite have been freed. */
 void qt_books_balance(struct kunit *test);
+/*
+ * "init" of suites whose cases write and read where a client may not: KASAN does not report that of
+ * the task that runs the case.
+ */
+int qt_unseen_init(struct kunit *test);
 /* Remember what was live before the suite. */
 int qt_suite_init(struct kunit_suite *suite);
 

@@ -445,6 +445,7 @@ static struct kunit_case cases[] = { KUNIT_CASE(foreign_pointers),
 static struct kunit_suite misuse_suite = {
 	.name = "quarry_misuse",
 	.suite_init = qt_suite_init,
+	.init = qt_unseen_init,
 	.exit = qt_exit,
 	.test_cases = cases,
 };

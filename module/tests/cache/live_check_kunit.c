@@ -278,6 +278,7 @@ static struct kunit_case cases[] = { KUNIT_CASE(double_free_at_once),
 static struct kunit_suite live_check_suite = {
 	.name = "quarry_live_check",
 	.suite_init = qt_suite_init,
+	.init = qt_unseen_init,
 	.exit = qt_exit,
 	.test_cases = cases,
 };

@@ -412,6 +412,7 @@ static struct kunit_case cases[] = {
 static struct kunit_suite twin_suite = {
 	.name = "quarry_twin",
 	.suite_init = qt_suite_init,
+	.init = qt_unseen_init,
 	.exit = qt_exit,
 	.test_cases = cases,
 };

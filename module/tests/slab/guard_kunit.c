@@ -352,6 +352,7 @@ static struct kunit_case cases[] = { KUNIT_CASE(what_does_not_go_together),
 static struct kunit_suite guard_suite = {
 	.name = "quarry_guard",
 	.suite_init = qt_suite_init,
+	.init = qt_unseen_init,
 	.exit = qt_exit,
 	.test_cases = cases,
 };

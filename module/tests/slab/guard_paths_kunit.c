@@ -202,6 +202,7 @@ static struct kunit_case cases[] = {
 static struct kunit_suite guard_paths_suite = {
 	.name = "quarry_guard_paths",
 	.suite_init = qt_suite_init,
+	.init = qt_unseen_init,
 	.exit = qt_exit,
 	.test_cases = cases,
 };
