@@ -50,7 +50,8 @@ while [ "$turns" -lt "$wanted" ] && [ "$rounds" -lt 30 ]; do
 	while kill -0 $! 2>/dev/null; do
 		set_checks sane '*'
 		# Each of these waits for a grace period.
-		set_checks "redzone poison" malloc-64 malloc-256 'client*'
+		set_checks "redzone poison" malloc-64 malloc-256 'client_[!c]*'
+		set_checks redzone client_ctor # constructed objects cannot be poisoned
 		set_checks stacks malloc-64 malloc-1024 'client*'
 		set_checks none '*'
 		turns=$((turns + 1))

@@ -10,7 +10,7 @@
 #include "cache/deferred.h"
 #include "compat.h"
 #include "core/task_count.h"
-#include "magazine/magazine.h"
+#include "magazine/twin.h"
 
 static struct qr_depot *depot_of(struct qr_cache *c)
 {
@@ -127,7 +127,7 @@ void quarry_cache_free_nolock(struct quarry_cache *cache, void *obj)
 	struct qr_cache *c = qr_cache_of(cache), *owner = NULL;
 	enum qr_misuse what = QR_MISUSE_FOREIGN;
 	struct qr_slab *slab;
-	bool again = false;
+	bool again = false, ours;
 	int i;
 
 	if (unlikely(!obj))
@@ -136,12 +136,13 @@ void quarry_cache_free_nolock(struct quarry_cache *cache, void *obj)
 	slab = qr_slab_of(obj);
 	if (likely(slab)) {
 		owner = READ_ONCE(slab->cache);
-		i = owner == c ? qr_slab_index(slab, obj) : 0;
-		if (unlikely(owner != c))
+		ours = owner && qr_serves(owner, c);
+		i = ours ? qr_slab_index(slab, obj) : 0;
+		if (unlikely(!ours))
 			what = QR_MISUSE_WRONG_CACHE;
 		else if (unlikely(i < 0))
 			what = QR_MISUSE_INTERIOR;
-		else if (likely(push(c, obj, &again)))
+		else if (likely(owner == c) && likely(push(c, obj, &again)))
 			what = QR_MISUSE_NONE;
 		else if (unlikely(again))
 			what = QR_MISUSE_DOUBLE_FREE;
@@ -150,8 +151,7 @@ void quarry_cache_free_nolock(struct quarry_cache *cache, void *obj)
 	}
 	preempt_enable_notrace();
 	if (unlikely(what))
-		qr_report(what, obj, owner ? owner->name : NULL, owner != c ? c->name : NULL,
-			  _RET_IP_);
+		qr_report(what, obj, owner ? owner->name : NULL, qr_given_name(owner, c), _RET_IP_);
 	else if (!READ_ONCE(c->rcu_frees))
 		WRITE_ONCE(c->rcu_frees, true);
 }

@@ -62,10 +62,13 @@ static bool charge(struct qr_cache *c, unsigned int pages, bool sampled, gfp_t g
 /* Bring the objects of a new slab into the state of free ones. */
 static void prepare(struct qr_cache *c, struct qr_slab *slab)
 {
+	void *end = slab->base + (size_t)slab->nr_objects * slab->stride;
 	unsigned int i;
 
-	if (c->guarded)
+	if (c->guarded) {
 		slab->guard = &c->guard;
+		qr_guard_hide_rest(&c->guard, end, slab->base + qr_slab_bytes(slab));
+	}
 	for (i = 0; i < slab->nr_objects; i++) {
 		void *p = slab->base + (size_t)i * slab->stride;
 

@@ -100,6 +100,12 @@ void qr_guard_hide(const struct qr_guard *g, void *p)
 	hide(g, p, true);
 }
 
+void qr_guard_hide_rest(const struct qr_guard *g, void *from, void *end)
+{
+	if (has_shadow(g))
+		qr_shadow_live(from, 0, end - from);
+}
+
 enum qr_misuse qr_guard_check(const struct qr_guard *g, const void *p)
 {
 	return check(g, p, true);

@@ -34,13 +34,15 @@ struct qr_guard {
 
 /*
  * qr_guard_cut() fills a free object of a new slab, and when a constructor has run, qr_guard_hide()
- * hides it from KASAN.  qr_guard_check() checks a free object.
+ * hides it from KASAN; qr_guard_hide_rest() does so with the bytes behind the slab's last object.
+ * qr_guard_check() checks a free object.
  * qr_guard_take() checks a free object and then fills it for its next owner.  qr_guard_give()
  * checks an object that its owner frees, and then fills it as free.  The last three return what
  * is wrong, or QR_MISUSE_NONE; if something is, they change no byte.  Any context.
  */
 void qr_guard_cut(const struct qr_guard *guard, void *p);
 void qr_guard_hide(const struct qr_guard *guard, void *p);
+void qr_guard_hide_rest(const struct qr_guard *guard, void *from, void *end);
 enum qr_misuse qr_guard_check(const struct qr_guard *guard, const void *p);
 enum qr_misuse qr_guard_take(const struct qr_guard *guard, void *p);
 enum qr_misuse qr_guard_give(const struct qr_guard *guard, void *p);

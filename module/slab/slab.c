@@ -330,7 +330,7 @@ static void cleanups_exit(struct qr_slab *slab)
 void qr_slab_destroy(struct qr_slab *slab)
 {
 	if (unlikely(slab->guard))
-		qr_shadow_open(slab->base, (size_t)slab->run.nr << PAGE_SHIFT);
+		qr_shadow_open(slab->base, qr_slab_bytes(slab));
 	cleanups_exit(slab);
 	qr_samples_exit(&slab->samples);
 	if (unlikely(slab->gone)) {

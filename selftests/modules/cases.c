@@ -60,6 +60,9 @@ static void scribble(u8 *at, unsigned int len)
 	s.len = len;
 	memcpy(s.was, at, len);
 	memset(at, 'x', len);
+	/* Not each compiler lets KASAN see what memset() does. */
+	WRITE_ONCE(at[0], 'x');
+	WRITE_ONCE(at[len - 1], 'x');
 }
 
 /* The object is not the client's any more. */

@@ -106,6 +106,7 @@ static void pages_that_go(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	p = quarry_cache_alloc(cache, GFP_KERNEL);
 	page = (void *)((unsigned long)p & PAGE_MASK);
+	KUNIT_EXPECT_EQ(test, p ? 50 : 0, count_open(page, PAGE_SIZE));
 	quarry_cache_free(cache, p);
 	quarry_cache_destroy(cache);
 	KUNIT_ASSERT_NOT_NULL(test, p);
