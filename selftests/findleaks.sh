@@ -54,7 +54,9 @@ within "with stacks: seconds since the oldest was allocated" \
 	"$(awk '/client_lost.*lose_one/ { print $3; exit }' "$TMP/found")" 2 600
 echo default >"$QUARRY/profile/rate"
 
-# Under load objects move while they are searched for.
+# Under load objects move while they are searched for, and new ones get the pointers to old ones.
+client unlose || fail "unlose"
+client lose "objects=$((objects / 10))" "lost=$lost" push=1 || fail "lose"
 client stress seconds=15 threads=3 seed=7 &
 sleep 1
 search "under load"

@@ -63,9 +63,10 @@ done
 within "switches on and off" "$turns" "$wanted" 1000000
 same "caches that refused one" "$refused" 0
 twins=$(grep -c ':checked' "$QUARRY/caches/table")
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
-	[ "$twins" != 0 ] || break
+waited=0
+while [ "$twins" != 0 ] && [ "$waited" -lt 15 ]; do
 	sleep 1
+	waited=$((waited + 1))
 	twins=$(grep -c ':checked' "$QUARRY/caches/table")
 done
 same "twins that are left" "$twins" 0

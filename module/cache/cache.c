@@ -300,29 +300,6 @@ void qr_cache_gone(struct qr_cache *c)
 	call_rcu(&c->rcu, cache_free_rcu);
 }
 
-static void end(struct qr_cache *c, unsigned long ip)
-{
-	if (qr_cache_is_void(c))
-		qr_cache_gone(c);
-	else
-		qr_cache_bury(c, ip);
-}
-
-/* The twin that the cache has, and those that it had and that have live objects. */
-static void end_twins(struct qr_cache *c, unsigned long ip)
-{
-	struct qr_cache *twin, *next;
-
-	RCU_INIT_POINTER(c->twin, NULL);
-	list_for_each_entry_safe(twin, next, &qr_caches, link) {
-		if (twin->stands_for != c)
-			continue;
-		WRITE_ONCE(twin->stands_for, NULL);
-		qr_cache_settle(twin);
-		end(twin, ip);
-	}
-}
-
 /**
  * quarry_cache_destroy() - destroy a cache
  * @cache: from quarry_cache_create(), or NULL.  The caller must have stopped using the cache on
@@ -355,8 +332,8 @@ void quarry_cache_destroy(struct quarry_cache *cache)
 		rcu_barrier();
 	mutex_lock(&qr_caches_lock);
 	if (c->had_twin)
-		end_twins(c, _RET_IP_);
-	end(c, _RET_IP_);
+		qr_twins_end(c, _RET_IP_);
+	qr_cache_end(c, _RET_IP_);
 	mutex_unlock(&qr_caches_lock);
 }
 EXPORT_SYMBOL_QUARRY(quarry_cache_destroy);

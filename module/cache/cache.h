@@ -102,6 +102,10 @@ bool qr_cache_is_void(struct qr_cache *cache);
 void qr_cache_gone(struct qr_cache *cache);
 /* The cache was destroyed with live objects: make it a zombie, and report it.  As above. */
 void qr_cache_bury(struct qr_cache *cache, unsigned long ip);
+/* One of the two. */
+void qr_cache_end(struct qr_cache *cache, unsigned long ip);
+/* The same for the twin that the cache has, and those that it had and that have live objects. */
+void qr_twins_end(struct qr_cache *cache, unsigned long ip);
 /* Free the zombies that are void.  Sleeps. */
 void qr_zombies_collect(void);
 void qr_zombies_init(void);

@@ -165,6 +165,21 @@ static void retire(struct qr_cache *twin)
  * The cache cannot go meanwhile: its user would be destroying it while it uses it, and a writer of
  * its file is waited for.
  */
+void qr_twins_end(struct qr_cache *c, unsigned long ip)
+{
+	struct qr_cache *twin, *next;
+
+	lockdep_assert_held(&qr_caches_lock);
+	RCU_INIT_POINTER(c->twin, NULL);
+	list_for_each_entry_safe(twin, next, &qr_caches, link) {
+		if (twin->stands_for != c)
+			continue;
+		WRITE_ONCE(twin->stands_for, NULL);
+		qr_cache_settle(twin);
+		qr_cache_end(twin, ip);
+	}
+}
+
 static int set_checks(struct qr_cache *c, unsigned int checks)
 {
 	struct qr_cache *twin = NULL, *old;

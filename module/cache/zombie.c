@@ -52,6 +52,14 @@ void qr_cache_bury(struct qr_cache *c, unsigned long ip)
 	qr_zombie_freed();
 }
 
+void qr_cache_end(struct qr_cache *c, unsigned long ip)
+{
+	if (qr_cache_is_void(c))
+		qr_cache_gone(c);
+	else
+		qr_cache_bury(c, ip);
+}
+
 /* Mark the zombies that are void.  Returns true if there are any. */
 static bool mark_void(void)
 {

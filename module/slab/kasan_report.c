@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * When KASAN reports an access to a guarded object, the log also says which object it is, and where it
- * was allocated and freed, as far as that is known.  KASAN knows that of its own allocators' objects
- * only.  The kernel's tracepoint error_report_end comes at the end of each of its reports.
+ * When KASAN reports an access to a guarded object, the log also says which object it is, and where
+ * it was allocated and freed, as far as that is known.  KASAN knows that of its own allocators'
+ * objects only.  The kernel's tracepoint error_report_end comes at the end of each of its reports.
  */
 #define pr_fmt(fmt) "quarry: " fmt
 

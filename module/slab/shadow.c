@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The shadow of KASAN.  It has a byte for each 8 bytes of memory: 0 if all may be used, 1 to 7 if only
- * so many of them may be, and otherwise one that says why none may be.  The compiler puts a look at
- * it before each access of the kernel and of its modules.  The functions of the kernel that write it
- * are for its own allocators, and are not exported.
+ * The shadow of KASAN.  It has a byte for each 8 bytes of memory: 0 if all may be used, 1 to 7 if
+ * only so many of them may be, and otherwise one that says why none may be.  The compiler puts a
+ * look at it before each access of the kernel and of its modules.  The functions of the kernel that
+ * write it are for its own allocators, and are not exported.
  *
  * Nothing here may be instrumented: the shadow has no shadow.
  */

@@ -17,6 +17,7 @@
  * that it has seen, and its object looks lost.  So there are rounds: each searches all memory, and
  * looks which of the objects that no round has reached are still live.  An object that is reached
  * once, or freed once, is not lost.  The last round is the first that finds no such object.
+ * Objects that are allocated meanwhile are not judged, but searched like others (newcomers.c).
  *
  * What cannot be seen: pointers that only a register, a device or a page of a process has; pointers
  * that are stored in another form (compressed, with bits set, as a physical address or a page frame
@@ -41,6 +42,7 @@
 #include "core/metadata.h"
 #include "probe/slab_layout.h"
 #include "slab/large.h"
+#include "view/newcomers.h"
 
 #define MOST_ROUNDS 10
 
@@ -73,6 +75,7 @@ struct target {
  * @shift: of the parts of that for which @index has entries
  * @index: [i] is how many objects begin in a part before the part i
  * @nr_index: entries of @index
+ * @newcomers: objects that something points to, and that are no targets
  * @todo: numbers of objects that were reached, and not searched yet
  * @nr_todo: how many
  * @page: a copy of what is being searched
@@ -90,6 +93,7 @@ struct search {
 	unsigned int shift;
 	u32 *index;
 	u32 nr_index;
+	struct qr_newcomers newcomers;
 	u32 *todo;
 	u32 nr_todo;
 	unsigned long *page;
@@ -212,13 +216,16 @@ static void reach(struct search *x, u32 i)
 static void look_at_word(struct search *x, unsigned long word)
 {
 	u64 offset = word - QR_MAP_START;
-	s64 i;
+	s64 i = -1;
 
-	if (likely(offset - x->first >= x->span))
+	if (likely(offset >> QR_CHUNK_SHIFT >= qr_nr_chunks))
 		return;
-	i = target_at(x, offset);
+	if (offset - x->first < x->span)
+		i = target_at(x, offset);
 	if (i >= 0)
 		reach(x, i);
+	else
+		qr_newcomers_meet(&x->newcomers, (const void *)word);
 }
 
 /* Search memory of the direct map, which need not be mapped there. */
@@ -237,14 +244,27 @@ static void look_at(struct search *x, const void *from, size_t size)
 	}
 }
 
+static bool look_at_one(struct search *x)
+{
+	const struct target *t;
+	const void *newcomer;
+	size_t size;
+
+	if (x->nr_todo) {
+		t = &x->target[x->todo[--x->nr_todo]];
+		look_at(x, (const void *)(QR_MAP_START + t->offset), t->size);
+		return true;
+	}
+	if (!qr_newcomers_next(&x->newcomers, &newcomer, &size))
+		return false;
+	look_at(x, newcomer, size);
+	return true;
+}
+
 static void look_at_reached(struct search *x)
 {
-	while (x->nr_todo) {
-		const struct target *t = &x->target[x->todo[--x->nr_todo]];
-
-		look_at(x, (const void *)(QR_MAP_START + t->offset), t->size);
+	while (look_at_one(x))
 		cond_resched();
-	}
 }
 
 /* --- Roots --- */
@@ -339,7 +359,9 @@ static int mark(struct search *x)
 	for (i = 0; i < x->nr; i++)
 		x->target[i].reached = false;
 	x->nr_todo = 0;
-	err = look_at_roots(x);
+	qr_newcomers_init(&x->newcomers);
+	err = look_at_roots(x) ?: x->newcomers.err;
+	qr_newcomers_exit(&x->newcomers);
 	for (i = 0; i < x->nr && !err; i++)
 		x->target[i].clear |= x->target[i].reached;
 	return err;

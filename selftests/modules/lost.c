@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Objects that something points to, in several ways, and some among them that nothing does.  Those
- * point to one another.  "unlose" can free them, because their addresses are kept as what is no
- * pointer.
+ * Objects that something points to, in several ways, and some among them that nothing does.  Two
+ * and two of those point to one another.  "unlose" can free them, because their addresses are kept
+ * as what is no pointer.  With "push=1" a thread puts new objects before the old ones on the list,
+ * so that soon only a new one has the pointer to them.
  */
+#include <linux/delay.h>
+#include <linux/err.h>
 #include <linux/errno.h>
+#include <linux/kthread.h>
 #include <linux/vmalloc.h>
 #include "client.h"
 
@@ -20,12 +24,16 @@ static struct object **held; /* pointers to some objects, and into others */
 static struct object *list;
 static unsigned long *lost; /* addresses with all bits turned */
 static unsigned int nr_held, nr_lost;
+static struct task_struct *pusher;
 
 static void unlose(void)
 {
 	struct object *next;
 	unsigned int i;
 
+	if (!IS_ERR_OR_NULL(pusher))
+		kthread_stop(pusher);
+	pusher = NULL;
 	for (i = 0; i < nr_held; i++)
 		quarry_cache_free(cache, (void *)((unsigned long)held[i] & ~(SIZE - 1UL)));
 	for (; list; list = next) {
@@ -50,8 +58,28 @@ static noinline int lose_one(void)
 
 	if (!p)
 		return -ENOMEM;
-	p->next = nr_lost ? (void *)~lost[nr_lost - 1] : NULL;
+	p->next = NULL;
+	if (nr_lost % 2) {
+		struct object *other = (void *)~lost[nr_lost - 1];
+
+		p->next = other;
+		other->next = p;
+	}
 	lost[nr_lost++] = ~(unsigned long)p;
+	return 0;
+}
+
+static int push(void *unused)
+{
+	while (!kthread_should_stop()) {
+		struct object *p = quarry_cache_alloc(cache, GFP_KERNEL);
+
+		if (p) {
+			p->next = list;
+			list = p;
+		}
+		usleep_range(500, 1000);
+	}
 	return 0;
 }
 
@@ -90,6 +118,9 @@ static int lose_run(const u64 *v)
 		if (i % 1024 == 0)
 			cond_resched();
 	}
+	if (!err && v[2])
+		pusher = kthread_run(push, NULL, "quarry_push");
+	err = err ?: PTR_ERR_OR_ZERO(pusher);
 	if (err)
 		unlose();
 	client_say("held %u\nlost %u\n", n, nr_lost);
@@ -113,7 +144,7 @@ void client_unlose_all(void)
 const struct client_command client_lose = {
 	.name = "lose",
 	.run = lose_run,
-	.args = { { "objects", 10, 10000000 }, { "lost", 1, 10000 } },
+	.args = { { "objects", 10, 10000000 }, { "lost", 1, 10000 }, { "push", 0, 1 } },
 };
 
 const struct client_command client_unlose = { .name = "unlose", .run = unlose_run };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What KASAN is told of guarded objects.  The cases read the shadow and touch nothing that is hidden,
- * so there is no report.  selftests/kasan.sh has those.
+ * What KASAN is told of guarded objects.  The cases read the shadow and touch nothing that is
+ * hidden, so there is no report.  selftests/kasan.sh has those.
  */
 #include "tests/kunit_util.h"
 
