@@ -163,14 +163,21 @@ const char *qr_owner_name(const struct qr_cache *c, const struct qr_slab *slab)
 	return READ_ONCE(slab->bin) == QR_ARENA_BLOCK ? "(arena)" : "(large)";
 }
 
-/* The object with index @i may be sampled.  Of a twin's object the stack that frees it is kept. */
-static noinline bool end_sample(struct qr_cache *c, struct qr_slab *slab, unsigned int i,
-				const void *p, unsigned long ip)
+/* A sampled object of a twin was freed.  The stack that did it is kept. */
+static noinline void keep_stack(struct qr_slab *slab, unsigned int i, unsigned long ip)
+{
+	if (!in_nmi())
+		qr_sample_freed_by(&slab->samples, i, qr_stack_save(ip, 0, QR_STACK_ADD_LATER));
+}
+
+/* The object with index @i may be sampled. */
+static __always_inline bool end_sample(struct qr_cache *c, struct qr_slab *slab, unsigned int i,
+				       const void *p, unsigned long ip)
 {
 	if (!qr_profile_freed(&slab->samples, i, p, c->pub.size))
 		return false;
-	if (unlikely(READ_ONCE(c->stands_for)) && !in_nmi())
-		qr_sample_freed_by(&slab->samples, i, qr_stack_save(ip, 0, QR_STACK_ADD_LATER));
+	if (unlikely(READ_ONCE(c->stands_for)))
+		keep_stack(slab, i, ip);
 	return true;
 }
 

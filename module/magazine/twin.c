@@ -42,13 +42,3 @@ void *qr_twin_alloc(struct qr_cache *c, int node, size_t asked, gfp_t gfp, unsig
 	atomic_dec_return(&twin->users);
 	return p;
 }
-
-void *qr_alloc_sampled(struct qr_cache *c, int node, u64 weight, size_t asked, gfp_t gfp,
-		       unsigned long ip)
-{
-	void *p = NULL;
-
-	if (unlikely(rcu_access_pointer(c->twin)))
-		p = qr_twin_alloc(c, node, asked, gfp, ip);
-	return p ?: qr_alloc_sampled_as(c, c, node, weight, asked, gfp, ip);
-}
