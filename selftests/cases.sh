@@ -77,6 +77,13 @@ realloc_of_cache|refused|refused|refused|refused
 size_of_foreign|refused|refused|refused|refused
 END
 
+# A kernel that does not count when preemption is off has mapped memory unmapped a little later. Until
+# then the object is known.
+case $(uname -v) in
+*PREEMPT*) ;;
+*) sed -i '/^twice_mapped/s/foreign/double_free/g' "$TMP/wanted" ;;
+esac
+
 counts()
 {
 	awk '/^misuse_/ { print substr($1, 8), $2 }' "$QUARRY/stats"

@@ -30,22 +30,25 @@ echo none >"$FILE" || fail "none again"
 
 # --- Under load -----------------------------------------------------------------
 
-# set_checks WORDS PATTERN...: for each of those caches that is there; the caches of the load come and go.
+# set_checks WORDS PATTERN...: for each of those caches that is there. The caches of the load come and
+# go, so a file may be gone, or be another cache's, when it is opened or written to.
 set_checks()
 {
 	words=$1
 	shift
 	for name; do
 		for file in "$QUARRY"/caches/$name/check; do
-			{ echo "$words" >"$file"; } 2>/dev/null || [ ! -e "$file" ] ||
-				refused=$((refused + 1))
+			{ echo "$words" >"$file"; } 2>"$TMP/error" && continue
+			grep 'write error' "$TMP/error" | grep -qv 'No such file' || continue
+			note "$file, $words: $(cat "$TMP/error")"
+			refused=$((refused + 1))
 		done
 	done
 }
 
 refused=0 turns=0 rounds=0
 wanted=$(choose 100 20 20)
-while [ "$turns" -lt "$wanted" ] && [ "$rounds" -lt 30 ]; do
+while [ "$turns" -lt "$wanted" ] && [ "$rounds" -lt 200 ]; do
 	client stress seconds=4 threads=$(($(cpus_online) * 2 + 1)) "seed=$(date +%s)" &
 	while kill -0 $! 2>/dev/null; do
 		set_checks sane '*'
