@@ -31,7 +31,8 @@ echo none >"$FILE" || fail "none again"
 # --- Under load -----------------------------------------------------------------
 
 # set_checks WORDS PATTERN...: for each of those caches that is there. The caches of the load come and
-# go, so a file may be gone, or be another cache's, when it is opened or written to.
+# go, so a file may be gone, or be another cache's, when it is opened or written to. debugfs says EIO
+# of a file that is removed between the two.
 set_checks()
 {
 	words=$1
@@ -39,7 +40,8 @@ set_checks()
 	for name; do
 		for file in "$QUARRY"/caches/$name/check; do
 			{ echo "$words" >"$file"; } 2>"$TMP/error" && continue
-			grep 'write error' "$TMP/error" | grep -qv 'No such file' || continue
+			grep 'write error' "$TMP/error" |
+				grep -qvE 'No such file|Input/output error' || continue
 			note "$file, $words: $(cat "$TMP/error")"
 			refused=$((refused + 1))
 		done
