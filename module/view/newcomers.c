@@ -25,23 +25,34 @@ void qr_newcomers_exit(struct qr_newcomers *n)
 	xa_destroy(&n->met);
 }
 
-/* The bytes of the live object that @p points into, and where it begins; 0 if there is none. */
+/*
+ * The bytes of the live object that @p points into, and where it begins; 0 if there is none.  The
+ * slab may be made or destroyed meanwhile, so each of its numbers is read once, and looked at
+ * before it is used.
+ */
 static size_t object_at(const void *p, const void **start)
 {
 	const struct qr_slab *slab = qr_slab_of(p);
-	unsigned int i;
+	const void *base;
+	size_t offset;
+	u32 stride, i;
 
 	if (!slab || READ_ONCE(slab->bin) == QR_ARENA_BLOCK || READ_ONCE(slab->pages))
 		return 0;
+	base = READ_ONCE(slab->base);
+	offset = p - base;
+	if (offset >= qr_slab_bytes(slab))
+		return 0;
 	if (qr_is_large(slab)) {
-		*start = slab->base;
+		*start = base;
 		return qr_slab_bytes(slab);
 	}
-	i = (p - slab->base) / slab->stride;
-	if (i >= slab->nr_objects || qr_slab_is_free(slab, i))
+	stride = READ_ONCE(slab->stride);
+	i = stride ? offset / stride : U32_MAX;
+	if (i >= READ_ONCE(slab->nr_objects) || qr_slab_is_free(slab, i))
 		return 0;
-	*start = slab->base + (size_t)i * slab->stride;
-	return slab->stride;
+	*start = base + (size_t)i * stride;
+	return stride;
 }
 
 void qr_newcomers_meet(struct qr_newcomers *n, const void *p)
