@@ -12,6 +12,8 @@ load_anew quarry_client
 FILE=$QUARRY/control/findleaks
 objects=$(choose 1000000 100000 100000)
 lost=$(choose 1000 500 500)
+# KASAN keeps freed memory of the kernel, with pointers that were left there. These hide lost objects.
+least=$((lost * $(choose 99 50 99) / 100))
 
 # sum COLUMN [PATTERN]: over the lines of the table that match.
 sum()
@@ -39,7 +41,7 @@ search "without objects"
 within "without objects: lost" "$(sum 1)" 0 10
 client lose "objects=$objects" "lost=$lost" || fail "lose"
 search "with $objects objects"
-within "found of $lost" "$(sum 1 client_lost)" $((lost * 99 / 100)) $((lost + 9))
+within "found of $lost" "$(sum 1 client_lost)" "$least" $((lost + 9))
 within "others" "$(sum 1 ' (malloc|large|quarry)')" 0 10
 
 # With stacks and ages.
@@ -48,7 +50,7 @@ echo 1 >"$QUARRY/profile/rate"
 client lose "objects=$((objects / 10))" "lost=$lost" || fail "lose"
 sleep 2
 search "with stacks"
-within "with stacks: found of $lost" "$(sum 1 'client_lost.*lose_one')" $((lost * 99 / 100)) "$lost"
+within "with stacks: found of $lost" "$(sum 1 'client_lost.*lose_one')" "$least" "$lost"
 within "with stacks: others of the cache" "$(sum 1 'client_lost.*hold_one')" 0 9
 within "with stacks: seconds since the oldest was allocated" \
 	"$(awk '/client_lost.*lose_one/ { print $3; exit }' "$TMP/found")" 2 600
@@ -60,7 +62,7 @@ client lose "objects=$((objects / 10))" "lost=$lost" push=1 || fail "lose"
 client stress seconds=15 threads=3 seed=7 &
 sleep 1
 search "under load"
-within "under load: found of $lost" "$(sum 1 'client_lost')" $((lost * 99 / 100)) $((lost + 9))
+within "under load: found of $lost" "$(sum 1 'client_lost')" "$least" $((lost + 9))
 within "under load: others" "$(($(sum 1) - $(sum 1 client_lost)))" 0 10
 wait $! || fail "stress"
 client unlose || fail "unlose"
