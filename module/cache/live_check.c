@@ -159,12 +159,6 @@ static void retire(struct qr_cache *twin)
 	qr_zombie_freed();
 }
 
-/* --- Switching --- */
-
-/*
- * The cache cannot go meanwhile: its user would be destroying it while it uses it, and a writer of
- * its file is waited for.
- */
 void qr_twins_end(struct qr_cache *c, unsigned long ip)
 {
 	struct qr_cache *twin, *next;
@@ -180,6 +174,12 @@ void qr_twins_end(struct qr_cache *c, unsigned long ip)
 	}
 }
 
+/* --- Switching --- */
+
+/*
+ * The cache cannot go meanwhile: its user would be destroying it while it uses it, and a writer of
+ * its file is waited for.
+ */
 static int set_checks(struct qr_cache *c, unsigned int checks)
 {
 	struct qr_cache *twin = NULL, *old;

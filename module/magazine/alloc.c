@@ -30,7 +30,10 @@ static __always_inline void count_remote(struct qr_cache *c, unsigned int n)
 		atomic64_add(n, &c->remote_allocs);
 }
 
-/* Take an object from @d for a claimed head without capacity, unless a twin is asked @first. */
+/*
+ * Take an object from @d for a claimed head without capacity, unless a twin is asked @first.
+ * Releases the head.
+ */
 static noinline void *take_single(struct qr_cache *c, struct qr_depot *d, struct qr_head *h,
 				  bool far, bool first)
 {
@@ -49,7 +52,7 @@ static noinline void *take_single(struct qr_cache *c, struct qr_depot *d, struct
 
 /*
  * The claimed head is empty: refill it from @d, and take an object.  @far: @d is not the depot that
- * was asked for.  @first: see take_single(), which also releases the head.
+ * was asked for.  @first: see take_single().  Releases the head.
  */
 static __always_inline void *refill(struct qr_cache *c, struct qr_depot *d, struct qr_head *h,
 				    bool far, bool first)
