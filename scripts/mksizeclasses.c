@@ -5,6 +5,10 @@
  * module/slab/sizeclass_table.h.  Both files are checked in, and scripts/check-generated compares
  * them with what this program prints.
  *
+ * The classes are the same whatever the size of a page, but their slabs are not: the table shows
+ * those for pages of 4 KiB.  `mksizeclasses check` checks the slabs of all sizes of objects for
+ * pages of QR_GEO_PAGE bytes.
+ *
  * The rule: a request, rounded up to the least alignment, leaves at most 1/8 of its object unused.
  * Every power of two is a class.  Between two powers of two, each next class is the largest
  * that the rule allows and that is a multiple of 1/16 of the lower power.  The multiples keep
@@ -118,6 +122,50 @@ static void table(void)
 	printf("};\n\n#endif /* QR_SIZECLASS_TABLE_H */\n");
 }
 
+static int bad; /* slabs that break a rule */
+
+/* Objects of @size bytes at multiples of @align: what is wrong with their slab, or NULL. */
+static const char *wrong(unsigned int size, unsigned int align)
+{
+	struct qr_geometry g = qr_geometry(size, align);
+	unsigned int bytes = g.pages * QR_GEO_PAGE;
+
+	if (!g.pages || g.pages > QR_SLAB_MAX_PAGES)
+		return "pages";
+	if (g.objects < QR_SLAB_MIN_OBJECTS || g.objects != bytes / g.stride)
+		return "objects, or the map is too short for the slab's pages";
+	if (g.objects * g.stride + g.tail != bytes)
+		return "tail";
+	if (g.tail > bytes >> QR_WASTE_SHIFT)
+		return "waste";
+	if (g.align * QR_GEO_PAGE < align || (align <= QR_GEO_PAGE && g.align != 1))
+		return "alignment";
+	return NULL;
+}
+
+static void check_one(unsigned int size, unsigned int align)
+{
+	const char *what = wrong(size, align);
+
+	if (!what)
+		return;
+	bad++;
+	fprintf(stderr, "pages of %u bytes, objects of %u aligned to %u: wrong %s\n", QR_GEO_PAGE,
+		size, align, what);
+}
+
+static int check(void)
+{
+	unsigned int k, size, align;
+
+	for (k = 1; k < nr; k++)
+		check_one(cls[k], qr_class_align(cls[k]));
+	for (size = QR_MIN_OBJECT; size <= QR_MAX_OBJECT; size += QR_MIN_OBJECT)
+		for (align = QR_MIN_OBJECT; !(size % align); align *= 2)
+			check_one(size, align);
+	return bad != 0;
+}
+
 int main(int argc, char **argv)
 {
 	make();
@@ -125,7 +173,9 @@ int main(int argc, char **argv)
 		fold();
 	else if (argc == 2 && !strcmp(argv[1], "table"))
 		table();
+	else if (argc == 2 && !strcmp(argv[1], "check"))
+		return check();
 	else
-		return fprintf(stderr, "usage: mksizeclasses fold|table\n"), 2;
+		return fprintf(stderr, "usage: mksizeclasses fold|table|check\n"), 2;
 	return 0;
 }

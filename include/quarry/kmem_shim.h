@@ -93,6 +93,15 @@ extern struct quarry_cache *qr_class_cache[];
 void *qr_shim_kmalloc_class(struct quarry_cache *cache, gfp_t gfp, size_t size);
 void *qr_shim_kmalloc_cache(struct kmem_cache *s, gfp_t gfp, size_t size);
 
+/* Bytes of a page.  PAGE_SIZE has them, but its header may bring pr_fmt(), see above. */
+#ifdef CONFIG_PAGE_SHIFT /* from 6.9 */
+#define QR_SHIM_PAGE (4096UL << (CONFIG_PAGE_SHIFT - 12))
+#elif defined(CONFIG_ARM64_16K_PAGES) || defined(CONFIG_PAGE_SIZE_16KB)
+#define QR_SHIM_PAGE 16384UL
+#else
+#define QR_SHIM_PAGE 4096UL
+#endif
+
 /*
  * The kernel's kmalloc() of a constant size calls a function with the cache for this size.  If
  * the objects of Quarry's class for it are not aligned as kmalloc() promises, another class is
@@ -100,12 +109,11 @@ void *qr_shim_kmalloc_cache(struct kmem_cache *s, gfp_t gfp, size_t size);
  */
 static __always_inline void *qr_shim_kmalloc_const(struct kmem_cache *s, gfp_t gfp, size_t size)
 {
-	const unsigned int page = 4096;
 	unsigned int class = qr_class_const(size <= 8 ? 8 : size);
 	size_t bytes = qr_class_const_size(class), align = size & -size;
 
 	if (__builtin_constant_p(size) && class && !(bytes & (align - 1)) &&
-	    (align <= page || bytes == align))
+	    (align <= QR_SHIM_PAGE || bytes == align))
 		return qr_shim_kmalloc_class(qr_class_cache[class], gfp, size);
 	return qr_shim_kmalloc_cache(s, gfp, size);
 }
@@ -152,6 +160,8 @@ QR_SHIM(kmemdup_noprof, qr_shim_kmemdup);
 QR_SHIM(kmemdup_nul, qr_shim_kmemdup_nul);
 QR_SHIM(kstrdup, qr_shim_kstrdup);
 QR_SHIM(kstrndup, qr_shim_kstrndup);
+
+#undef QR_SHIM_PAGE
 #endif
 
 #undef QR_SHIM

@@ -167,6 +167,8 @@ struct quarry_cache {
 	bool no_init;
 };
 
+#define QR_CHUNK_SHIFT 21 /* log2 of a chunk's bytes, whatever the size of a page */
+
 /*
  * A CPU's view of the chunks: two arrays with one entry per 2 MiB of the direct map.  Parts of them
  * without chunks of the CPU's node share their memory, see module/pages/view.c.
@@ -314,7 +316,7 @@ static __always_inline void *qr_cache_alloc(struct quarry_cache *cache, gfp_t gf
 
 static __always_inline void qr_cache_free(struct quarry_cache *cache, void *obj)
 {
-	unsigned long i = qr_offset(obj) >> 21;
+	unsigned long i = qr_offset(obj) >> QR_CHUNK_SHIFT;
 
 	if (qr_want_wipe() || unlikely(i >= qr_nr_chunks)) {
 		qr_free_slow(cache, obj);
@@ -384,12 +386,13 @@ static __always_inline void qr_free(void *p)
 	unsigned long off = qr_offset(p);
 	struct qr_head __percpu *head;
 
-	if (qr_want_wipe() || unlikely(off >> 21 >= qr_nr_chunks)) {
+	if (qr_want_wipe() || unlikely(off >> QR_CHUNK_SHIFT >= qr_nr_chunks)) {
 		qr_free_slow(NULL, p);
 		return;
 	}
 	preempt_disable();
-	head = qr_class_head[__this_cpu_read(qr_view.class)[off >> 21][(u32)off >> 12]];
+	head = qr_class_head[__this_cpu_read(
+		qr_view.class)[off >> QR_CHUNK_SHIFT][(u32)off >> PAGE_SHIFT]];
 	if (unlikely(!qr_head_push(head, p))) {
 		qr_free_full(p, head, NULL);
 		return;
@@ -474,9 +477,9 @@ static __always_inline void quarry_cache_free(struct quarry_cache *cache, void *
  * a page.
  *
  * Above 2 MiB the allocation can fail although much memory is free, because physical memory
- * is fragmented: the kernel's largest free blocks are 4 MiB, and a larger object needs several
- * of them side by side.  At these sizes __GFP_NOFAIL may fail too; that is logged, even with
- * __GFP_NOWARN.  quarry_vmalloc() does not need contiguous memory.
+ * is fragmented: Quarry takes blocks of at most 4 MiB from the kernel, and a larger object needs
+ * several of them side by side.  At these sizes __GFP_NOFAIL may fail too; that is logged, even
+ * with __GFP_NOWARN.  quarry_vmalloc() does not need contiguous memory.
  *
  * Context: process, softirq, hardirq; not NMI.
  * Return: the memory, or NULL if there is none or @size is too large.

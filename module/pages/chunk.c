@@ -287,8 +287,7 @@ int qr_chunks_init(void)
 {
 	int err;
 
-	BUILD_BUG_ON(QR_CHUNK_PAGES << PAGE_SHIFT != 1UL << QR_CHUNK_SHIFT);
-	BUILD_BUG_ON(QR_CHUNK_PAGES != BIT(QR_CHUNK_ORDER));
+	BUILD_BUG_ON(QR_CHUNK_ORDER > QR_COMPAT_MAX_ORDER);
 
 	qr_nodes = node_states[N_MEMORY];
 	descriptors = qr_meta_cache_create("quarry_chunk", sizeof(struct qr_chunk), true);

@@ -14,6 +14,7 @@
 #define QR_CHUNK_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
@@ -24,9 +25,8 @@
 #include "pages/directory.h"
 #include "pages/view.h"
 
-#define QR_CHUNK_SHIFT 21
-#define QR_CHUNK_ORDER 9
-#define QR_CHUNK_PAGES 512u
+#define QR_CHUNK_ORDER (QR_CHUNK_SHIFT - PAGE_SHIFT)
+#define QR_CHUNK_PAGES ((unsigned int)BIT(QR_CHUNK_ORDER)) /* 512 of 4 KiB, 128 of 16 KiB */
 
 /*
  * References that Quarry has on each page that it holds, idle or in use.  If somebody else frees

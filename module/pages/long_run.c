@@ -62,10 +62,11 @@ static void row_drop(struct qr_heap *heap, unsigned long index)
 }
 
 /*
- * The kernel's largest block has two chunks.  For a longer run, take as many new chunks as it
- * needs, or twice as many if @gfp allows sleep.  Some of them often lie side by side, as long as
- * the kernel's free lists are in order.  The surplus chunks go back at the end.  With @beyond,
- * new chunks may exceed the soft limit.
+ * With pages of 4 KiB, the kernel's largest block has two chunks, and with larger pages no more
+ * than two are asked for.  For a longer run, take as many new chunks as it needs, or twice as many
+ * if @gfp allows sleep.  Some of them often lie side by side, as long as the kernel's free lists
+ * are in order.  The surplus chunks go back at the end.  With @beyond, new chunks may exceed the
+ * soft limit.
  */
 static bool row_get(int node, unsigned int nr, gfp_t gfp, struct qr_slab *owner, struct qr_run *run,
 		    bool beyond)

@@ -11,8 +11,8 @@
 
 struct qr_chunk;
 
-/* Chunks in a part of a view: 8 GiB. */
-#define QR_VIEW_PART 4096UL
+/* Chunks in a part of a view, whose bytes fill a page: 8 GiB, or 32 GiB with pages of 16 KiB. */
+#define QR_VIEW_PART PAGE_SIZE
 
 /*
  * Enter a new ordinary chunk into the directory, and open it to the fast path of its node, or

@@ -28,6 +28,7 @@
 #include <linux/nodemask.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 #include <quarry/exposure.h>
 #include <quarry/stats.h>
 #include <trace/events/quarry.h>
@@ -52,8 +53,9 @@
 #define RECENTLY       (4 * HZ) /* pages in use then, or as long before, are kept */
 #define SPARSE	       8UL	/* a node with more holes for each page in use is sparse */
 #define SPARE	       4UL	/* a sparse node keeps an idle page for so many in use */
-#define SLACK	       64UL	/* a cache in use keeps this many pages under free objects */
-#define FEW	       16UL	/* pages in use whose descriptors are few */
+/* Pages: so many under free objects are kept by a cache in use; descriptors of so many are few. */
+#define SLACK	       ((unsigned long)SZ_256K >> PAGE_SHIFT)
+#define FEW	       ((unsigned long)SZ_64K >> PAGE_SHIFT)
 
 atomic64_t qr_scavenged_pages, qr_scavenger_ns;
 u64 qr_loaded_ns;

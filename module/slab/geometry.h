@@ -7,14 +7,29 @@
 #ifndef QR_GEOMETRY_H
 #define QR_GEOMETRY_H
 
-#define QR_MIN_OBJECT	    8u	   /* bytes; also the least alignment, except of tiny classes */
-#define QR_MAX_OBJECT	    32768u /* bytes; larger objects get whole pages */
-#define QR_MAX_ALIGN	    32768u /* bytes */
-#define QR_GEO_PAGE	    4096u  /* bytes; asserted against PAGE_SIZE */
-#define QR_SLAB_MAP	    512u   /* bits in a slab's map */
-#define QR_SLAB_MAX_OBJECTS 1024u  /* the same for tiny objects: below QR_MIN_OBJECT bytes */
-#define QR_SLAB_MAX_PAGES   32u
-#define QR_WASTE_SHIFT	    3 /* at most 1/8 of a slab may be waste */
+/* Bytes of a page.  In user space it is that of x86, unless the compiler's options say another. */
+#ifdef __KERNEL__
+#include <asm/page.h>
+#define QR_GEO_PAGE ((unsigned int)PAGE_SIZE)
+#elif !defined(QR_GEO_PAGE)
+#define QR_GEO_PAGE 4096u
+#endif
+
+#define QR_MIN_OBJECT	  8u	 /* bytes; also the least alignment, except of tiny classes */
+#define QR_MAX_OBJECT	  32768u /* bytes; larger objects get whole pages */
+#define QR_MAX_ALIGN	  32768u /* bytes */
+#define QR_MIN_STRIDE	  4u	 /* bytes; the smallest tiny class */
+#define QR_SLAB_MAP	  512u	 /* bits in a slab's map */
+#define QR_SLAB_MAX_BYTES 131072u
+#define QR_WASTE_SHIFT	  3 /* at most 1/8 of a slab may be waste */
+
+/*
+ * A page of objects that are smaller than QR_LONG_MAP bytes has more of them than QR_SLAB_MAP.
+ * Their slabs have maps that are long enough for a page of the smallest objects.
+ */
+#define QR_LONG_MAP	    (QR_GEO_PAGE / QR_SLAB_MAP)
+#define QR_SLAB_MAX_OBJECTS (QR_GEO_PAGE / QR_MIN_STRIDE)
+#define QR_SLAB_MAX_PAGES   (QR_SLAB_MAX_BYTES / QR_GEO_PAGE)
 
 /* A slab is large enough to be worth its metadata if it has this many objects or bytes. */
 #define QR_SLAB_GOOD_OBJECTS 256u
@@ -58,7 +73,7 @@ static inline unsigned int qr_class_align(unsigned int size)
 /* Bits in the map of a slab: at least one for each place where an object can begin. */
 static inline unsigned int qr_geo_map(unsigned int stride)
 {
-	return stride < QR_MIN_OBJECT ? QR_SLAB_MAX_OBJECTS : QR_SLAB_MAP;
+	return stride < QR_LONG_MAP ? QR_SLAB_MAX_OBJECTS : QR_SLAB_MAP;
 }
 
 static inline unsigned int qr_geo_objects(unsigned int pages, unsigned int stride)

@@ -42,7 +42,9 @@ void qr_sizeclass_init(void)
 {
 	unsigned int k = qr_class_const(QR_MIN_OBJECT), i;
 
-	BUILD_BUG_ON(QR_GEO_PAGE != PAGE_SIZE);
+	BUILD_BUG_ON(QR_SLAB_MAX_PAGES > 32); /* bits of qr_slab.gone */
+	BUILD_BUG_ON(QR_SLAB_MAX_BYTES < QR_SLAB_MIN_OBJECTS * QR_MAX_OBJECT);
+	BUILD_BUG_ON(qr_class_const_size(qr_class_const(1)) != QR_MIN_STRIDE);
 	BUILD_BUG_ON(ARRAY_SIZE(qr_class_sizes) != QR_NR_CLASSES);
 	BUILD_BUG_ON(QR_MAX_OBJECT != QUARRY_MAX_SMALL);
 	BUILD_BUG_ON(QR_NR_CLASSES > U8_MAX);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Slabs.  Their descriptors come from two kmem_caches of the kernel.  Slabs of tiny objects have
- * longer maps and so a cache of their own: a descriptor keeps the length of its maps for life,
+ * Slabs.  Their descriptors come from two kmem_caches of the kernel.  Slabs of the smallest objects
+ * have longer maps and so a cache of their own: a descriptor keeps the length of its maps for life,
  * which a reader that found it by a dangling address relies on.
  */
 #include "slab/slab.h"
