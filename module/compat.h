@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Differences between kernel releases.  This is the only file that may name a release.
- * Supported: 6.1 to 7.2.
+ * Supported: 6.1 to 7.3, on x86-64 and arm64.
  */
 #ifndef QR_COMPAT_H
 #define QR_COMPAT_H
@@ -22,15 +22,17 @@
 #ifndef CONFIG_64BIT
 #error "Quarry needs a 64-bit kernel: elsewhere the direct map does not cover all memory"
 #endif
-#if PAGE_SHIFT != 12
-#error "Quarry needs pages of 4 KiB: its slabs are laid out for them"
+#if PAGE_SHIFT != 12 && PAGE_SHIFT != 14
+#error "Quarry needs pages of 4 or 16 KiB: with larger ones, slabs waste too much"
 #endif
 
 /* It builds, but nobody tried it.  main.c says so once. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
-#define QR_COMPAT_NOTE "Quarry was not tried on Linux 7.3 or later; run its tests first"
-#elif !defined(CONFIG_X86_64)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 4, 0)
+#define QR_COMPAT_NOTE "Quarry was not tried on Linux 7.4 or later; run its tests first"
+#elif !defined(CONFIG_X86_64) && !defined(CONFIG_ARM64)
 #define QR_COMPAT_NOTE "Quarry was not tried on this architecture; run its tests first"
+#elif PAGE_SHIFT != 12
+#define QR_COMPAT_NOTE "Some of Quarry's tests fail with pages of 16 KiB; run them first"
 #endif
 
 /* 6.4 split the memory of a module into ranges by their use, such as text. */
@@ -156,6 +158,17 @@ static inline void qr_compat_shrinker_free(struct shrinker *s)
 #endif
 
 /*
+ * The function that all allocations of pages come to; only its address is used.  The one of 7.3 is
+ * exported, and declared where modules cannot see it.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+void __alloc_frozen_pages_noprof(void);
+#define QR_COMPAT_ALLOC_PAGES __alloc_frozen_pages_noprof
+#else
+#define QR_COMPAT_ALLOC_PAGES qr_compat_noprof(__alloc_pages)
+#endif
+
+/*
  * The function that allocates many pages at a time, as its last two arguments a list and an array,
  * of which one is NULL.  6.14 dropped the list.
  */
@@ -278,6 +291,13 @@ struct kmem_cache_args {
 #else
 #define qr_compat_kfree_nolock(p)  kfree(p)
 #define qr_compat_kvfree_atomic(p) kvfree(p)
+#endif
+
+/* 6.18 added a flag for queues whose work runs where it was queued; 7.3 warns of queues without one. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#define QR_COMPAT_WQ_PERCPU WQ_PERCPU
+#else
+#define QR_COMPAT_WQ_PERCPU 0
 #endif
 
 /* 6.13 made the symbol namespace a string; before, it was a bare token. */

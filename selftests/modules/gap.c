@@ -39,8 +39,12 @@ static enum hrtimer_restart tick(struct hrtimer *t)
 
 static void begin(void)
 {
+#ifdef HAS_HRTIMER_SETUP
+	hrtimer_setup(&timer, tick, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+#else
 	hrtimer_init(&timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 	timer.function = tick;
+#endif
 	longest = 0;
 	depth = 0;
 	last = ktime_get_ns();

@@ -44,6 +44,22 @@ static noinline int pages_single(void **at, unsigned int n, unsigned int order)
 	return i;
 }
 
+/* Newer kernels have one function for arrays, and none for lists. */
+#ifdef alloc_pages_bulk
+#define alloc_pages_bulk_array(gfp, n, pages) alloc_pages_bulk(gfp, n, pages)
+
+static __always_inline unsigned int alloc_pages_bulk_list(gfp_t gfp, unsigned int n,
+							  struct list_head *list)
+{
+	struct page *pages[BATCH] = {};
+	unsigned int got = alloc_pages_bulk(gfp, n, pages), i;
+
+	for (i = 0; i < got; i++)
+		list_add(&pages[i]->lru, list);
+	return got;
+}
+#endif
+
 /* The first page of each batch is there already. */
 static noinline int pages_bulk(void **at, unsigned int n, unsigned int order)
 {

@@ -13,6 +13,7 @@
 #include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
+#include <linux/kernel_stat.h>
 #include <linux/tick.h>
 #include "measure.h"
 
