@@ -6,6 +6,7 @@
 #define QR_TESTS_KUNIT_UTIL_H
 
 #include <kunit/test.h>
+#include <linux/irq_work.h>
 #include <quarry/stats.h>
 #include "cache/cache.h"
 #include "pages/long_run.h"
@@ -36,6 +37,23 @@ void *qt_array(struct kunit *test, size_t n, size_t size);
 
 /* Run the case on @cpu from now on; skips the case if there is no such CPU. */
 void qt_pin(struct kunit *test, unsigned int cpu);
+
+/* An irq_work in a hard interrupt, on PREEMPT_RT as well, where a thread runs the ordinary ones. */
+static inline struct irq_work qt_irq_work(void (*fn)(struct irq_work *work))
+{
+	return IS_ENABLED(CONFIG_PREEMPT_RT) ? IRQ_WORK_INIT_HARD(fn) : IRQ_WORK_INIT(fn);
+}
+
+/*
+ * Skips the case on PREEMPT_RT.  No module may allocate where preemption or interrupts are off there:
+ * an allocation may need pages, and the locks of the kernel's page allocator sleep.  Softirqs run in
+ * threads, so their stacks and labels are those of threads.
+ */
+static inline void qt_skip_on_rt(struct kunit *test)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "not so on PREEMPT_RT");
+}
 
 /* A CPU near @node; skips the case if there is none, or only one node. */
 unsigned int qt_cpu_of_node(struct kunit *test, int node);

@@ -4,6 +4,7 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
+#include "pages/chunk.h"
 
 static struct qt_page_allocs now;
 static struct task_struct *task;
@@ -18,7 +19,7 @@ static void asked(void *unused, struct page *page, unsigned int order, gfp_t gfp
 	if (gfp & __GFP_DIRECT_RECLAIM)
 		now.reclaim_all &= gfp;
 	now.any |= gfp;
-	if (order < 9)
+	if (order < QR_CHUNK_ORDER)
 		return;
 	now.nr_chunks++;
 	now.chunks_all &= gfp;

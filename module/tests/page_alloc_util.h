@@ -9,13 +9,13 @@
 /**
  * struct qt_page_allocs - requests for pages, met or not
  * @nr: number of requests
- * @nr_chunks: requests of order 9 and more
+ * @nr_chunks: requests of a chunk's order and more
  * @pages: pages that were asked for in all of them
  * @reclaim_all: gfp flags that every request had that may enter reclaim.  For others the kernel's
  *	slabs do not keep the flags that they were asked with
  * @any: gfp flags that some request had
- * @chunks_all: gfp flags that every request of order 9 and more had
- * @chunks_any: gfp flags that some request of order 9 and more had
+ * @chunks_all: gfp flags that every such request had
+ * @chunks_any: gfp flags that some such request had
  */
 struct qt_page_allocs {
 	unsigned int nr;

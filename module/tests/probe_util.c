@@ -30,12 +30,14 @@ static void after(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
 unsigned long qt_probe(struct qt_probes *p, unsigned long at, unsigned long to, unsigned int every,
 		       kprobe_pre_handler_t handler)
 {
+	/* Where an instruction may begin. */
+	const unsigned int least = IS_ENABLED(CONFIG_X86) ? 1 : 4;
 	unsigned int step;
 
 	for (; at < to && p->nr < QT_PROBES; at += step) {
 		struct kprobe *kp = &p->kp[p->nr];
 
-		step = 1;
+		step = least;
 		if (every > 1 && get_random_u32_below(every))
 			continue;
 		memset(kp, 0, sizeof(*kp));
@@ -46,8 +48,10 @@ unsigned long qt_probe(struct qt_probes *p, unsigned long at, unsigned long to, 
 		if (register_kprobe(kp))
 			continue;
 		p->there[p->nr++] = kp;
+#ifdef CONFIG_X86
 		if (kp->ainsn.size)
 			step = kp->ainsn.size;
+#endif
 	}
 	return at;
 }
@@ -87,6 +91,8 @@ KUNIT_DEFINE_ACTION_WRAPPER(unprobe_action, unregister_kprobe, struct kprobe *);
 
 void qt_in_nmi(struct kunit *test, void (*fn)(void *arg), void *arg)
 {
+	if (!IS_ENABLED(CONFIG_X86))
+		kunit_skip(test, "the handler of a probe is no NMI here");
 	memset(&nmi, 0, sizeof(nmi));
 	nmi.task = current;
 	nmi.fn = fn;

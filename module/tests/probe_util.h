@@ -36,7 +36,17 @@ unsigned long qt_probe(struct qt_probes *p, unsigned long at, unsigned long to, 
 /* Remove all probes of a struct qt_probes; can be used as a KUnit action. */
 void qt_unprobe(void *probes);
 
-/* Call @fn once from a kprobe's handler, where in_nmi() is true. */
+/* Did the probe interrupt code that had interrupts on? */
+static inline bool qt_irqs_were_on(const struct pt_regs *regs)
+{
+#ifdef CONFIG_X86
+	return !irqs_disabled_flags(regs->flags);
+#else
+	return interrupts_enabled(regs);
+#endif
+}
+
+/* Call @fn once from a kprobe's handler, where in_nmi() is true on x86; elsewhere skips the case. */
 void qt_in_nmi(struct kunit *test, void (*fn)(void *arg), void *arg);
 
 #endif /* QR_TESTS_PROBE_UTIL_H */

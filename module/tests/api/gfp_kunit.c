@@ -5,7 +5,6 @@
  */
 #include "tests/kunit_util.h"
 
-#include <linux/irq_work.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
@@ -107,7 +106,7 @@ static void run(struct kunit *test, void (*take)(struct work *w), void (*give)(s
 	w->test = test;
 	w->cache = qt_cache(test, 3000, NULL);
 	qt_shadow_init(&w->shadow);
-	init_irq_work(&w->irq, irq_fn);
+	w->irq = qt_irq_work(irq_fn);
 	INIT_WORK(&w->soft, soft_fn);
 	take(w);
 	KUNIT_EXPECT_EQ(test, take == run_hard, w->was_hard);
@@ -125,9 +124,10 @@ static void run(struct kunit *test, void (*take)(struct work *w), void (*give)(s
 
 static void in_hard_interrupt(struct kunit *test)
 {
+	run(test, run_here, run_hard);
+	qt_skip_on_rt(test);
 	run(test, run_hard, run_hard);
 	run(test, run_hard, run_here);
-	run(test, run_here, run_hard);
 }
 
 static void in_soft_interrupt(struct kunit *test)
@@ -146,6 +146,8 @@ static void under_a_spinlock(struct kunit *test)
 
 static void with_preemption_off(struct kunit *test)
 {
+	run(test, run_here, run_preempt_off);
+	qt_skip_on_rt(test);
 	run(test, run_preempt_off, run_preempt_off);
 }
 

@@ -183,15 +183,24 @@ static void aligned_without_waste(struct kunit *test)
 	static const struct {
 		size_t align, size, usable;
 	} cases[] = {
-		{ 1, 0, 4 },	      { 2, 5, 6 },
-		{ 4, 3, 4 },	      { 4, 5, 8 },
-		{ 8, 3, 8 },	      { 8, 24, 24 },
-		{ 16, 24, 32 },	      { 16, 41, 48 },
-		{ 64, 100, 128 },     { 64, 129, 256 },
-		{ 64, 5000, 5120 },   { 4096, 1, 4096 },
-		{ 4096, 5000, 8192 }, { 4096, 12289, 16384 },
-		{ 8192, 1, 8192 },    { 8192, 9000, 16384 },
-		{ SZ_64K, 1, 4096 },  { SZ_64K, 40000, 40960 },
+		{ 1, 0, 4 },
+		{ 2, 5, 6 },
+		{ 4, 3, 4 },
+		{ 4, 5, 8 },
+		{ 8, 3, 8 },
+		{ 8, 24, 24 },
+		{ 16, 24, 32 },
+		{ 16, 41, 48 },
+		{ 64, 100, 128 },
+		{ 64, 129, 256 },
+		{ 64, 5000, 5120 },
+		{ 4096, 1, 4096 },
+		{ 4096, 5000, 8192 },
+		{ 4096, 12289, 16384 },
+		{ 8192, 1, 8192 },
+		{ 8192, 9000, 16384 },
+		{ SZ_64K, 1, PAGE_SIZE },
+		{ SZ_64K, 40000, PAGE_ALIGN(40000) },
 	};
 	unsigned int i;
 
@@ -217,7 +226,7 @@ static void alignments_that_are_none(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		KUNIT_EXPECT_NULL(test, quarry_aligned_alloc(bad[i], 100, GFP_KERNEL));
 	/* Above 2 MiB, alignments over a page are refused. */
-	KUNIT_EXPECT_NULL(test, quarry_aligned_alloc(8192, SZ_2M + 1, GFP_KERNEL | __GFP_NOWARN));
+	KUNIT_EXPECT_NULL(test, quarry_aligned_alloc(2 * PAGE_SIZE, SZ_2M + 1, GFP_KERNEL | __GFP_NOWARN));
 	KUNIT_EXPECT_NULL(test, quarry_aligned_alloc(8, SIZE_MAX, GFP_KERNEL | __GFP_NOWARN));
 	p = quarry_aligned_alloc(PAGE_SIZE, SZ_2M + 1, GFP_KERNEL | __GFP_NOWARN);
 	if (p) /* may fail when physical memory is fragmented */

@@ -3,7 +3,6 @@
 #include "tests/api/pool_util.h"
 
 #include <linux/completion.h>
-#include <linux/irq_work.h>
 
 #define MOST 400
 
@@ -306,7 +305,7 @@ static void in_atomic_contexts(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, t);
 	init_completion(&i->done);
 	i->p = p;
-	i->work = IRQ_WORK_INIT(get_and_put);
+	i->work = qt_irq_work(get_and_put);
 	irq_work_queue(&i->work);
 	wait_for_completion(&i->done);
 	irq_work_sync(&i->work);

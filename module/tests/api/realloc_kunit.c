@@ -331,6 +331,7 @@ static void without_sleep(struct kunit *test)
 	void *p[3];
 	unsigned int i;
 
+	qt_skip_on_rt(test);
 	p[0] = quarry_malloc(100, GFP_KERNEL);
 	p[1] = quarry_malloc(100000, GFP_KERNEL);
 	qt_longest_run(test, 16);

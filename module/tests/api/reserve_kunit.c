@@ -3,7 +3,6 @@
 #include "tests/api/reserve_util.h"
 
 #include <linux/completion.h>
-#include <linux/irq_work.h>
 #include <linux/kthread.h>
 #include "tests/probe_util.h"
 
@@ -259,7 +258,7 @@ static void in_atomic_contexts(struct kunit *test)
 	local_bh_enable();
 	init_completion(&i->done);
 	i->r = r;
-	i->work = IRQ_WORK_INIT(take_in_irq);
+	i->work = qt_irq_work(take_in_irq);
 	irq_work_queue(&i->work);
 	wait_for_completion(&i->done);
 	irq_work_sync(&i->work);

@@ -2,7 +2,6 @@
 /* Cleanups run once, in order, when their object is freed, in every way to free an object. */
 #include "tests/cache/cleanup_util.h"
 
-#include <linux/irq_work.h>
 #include <linux/random.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -290,7 +289,7 @@ static void *looked_at(struct kunit *test, struct from *f, size_t size)
 
 static void as_the_free_was(struct kunit *test)
 {
-	struct from f = { .irq = IRQ_WORK_INIT(irq_fn) };
+	struct from f = { .irq = qt_irq_work(irq_fn) };
 	size_t size;
 
 	for (size = 100; size <= SZ_64K; size = size * size) {

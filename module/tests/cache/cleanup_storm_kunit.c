@@ -314,6 +314,10 @@ static enum hrtimer_restart remove_meanwhile(struct hrtimer *timer)
  */
 static void removed_between_slices(struct kunit *test)
 {
+	/* On PREEMPT_RT a thread runs timers that are not hard ones. */
+	const enum hrtimer_mode mode = IS_ENABLED(CONFIG_PREEMPT_RT) ?
+					       HRTIMER_MODE_REL_PINNED_HARD :
+					       HRTIMER_MODE_REL_PINNED_SOFT;
 	struct interruption *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
 	unsigned int hits = 0, round, i;
 	u64 took;
@@ -321,8 +325,7 @@ static void removed_between_slices(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, s);
 	s->runs = qt_array(test, SEARCHED, sizeof(*s->runs));
 	qt_pin(test, 0);
-	qr_compat_hrtimer_setup(&s->timer, remove_meanwhile, CLOCK_MONOTONIC,
-				HRTIMER_MODE_REL_PINNED_SOFT);
+	qr_compat_hrtimer_setup(&s->timer, remove_meanwhile, CLOCK_MONOTONIC, mode);
 	for (round = 0; hits < INTERRUPTED && round < 100 * INTERRUPTED; round++) {
 		s->p = quarry_malloc(64, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, s->p);
@@ -333,8 +336,7 @@ static void removed_between_slices(struct kunit *test)
 		took = ktime_get_ns() - took;
 		s->removed = 0;
 		WRITE_ONCE(s->searching, true);
-		hrtimer_start(&s->timer, ns_to_ktime(div_u64(took * (round % 8 + 1), 9)),
-			      HRTIMER_MODE_REL_PINNED_SOFT);
+		hrtimer_start(&s->timer, ns_to_ktime(div_u64(took * (round % 8 + 1), 9)), mode);
 		KUNIT_EXPECT_TRUE(test, quarry_cleanup_remove(s->p, note, &s->runs[0]));
 		WRITE_ONCE(s->searching, false);
 		hrtimer_cancel(&s->timer);

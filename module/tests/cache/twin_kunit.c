@@ -95,6 +95,7 @@ static void writes_are_seen(struct kunit *test)
 	void *more[4];
 	u8 *p;
 
+	qt_pin(test, 0); /* all from one slab */
 	check(test, cache, QUARRY_CHECK_RED_ZONE | QUARRY_CHECK_POISON);
 	twin = twin_of(test, cache);
 	p = get(test, cache);

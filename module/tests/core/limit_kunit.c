@@ -53,7 +53,8 @@ static void hard_limit_of_a_cache(struct kunit *test)
 	n = fill(cache, objs, N);
 	KUNIT_EXPECT_EQ(test, 256, n);
 	KUNIT_EXPECT_EQ(test, 1 << 20, qt_sum(cache).inuse_bytes);
-	KUNIT_EXPECT_EQ(test, 256, atomic_long_read(&qr_cache_of(cache)->limit.held));
+	KUNIT_EXPECT_EQ(test, SZ_1M >> PAGE_SHIFT,
+			atomic_long_read(&qr_cache_of(cache)->limit.held));
 	KUNIT_EXPECT_GT(test, qt_stats(test)->hard_limit_hits, hits);
 	qt_exit(test);
 	/* __GFP_NOFAIL exceeds the limit.  A higher limit, or none, allows more allocations. */

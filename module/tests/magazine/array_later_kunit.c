@@ -5,7 +5,6 @@
  */
 #include "tests/magazine/array_util.h"
 
-#include <linux/irq_work.h>
 #include <linux/sched.h>
 #include <quarry/pool.h>
 
@@ -25,7 +24,7 @@ static void run_in_irq(struct irq_work *irq)
 /* Free @p in a hard interrupt; if it is NULL, an object that is allocated there. */
 static void do_in_irq(struct quarry_cache *cache, void *p)
 {
-	struct in_irq w = { .irq = IRQ_WORK_INIT(run_in_irq), .cache = cache, .p = p };
+	struct in_irq w = { .irq = qt_irq_work(run_in_irq), .cache = cache, .p = p };
 
 	irq_work_queue(&w.irq);
 	irq_work_sync(&w.irq);

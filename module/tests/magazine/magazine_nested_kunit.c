@@ -48,7 +48,7 @@ static int nest_handler(struct kprobe *kp, struct pt_regs *regs)
 	struct nest *n = nest_now;
 	const char *op = READ_ONCE(n->ops);
 
-	if (kp->addr != n->at || !op || current != n->task || irqs_disabled_flags(regs->flags))
+	if (kp->addr != n->at || !op || current != n->task || !qt_irqs_were_on(regs))
 		return 0;
 	n->hits++;
 	for (; *op; op++) {

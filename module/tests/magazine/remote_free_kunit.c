@@ -7,6 +7,7 @@
 
 #include <linux/irqflags.h>
 #include <linux/random.h>
+#include <linux/sizes.h>
 #include "cache/capacity_balance.h"
 
 #define N 320
@@ -289,7 +290,7 @@ static void expect_remote(struct kunit *test, struct quarry_cache *cache, u64 re
 	KUNIT_EXPECT_EQ(test, st.mallocs - remote, st.local_allocs);
 }
 
-#define MUCH   60000
+#define MUCH   (60000 * (PAGE_SIZE / SZ_4K))
 #define ENOUGH 3000
 
 /*

@@ -211,7 +211,7 @@ static void no_more_than_wanted(struct kunit *test)
 	KUNIT_EXPECT_LE(test, sum, most);
 	/* For objects of whole pages the estimate is exact. */
 	qs_everything_comes_back(test, t);
-	t = qs_traffic_new(test, 4096, 0, false);
+	t = qs_traffic_new(test, PAGE_SIZE, 0, false);
 	qs_fill(test, t);
 	qs_free_until(t, t->room / 10);
 	qr_drain_all();
@@ -224,8 +224,9 @@ static void no_more_than_wanted(struct kunit *test)
 /* Empty slabs that the depot keeps go first; if they are enough, no other slab is trimmed. */
 static void empty_slabs_first(struct kunit *test)
 {
-	struct qs_traffic *t = qs_traffic_new(test, 4096, 0, false);
+	struct qs_traffic *t = qs_traffic_new(test, PAGE_SIZE, 0, false);
 	struct qr_depot *d;
+	unsigned int each = qr_cache_of(t->cache)->geo.pages;
 	unsigned long empty;
 	u64 trimmed, slabs;
 	unsigned int i;
@@ -242,7 +243,7 @@ static void empty_slabs_first(struct kunit *test)
 	slabs = qt_sum(t->cache).slabs;
 	empty = d->nr_empty;
 	KUNIT_ASSERT_GE(test, empty, 4);
-	KUNIT_EXPECT_EQ(test, empty * 8, qs_trim(t->cache, empty * 8 - 7));
+	KUNIT_EXPECT_EQ(test, empty * each, qs_trim(t->cache, empty * each - each + 1));
 	KUNIT_EXPECT_EQ(test, 0, d->nr_empty);
 	KUNIT_EXPECT_EQ(test, slabs - empty, qt_sum(t->cache).slabs);
 	KUNIT_EXPECT_EQ(test, trimmed, qt_stats(test)->trimmed_bytes);
@@ -276,9 +277,9 @@ static bool shares_a_chunk(const void *p, const struct qs_traffic *t)
 /* Pages that left a slab serve other caches at once, as long as the page heap keeps them. */
 static void others_have_the_pages(struct kunit *test)
 {
-	struct qs_traffic *t = qs_traffic_new(test, 4096, 0, false);
+	struct qs_traffic *t = qs_traffic_new(test, PAGE_SIZE, 0, false);
 	struct qs_traffic *other = qs_traffic_new(test, 64, 0, false);
-	unsigned int pages, i, taken = 0;
+	unsigned int each = qr_cache_of(t->cache)->geo.pages, pages, i, taken = 0;
 	u64 chunks;
 
 	/* No other page is idle. */
@@ -290,7 +291,7 @@ static void others_have_the_pages(struct kunit *test)
 	qs_fill(test, t);
 	/* One object of each slab stays. */
 	for (i = t->n; i--;)
-		if (((unsigned long)t->objs[i].p >> PAGE_SHIFT) % 8)
+		if (((unsigned long)t->objs[i].p >> PAGE_SHIFT) % each)
 			qs_free(t, i);
 	qs_trim_is_exact(test, t);
 	chunks = qt_stats(test)->chunks;

@@ -57,8 +57,10 @@ static void a_long_span_costs_little(struct kunit *test)
 /* No chunk there: no page has a class, at whichever end of a part. */
 static void nothing_is_fast_without_chunks(struct kunit *test)
 {
-	static const unsigned long at[] = { 4096, 4097,		  6143,		 6144,
-					    8191, FAR_CHUNKS / 2, FAR_CHUNKS - 1 };
+	static const unsigned long at[] = {
+		QR_VIEW_PART,	      QR_VIEW_PART + 1, QR_VIEW_PART + 2047, QR_VIEW_PART + 2048,
+		2 * QR_VIEW_PART - 1, FAR_CHUNKS / 2,	FAR_CHUNKS - 1,
+	};
 	unsigned int i, cpu;
 
 	grow(test);

@@ -197,8 +197,8 @@ static void ordinary_memory_comes_first(struct kunit *test)
 /* Pages of the reserves may lie in a hole of an ordinary chunk, where frees are fast. */
 static void in_a_hole(struct kunit *test)
 {
-	struct quarry_cache *cache = qt_cache(test, 4096, NULL),
-			    *other = qt_cache(test, 4096, NULL);
+	struct quarry_cache *cache = qt_cache(test, PAGE_SIZE, NULL),
+			    *other = qt_cache(test, PAGE_SIZE, NULL);
 	void **objs = qt_array(test, HOLES, sizeof(*objs)), **late = qt_array(test, HOLES, 8);
 	struct qr_chunk *chunk = NULL;
 	unsigned int i, n;

@@ -136,7 +136,7 @@ static void random_runs_match_model(struct kunit *test)
 			continue;
 		}
 		/* Mostly short runs, but up to a whole chunk. */
-		nr = 1 + get_random_u32_below(1 << (1 + get_random_u32_below(9)));
+		nr = 1 + get_random_u32_below(1 << (1 + get_random_u32_below(QR_CHUNK_ORDER)));
 		kind = get_random_u32_below(4) ? QR_ORDINARY : QR_LARGE;
 		align = 1 << get_random_u32_below(kind == QR_LARGE ? 2 : 5);
 		if (kind == QR_LARGE && align == 1)
@@ -181,7 +181,8 @@ static void random_lengths_match_model(struct kunit *test)
 
 	for (step = 0; step < 2000; step++) {
 		unsigned int i = get_random_u32_below(MAX_RUNS);
-		unsigned int nr = 1 + get_random_u32_below(1 << (1 + get_random_u32_below(9)));
+		unsigned int nr = 1 + get_random_u32_below(
+					      1 << (1 + get_random_u32_below(QR_CHUNK_ORDER)));
 		struct qr_run *run = &r->run[i], added;
 		bool free;
 
@@ -406,17 +407,17 @@ static void large_runs_go_over_chunks(struct kunit *test)
 found:
 	put(r, i);
 	put(r, k);
-	KUNIT_ASSERT_TRUE(test, get(r, i, QR_LARGE, node, 300, 1, GFP_KERNEL));
+	KUNIT_ASSERT_TRUE(test, get(r, i, QR_LARGE, node, QR_CHUNK_PAGES * 5 / 8, 1, GFP_KERNEL));
 	KUNIT_EXPECT_PTR_EQ(test, low, r->run[i].chunk);
-	KUNIT_ASSERT_TRUE(test, get(r, k, QR_LARGE, node, 400, 1, GFP_KERNEL));
+	KUNIT_ASSERT_TRUE(test, get(r, k, QR_LARGE, node, QR_CHUNK_PAGES * 3 / 4, 1, GFP_KERNEL));
 	KUNIT_EXPECT_PTR_EQ(test, low, r->run[k].chunk);
-	KUNIT_EXPECT_EQ(test, 300, r->run[k].first);
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES * 5 / 8, r->run[k].first);
 	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, low->nr_used);
-	KUNIT_EXPECT_EQ(test, 188, high->nr_used);
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES * 3 / 8, high->nr_used);
 	check_run(test, r, k);
 	/* An aligned run does not cross. */
 	put(r, k);
-	KUNIT_ASSERT_TRUE(test, get(r, k, QR_LARGE, node, 400, 2, GFP_KERNEL));
+	KUNIT_ASSERT_TRUE(test, get(r, k, QR_LARGE, node, QR_CHUNK_PAGES * 3 / 4, 2, GFP_KERNEL));
 	KUNIT_EXPECT_PTR_EQ(test, high, r->run[k].chunk);
 	check_run(test, r, k);
 	put(r, i);

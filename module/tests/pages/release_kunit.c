@@ -69,34 +69,36 @@ static void holes_from_the_top(struct kunit *test)
 {
 	struct runs *r = new_runs(test);
 	int node = first_node(qr_nodes);
+	const unsigned int used = QR_CHUNK_PAGES / 5, gone = QR_CHUNK_PAGES / 7;
+	const unsigned int left = QR_CHUNK_PAGES - used;
 	struct qr_chunk *chunk;
 	struct quarry_stats *st;
 	u64 taken, returned;
 
-	get(test, r, 0, QR_ORDINARY, 100);
+	get(test, r, 0, QR_ORDINARY, used);
 	chunk = r->run[0].chunk;
 	if (chunk->kind == QR_MIXED)
 		kunit_skip(test, "no whole chunk to be had");
 	st = qt_stats(test);
 	taken = st->taken_bytes;
 	returned = st->returned_bytes;
-	KUNIT_EXPECT_EQ(test, 412, idle_pages(node));
-	KUNIT_EXPECT_EQ(test, 77, qr_heap_release(node, 77));
-	KUNIT_EXPECT_EQ(test, 412 - 77, idle_pages(node));
-	KUNIT_EXPECT_EQ(test, 77, chunk->nr_holes);
-	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES - 77, find_first_bit(chunk->holes, QR_CHUNK_PAGES));
+	KUNIT_EXPECT_EQ(test, left, idle_pages(node));
+	KUNIT_EXPECT_EQ(test, gone, qr_heap_release(node, gone));
+	KUNIT_EXPECT_EQ(test, left - gone, idle_pages(node));
+	KUNIT_EXPECT_EQ(test, gone, chunk->nr_holes);
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES - gone, find_first_bit(chunk->holes, QR_CHUNK_PAGES));
 	qt_exit(test);
-	/* The heap does not have the 77 holes any more: a run of 335 pages is all it can give. */
-	get(test, r, 1, QR_ORDINARY, 412 - 77);
+	/* The heap does not have the holes any more: it can give a run of the other pages. */
+	get(test, r, 1, QR_ORDINARY, left - gone);
 	KUNIT_EXPECT_PTR_EQ(test, chunk, r->run[1].chunk);
-	KUNIT_EXPECT_EQ(test, 100, r->run[1].first);
+	KUNIT_EXPECT_EQ(test, used, r->run[1].first);
 	KUNIT_EXPECT_EQ(test, 0, qr_heap_release(node, 1));
 	put(r, 0);
 	put(r, 1);
-	/* The chunk is hollow: it is no free run of 512 pages, but it is released in one piece. */
+	/* The chunk is hollow: it is no free run of all pages, but it is released in one piece. */
 	KUNIT_EXPECT_FALSE(test, list_empty(&chunk->link));
 	qt_exit(test);
-	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES - 77, qr_heap_release(node, QR_CHUNK_PAGES));
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES - gone, qr_heap_release(node, QR_CHUNK_PAGES));
 	st = qt_stats(test);
 	KUNIT_EXPECT_EQ(test, 0, st->chunks);
 	KUNIT_EXPECT_EQ(test, 0, st->hole_bytes);
@@ -113,14 +115,14 @@ static void whole_chunks_first(struct kunit *test)
 	for (i = 0; i < 4; i++)
 		get(test, r, i, QR_ORDINARY, QR_CHUNK_PAGES);
 	get(test, r, 4, QR_ORDINARY, 8);
-	KUNIT_EXPECT_EQ(test, 504, idle_pages(node));
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES - 8, idle_pages(node));
 	put(r, 2);
 	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, qr_heap_release(node, QR_CHUNK_PAGES));
 	KUNIT_EXPECT_EQ(test, 0, qt_stats(test)->hole_bytes);
-	KUNIT_EXPECT_EQ(test, 504, idle_pages(node));
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES - 8, idle_pages(node));
 	/* No whole chunk is idle any more, and fewer pages than asked for. */
-	KUNIT_EXPECT_EQ(test, 504, qr_heap_release(node, QR_CHUNK_PAGES));
-	KUNIT_EXPECT_EQ(test, 504 * PAGE_SIZE, qt_stats(test)->hole_bytes);
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES - 8, qr_heap_release(node, QR_CHUNK_PAGES));
+	KUNIT_EXPECT_EQ(test, (QR_CHUNK_PAGES - 8) * PAGE_SIZE, qt_stats(test)->hole_bytes);
 	qt_exit(test);
 }
 
@@ -185,14 +187,14 @@ static void holes_are_filled(struct kunit *test)
 	chunk = r->run[0].chunk;
 	if (chunk->kind == QR_MIXED)
 		kunit_skip(test, "no whole chunk to be had");
-	KUNIT_ASSERT_EQ(test, 504, qr_heap_release(node, ULONG_MAX));
+	KUNIT_ASSERT_EQ(test, QR_CHUNK_PAGES - 8, qr_heap_release(node, ULONG_MAX));
 	qt_no_chunks(test);
 	for (i = 1; i < MAX_RUNS; i++) {
 		get(test, r, i, QR_ORDINARY, 8);
 		in_hole += r->run[i].chunk == chunk;
 	}
 	kunit_info(test, "%u of %u runs lie in holes\n", in_hole, MAX_RUNS - 1);
-	KUNIT_EXPECT_EQ(test, 504 - 8 * in_hole, chunk->nr_holes);
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES - 8 - 8 * in_hole, chunk->nr_holes);
 	KUNIT_EXPECT_EQ(test, 8 * (in_hole + 1), chunk->nr_used);
 	qt_exit(test);
 }
@@ -210,10 +212,11 @@ static void a_range_is_left(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, qr_heap_release_range(start, start));
 	KUNIT_EXPECT_EQ(test, 0, qr_heap_release_range(start, start + 10));
 	KUNIT_EXPECT_EQ(test, 20, qr_heap_release_range(start + 5, start + 30));
-	KUNIT_EXPECT_EQ(test, 502 - 20, idle_pages(node));
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES - 10 - 20, idle_pages(node));
 	/* A range in the middle of a free run: the pages before the range stay. */
-	KUNIT_EXPECT_EQ(test, 30, qr_heap_release_range(start + 100, start + 130));
-	KUNIT_EXPECT_EQ(test, 502 - 50, qr_heap_release_range(start, start + QR_CHUNK_PAGES));
+	KUNIT_EXPECT_EQ(test, 30, qr_heap_release_range(start + 60, start + 90));
+	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES - 10 - 50,
+			qr_heap_release_range(start, start + QR_CHUNK_PAGES));
 	qt_exit(test);
 }
 
@@ -300,7 +303,7 @@ static void a_chunk_waits_for_its_load(struct kunit *test)
 	unsigned int i;
 
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, retain, NULL));
-	get(test, r, 0, QR_ORDINARY, 300);
+	get(test, r, 0, QR_ORDINARY, QR_CHUNK_PAGES / 2);
 	if (r->run[0].chunk->kind == QR_MIXED)
 		kunit_skip(test, "no whole chunk to be had");
 	WRITE_ONCE(qr_scavenger_paused, false);
@@ -308,8 +311,8 @@ static void a_chunk_waits_for_its_load(struct kunit *test)
 	for (i = 0; i < 12; i++) {
 		put(r, 0);
 		msleep(1000);
-		KUNIT_EXPECT_GE(test, idle_pages(node), 300);
-		get(test, r, 0, QR_ORDINARY, 300);
+		KUNIT_EXPECT_GE(test, idle_pages(node), QR_CHUNK_PAGES / 2);
+		get(test, r, 0, QR_ORDINARY, QR_CHUNK_PAGES / 2);
 	}
 	KUNIT_EXPECT_LT(test, qt_stats(test)->taken_bytes - taken, QR_CHUNK_PAGES * PAGE_SIZE);
 	put(r, 0);
@@ -332,7 +335,8 @@ static void the_share_shrinks(struct kunit *test)
 	put(r, 7);
 	KUNIT_ASSERT_EQ(test, 0, qr_retain_set(10));
 	WRITE_ONCE(qr_scavenger_paused, false);
-	KUNIT_EXPECT_EQ(test, 358, wait_for_idle(node, 358));
+	KUNIT_EXPECT_EQ(test, 7 * QR_CHUNK_PAGES / 10,
+			wait_for_idle(node, 7 * QR_CHUNK_PAGES / 10));
 	for (i = 0; i < 7; i++) {
 		qr_heap_drop(&r->run[i]);
 		r->run[i].chunk = NULL;

@@ -245,7 +245,9 @@ static void all_or_nothing(struct kunit *test)
 /* Half a million leaves of 2 MiB: the number of steps does not grow with the memory. */
 static void a_terabyte_takes_few_steps(struct kunit *test)
 {
-	static const struct qr_sum half = { 1, 0, 1, 1 }, nothing, whole = { 512, 512, 512, 512 };
+	static const struct qr_sum half = { 1, 0, 1, 1 }, nothing,
+				   whole = { QR_CHUNK_PAGES, QR_CHUNK_PAGES, QR_CHUNK_PAGES,
+					     QR_CHUNK_PAGES };
 	unsigned long leaves = 1UL << (40 - QR_CHUNK_SHIFT), i;
 	struct model *m = qt_array(test, 1, sizeof(*m));
 	unsigned int steps, most = 0;
@@ -279,7 +281,9 @@ static void a_terabyte_takes_few_steps(struct kunit *test)
 static void a_span_without_memory_costs_nothing(struct kunit *test)
 {
 	static const unsigned long leaves[] = { 3, BIT(25) - 1, BIT(24) + 70, BIT(35) };
-	static const struct qr_sum whole = { 512, 512, 512, 512 }, nothing;
+	static const struct qr_sum whole = { QR_CHUNK_PAGES, QR_CHUNK_PAGES, QR_CHUNK_PAGES,
+					     QR_CHUNK_PAGES },
+				   nothing;
 	struct model *m = qt_array(test, 1, sizeof(*m));
 	u64 before = atomic64_read(&qr_metadata_bytes);
 	unsigned int i, steps = 0;
@@ -295,27 +299,30 @@ static void a_span_without_memory_costs_nothing(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, 0, qr_tree_cover(&m->tree, leaves[i], GFP_KERNEL));
 		qr_tree_set(&m->tree, leaves[i], &whole);
 		KUNIT_EXPECT_TRUE(test, qr_tree_is_consistent(&m->tree));
-		KUNIT_EXPECT_EQ(test, 512, qr_tree_leaf(&m->tree, leaves[i]).longest);
+		KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, qr_tree_leaf(&m->tree, leaves[i]).longest);
 		KUNIT_EXPECT_EQ(test, 0, qr_tree_leaf(&m->tree, leaves[i] + 1).longest);
 	}
 	KUNIT_EXPECT_LT(test, atomic64_read(&qr_metadata_bytes) - before, 32768);
 	KUNIT_EXPECT_EQ(test, 0, qr_tree_leaf(&m->tree, BIT(30)).longest);
-	KUNIT_EXPECT_EQ(test, 3 * 512, qr_tree_find(&m->tree, 512, &inside, &steps));
+	KUNIT_EXPECT_EQ(test, 3 * QR_CHUNK_PAGES,
+			qr_tree_find(&m->tree, QR_CHUNK_PAGES, &inside, &steps));
 	KUNIT_EXPECT_EQ(test, -1, qr_tree_find(&m->tree, 513, &inside, &steps));
-	KUNIT_EXPECT_EQ(test, BIT(24) + 70, qr_tree_find_leaf(&m->tree, 4, 512, &steps));
+	KUNIT_EXPECT_EQ(test, BIT(24) + 70, qr_tree_find_leaf(&m->tree, 4, QR_CHUNK_PAGES, &steps));
 	KUNIT_EXPECT_EQ(test, BIT(25) - 1, qr_tree_find_leaf(&m->tree, BIT(24) + 71, 1, &steps));
 	KUNIT_EXPECT_EQ(test, BIT(35), qr_tree_find_leaf(&m->tree, BIT(25), 1, &steps));
 	KUNIT_EXPECT_EQ(test, -1, qr_tree_find_leaf(&m->tree, BIT(35) + 1, 1, &steps));
-	KUNIT_EXPECT_EQ(test, BIT(35), qr_tree_find_last_leaf(&m->tree, 512));
+	KUNIT_EXPECT_EQ(test, BIT(35), qr_tree_find_last_leaf(&m->tree, QR_CHUNK_PAGES));
 	qr_tree_set(&m->tree, BIT(35), &nothing);
-	KUNIT_EXPECT_EQ(test, BIT(25) - 1, qr_tree_find_last_leaf(&m->tree, 512));
+	KUNIT_EXPECT_EQ(test, BIT(25) - 1, qr_tree_find_last_leaf(&m->tree, QR_CHUNK_PAGES));
 	KUNIT_EXPECT_TRUE(test, qr_tree_is_consistent(&m->tree));
 }
 
 /* Leaves side by side: the levels above follow at the end of each block, and after the last one. */
 static void a_row_of_leaves(struct kunit *test)
 {
-	static const struct qr_sum whole = { 512, 512, 512, 512 }, nothing;
+	static const struct qr_sum whole = { QR_CHUNK_PAGES, QR_CHUNK_PAGES, QR_CHUNK_PAGES,
+					     QR_CHUNK_PAGES },
+				   nothing;
 	struct model *m = qt_array(test, 1, sizeof(*m));
 	unsigned int from, to, i, steps = 0;
 	bool inside;
@@ -331,13 +338,16 @@ static void a_row_of_leaves(struct kunit *test)
 			for (i = from; i < to; i++)
 				qr_tree_set_next(&m->tree, i, &nothing, i + 1 == to);
 			KUNIT_ASSERT_TRUE(test, qr_tree_is_consistent(&m->tree));
-			KUNIT_ASSERT_EQ(test, to, qr_tree_find_leaf(&m->tree, from, 512, &steps));
+			KUNIT_ASSERT_EQ(test, to,
+					qr_tree_find_leaf(&m->tree, from, QR_CHUNK_PAGES, &steps));
 			for (i = from; i < to; i++)
 				qr_tree_set_next(&m->tree, i, &whole, i + 1 == to);
 			KUNIT_ASSERT_TRUE(test, qr_tree_is_consistent(&m->tree));
 		}
 	}
-	KUNIT_EXPECT_EQ(test, 0, qr_tree_find(&m->tree, 3 * QR_TREE_FANOUT * 512, &inside, &steps));
+	KUNIT_EXPECT_EQ(test, 0,
+			qr_tree_find(&m->tree, 3 * QR_TREE_FANOUT * QR_CHUNK_PAGES, &inside,
+				     &steps));
 }
 
 static struct kunit_case cases[] = { KUNIT_CASE(sums_of_maps),

@@ -403,6 +403,7 @@ static void interrupt_has_none(struct kunit *test, enum hrtimer_mode mode, const
 
 static void hard_interrupt_has_none(struct kunit *test)
 {
+	qt_skip_on_rt(test);
 	interrupt_has_none(test, HRTIMER_MODE_REL_PINNED, "hardirq");
 }
 

@@ -98,8 +98,7 @@ static int nest_handler(struct kprobe *kp, struct pt_regs *regs)
 {
 	struct nest *n = nest_now;
 
-	if (kp->addr == n->at && READ_ONCE(n->ops) && current == n->task &&
-	    !irqs_disabled_flags(regs->flags)) {
+	if (kp->addr == n->at && READ_ONCE(n->ops) && current == n->task && qt_irqs_were_on(regs)) {
 		n->asked++;
 		irq_work_queue(&n->work);
 	}
@@ -248,6 +247,7 @@ static void nest_run(struct kunit *test, unsigned long fn, op_fn op, u32 rate)
 	unsigned int probed = 0, every, i;
 	unsigned long at;
 
+	qt_skip_on_rt(test);
 	qt_pin(test, 0);
 	n->cache = qt_cache(test, SIZE, NULL);
 	n->task = current;

@@ -391,6 +391,7 @@ static void interrupt_has_a_stack_of_its_own(struct kunit *test, enum hrtimer_mo
 	struct qp_watch *w[2];
 	unsigned int i;
 
+	qt_skip_on_rt(test);
 	qt_pin(test, 0);
 	in->cache = qt_cache(test, 64, NULL);
 	w[0] = qp_watch(test, qp_id(in->cache));

@@ -27,19 +27,20 @@ static void make_idle(struct kunit *test, int node, unsigned int n)
 
 static void as_many_as_asked_for(struct kunit *test)
 {
+	const unsigned int few = QR_CHUNK_PAGES / 5, more = QR_CHUNK_PAGES * 4 / 3;
 	int node = first_node(qr_nodes);
 	u64 shrunk = qt_stats(test)->shrunk_bytes;
 
 	make_idle(test, node, 4);
 	KUNIT_EXPECT_GE(test, qr_shrink_count(node), 4 * QR_CHUNK_PAGES);
-	KUNIT_EXPECT_EQ(test, 100, qr_shrink_scan(node, 100));
+	KUNIT_EXPECT_EQ(test, few, qr_shrink_scan(node, few));
 	KUNIT_EXPECT_EQ(test, QR_CHUNK_PAGES, qr_shrink_scan(node, QR_CHUNK_PAGES));
-	KUNIT_EXPECT_EQ(test, 700, qr_shrink_scan(node, 700));
+	KUNIT_EXPECT_EQ(test, more, qr_shrink_scan(node, more));
 	KUNIT_EXPECT_EQ(test, 0, qr_shrink_scan(node, 0));
 	qt_exit(test);
-	KUNIT_EXPECT_EQ(test, shrunk + (100 + QR_CHUNK_PAGES + 700) * PAGE_SIZE,
+	KUNIT_EXPECT_EQ(test, shrunk + (few + QR_CHUNK_PAGES + more) * PAGE_SIZE,
 			qt_stats(test)->shrunk_bytes);
-	KUNIT_EXPECT_EQ(test, 3 * QR_CHUNK_PAGES - 800, qr_shrink_scan(node, ULONG_MAX));
+	KUNIT_EXPECT_EQ(test, 3 * QR_CHUNK_PAGES - few - more, qr_shrink_scan(node, ULONG_MAX));
 	KUNIT_EXPECT_EQ(test, 0, qr_shrink_count(node));
 	KUNIT_EXPECT_EQ(test, 0, qr_shrink_scan(node, QR_CHUNK_PAGES));
 }
@@ -59,7 +60,7 @@ static void other_nodes_keep_theirs(struct kunit *test)
  */
 static void idle_caches_are_emptied(struct kunit *test)
 {
-	struct quarry_cache *cache = qt_cache(test, 4096, NULL);
+	struct quarry_cache *cache = qt_cache(test, PAGE_SIZE, NULL);
 	void **objs = qt_array(test, N, sizeof(*objs)), *p;
 	unsigned int i;
 	int node;
@@ -93,7 +94,7 @@ static void idle_caches_are_emptied(struct kunit *test)
 /* What caches could give up is counted by the look once a second, not when the kernel asks. */
 static void count_is_kept(struct kunit *test)
 {
-	struct quarry_cache *cache = qt_cache(test, 4096, NULL);
+	struct quarry_cache *cache = qt_cache(test, PAGE_SIZE, NULL);
 	void **objs = qt_array(test, N, sizeof(*objs));
 	unsigned long before, after;
 	unsigned int i;

@@ -20,7 +20,8 @@ static void fill(struct qr_text *t, unsigned int lines)
 
 static void text_is_read_in_any_pieces(struct kunit *test)
 {
-	static const size_t pieces[] = { 1, 7, 100, 4095, 4096, 4097, 20000, 200000 };
+	static const size_t pieces[] = { 1,	7,     100, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1,
+					 20000, 200000 };
 	struct qr_text *t = qt_text_owned(test, qr_text_new());
 	char *whole, *got, *user;
 	unsigned int i;

@@ -5,7 +5,6 @@
  */
 #include "tests/kunit_util.h"
 
-#include <linux/irq_work.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/vmalloc.h>
@@ -79,7 +78,7 @@ static void freed_anywhere(struct kunit *test)
 	struct quarry_stats *before, *st;
 	unsigned int i;
 
-	init_irq_work(&w->irq, irq_fn);
+	w->irq = qt_irq_work(irq_fn);
 	INIT_WORK(&w->soft, soft_fn);
 	/* The pages come from this CPU's node: a move to another one would take a chunk there. */
 	qt_pin(test, 0);

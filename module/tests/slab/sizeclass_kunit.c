@@ -125,8 +125,9 @@ static void any_geometry_is_sound(struct kunit *test)
 
 			sound = geo.stride >= size && geo.stride % align == 0 &&
 				geo.stride - size < max(align, QR_MIN_OBJECT) &&
-				geo.objects >= QR_SLAB_MIN_OBJECTS && geo.objects <= QR_SLAB_MAP &&
-				geo.pages >= 1 && geo.pages <= QR_SLAB_MAX_PAGES &&
+				geo.objects >= QR_SLAB_MIN_OBJECTS &&
+				geo.objects <= qr_geo_map(geo.stride) && geo.pages >= 1 &&
+				geo.pages <= QR_SLAB_MAX_PAGES &&
 				/* All objects that fit, or the map would lack bits for them. */
 				geo.objects == geo.pages * PAGE_SIZE / geo.stride &&
 				geo.objects * geo.stride + geo.tail == geo.pages * PAGE_SIZE &&

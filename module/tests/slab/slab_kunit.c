@@ -36,7 +36,7 @@ static void created_full_of_free_objects(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, slab->nr_objects, geo.objects);
 		KUNIT_EXPECT_EQ(test, slab->nr_free, slab->nr_objects);
 		KUNIT_EXPECT_EQ(test, 0, (unsigned long)slab->base % qr_class_align(size));
-		KUNIT_EXPECT_EQ(test, slab->words, size < QR_MIN_OBJECT ? 16 : 8);
+		KUNIT_EXPECT_EQ(test, slab->words, qr_geo_map(slab->stride) / 64);
 		for (i = 0; i < slab->words; i++) {
 			set += hweight64(slab->free[i]);
 			KUNIT_EXPECT_EQ(test, 0, qr_slab_cached(slab)[i]);
@@ -262,8 +262,8 @@ static void few_objects_on_a_page(struct kunit *test)
 	}
 }
 
-/* Only slabs of tiny objects have descriptors with long maps. */
-static void long_maps_are_for_tiny_objects(struct kunit *test)
+/* Only slabs of the smallest objects have descriptors with long maps. */
+static void long_maps_are_for_small_objects(struct kunit *test)
 {
 	struct qr_slab *slab = qr_slab_create_bare(first_node(qr_nodes), GFP_KERNEL);
 
@@ -271,8 +271,8 @@ static void long_maps_are_for_tiny_objects(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 8, slab->words);
 	KUNIT_EXPECT_PTR_EQ(test, qr_slab_cached(slab), slab->free + 8);
 	qr_slab_destroy_bare(slab);
-	slab = new_slab(test, 1, 0);
-	KUNIT_EXPECT_EQ(test, 8, slab->stride);
+	slab = new_slab(test, QR_LONG_MAP, 0);
+	KUNIT_EXPECT_EQ(test, QR_LONG_MAP, slab->stride);
 	KUNIT_EXPECT_EQ(test, 8, slab->words);
 }
 
@@ -305,7 +305,7 @@ static struct kunit_case cases[] = { KUNIT_CASE(created_full_of_free_objects),
 				     KUNIT_CASE(index_is_exact_for_every_stride),
 				     KUNIT_CASE(random_operations_match_model),
 				     KUNIT_CASE(few_objects_on_a_page),
-				     KUNIT_CASE(long_maps_are_for_tiny_objects),
+				     KUNIT_CASE(long_maps_are_for_small_objects),
 				     KUNIT_CASE(classes_are_told_to_the_chunk),
 				     KUNIT_CASE(qt_books_balance),
 				     {} };

@@ -2,7 +2,6 @@
 /* Clients and observers read the same numbers, and the numbers agree with each other. */
 #include "tests/kunit_util.h"
 
-#include <linux/irq_work.h>
 #include <linux/sizes.h>
 
 struct found {
@@ -182,7 +181,7 @@ static void irq_fn(struct irq_work *work)
 static void in_interrupts(struct kunit *test)
 {
 	struct from_irq f = {
-		.work = IRQ_WORK_INIT(irq_fn),
+		.work = qt_irq_work(irq_fn),
 		.cache = qt_cache(test, 64, NULL),
 		.st = kunit_kzalloc(test, sizeof(*f.st), GFP_KERNEL),
 	};
