@@ -62,6 +62,7 @@ void part_read(void)
 			 -1, 0);
 	int fd = open_device(O_RDWR);
 	char byte[2] = "", *whole, *large;
+	ssize_t got;
 	size_t len;
 
 	check_error(read(fd, byte, 1), ENODATA, "read before the first result");
@@ -94,9 +95,15 @@ void part_read(void)
 
 	check_error(pread(fd, KERNEL_ADDRESS, 100, 0), EFAULT, "read to the kernel's");
 	munmap(map + page_size, page_size);
-	check_equal(pread(fd, map + page_size - 10, 100, 0), 10, "read to the last 10 bytes");
+	/* A copy that meets the end stops there on x86, and may stop earlier elsewhere. */
+	got = pread(fd, map + page_size - 10, 100, 0);
+#ifdef __x86_64__
+	check_equal(got, 10, "read to the last 10 bytes");
+#else
+	check(got >= 1 && got <= 10, "read to the last 10 bytes: %zd", got);
+#endif
 	check_error(pread(fd, map + page_size, 100, 0), EFAULT, "read to behind them");
-	check(!memcmp(map + page_size - 10, whole, 10), "what was read is right");
+	check(!memcmp(map + page_size - 10, whole, got), "what was read is right");
 	mprotect(map, page_size, PROT_READ);
 	check_error(pread(fd, map, 100, 0), EFAULT, "read to memory that is read-only");
 	munmap(map, page_size);

@@ -360,6 +360,12 @@ wait_quietly()
 	read -r -t 1 _ <>"$TMP/never"
 }
 
+# Bytes of a page. busybox has no getconf.
+page_bytes()
+{
+	awk '/^KernelPageSize:/ { print $2 * 1024; exit }' /proc/self/smaps
+}
+
 # Sets pages_free. MemFree leaves out the pages in the processors' own lists, where pages that
 # were freed singly are. So both are read, from one file, because between two readings pages
 # would move. The shell itself reads it. The counters are brought up to date first.

@@ -13,13 +13,13 @@ cd "$(dirname "$0")" || exit 1
 load_anew quarry_client
 
 bytes=${QUARRY_SPARSE_BYTES:-$(choose 8388608 2097152)}
-page=4096
+page=$(page_bytes)
 
 # Pages of all slabs of the client's caches.
 held_pages()
 {
 	cat "$QUARRY"/caches/sparse-*/stats |
-		awk -v page=$page '$1 == "inuse_bytes" { n += $2 } END { print n / page }'
+		awk -v page="$page" '$1 == "inuse_bytes" { n += $2 } END { print n / page }'
 }
 
 # with_chance PAGES: the most pages that Quarry may hold if SLUB holds PAGES. Chance decides
@@ -50,7 +50,7 @@ compare()
 		# many. But Quarry's sampled objects have slabs of their own, so the objects are
 		# spread over pages in another way.
 		limit=$slub
-		[ "$size" -ge 512 ] || [ "$size" = 0 ] || limit=$(with_chance "$slub")
+		[ "$size" -ge $((page / 8)) ] || [ "$size" = 0 ] || limit=$(with_chance "$slub")
 		within "$what, $permille left: pages, and the kernel's $slub" "$held" 1 "$limit"
 	done
 	[ "$held" = "$full" ] || within "$what: bytes that left slabs" \

@@ -11,6 +11,9 @@ unload wordindex quarry_client quarry
 
 mib=${QUARRY_MIB:-256}
 bound=16
+page=$(page_bytes)
+worst=128
+[ "$page" = 4096 ] || worst=64
 rounds=$(choose 5 1)
 
 [ "$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)" -gt $((mib + 64)) ] ||
@@ -42,7 +45,7 @@ pages_at_rest()
 	grep -E '^(Slab|Percpu|PageTables|KernelStack|VmallocUsed|Cached|AnonPages):' \
 		/proc/meminfo >"$TMP/meminfo.$1"
 	note "round $round, $1: $best pages free, $(awk \
-		'{ printf "%s %d ", $1, $2 / 4 }' "$TMP/meminfo.$1")"
+		-v page="$page" '{ printf "%s %d ", $1, $2 * 1024 / page }' "$TMP/meminfo.$1")"
 }
 
 # At the first loads the kernel allocates memory that it then keeps for itself: page tables of
@@ -70,8 +73,8 @@ done
 # Pages that each unload loses add up over the rounds. What the kernel itself holds at a count, a
 # stack or a slab that it is about to give back, is some 20 pages more or less, and does not add
 # up. So what is missing after all rounds, for each of them, decides. No single round may lose more
-# than 128 pages, a quarter of a chunk. If more pages are free than before, the kernel has freed
-# memory of its own, which does not matter here.
+# than 128 pages, a quarter of a chunk, or half of one if pages are larger. If more pages are free
+# than before, the kernel has freed memory of its own, which does not matter here.
 if has_kasan; then
 	skip "pages (KASAN keeps freed memory in quarantine)"
 else
@@ -80,7 +83,7 @@ else
 	note "pages that did not come back, by round:$losses"
 	within "pages that did not come back, for each round" $(((first - after) / rounds)) -1000 $bound
 	shift $(($# - 1))
-	within "pages that did not come back, worst round" "$1" -1000 128
+	within "pages that did not come back, worst round" "$1" -1000 "$worst"
 fi
 same "lines that say something was not given back" \
 	"$(dmesg | grep -c 'quarry: .*\(not given back\|never freed\)')" 0
