@@ -36,10 +36,10 @@ mirror()
 }
 
 # apt_private SUITE TOOL ARGS...: run an apt tool on SUITE only. "bookworm" includes its security
-# suite, which has the newer kernels.
+# suite, which has the newer kernels. "bookworm:arm64" is the same suite's packages for arm64.
 apt_private()
 {
-	local dir=$QUARRY_CACHE/apt/$1 suite=$1 tool=$2
+	local dir=$QUARRY_CACHE/apt/${1/:/-} suite=$1 tool=$2
 
 	shift 2
 	[ -e "$dir/apt.conf" ] || apt_private_init "$suite" "$dir"
@@ -48,11 +48,12 @@ apt_private()
 
 apt_private_init()
 {
-	local suites=("$1") dir=$2 suite key
+	local suites=("${1%:*}") arch=amd64 dir=$2 suite key
 
 	key=/usr/share/keyrings/debian-archive-keyring.gpg
 	[ -e "$key" ] || die "$key not found; install debian-archive-keyring"
-	[ "$1" != bookworm ] || suites+=(bookworm-security)
+	[ "${1%:*}" = "$1" ] || arch=${1#*:}
+	[ "${suites[0]}" != bookworm ] || suites+=(bookworm-security)
 	mkdir -p "$dir/lists/partial" "$dir/archives/partial"
 	: >"$dir/status"
 	for suite in "${suites[@]}"; do
@@ -71,7 +72,7 @@ apt_private_init()
 		Dir::State::status "$dir/status";
 		Dir::Cache "$dir";
 		Dir::Cache::archives "$dir/archives";
-		APT::Architecture "amd64";
+		APT::Architecture "$arch";
 		APT::Sandbox::User "root";
 		Acquire::Languages "none";
 	EOF
