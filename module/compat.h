@@ -32,7 +32,7 @@
 #elif !defined(CONFIG_X86_64) && !defined(CONFIG_ARM64)
 #define QR_COMPAT_NOTE "Quarry was not tried on this architecture; run its tests first"
 #elif PAGE_SHIFT != 12
-#define QR_COMPAT_NOTE "Some of Quarry's tests fail with pages of 16 KiB; run them first"
+#define QR_COMPAT_NOTE "Quarry fails some of its tests with pages of 16 KiB; run them first"
 #endif
 
 /* 6.4 split the memory of a module into ranges by their use, such as text. */
@@ -293,7 +293,7 @@ struct kmem_cache_args {
 #define qr_compat_kvfree_atomic(p) kvfree(p)
 #endif
 
-/* 6.18 added a flag for queues whose work runs where it was queued; 7.3 warns of queues without one. */
+/* 6.18 added a flag for queues whose work runs where it was queued.  7.3 warns of one without. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
 #define QR_COMPAT_WQ_PERCPU WQ_PERCPU
 #else

@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/numa.h>
+#include <linux/preempt.h>
 #include "compat.h"
 #include "core/metadata.h"
 
@@ -29,6 +30,15 @@ EXPORT_SYMBOL_QUARRY_TEST(qr_profile_memory_limit);
 atomic_long_t qr_profile_memory_used;
 EXPORT_SYMBOL_QUARRY_TEST(qr_profile_memory_used);
 
+/*
+ * On PREEMPT_RT, objects of a reserve may be taken where preemption is off, but memory may not be
+ * asked for there.  A sample that needs some is dropped.
+ */
+static bool may_ask(void)
+{
+	return !IS_ENABLED(CONFIG_PREEMPT_RT) || preemptible();
+}
+
 static bool charge(size_t size)
 {
 	long used = atomic_long_read(&qr_profile_memory_used);
@@ -46,7 +56,7 @@ void *qr_profile_memory_alloc(size_t size, gfp_t gfp)
 {
 	void *p;
 
-	if (!charge(size))
+	if (!may_ask() || !charge(size))
 		return NULL;
 	p = qr_meta_alloc(size, qr_gfp_modest(gfp), NUMA_NO_NODE);
 	if (!p)
@@ -66,7 +76,7 @@ void *qr_profile_memory_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 {
 	void *p;
 
-	if (!charge(kmem_cache_size(cache)))
+	if (!may_ask() || !charge(kmem_cache_size(cache)))
 		return NULL;
 	p = qr_meta_cache_alloc(cache, qr_gfp_modest(gfp), NUMA_NO_NODE);
 	if (!p)

@@ -45,9 +45,9 @@ static inline struct irq_work qt_irq_work(void (*fn)(struct irq_work *work))
 }
 
 /*
- * Skips the case on PREEMPT_RT.  No module may allocate where preemption or interrupts are off there:
- * an allocation may need pages, and the locks of the kernel's page allocator sleep.  Softirqs run in
- * threads, so their stacks and labels are those of threads.
+ * Skips the case on PREEMPT_RT.  No module may allocate where preemption or interrupts are off
+ * there: an allocation may need pages, and the locks of the kernel's page allocator sleep.
+ * Softirqs run in threads, so their stacks and labels are those of threads.
  */
 static inline void qt_skip_on_rt(struct kunit *test)
 {

@@ -46,7 +46,7 @@ static inline bool qt_irqs_were_on(const struct pt_regs *regs)
 #endif
 }
 
-/* Call @fn once from a kprobe's handler, where in_nmi() is true on x86; elsewhere skips the case. */
+/* Call @fn once from a probe's handler, where in_nmi() is true.  Skips the case but on x86. */
 void qt_in_nmi(struct kunit *test, void (*fn)(void *arg), void *arg);
 
 #endif /* QR_TESTS_PROBE_UTIL_H */

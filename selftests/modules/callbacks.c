@@ -100,7 +100,8 @@ static void reclaim(struct work_struct *work)
 
 static int reclaimer_run(const u64 *v)
 {
-	struct workqueue_struct *wq = alloc_workqueue("quarry_client", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	struct workqueue_struct *wq = alloc_workqueue("quarry_client", WQ_UNBOUND | WQ_MEM_RECLAIM,
+						      0);
 	struct reclaimer r = {};
 
 	if (!wq)

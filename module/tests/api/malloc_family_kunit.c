@@ -226,7 +226,8 @@ static void alignments_that_are_none(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		KUNIT_EXPECT_NULL(test, quarry_aligned_alloc(bad[i], 100, GFP_KERNEL));
 	/* Above 2 MiB, alignments over a page are refused. */
-	KUNIT_EXPECT_NULL(test, quarry_aligned_alloc(2 * PAGE_SIZE, SZ_2M + 1, GFP_KERNEL | __GFP_NOWARN));
+	KUNIT_EXPECT_NULL(test, quarry_aligned_alloc(2 * PAGE_SIZE, SZ_2M + 1,
+						     GFP_KERNEL | __GFP_NOWARN));
 	KUNIT_EXPECT_NULL(test, quarry_aligned_alloc(8, SIZE_MAX, GFP_KERNEL | __GFP_NOWARN));
 	p = quarry_aligned_alloc(PAGE_SIZE, SZ_2M + 1, GFP_KERNEL | __GFP_NOWARN);
 	if (p) /* may fail when physical memory is fragmented */

@@ -295,6 +295,7 @@ static void in_atomic_contexts(struct kunit *test)
 	unsigned long flags;
 	struct qo_thing *t;
 
+	qt_skip_on_rt(test);
 	qt_pin(test, 0);
 	local_irq_save(flags);
 	t = quarry_pool_get(p->pool, GFP_ATOMIC);

@@ -289,7 +289,8 @@ static void reclaim(struct work_struct *work)
 /* A wait for work on a queue without a rescuer is a WARNING of the kernel's in a work of this. */
 static void from_a_reclaim_worker(struct kunit *test)
 {
-	struct workqueue_struct *wq = alloc_workqueue("quarry_test", WQ_MEM_RECLAIM | QR_COMPAT_WQ_PERCPU, 0);
+	struct workqueue_struct *wq = alloc_workqueue("quarry_test",
+						      WQ_MEM_RECLAIM | QR_COMPAT_WQ_PERCPU, 0);
 	struct reclaimer r = { .cache = qt_cache(test, 64, NULL) };
 
 	KUNIT_ASSERT_NOT_NULL(test, wq);
