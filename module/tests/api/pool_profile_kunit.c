@@ -14,6 +14,7 @@ static void sampled_below_an_operation(struct kunit *test)
 	void *obj;
 	int n;
 
+	qt_skip_on_rt(test);
 	qt_pin(test, 0);
 	/* A sampled get does not take this unused object. */
 	qo_get_n(test, p, &obj, 1);

@@ -270,6 +270,7 @@ static void in_atomic_contexts(struct kunit *test)
 		KUNIT_EXPECT_NOT_NULL(test, p[flags]);
 	qt_free_n(cache, p, ARRAY_SIZE(p));
 	/* Fill the reserve with interrupts off. */
+	qt_skip_on_rt(test);
 	local_irq_save(flags);
 	KUNIT_EXPECT_EQ(test, 0, quarry_reserve_fill(r, cache, 20, GFP_ATOMIC));
 	local_irq_restore(flags);
