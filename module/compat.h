@@ -284,6 +284,13 @@ struct kmem_cache_args {
 /* clang-format on */
 #endif
 
+/* Since 6.13 krealloc() takes the size of what it gets from the pages, without __ksize(). */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define QR_COMPAT_KREALLOC_SIZES 1
+#else
+#define QR_COMPAT_KREALLOC_SIZES 0
+#endif
+
 /* 7.2 added frees for contexts in which kfree() and kvfree() must not be called. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
 #define qr_compat_kfree_nolock(p)  kfree_nolock(p)

@@ -7,7 +7,7 @@
  * kfree_rcu(), and ask for its size with ksize().  For memory that is no slab of the kernel's,
  * these functions end in free_large_kmalloc() and __ksize(), and for mapped memory in vfree().
  * No ordinary free enters the first.  While a shimmed module is loaded, ftrace calls look() at
- * the entry of these three.  If the memory is Quarry's, look() changes the instruction pointer,
+ * the entry of these three, and of krealloc() where it does not ask __ksize().  If the memory is Quarry's, look() changes the instruction pointer,
  * so that one of our functions runs in place of the kernel's: in the same context, with the same
  * arguments, and returning to the same caller.  Livepatch works in this way.  A handler of a
  * kprobe could not: it runs with preemption off, and is left out while another one is running.
@@ -31,6 +31,7 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/stringify.h>
 #include <trace/events/kmem.h>
 #include "api/shim.h"
 #include "cache/cache.h"
@@ -104,11 +105,47 @@ static notrace void mapped_instead(const void *p)
 	qr_shim_kvfree(p);
 }
 
+#if QR_COMPAT_KREALLOC_SIZES
+/* krealloc(object, ...).  Like free_is_ours(), not for mapped memory: vrealloc() gets that. */
+static bool realloc_is_ours(struct pt_regs *regs)
+{
+	const void *p = (const void *)regs_get_kernel_argument(regs, 0);
+
+	return !is_vmalloc_addr(p) && qr_shim_owns(p);
+}
+
+/*
+ * For a page that is no slab's and not of kmalloc(), the kernel would take the whole page for the
+ * object.
+ */
+static notrace void *realloc_instead(QR_COMPAT_KREALLOC_ARGS)
+{
+	size_t usable = quarry_usable_size(p);
+	void *copy = ZERO_SIZE_PTR;
+
+	if (size) {
+		if (qr_shim_fits(p, usable, size, QR_COMPAT_ALIGN, gfp))
+			return (void *)p;
+		copy = kmalloc_node_track_caller(size, gfp, QR_COMPAT_NODE);
+		if (!copy)
+			return NULL;
+		memcpy(copy, p, min(size, usable));
+	}
+	atomic64_inc(&qr_kernel_frees);
+	qr_shim_kfree(p);
+	return copy;
+}
+#endif
+
 /* The first one is needed most. */
 static struct redirect redirects[] = {
 	{ .name = "free_large_kmalloc", .is_ours = free_is_ours, .instead = free_instead },
 	{ .name = "__ksize", .is_ours = size_is_ours, .instead = size_instead },
 	{ .name = "vfree", .is_ours = mapped_is_ours, .instead = mapped_instead },
+#if QR_COMPAT_KREALLOC_SIZES
+	{ .name = __stringify(QR_COMPAT_KREALLOC), .is_ours = realloc_is_ours,
+	  .instead = realloc_instead },
+#endif
 };
 
 /* The number of functions that are redirected. */
@@ -118,7 +155,7 @@ static unsigned int redirected;
 #define ENTRY_BYTES 16
 
 /*
- * It needs no protection against recursion: it calls none of the three functions.  With such a
+ * It needs no protection against recursion: it calls none of these functions.  With such a
  * protection it would be left out in a free by another user of ftrace.
  */
 static notrace void look(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
@@ -190,8 +227,8 @@ static bool redirect_all(void)
 	err = redirect_first(ARRAY_SIZE(redirects));
 	if (!err)
 		return true;
-	pr_warn("the kernel's %s(), %s() and %s() cannot be redirected (error %d)\n",
-		redirects[0].name, redirects[1].name, redirects[2].name, err);
+	pr_warn("the kernel's %s() and others cannot be redirected (error %d)\n",
+		redirects[0].name, err);
 	if (!redirect_first(1))
 		return true;
 	pr_warn("memory of Quarry that the kernel frees is leaked\n");

@@ -65,6 +65,9 @@ void qr_shim_kvfree_rcu_barrier_on_cache(struct kmem_cache *s);
  */
 bool qr_shim_owns(const void *p);
 
+/* Is there room for @size bytes where @p is?  With __GFP_ZERO, what is left over is zeroed. */
+bool qr_shim_fits(const void *p, size_t usable, size_t size, size_t align, gfp_t gfp);
+
 /* --- kmalloc() and its family --- */
 
 extern typeof(qr_compat_noprof(__kmalloc)) qr_shim_kmalloc;

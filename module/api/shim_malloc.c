@@ -176,7 +176,7 @@ EXPORT_SYMBOL_QUARRY(qr_shim_kvmalloc_node);
  * Memory that has room for @size bytes stays in its place, however much is left over, as the
  * kernel does it.  With __GFP_ZERO the rest is zeroed.
  */
-static bool fits(const void *p, size_t usable, size_t size, size_t align, gfp_t gfp)
+bool qr_shim_fits(const void *p, size_t usable, size_t size, size_t align, gfp_t gfp)
 {
 	if (size > usable || !IS_ALIGNED((unsigned long)p, align))
 		return false;
@@ -199,7 +199,7 @@ void *qr_shim_krealloc(QR_COMPAT_KREALLOC_ARGS)
 	usable = quarry_usable_size(p);
 	if (!usable)
 		return qr_compat_krealloc(p, size, gfp);
-	if (fits(p, usable, size, QR_COMPAT_ALIGN, gfp))
+	if (qr_shim_fits(p, usable, size, QR_COMPAT_ALIGN, gfp))
 		return (void *)p;
 	/* quarry_realloc() can grow it in place if the pages behind it are free. */
 	if (usable > QUARRY_MAX_SMALL && want > usable && alignment(want) <= PAGE_SIZE &&
@@ -226,7 +226,7 @@ void *qr_shim_kvrealloc(QR_COMPAT_KVREALLOC_ARGS)
 	usable = quarry_usable_size(p);
 	if (!usable && !ZERO_OR_NULL_PTR(p))
 		return qr_compat_kvrealloc(p, size, gfp);
-	if (usable && fits(p, usable, size, QR_COMPAT_ALIGN, gfp))
+	if (usable && qr_shim_fits(p, usable, size, QR_COMPAT_ALIGN, gfp))
 		return (void *)p;
 	copy = kvmalloc_any(aligned_size(size, QR_COMPAT_ALIGN), gfp, QR_COMPAT_NODE);
 	if (copy && usable) {

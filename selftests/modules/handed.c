@@ -116,6 +116,7 @@ static void sensitive(void)
 static void others(void)
 {
 	struct kmem_cache *s = kmem_cache_create("handed", 100, 0, 0, NULL);
+	static const size_t more[] = { 200, 4096, 5000 };
 	unsigned long flags;
 	void *p[16];
 	char *q, *r;
@@ -132,11 +133,19 @@ static void others(void)
 		kernel_kfree_rcu(kmalloc(sizeof(struct handed), GFP_KERNEL));
 	check(freed(ARRAY_SIZE(p)), "kfree_rcu()");
 
-	q = kmalloc(100, GFP_KERNEL);
-	memset(q, 'x', 100);
-	r = kernel_krealloc(q, 5000);
-	check(r && !ours(r) && !memchr_inv(r, 'x', 100), "krealloc() copies it");
-	kfree(r);
+	look();
+	for (i = 0; i < ARRAY_SIZE(more); i++) {
+		q = kmalloc(100, GFP_KERNEL);
+		memset(q, 'x', 100);
+		check(kernel_krealloc(q, 60) == q, "krealloc() to less leaves it where it is");
+		r = kernel_krealloc(q, more[i]);
+		check(r && !ours(r) && !memchr_inv(r, 'x', 60), "krealloc() to more copies it");
+		kfree(r);
+	}
+	check(freed(i), "and frees it");
+	look();
+	check(kernel_krealloc(kmalloc(100, GFP_KERNEL), 0) == ZERO_SIZE_PTR, "krealloc() to 0");
+	check(freed(1), "frees it");
 
 	look();
 	p[0] = kmem_cache_alloc(s, GFP_KERNEL);
