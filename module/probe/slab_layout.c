@@ -18,6 +18,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/printk.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -182,7 +183,7 @@ static int check_kmalloc(size_t size)
 	return err;
 }
 
-int qr_slab_layout_learn(void)
+static int learn(void)
 {
 	struct probe *p = kcalloc(2, sizeof(*p), GFP_KERNEL);
 	int err;
@@ -196,5 +197,19 @@ int qr_slab_layout_learn(void)
 	probe_exit(&p[1]);
 	kfree(p);
 	return err ?: check_kmalloc(96) ?: check_kmalloc(2000);
+}
+
+int qr_slab_layout_learn(void)
+{
+	/* No two caches may have one name. */
+	static DEFINE_MUTEX(lock);
+	int err = 0;
+
+	mutex_lock(&lock);
+	if (!qr_slab_layout.known)
+		err = learn();
+	qr_slab_layout.known = !err;
+	mutex_unlock(&lock);
+	return err;
 }
 EXPORT_SYMBOL_QUARRY_TEST(qr_slab_layout_learn);

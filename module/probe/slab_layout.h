@@ -17,11 +17,13 @@
  * @name: in a cache: pointer to its name
  * @size: in a cache: bytes from one object to the next, u32
  * @cache: in the first struct page of a slab: pointer to its cache
+ * @known: they have been found; tests may clear it
  */
 struct qr_slab_layout {
 	unsigned int name;
 	unsigned int size;
 	unsigned int cache;
+	bool known;
 };
 
 extern struct qr_slab_layout qr_slab_layout;

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What is known of the kernel's caches: where their members are, and numbers for their names. */
+#include <linux/cpumask.h>
+#include <linux/errno.h>
 #include <linux/irqflags.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/workqueue.h>
 #include "kernel/cache_names.h"
 #include "probe/slab_layout.h"
 #include "tests/kunit_util.h"
@@ -44,6 +47,36 @@ static void members_are_found(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_EXPECT_NULL(test, qr_kernel_cache_of(p));
 	kfree(p);
+}
+
+struct learner {
+	struct work_struct work;
+	int err;
+};
+
+static void learn(struct work_struct *work)
+{
+	qr_slab_layout.known = false;
+	container_of(work, struct learner, work)->err = qr_slab_layout_learn();
+}
+
+/* The kernel warns of a second cache with a name that is taken. */
+static void several_learn_at_once(struct kunit *test)
+{
+	struct learner *l = kunit_kcalloc(test, nr_cpu_ids, sizeof(*l), GFP_KERNEL);
+	unsigned int cpu;
+
+	KUNIT_ASSERT_NOT_NULL(test, l);
+	for_each_online_cpu(cpu) {
+		l[cpu].err = -EINPROGRESS;
+		INIT_WORK(&l[cpu].work, learn);
+		schedule_work_on(cpu, &l[cpu].work);
+	}
+	for_each_online_cpu(cpu) {
+		flush_work(&l[cpu].work);
+		KUNIT_EXPECT_EQ(test, 0, l[cpu].err);
+	}
+	KUNIT_EXPECT_TRUE(test, qr_slab_layout.known);
 }
 
 static u32 number(struct qr_cache_names *names, const char *name, const char **clean)
@@ -90,6 +123,7 @@ static void names_have_numbers(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(members_are_found),
+	KUNIT_CASE(several_learn_at_once),
 	KUNIT_CASE(names_have_numbers),
 	KUNIT_CASE(qt_books_balance),
 	{},
