@@ -20,15 +20,15 @@ echo 0 >"$QUARRY/profile/rate"
 # counter misuse_KIND grew in the call, "KIND, later" that it grew when the object left the magazine or
 # was freed or allocated; "refused" is an error for the caller; "contents" damages the contents of
 # another object; "owners" makes two owners; "read" is a wrong read that nothing notices; "-" is not
-# noticed. An object of a twin may be the first of its page, so what is before it is nobody's.
+# noticed.
 cat >"$TMP/wanted" <<'END'
 end_1|contents|red_zone, later|contents|red_zone, later
 end_8|contents|red_zone, later|contents|red_zone, later
 end_64|contents|red_zone, later + contents|contents|red_zone, later + contents
 end_4096|contents|red_zone, later + contents|contents|red_zone, later + contents
-start_1|contents|red_zone, later|contents|-
-start_8|contents|red_zone, later|contents|-
-start_64|contents|red_zone, later + contents|contents|-
+start_1|contents|red_zone, later|contents|red_zone, later
+start_8|contents|red_zone, later|contents|red_zone, later
+start_64|contents|red_zone, later + contents|contents|red_zone, later + contents
 start_4096|contents|red_zone, later + contents|contents|red_zone, later + contents
 write_after_free|-|busy_destroy, later + poison, later|-|busy_destroy, later + poison, later
 read_after_free|read|read|read|read

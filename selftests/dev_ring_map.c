@@ -52,6 +52,11 @@ static void check_many(void)
 		close(fd[i]);
 }
 
+static size_t whole_pages(size_t size)
+{
+	return (size + page_size - 1) / page_size * page_size;
+}
+
 void part_map(void)
 {
 	const int rw = PROT_READ | PROT_WRITE;
@@ -68,7 +73,8 @@ void part_map(void)
 	ring_open(&r, 64, QUARRY_DEV_RING_FREES);
 	size = r.d.size;
 	check(r.d.record_size == sizeof(struct quarry_event_record) &&
-		      r.d.data_offset == page_size && size == page_size + 64 * r.d.record_size,
+		      r.d.data_offset == page_size &&
+		      size == page_size + whole_pages(64 * r.d.record_size),
 	      "RING tells of %zu bytes", size);
 	check(r.control->version == QUARRY_ABI_VERSION && r.control->records == 64 &&
 		      r.control->record_size == r.d.record_size &&

@@ -614,12 +614,17 @@ static bool is_ours(const u8 *at)
 	return below && above && above - below < SIZE;
 }
 
-/* An object for the mistake: all memory around it, as far as a case writes, is ours. */
+/*
+ * An object for the mistake: all memory around it, as far as a case writes, is ours.  It is not the
+ * first of its page: a slab that packs its objects into pages has nobody's memory before that one.
+ */
 static int choose(void)
 {
 	int i, off;
 
 	for (i = 0; i < N - 1; i++) {
+		if (offset_in_page(s.o[i].p) < SIZE + RED_ZONE)
+			continue;
 		for (off = -4096; off <= SIZE + 4096; off += SIZE / 2)
 			if (!is_ours(s.o[i].p + off))
 				break;
