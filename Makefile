@@ -33,6 +33,7 @@ help:
 #:   make check           what a change of the core can break, in 18 minutes;
 #:                        ends in "N passed, N failed"
 #:   make check-all       the rest of the tests, in an hour
+#:   make soak            everything at once, for ten minutes on each of five kernels
 #:   make check-fast      what needs no VM: lint, generated files, build warnings
 #:   make lint            sparse, checkpatch, kernel-doc, shellcheck, layers, ...
 #:   make bench           instructions per operation, beside SLUB's, in a table
@@ -102,6 +103,10 @@ check:
 check-all:
 	@scripts/check --rest
 
+soak:
+	@scripts/deps build kernel vm
+	@scripts/soak
+
 check-fast:
 	@scripts/check-fast
 
@@ -125,5 +130,5 @@ compile_commands.json: modules
 	@scripts/compile-commands >$@
 
 .PHONY: all help modules modules_install tools install uninstall dkms-source deb clean demo \
-	demo-kernel vm check check-all check-fast lint \
+	demo-kernel vm check check-all soak check-fast lint \
 	bench bench-native generate docs compile_commands.json

@@ -160,7 +160,8 @@ same "failed allocations" "$failed_allocs" 0
 for what in reads rates reclaims checks; do
 	within "$what" "$(cat "$TMP/$what" 2>/dev/null || echo 0)" 1 1000000
 done
-note "processor switched $(cat "$TMP/processors" 2>/dev/null) times, kernel profile $(cat "$TMP/kernel" 2>/dev/null)"
+note "did $rounds rounds, $allocs allocations; processor switched $(cat "$TMP/processors" \
+	2>/dev/null || echo 0) times, kernel profile $(cat "$TMP/kernel" 2>/dev/null || echo 0)"
 same "walks in slices that found errors" "$(sort -u "$TMP/verdicts" 2>/dev/null)" ""
 same "live objects" "$(stat live_objects)" 0
 same "misuse" "$(awk '/^misuse|^leaked/ { n += $2 } END { print n }' "$QUARRY/stats")" 0
