@@ -7,10 +7,11 @@
  * kfree_rcu(), and ask for its size with ksize().  For memory that is no slab of the kernel's,
  * these functions end in free_large_kmalloc() and __ksize(), and for mapped memory in vfree().
  * No ordinary free enters the first.  While a shimmed module is loaded, ftrace calls look() at
- * the entry of these three, and of krealloc() where it does not ask __ksize().  If the memory is Quarry's, look() changes the instruction pointer,
- * so that one of our functions runs in place of the kernel's: in the same context, with the same
- * arguments, and returning to the same caller.  Livepatch works in this way.  A handler of a
- * kprobe could not: it runs with preemption off, and is left out while another one is running.
+ * the entry of these three, and of krealloc() where it does not ask __ksize().  If the memory is
+ * Quarry's, look() changes the instruction pointer, so that one of our functions runs in place of
+ * the kernel's: in the same context, with the same arguments, and returning to the same caller.
+ * Livepatch works in this way.  A handler of a kprobe could not: it runs with preemption off, and
+ * is left out while another one is running.
  *
  * Where ftrace cannot be had, a wrong free is reported and the object is leaked.  Its page stays
  * Quarry's, because each page has more references than frees can drop (pages/chunk.h).
@@ -143,7 +144,8 @@ static struct redirect redirects[] = {
 	{ .name = "__ksize", .is_ours = size_is_ours, .instead = size_instead },
 	{ .name = "vfree", .is_ours = mapped_is_ours, .instead = mapped_instead },
 #if QR_COMPAT_KREALLOC_SIZES
-	{ .name = __stringify(QR_COMPAT_KREALLOC), .is_ours = realloc_is_ours,
+	{ .name = __stringify(QR_COMPAT_KREALLOC),
+	  .is_ours = realloc_is_ours,
 	  .instead = realloc_instead },
 #endif
 };
@@ -227,8 +229,8 @@ static bool redirect_all(void)
 	err = redirect_first(ARRAY_SIZE(redirects));
 	if (!err)
 		return true;
-	pr_warn("the kernel's %s() and others cannot be redirected (error %d)\n",
-		redirects[0].name, err);
+	pr_warn("the kernel's %s() and others cannot be redirected (error %d)\n", redirects[0].name,
+		err);
 	if (!redirect_first(1))
 		return true;
 	pr_warn("memory of Quarry that the kernel frees is leaked\n");
