@@ -118,17 +118,23 @@ static __always_inline void *qr_shim_kmalloc_const(struct kmem_cache *s, gfp_t g
 	return qr_shim_kmalloc_cache(s, gfp, size);
 }
 
-static __always_inline void *__kmalloc_cache_noprof(struct kmem_cache *s, gfp_t gfp, size_t size)
+/* The kernel declares them with these attributes.  clang wants them where the definition is. */
+#define QR_SHIM_ALLOC __assume_aligned(8) __alloc_size(3)
+
+static __always_inline QR_SHIM_ALLOC void *__kmalloc_cache_noprof(struct kmem_cache *s, gfp_t gfp,
+								  size_t size)
 {
 	return qr_shim_kmalloc_const(s, gfp, size);
 }
 
-static __always_inline void *kmalloc_trace(struct kmem_cache *s, gfp_t gfp, size_t size)
+static __always_inline QR_SHIM_ALLOC void *kmalloc_trace(struct kmem_cache *s, gfp_t gfp,
+							 size_t size)
 {
 	return qr_shim_kmalloc_const(s, gfp, size);
 }
 
-static __always_inline void *kmalloc_trace_noprof(struct kmem_cache *s, gfp_t gfp, size_t size)
+static __always_inline QR_SHIM_ALLOC void *kmalloc_trace_noprof(struct kmem_cache *s, gfp_t gfp,
+								size_t size)
 {
 	return qr_shim_kmalloc_const(s, gfp, size);
 }
@@ -161,6 +167,7 @@ QR_SHIM(kmemdup_nul, qr_shim_kmemdup_nul);
 QR_SHIM(kstrdup, qr_shim_kstrdup);
 QR_SHIM(kstrndup, qr_shim_kstrndup);
 
+#undef QR_SHIM_ALLOC
 #undef QR_SHIM_PAGE
 #endif
 

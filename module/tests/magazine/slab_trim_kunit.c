@@ -324,7 +324,6 @@ static void shrinking_trims(struct kunit *test)
 static void all_caches(struct kunit *test)
 {
 	struct qs_traffic *t[3];
-	unsigned long held = 0;
 	unsigned int i;
 	u64 pages, inuse;
 
@@ -332,7 +331,6 @@ static void all_caches(struct kunit *test)
 		t[i] = qs_traffic_new(test, 1000 << i, 0, false);
 		qs_fill(test, t[i]);
 		qs_free_until(t[i], t[i]->room / 10);
-		held += qs_held_pages(t[i]);
 	}
 	qr_drain_all();
 	inuse = qt_stats(test)->inuse_bytes;
