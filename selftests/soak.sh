@@ -34,10 +34,16 @@ more()
 	echo "$turns" >"$TMP/$1"
 }
 
+# A disturber ends by itself: one that is killed leaves a process behind that has a file open.
+running()
+{
+	[ ! -e "$TMP/stop" ]
+}
+
 read_all()
 {
 	turns=0
-	while :; do
+	while running; do
 		cat "$QUARRY"/profile/* "$QUARRY"/kernel/*/[ahlpt]* "$QUARRY/caches/all" \
 			"$QUARRY/caches/table" "$QUARRY/classes" "$QUARRY/stats" "$QUARRY"/caches/*/slabs \
 			"$QUARRY"/nodes/*/chunks "$QUARRY/misuse" >/dev/null 2>&1
@@ -51,7 +57,7 @@ read_all()
 change_rates()
 {
 	turns=0
-	while :; do
+	while running; do
 		for rate in 1 65536 4096 off 524288; do
 			echo "$rate" >"$QUARRY/profile/rate"
 			pause 1
@@ -64,7 +70,7 @@ change_rates()
 take_back()
 {
 	turns=0
-	while :; do
+	while running; do
 		echo 3 >/proc/sys/vm/drop_caches
 		echo 1 >"$QUARRY/control/scavenge"
 		drain
@@ -78,7 +84,7 @@ take_back()
 switch_checks()
 {
 	turns=0
-	while :; do
+	while running; do
 		for check in sane redzone stacks none; do
 			for file in "$QUARRY"/caches/*/check; do
 				echo "$check" >"$file"
@@ -92,7 +98,7 @@ switch_checks()
 switch_processor()
 {
 	turns=0
-	while [ -w "$last" ] && [ -n "${QUARRY_EVENTS:-}" ] && [ "$QUARRY_EVENTS" != 0 ]; do
+	while running && [ -w "$last" ] && [ -n "${QUARRY_EVENTS:-}" ] && [ "$QUARRY_EVENTS" != 0 ]; do
 		echo 0 >"$last"
 		pause 1
 		echo 1 >"$last"
@@ -104,7 +110,7 @@ switch_processor()
 switch_kernel()
 {
 	turns=0
-	while [ -n "${QUARRY_EVENTS:-}" ] && [ "$QUARRY_EVENTS" != 0 ]; do
+	while running && [ -n "${QUARRY_EVENTS:-}" ] && [ "$QUARRY_EVENTS" != 0 ]; do
 		echo 1 >"$QUARRY/kernel/slab/enable"
 		./kernload 20 "$TMP/files" >/dev/null 2>&1
 		pause 2
@@ -126,7 +132,8 @@ switch_processor &
 pids="$pids $!"
 switch_kernel &
 pids="$pids $!"
-trap 'kill $pids 2>/dev/null; rm -rf "$TMP"' EXIT
+# shellcheck disable=SC2086 # pids are words
+trap 'touch "$TMP/stop"; wait $pids; rm -rf "$TMP"' EXIT
 
 # uptime has a fraction
 now()
@@ -144,10 +151,9 @@ while [ "$(now)" -lt "$end" ] && [ "$failed" = 0 ]; do
 	validate || fail "the walker, after seed $((seed + rounds))"
 	rounds=$((rounds + 1))
 done
-# shellcheck disable=SC2086 # pids are words
-kill $pids 2>/dev/null
+touch "$TMP/stop"
 # shellcheck disable=SC2086
-wait $pids 2>/dev/null
+wait $pids
 [ ! -w "$last" ] || [ "$(cat "$last")" = 1 ] || echo 1 >"$last"
 echo 0 >"$QUARRY/kernel/slab/enable"
 for file in "$QUARRY"/caches/*/check; do

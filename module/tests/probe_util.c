@@ -73,7 +73,8 @@ static struct {
 	unsigned int calls;
 } nmi;
 
-static noinline void enter_nmi(void)
+/* Not traced, or its probe would be a call of ftrace's, which is no NMI. */
+static noinline notrace void enter_nmi(void)
 {
 	barrier();
 }

@@ -4,11 +4,19 @@
  * STEP_NS.  The result shows by how many nanoseconds a tick was late at most: so long, or up to
  * STEP_NS longer, interrupts were off.  With "scripts/vm --icount" a nanosecond is an instruction.
  * The log has the stack of that tick: the code that had just let interrupts in again.
+ *
+ * With "preempt=1" a thread of the highest priority but that of the kernel's own wakes up every
+ * WAKE_NS instead, and the result shows by how much it was late at most: so long, or up to WAKE_NS
+ * longer, nothing could preempt the call.  This takes a kernel with PREEMPT_RT.
  */
+#include <linux/completion.h>
+#include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/hrtimer.h>
 #include <linux/kernel.h>
+#include <linux/kthread.h>
 #include <linux/ktime.h>
+#include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/stacktrace.h>
 #include <linux/vmalloc.h>
@@ -16,6 +24,7 @@
 #include "client.h"
 
 #define STEP_NS 5000
+#define WAKE_NS 10000
 #define LONG_NS 25000 /* gaps whose stack is logged */
 
 static struct hrtimer timer;
@@ -37,17 +46,46 @@ static enum hrtimer_restart tick(struct hrtimer *t)
 	return HRTIMER_RESTART;
 }
 
+static struct task_struct *waker;
+static DECLARE_COMPLETION(awake);
+static bool preempt;
+
+static int wake(void *unused)
+{
+	ktime_t next;
+
+	sched_set_fifo(current);
+	complete(&awake);
+	next = ktime_get();
+	while (!kthread_should_stop()) {
+		next = ktime_add_ns(next, WAKE_NS);
+		set_current_state(TASK_INTERRUPTIBLE);
+		schedule_hrtimeout(&next, HRTIMER_MODE_ABS);
+		last = ktime_get_ns();
+		longest = max_t(s64, longest, last - ktime_to_ns(next));
+		next = last;
+	}
+	return 0;
+}
+
 static void begin(void)
 {
+	longest = 0;
+	depth = 0;
+	last = ktime_get_ns();
+	if (preempt) {
+		waker = kthread_run(wake, NULL, "quarry_gap");
+		/* A thread that is stopped before it begins never does. */
+		if (!IS_ERR(waker))
+			wait_for_completion(&awake);
+		return;
+	}
 #ifdef HAS_HRTIMER_SETUP
 	hrtimer_setup(&timer, tick, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 #else
 	hrtimer_init(&timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 	timer.function = tick;
 #endif
-	longest = 0;
-	depth = 0;
-	last = ktime_get_ns();
 	hrtimer_start(&timer, ns_to_ktime(STEP_NS), HRTIMER_MODE_REL_PINNED_HARD);
 }
 
@@ -56,6 +94,12 @@ static void end(const char *what)
 	unsigned int i;
 	u64 now;
 
+	if (preempt) {
+		if (IS_ERR(waker) || kthread_stop(waker))
+			longest = U64_MAX;
+		client_say("%s_ns %llu\n", what, longest);
+		return;
+	}
 	/* A tick after the clock was read would make @last the later one. */
 	hrtimer_cancel(&timer);
 	now = ktime_get_ns();
@@ -161,6 +205,9 @@ static const char *const kinds[] = { "objects", "live", "cleanups", "large", "be
 
 static int gap_run(const u64 *v)
 {
+	preempt = v[2];
+	if (preempt && !IS_ENABLED(CONFIG_PREEMPT_RT))
+		return -EOPNOTSUPP;
 	switch (v[0]) {
 	case 0:
 	case 1:
@@ -181,5 +228,5 @@ static int gap_run(const u64 *v)
 const struct client_command client_gap = {
 	.name = "gap",
 	.run = gap_run,
-	.args = { { "what", 0, 0, kinds }, { "mb", 64, 4096 } },
+	.args = { { "what", 0, 0, kinds }, { "mb", 64, 4096 }, { "preempt", 0, 1 } },
 };

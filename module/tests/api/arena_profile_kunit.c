@@ -152,9 +152,13 @@ static void after_the_end(struct kunit *test)
 	qt_pin(test, 0);
 	qp_rate(test, 1);
 	arena = qt_arena(test, NULL);
+	/* A loop that the compiler unrolled would have several callers, and as many rows. */
 	for (i = 0; i < ARRAY_SIZE(n); i++) {
-		for (k = 0; k < n[i]; k++)
+		OPTIMIZER_HIDE_VAR(i);
+		for (k = 0; k < n[i]; k++) {
+			OPTIMIZER_HIDE_VAR(k);
 			KUNIT_ASSERT_NOT_NULL(test, from_here(arena, 64));
+		}
 		most = max(most, atomic_long_read(&qr_profile_memory_used));
 		quarry_arena_reset(arena);
 		budget[i] = atomic_long_read(&qr_profile_memory_used);

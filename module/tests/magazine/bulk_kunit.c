@@ -177,7 +177,8 @@ static struct {
 	void **objs;
 } starved;
 
-static noinline void starve(void)
+/* Not traced, or its probe would be a call of ftrace's, which is no NMI. */
+static noinline notrace void starve(void)
 {
 	barrier();
 }
