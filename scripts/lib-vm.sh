@@ -31,8 +31,14 @@ vm_complaints()
 # and without those about the kernel's clock, whose readers race with its writer by design.
 vm_own_races()
 {
-	awk '/BUG: KCSAN: data-race in ktime_get_mono_fast_ns/ { within = report = ours = 0; skip = 1 }
-		skip { if (/={60}/) skip = 0; next }
+	awk '/BUG: KCSAN: data-race in ktime_get_mono_fast_ns/ {
+			within = report = ours = 0
+			skip = 1
+			next
+		}
+		skip && /={60}/ { skip = 0; next }
+		skip && /BUG:|WARNING:|Oops|panic/ { skip = 0 }
+		skip { next }
 		/BUG: KCSAN:/ { report = $0; ours = 0; within = 1; next }
 		within && /={60}/ { if (ours) print report; within = 0; next }
 		within { report = report "\n" $0; if (/\[(quarry|wordindex)/) ours = 1; next }
@@ -95,16 +101,15 @@ vm_base_make()
 	rm -rf "$root"
 }
 
-# vm_modules BUILD ROOT ARCH: copy every module of a build into one directory. Most of a module is
+# vm_modules BUILD ROOT CROSS: copy every module of a build into one directory. Most of a module is
 # debugging data, which is left out.
 vm_modules()
 {
-	local module strip=strip
+	local module
 
-	[ "$3" != arm64 ] || strip=aarch64-linux-gnu-strip
 	mkdir -p "$2/lib/quarry"
 	find "$1" -name '*.ko' | while read -r module; do
-		"$strip" --strip-debug -o "$2/lib/quarry/${module##*/}" "$module"
+		"$3strip" --strip-debug -o "$2/lib/quarry/${module##*/}" "$module"
 	done
 }
 

@@ -9,11 +9,11 @@
  */
 #include <linux/delay.h>
 #include <linux/kernel.h>
+#include <linux/kernel_stat.h>
 #include <linux/ktime.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
-#include <linux/kernel_stat.h>
 #include <linux/tick.h>
 #include "measure.h"
 
