@@ -90,10 +90,15 @@ static int nmi_handler(struct kprobe *kp, struct pt_regs *regs)
 
 KUNIT_DEFINE_ACTION_WRAPPER(unprobe_action, unregister_kprobe, struct kprobe *);
 
-void qt_in_nmi(struct kunit *test, void (*fn)(void *arg), void *arg)
+void qt_skip_without_nmi(struct kunit *test)
 {
 	if (!IS_ENABLED(CONFIG_X86))
 		kunit_skip(test, "the handler of a probe is no NMI here");
+}
+
+void qt_in_nmi(struct kunit *test, void (*fn)(void *arg), void *arg)
+{
+	qt_skip_without_nmi(test);
 	memset(&nmi, 0, sizeof(nmi));
 	nmi.task = current;
 	nmi.fn = fn;

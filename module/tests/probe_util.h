@@ -46,7 +46,9 @@ static inline bool qt_irqs_were_on(const struct pt_regs *regs)
 #endif
 }
 
-/* Call @fn once from a probe's handler, where in_nmi() is true.  Skips the case but on x86. */
+/* Skip a case where a probe's handler is no NMI: everywhere but on x86. */
+void qt_skip_without_nmi(struct kunit *test);
+/* Call @fn once from a probe's handler, where in_nmi() is true; or skip the case. */
 void qt_in_nmi(struct kunit *test, void (*fn)(void *arg), void *arg);
 
 #endif /* QR_TESTS_PROBE_UTIL_H */

@@ -2,8 +2,8 @@
 /* Allocating and freeing many objects in one call. */
 #include "tests/kunit_util.h"
 
-#include <linux/kprobes.h>
 #include <linux/random.h>
+#include "tests/probe_util.h"
 
 #define BULK_MAX 1000
 
@@ -166,36 +166,20 @@ static void sets_are_zeroed(struct kunit *test)
 
 #ifdef CONFIG_KPROBES
 /*
- * A kprobe's handler counts as an NMI, where no slab can be created.  So allocations of more
- * objects than the cache has must fail, and the test need not use up the memory of the machine.
+ * In NMI no slab can be created.  So allocations of more objects than the cache has must fail, and
+ * the test need not use up the memory of the machine.
  */
 static struct {
-	struct kprobe kp;
 	struct quarry_cache *cache;
-	struct task_struct *task;
 	unsigned int n, got;
 	void **objs;
 } starved;
 
-/* Not traced, or its probe would be a call of ftrace's, which is no NMI. */
-static noinline notrace void starve(void)
+static void starve(void *unused)
 {
-	barrier();
+	starved.got = quarry_cache_alloc_bulk(starved.cache, GFP_ATOMIC | __GFP_NOWARN, starved.n,
+					      starved.objs);
 }
-
-static int starved_handler(struct kprobe *kp, struct pt_regs *regs)
-{
-	if (current == starved.task)
-		starved.got = quarry_cache_alloc_bulk(starved.cache, GFP_ATOMIC | __GFP_NOWARN,
-						      starved.n, starved.objs);
-	return 0;
-}
-
-static void starved_post(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
-{
-}
-
-KUNIT_DEFINE_ACTION_WRAPPER(unprobe_action, unregister_kprobe, struct kprobe *);
 
 static void all_or_none(struct kunit *test)
 {
@@ -204,19 +188,11 @@ static void all_or_none(struct kunit *test)
 	struct quarry_cache_stats st;
 	void *objs[10];
 
-	memset(&starved, 0, sizeof(starved));
-	if (!IS_ENABLED(CONFIG_X86))
-		kunit_skip(test, "the handler of a probe is no NMI here");
+	qt_skip_without_nmi(test);
 	starved.cache = cache;
-	starved.task = current;
 	starved.objs = qt_array(test, BULK_MAX, sizeof(void *));
-	starved.kp.addr = (void *)starve;
-	starved.kp.pre_handler = starved_handler;
-	starved.kp.post_handler = starved_post;
 	qt_pin(test, 0);
 	KUNIT_ASSERT_EQ(test, held, quarry_cache_alloc_bulk(cache, GFP_KERNEL, held, objs));
-	KUNIT_ASSERT_EQ(test, 0, register_kprobe(&starved.kp));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, unprobe_action, &starved.kp));
 	there = qt_sum(cache).capacity_objects - held;
 	KUNIT_ASSERT_GT(test, there, 1);
 	for (n = there + 2; n; n--) {
@@ -224,7 +200,7 @@ static void all_or_none(struct kunit *test)
 
 		starved.n = n;
 		starved.got = ~0u;
-		starve();
+		qt_in_nmi(test, starve, NULL);
 		KUNIT_ASSERT_EQ(test, n > there ? 0 : n, starved.got);
 		KUNIT_ASSERT_EQ(test, failed + (n > there),
 				atomic64_read(&qr_cache_of(cache)->failed));
